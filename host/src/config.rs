@@ -1,0 +1,213 @@
+//! One typed configuration, read once at start and checked whole. Every key has a default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tenant::ResolvedLimits;
+
+/// `switchboard.toml`. Paths are relative to the file's own directory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// The store, backups, compiled brains and the control socket live here.
+    pub data: PathBuf,
+    /// The plugins directory: one package a folder.
+    pub plugins: PathBuf,
+    /// Directories of declared data (organizations, tenants, senders, collections), applied at start.
+    pub declared: Vec<PathBuf>,
+    pub log: Log,
+    pub routing: Routing,
+    pub http: Http,
+    pub store: StoreConfig,
+    pub retention: RetentionConfig,
+    pub turns: Turns,
+    pub delivery: Delivery,
+    /// What a turn may cost where the tenant does not say.
+    pub limits: ResolvedLimits,
+    pub backup: Backup,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            data: PathBuf::from("data/run"),
+            plugins: PathBuf::from("plugins"),
+            declared: Vec::new(),
+            log: Log::default(),
+            routing: Routing::default(),
+            http: Http::default(),
+            store: StoreConfig::default(),
+            retention: RetentionConfig::default(),
+            turns: Turns::default(),
+            delivery: Delivery::default(),
+            limits: ResolvedLimits::default(),
+            backup: Backup::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    /// As `RUST_LOG`: `info`, `switchboard=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { format: LogFormat::Human, level: "info".into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Routing {
+    /// What deep links begin with.
+    pub prefixes: Vec<String>,
+    /// What a contact that no tenant has is told on a shared sender. Empty: nothing.
+    pub notice: String,
+    pub notice_every_hours: u32,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Routing {
+            prefixes: vec!["start_realty_".into()],
+            notice: "Hello! To talk to an agent, please open the link that the agent sent you.".into(),
+            notice_every_hours: 24,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// One more is closed at once.
+    pub max_connections: usize,
+    /// A request's headers must be there within this time.
+    pub header_timeout_ms: u64,
+    /// And its body within this.
+    pub body_timeout_ms: u64,
+    pub webhook_body_bytes: usize,
+    /// Brains are larger than messages.
+    pub upload_body_bytes: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Http {
+            max_connections: 4096,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 15_000,
+            webhook_body_bytes: 8 << 20,
+            upload_body_bytes: 64 << 20,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// redb's page cache.
+    pub cache_bytes: usize,
+    /// Operations that may wait for the writer; one more is answered 503.
+    pub queue: usize,
+    /// Check every page at start; refuses a damaged file before it does harm.
+    pub verify_at_start: bool,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig { cache_bytes: 256 << 20, queue: 16_384, verify_at_start: true }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    pub dedup_days: u32,
+    pub history_days: u32,
+    pub journal_days: u32,
+    pub audit_days: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        RetentionConfig { dedup_days: 8, history_days: 365, journal_days: 30, audit_days: 730 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Turns {
+    /// At the same time.
+    pub concurrent: usize,
+    /// Of one tenant at the same time.
+    pub per_tenant: usize,
+    /// Attempts at a turn that faults retryably, the first included.
+    pub attempts: u32,
+    pub backoff_ms: u64,
+    pub backoff_max_ms: u64,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns { concurrent: 64, per_tenant: 16, attempts: 5, backoff_ms: 1_000, backoff_max_ms: 60_000 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delivery {
+    /// At the same time.
+    pub concurrent: usize,
+    /// By one sender at the same time.
+    pub per_sender: usize,
+    /// Attempts at a reply that fails retryably, the first included.
+    pub attempts: u32,
+    pub backoff_ms: u64,
+    pub backoff_max_ms: u64,
+    pub connect_timeout_ms: u64,
+    pub timeout_ms: u64,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Delivery {
+            concurrent: 256,
+            per_sender: 64,
+            attempts: 12,
+            backoff_ms: 1_000,
+            backoff_max_ms: 600_000,
+            connect_timeout_ms: 5_000,
+            timeout_ms: 30_000,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// 0: only when asked.
+    pub every_hours: u32,
+    /// Older ones are removed.
+    pub keep: usize,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Backup { every_hours: 24, keep: 7 }
+    }
+}

@@ -1,0 +1,53 @@
+//! Switchboard: one WhatsApp number, a thousand businesses behind it.
+//!
+//! # The way of a message
+//!
+//! ```text
+//!  provider ──POST──▶ webhook ▶ channel adapter ▶ route ▶ store.accept ── 200 ──▶ provider
+//!                     verify     decode            decide   dedup + lock + inbox, one durable commit
+//!                                                               │ wake
+//!                          turn loop:  claim ▶ brain (wasm) ▶ store.commit_turn
+//!                                      FIFO per conversation    memory + outbox + journal + inbox ack,
+//!                                      fair between tenants     one durable commit
+//!                                                               │ wake
+//!                          delivery loop:  claim due ▶ channel encode ▶ POST ▶ settle
+//!                                                                       sent | later | dead | unknown
+//! ```
+//!
+//! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
+//! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
+//! [`turn`], [`brain`], [`delivery`]. [`gateway`] builds them all and hands each what it needs.
+//!
+//! # Guarantees
+//!
+//! 1. **Acknowledged means kept.** A 2xx to a provider comes after a durable commit.
+//! 2. **One effect per message.** (provider, account, message id) is unique; a duplicate gets the
+//!    first answer again.
+//! 3. **One winner.** Two deep links of one contact at the same time give one lock.
+//! 4. **Order.** One conversation runs one turn at a time; its replies leave in order.
+//! 5. **No byte crosses tenants.** A fresh instance per turn; every key carries its tenant.
+//! 6. **Every reply is sent, failed or unknown**, visibly. Unknown is never sent again by itself.
+//! 7. **A brain's failure costs one turn.**
+//! 8. **Reload loses nothing.** Turns end on the version they began with.
+//! 9. **Counters are true**, after a crash too.
+//! 10. **Everything an administrator does is in the audit log.**
+//!
+//! # Floors
+//!
+//! Imports point down, and neighbours on one floor do not import each other:
+//!
+//! ```text
+//! main, cli > gateway > http > {webhook, turn, delivery, api} > {store, brain} > {channel, route, retry, schedule}
+//!           > {message, conversation, identity, deep_link, tenant, config, clock}
+//! ```
+
+pub mod brain;
+pub mod channel;
+pub mod clock;
+pub mod config;
+pub mod conversation;
+pub mod deep_link;
+pub mod message;
+pub mod route;
+pub mod store;
+pub mod tenant;

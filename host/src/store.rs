@@ -1,0 +1,390 @@
+//! What is kept. [`Store`] is the list of everything the gateway asks of its storage, each verb the
+//! size of a commit: after `Ok` it is durable as a whole, after `Err` nothing of it happened.
+//!
+//! Two kinds of verbs: those on the way of a message (`accept`, `claim_turns`, `commit_turn`,
+//! `fail_turn`, `claim_sends`, `settle_send`), and those of the operator (`put_tenant`, `unlock`,
+//! `turns`, ...). Claims live in memory and end with the process; what was claimed and not
+//! committed is claimed again after a start. A send is marked in the store before it is claimed, so
+//! that a send interrupted by a crash is known to be of unknown outcome.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::conversation::{
+    Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, TimerChange, Trigger,
+};
+use crate::message::{
+    ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, Receipt, SenderName,
+    SessionChange, TenantId, Timestamp,
+};
+use crate::route::{Answer, Lock};
+use crate::tenant::{Directory, Organization, Sender, Tenant};
+
+pub mod embedded;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The queue to the writer is full, or the disk is. Nothing was kept; try again later.
+    #[error("the store cannot take more now: {0}")]
+    Busy(String),
+    /// Nothing was kept, and nothing will be until an operator looks.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked for contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One message that a verified webhook brought.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub inbound: Inbound,
+    /// The sender that received it.
+    pub sender: SenderName,
+    pub received_at: Timestamp,
+}
+
+/// What became of an arrival. A duplicate gets the first one's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    pub answer: Answer,
+    pub duplicate: bool,
+}
+
+/// Everything a turn needs, and the right to run it: until it is committed or failed no other turn
+/// of this conversation is handed out.
+#[derive(Clone, Debug)]
+pub struct TurnClaim {
+    pub key: ConversationKey,
+    /// The inbox entries that this turn uses up.
+    pub entries: Vec<InboxId>,
+    pub trigger: Trigger,
+    pub conversation: Conversation,
+    pub lead: Option<Lead>,
+    /// How often this turn has failed already.
+    pub failures: u32,
+    /// Random, the same whenever this turn is run again.
+    pub seed: u64,
+}
+
+/// Orders a conversation's pending entries: by provider time, then by arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InboxId {
+    pub at: Timestamp,
+    pub seq: u64,
+}
+
+/// What a turn came to. Committed as a whole: memory, replies, timers, lead, journal and the inbox
+/// acknowledgement.
+#[derive(Clone, Debug)]
+pub struct TurnCommit {
+    pub key: ConversationKey,
+    pub entries: Vec<InboxId>,
+    /// `None` keeps the memory as it is.
+    pub memory: Option<String>,
+    pub brain_version: String,
+    pub sends: Vec<Outbound>,
+    pub timers: Vec<TimerChange>,
+    pub leads: Vec<LeadChange>,
+    pub mode: Option<Mode>,
+    pub journal: JournalEntry,
+    pub now: Timestamp,
+}
+
+/// A turn that could not be done.
+#[derive(Clone, Debug)]
+pub struct TurnFailure {
+    pub key: ConversationKey,
+    pub entries: Vec<InboxId>,
+    pub trigger: Trigger,
+    pub code: String,
+    pub message: String,
+    pub fate: TurnFate,
+    pub journal: Option<JournalEntry>,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub enum TurnFate {
+    /// The entries stay first in line and are claimed again at this time.
+    Retry { at: Timestamp },
+    /// The entries move to the dead turns; the fallback goes out, if there is one.
+    Dead { fallback: Option<Outbound> },
+}
+
+/// Names a reply: its place in its conversation. Text form `2-971501234567-17`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SendId {
+    pub key: ConversationKey,
+    /// Also the place of the line in the conversation's history.
+    pub seq: u64,
+}
+
+/// A reply on its way out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    pub sender: SenderName,
+    pub to: String,
+    pub outbound: Outbound,
+    pub state: OutboxState,
+    /// Attempts begun.
+    pub attempts: u32,
+    pub due_at: Timestamp,
+    pub created_at: Timestamp,
+    pub last_error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutboxState {
+    /// Waits for `due_at`, or for those before it.
+    Waiting,
+    /// An attempt has begun. After a restart: [`OutboxState::Unknown`].
+    Sending,
+    /// Refused for good. Those after it go on.
+    Dead,
+    /// It may have gone out or not. Never sent again by itself.
+    Unknown,
+}
+
+/// A reply, and the right to send it: until it is settled none of its conversation follows.
+#[derive(Clone, Debug)]
+pub struct SendClaim {
+    pub id: SendId,
+    pub entry: OutboxEntry,
+}
+
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// The provider took it under this id, where it names one.
+    Sent {
+        provider_id: Option<String>,
+    },
+    Later {
+        at: Timestamp,
+        error: String,
+    },
+    Dead {
+        error: String,
+    },
+    Unknown {
+        error: String,
+    },
+}
+
+/// A turn that waits or died, as `switchboard turns` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TurnSummary {
+    /// `2-971501234567-17`: tenant, contact, arrival number.
+    pub id: String,
+    pub tenant: TenantId,
+    pub contact: ContactKey,
+    pub state: TurnState,
+    pub at: Timestamp,
+    pub failures: u32,
+    pub error: Option<String>,
+    pub trigger: Trigger,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TurnState {
+    Waiting,
+    Dead,
+}
+
+/// A reply as `switchboard outbox` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendSummary {
+    pub id: String,
+    pub tenant: TenantId,
+    pub contact: ContactKey,
+    #[serde(flatten)]
+    pub entry: OutboxEntry,
+}
+
+/// Narrow a listing. `None`: all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub tenant: Option<TenantId>,
+    pub contact: Option<ContactKey>,
+    /// Only what has given up: dead turns; dead and unknown sends.
+    pub ended: bool,
+    pub limit: usize,
+}
+
+/// Kept, never recounted per request; [`Store::recount`] proves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Locks there are.
+    pub users: u64,
+    pub users_per_tenant: BTreeMap<u32, u64>,
+    pub inbox: u64,
+    pub outbox_waiting: u64,
+    pub outbox_dead: u64,
+    pub outbox_unknown: u64,
+    pub dead_turns: u64,
+    /// Locked contacts who came with another tenant's link.
+    pub conflicts: u64,
+    /// Messages accepted, over all time.
+    pub accepted: u64,
+    pub last_updated: Timestamp,
+}
+
+/// Who may call the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Hex SHA-256 of the key. The key itself is shown once and kept nowhere.
+    pub hash: String,
+    /// `None`: the operator.
+    pub tenant: Option<TenantId>,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+/// One thing an administrator did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub at: Timestamp,
+    /// `operator`, `tenant 2`, `gateway`.
+    pub actor: String,
+    /// `unlock`, `put tenant`.
+    pub action: String,
+    pub subject: String,
+    pub detail: serde_json::Value,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ImportReport {
+    pub imported: u64,
+    /// Already so.
+    pub unchanged: u64,
+    /// `971501234567: locked to 1, the file says 2`.
+    pub conflicts: Vec<String>,
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    pub dedup_ms: i64,
+    pub history_ms: i64,
+    pub journal_ms: i64,
+    pub audit_ms: i64,
+}
+
+/// What the loops sleep on. Signalled after a commit; a missed signal costs one timer tick.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    pub turns: Notify,
+    pub sends: Notify,
+    /// Any conversation grew a line or changed one; for those who watch a chat.
+    pub history: Notify,
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    fn wakes(&self) -> &Wakes;
+    fn directory(&self) -> Arc<Directory>;
+    fn counters(&self) -> Counters;
+
+    // The way of a message.
+
+    /// Deduplicates, decides the tenant ([`crate::route::decide`]), locks, and puts the message in
+    /// the inbox: one commit.
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted>;
+    /// Up to `n` turns that are due, fair between tenants, one per conversation. Due timers become
+    /// turns here.
+    async fn claim_turns(&self, n: usize, now: Timestamp) -> Result<Vec<TurnClaim>>;
+    async fn commit_turn(&self, turn: TurnCommit) -> Result<()>;
+    async fn fail_turn(&self, failure: TurnFailure) -> Result<()>;
+    /// Gives a claim back untouched: the gateway stops.
+    fn release_turn(&self, key: &ConversationKey);
+    /// When the next turn that nobody waits for becomes due.
+    fn next_turn_at(&self) -> Option<Timestamp>;
+    /// Up to `n` sends that are due, in order per conversation, fair between senders; each is marked
+    /// [`OutboxState::Sending`] durably first.
+    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
+    async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
+    fn next_send_at(&self) -> Option<Timestamp>;
+    async fn record_receipt(&self, receipt: Receipt) -> Result<()>;
+    async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
+
+    // What the operator asks and does. Everything that changes something takes the actor and writes
+    // the audit log in the same commit.
+
+    async fn put_organization(&self, organization: Organization, actor: &str) -> Result<()>;
+    async fn put_tenant(&self, tenant: Tenant, actor: &str) -> Result<()>;
+    async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()>;
+    /// Replaces the whole collection. Each record is an object with a text or integer `id`.
+    async fn put_collection(
+        &self,
+        tenant: TenantId,
+        collection: &str,
+        records: Vec<serde_json::Value>,
+        actor: &str,
+    ) -> Result<()>;
+    fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>>;
+    /// Frees the contact; its next deep link decides anew. Pending turns of the old tenant still
+    /// run; its history stays with it.
+    async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock>;
+    /// Locks from another system. Conflicts are listed and left as they are.
+    async fn import_locks(
+        &self,
+        locks: Vec<(ContactKey, TenantId)>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<ImportReport>;
+    /// Locks in key order, after `after`.
+    fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>>;
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>>;
+    /// Entries after `after` in order, with their places; or the newest `limit` if `after` is none.
+    fn history(
+        &self,
+        key: &ConversationKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, HistoryEntry)>>;
+    fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>>;
+    fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>>;
+    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>>;
+    fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
+    fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>>;
+    /// Puts a dead turn back in line, or makes a waiting one due now.
+    async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
+    fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>>;
+    async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
+    async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
+    fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
+    fn api_keys(&self) -> Result<Vec<ApiKey>>;
+    async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;
+    async fn audit(&self, entry: AuditEntry) -> Result<()>;
+    /// Newest first.
+    fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>>;
+
+    // Housekeeping.
+
+    /// Removes what is past its time, at most `limit` things; how many it removed.
+    async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize>;
+    /// Counts everything anew. Equals [`Store::counters`] while nothing is being written.
+    fn recount(&self) -> Result<Counters>;
+    /// A consistent copy while the gateway runs: written beside `to`, verified, renamed.
+    async fn backup(&self, to: &Path) -> Result<PathBuf>;
+    /// Is the store able to commit? An empty commit proves it.
+    async fn probe(&self) -> Result<()>;
+}
+
+/// For keys in URLs and listings.
+pub fn provider_key(provider: Provider, account: &str, id: &str) -> String {
+    format!("{provider}\u{0}{account}\u{0}{id}")
+}

@@ -1,0 +1,259 @@
+//! Who is served and through which numbers: organizations, tenants, senders, and the directory that
+//! holds them all in memory. Rules and shapes, no I/O.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{OrganizationId, Provider, SenderName, TenantId};
+
+/// Owns tenants. Leads are shared inside it and never across it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    pub id: OrganizationId,
+    pub name: String,
+    /// Laid between the package's personality and the tenant's.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub personality: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One business.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: String,
+    pub organization: OrganizationId,
+    #[serde(default = "yes")]
+    pub active: bool,
+    /// BCP 47.
+    #[serde(default = "english")]
+    pub language: String,
+    /// IANA.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// The package in the plugins directory whose brain answers. A package uploaded for the tenant
+    /// itself (`tenant-2`) comes before it.
+    pub brain: String,
+    /// What the contact reads, once, when the brain failed for good.
+    #[serde(default = "fallback_text")]
+    pub fallback_text: String,
+    /// What the operator's other systems call this tenant: `user_id`, `chatbot_id`, `agent_id`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Laid over the package's and the organization's personality.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub personality: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn english() -> String {
+    "en".into()
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+fn fallback_text() -> String {
+    "Sorry, something went wrong on our side. Please try again in a few minutes.".into()
+}
+
+/// What one turn may cost. `None`: the gateway's default, see `[limits]` in the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Wasm instructions, roughly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_time_ms: Option<u64>,
+    /// The guest's linear memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions: Option<u32>,
+    /// Each text in an action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_bytes: Option<u64>,
+    /// The JSON document kept per conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u64>,
+    /// Messages that come within this time of each other make one turn. 0: each its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coalesce_ms: Option<u64>,
+}
+
+/// Every limit with its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResolvedLimits {
+    pub fuel: u64,
+    pub wall_time_ms: u64,
+    pub memory_bytes: u64,
+    pub actions: u32,
+    pub text_bytes: u64,
+    pub state_bytes: u64,
+    pub host_calls: u32,
+    pub log_bytes: u64,
+    pub coalesce_ms: u64,
+}
+
+impl Default for ResolvedLimits {
+    fn default() -> Self {
+        ResolvedLimits {
+            fuel: 500_000_000,
+            wall_time_ms: 5_000,
+            memory_bytes: 64 << 20,
+            actions: 32,
+            text_bytes: 16 << 10,
+            state_bytes: 64 << 10,
+            host_calls: 200,
+            log_bytes: 16 << 10,
+            coalesce_ms: 0,
+        }
+    }
+}
+
+impl ResolvedLimits {
+    /// These, with what the tenant says laid over them.
+    pub fn with(self, tenant: &Limits) -> Self {
+        ResolvedLimits {
+            fuel: tenant.fuel.unwrap_or(self.fuel),
+            wall_time_ms: tenant.wall_time_ms.unwrap_or(self.wall_time_ms),
+            memory_bytes: tenant.memory_bytes.unwrap_or(self.memory_bytes),
+            actions: tenant.actions.unwrap_or(self.actions),
+            text_bytes: tenant.text_bytes.unwrap_or(self.text_bytes),
+            state_bytes: tenant.state_bytes.unwrap_or(self.state_bytes),
+            host_calls: tenant.host_calls.unwrap_or(self.host_calls),
+            log_bytes: tenant.log_bytes.unwrap_or(self.log_bytes),
+            coalesce_ms: tenant.coalesce_ms.unwrap_or(self.coalesce_ms),
+        }
+    }
+}
+
+/// One WhatsApp number at one provider account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    pub name: SenderName,
+    pub provider: Provider,
+    /// The provider's key for it: WAHA session, Gupshup app, Meta phone number id, Infobip number.
+    pub account: String,
+    /// Digits, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Dedicated to this tenant; none: shared, routed by deep link and lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    #[serde(default = "yes")]
+    pub active: bool,
+    /// The provider's API: `http://127.0.0.1:3000`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Sent to the provider's API.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub api_key: Secret,
+    /// How webhooks prove themselves.
+    #[serde(default)]
+    pub auth: WebhookAuth,
+    /// Checks `X-Webhook-Hmac`.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub hmac_key: Secret,
+    /// Expected in the webhook's `X-Api-Key`.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub webhook_key: Secret,
+    /// Are groups answered?
+    #[serde(default)]
+    pub groups: bool,
+}
+
+/// How a webhook proves that it comes from the provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookAuth {
+    /// Every key that is set must match; at least one must be set.
+    #[default]
+    Required,
+    /// Nothing is checked; accepted only while the gateway listens on loopback.
+    None,
+}
+
+/// Text that is neither printed nor logged.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "(none)" } else { "(secret)" })
+    }
+}
+
+/// Everyone there is, as one immutable picture. A change makes a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub organizations: HashMap<OrganizationId, Arc<Organization>>,
+    pub tenants: HashMap<TenantId, Arc<Tenant>>,
+    pub senders: HashMap<SenderName, Arc<Sender>>,
+    by_account: HashMap<(Provider, String), SenderName>,
+}
+
+impl Directory {
+    pub fn put_organization(&mut self, organization: Organization) {
+        self.organizations.insert(organization.id, Arc::new(organization));
+    }
+
+    pub fn put_tenant(&mut self, tenant: Tenant) {
+        self.tenants.insert(tenant.id, Arc::new(tenant));
+    }
+
+    pub fn put_sender(&mut self, sender: Sender) {
+        if let Some(old) = self.senders.get(&sender.name) {
+            self.by_account.remove(&(old.provider, old.account.clone()));
+        }
+        self.by_account.insert((sender.provider, sender.account.clone()), sender.name.clone());
+        self.senders.insert(sender.name.clone(), Arc::new(sender));
+    }
+
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(&id)
+    }
+
+    /// The sender that a provider's account belongs to.
+    pub fn sender_of(&self, provider: Provider, account: &str) -> Option<&Arc<Sender>> {
+        // A borrowed pair cannot look up an owned pair; the account is short.
+        let name = self.by_account.get(&(provider, account.to_owned()))?;
+        self.senders.get(name)
+    }
+
+    pub fn organization_of(&self, tenant: TenantId) -> Option<OrganizationId> {
+        self.tenants.get(&tenant).map(|tenant| tenant.organization)
+    }
+}
