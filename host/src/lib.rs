@@ -41,6 +41,7 @@
 //!           > {message, conversation, identity, deep_link, tenant, config, clock}
 //! ```
 
+pub mod body;
 pub mod brain;
 pub mod channel;
 pub mod clock;
@@ -48,6 +49,7 @@ pub mod config;
 pub mod conversation;
 pub mod deep_link;
 pub mod message;
+pub mod metrics;
 pub mod route;
 pub mod store;
 pub mod tenant;
