@@ -175,8 +175,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
-    /// Attempts at a reply that fails retryably, the first included.
-    pub attempts: u32,
+    /// A reply that could not be sent for this long is given up.
+    pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
     pub connect_timeout_ms: u64,
@@ -188,7 +188,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 64,
-            attempts: 12,
+            give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,
             connect_timeout_ms: 5_000,

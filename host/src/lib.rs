@@ -41,13 +41,19 @@
 //!           > {message, conversation, identity, deep_link, tenant, config, clock}
 //! ```
 
+pub mod body;
 pub mod brain;
 pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod conversation;
 pub mod deep_link;
+pub mod delivery;
 pub mod message;
+pub mod metrics;
+pub mod retry;
 pub mod route;
 pub mod store;
 pub mod tenant;
+pub mod turn;
+pub mod webhook;
