@@ -24,6 +24,8 @@ pub struct Config {
     pub plugins: PathBuf,
     /// Directories of declared data (organizations, tenants, senders, collections), applied at start.
     pub declared: Vec<PathBuf>,
+    /// When the gateway stops, what has begun (requests, turns, deliveries) has this long to end.
+    pub drain_timeout_ms: u64,
     pub log: Log,
     pub routing: Routing,
     pub http: Http,
@@ -43,6 +45,7 @@ impl Default for Config {
             data: PathBuf::from("data/run"),
             plugins: PathBuf::from("plugins"),
             declared: Vec::new(),
+            drain_timeout_ms: 15_000,
             log: Log::default(),
             routing: Routing::default(),
             http: Http::default(),
@@ -173,8 +176,6 @@ pub struct Http {
     pub body_timeout_ms: u64,
     /// A peer that takes nothing of an answer for this long is cut off.
     pub write_timeout_ms: u64,
-    /// Requests that are being answered when the gateway stops have this long.
-    pub drain_ms: u64,
     pub webhook_body_bytes: usize,
     /// Brains are larger than messages.
     pub upload_body_bytes: usize,
@@ -187,7 +188,6 @@ impl Default for Http {
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
             write_timeout_ms: 15_000,
-            drain_ms: 10_000,
             webhook_body_bytes: 8 << 20,
             upload_body_bytes: 64 << 20,
         }
@@ -252,8 +252,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
-    /// Attempts at a reply that fails retryably, the first included.
-    pub attempts: u32,
+    /// A reply that could not be sent for this long is given up.
+    pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
     pub connect_timeout_ms: u64,
@@ -265,7 +265,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 64,
-            attempts: 12,
+            give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,
             connect_timeout_ms: 5_000,

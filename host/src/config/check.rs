@@ -74,12 +74,12 @@ fn numbers(config: &Config, report: Report<'_>) {
             report(key, format!("is {value}"), action);
         }
     };
+    within("drain_timeout_ms", config.drain_timeout_ms, 0, 600_000);
     within("routing.notice_every_hours", routing.notice_every_hours.into(), 1, 24 * 365);
     within("http.max_connections", http.max_connections as u64, 1, 1_000_000);
     within("http.header_timeout_ms", http.header_timeout_ms, 50, 600_000);
     within("http.body_timeout_ms", http.body_timeout_ms, 50, 600_000);
     within("http.write_timeout_ms", http.write_timeout_ms, 50, 600_000);
-    within("http.drain_ms", http.drain_ms, 0, 600_000);
     within("http.webhook_body_bytes", http.webhook_body_bytes as u64, 1 << 10, 256 * MIB);
     within("http.upload_body_bytes", http.upload_body_bytes as u64, 64 << 10, 1024 * MIB);
     within("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40);
@@ -95,7 +95,7 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("turns.backoff_ms", turns.backoff_ms, 1, 86_400_000);
     within("delivery.concurrent", delivery.concurrent as u64, 1, 100_000);
     within("delivery.per_sender", delivery.per_sender as u64, 1, 100_000);
-    within("delivery.attempts", delivery.attempts.into(), 1, 10_000);
+    within("delivery.give_up_after_minutes", delivery.give_up_after_minutes.into(), 1, 60 * 24 * 30);
     within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
     within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);
     within("delivery.timeout_ms", delivery.timeout_ms, 10, 600_000);

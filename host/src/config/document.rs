@@ -244,9 +244,7 @@ fn remove(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
         DeValue::Table(table) => {
             let keys: Vec<(String, bool)> = table
                 .iter()
-                .map(|(key, value)| {
-                    (key.get_ref().to_string(), key.span() == *span || value.span() == *span)
-                })
+                .map(|(key, value)| (key.get_ref().to_string(), key.span() == *span || value.span() == *span))
                 .collect();
             if let Some((key, _)) = keys.iter().find(|(_, here)| *here) {
                 return table.remove(key.as_str()).is_some();
@@ -255,8 +253,10 @@ fn remove(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
         }
         DeValue::Array(array) => {
             let before = array.len();
-            let mut kept: DeArray<'_> =
-                std::mem::take(array).into_iter().filter(|value| value.span() != *span).collect();
+            let mut kept: DeArray<'_> = std::mem::replace(array, DeArray::new())
+                .into_iter()
+                .filter(|value| value.span() != *span)
+                .collect();
             let removed = kept.len() < before || kept.iter_mut().any(|value| remove(value, span));
             *array = kept;
             removed
