@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::document::{Document, Problem};
 use crate::tenant::ResolvedLimits;
 
+mod advice;
 mod check;
 pub mod document;
 

@@ -37,7 +37,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main, cli > gateway > http > {webhook, turn, delivery, api} > {store, brain} > {channel, route, retry, schedule}
+//! main, cli > gateway > http > {webhook, turn, delivery, api} > declared > {store, brain} > {channel, route, retry, schedule}
 //!           > {message, conversation, identity, deep_link, tenant, config, clock}
 //! ```
 
@@ -47,6 +47,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod conversation;
+pub mod declared;
 pub mod deep_link;
 pub mod delivery;
 pub mod message;

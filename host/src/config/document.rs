@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
+use crate::config::advice::{explain, quoted_after};
+
 /// One mistake: `data/tenants.toml:12:5: tenant[1].language: "english" is not ..., write ...`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
@@ -169,6 +171,23 @@ impl Document {
         None
     }
 
+    /// The file as a JSON list, each item with its line and column.
+    pub fn json_list(&self) -> Result<Vec<((usize, usize), serde_json::Value)>, Problem> {
+        let items: Vec<serde_json::Value> = serde_json::from_str(&self.text).map_err(|error| {
+            let text = error.to_string();
+            let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            Problem {
+                file: self.path.clone(),
+                place: Some((error.line(), error.column())),
+                key: String::new(),
+                what,
+                action: "write a JSON list of objects: [ { \"id\": ... } ]".into(),
+            }
+        })?;
+        let places = item_offsets(&self.text).into_iter().map(|offset| self.line_column(offset));
+        Ok(places.zip(items).collect())
+    }
+
     /// A problem with the value at `key`, wherever it or the table around it stands.
     pub fn problem(
         &self,
@@ -197,7 +216,36 @@ impl Document {
     }
 }
 
-fn join(prefix: &str, key: &str) -> String {
+/// Where the items of a valid JSON list begin.
+fn item_offsets(text: &str) -> Vec<usize> {
+    let mut offsets = Vec::new();
+    let (mut depth, mut in_text, mut escaped, mut expecting) = (0_usize, false, false, false);
+    for (offset, byte) in text.bytes().enumerate() {
+        if in_text {
+            in_text = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        if expecting && depth == 1 && !byte.is_ascii_whitespace() && byte != b']' {
+            offsets.push(offset);
+            expecting = false;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'[' | b'{' => {
+                expecting |= depth == 0;
+                depth += 1;
+            }
+            b']' | b'}' => depth -= 1,
+            b',' => expecting |= depth == 1,
+            _ => {}
+        }
+    }
+    offsets
+}
+
+/// `prefix.key`.
+pub fn join(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
@@ -269,85 +317,6 @@ fn last_part(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 
-fn quoted_after<'m>(message: &'m str, before: &str) -> Option<&'m str> {
-    message.strip_prefix(before)?.split('`').next()
-}
-
-/// serde's words in ours: the key, what is wrong with it, and what to do.
-fn explain(key: &str, message: &str) -> (String, String, String) {
-    if let Some(field) = quoted_after(message, "unknown field `") {
-        let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-        let action = match nearest(field, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        return (key.to_owned(), "there is no such key".into(), action);
-    }
-    if let Some(field) = quoted_after(message, "missing field `") {
-        return (join(key, field), "is missing".into(), format!("add `{field} = ...`"));
-    }
-    if let Some(variant) = quoted_after(message, "unknown variant `") {
-        let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-        return (
-            key.to_owned(),
-            format!("\"{variant}\" is not known"),
-            format!("one of: {}", known.join(", ")),
-        );
-    }
-    if let Some((found, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
-    {
-        return (key.to_owned(), format!("is {found}"), format!("write {}", plain_type(expected)));
-    }
-    if let Some((found, expected)) =
-        message.strip_prefix("invalid value: ").and_then(|rest| rest.split_once(", expected "))
-    {
-        return (key.to_owned(), format!("is {found}"), format!("write {}", plain_type(expected)));
-    }
-    if message.contains("socket address") {
-        let action = "write an address and a port, such as \"127.0.0.1:8000\"";
-        return (key.to_owned(), "is not an address".into(), action.into());
-    }
-    (key.to_owned(), message.to_owned(), String::new())
-}
-
-fn plain_type(expected: &str) -> &str {
-    match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
-        "i32" | "i64" => "a whole number",
-        "a string" | "string" | "path string" => "a text in quotes",
-        "a boolean" => "true or false",
-        "a sequence" => "a list: [ ... ]",
-        other => other,
-    }
-}
-
-/// The known word that a slip of the finger or two makes of `word`.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    known
-        .iter()
-        .map(|candidate| (distance(word, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 4))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(a != *b)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[right.len()]
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -406,6 +375,14 @@ mod tests {
         let said = problems("name = \"a\"\nport == 1\n");
         assert!(said.starts_with("shop.toml:2:7: "), "{said}");
         assert!(said.ends_with("; mend the TOML syntax here"), "{said}");
+    }
+
+    #[test]
+    fn items_of_a_json_list_have_places() {
+        let document = Document::new("a.json", "[\n {\"a\": \"x,[\\\"]\"}, 2,\n  [3, {}],\"é\", null\n]");
+        let places: Vec<_> = document.json_list().unwrap().into_iter().map(|(place, _)| place).collect();
+        assert_eq!(places, [(2, 2), (2, 19), (3, 3), (3, 11), (3, 16)]);
+        assert!(Document::new("a.json", "[]").json_list().unwrap().is_empty());
     }
 
     #[test]
