@@ -49,6 +49,8 @@ pub mod config;
 pub mod conversation;
 pub mod deep_link;
 pub mod delivery;
+pub mod glyph;
+pub mod identity;
 pub mod message;
 pub mod metrics;
 pub mod retry;
