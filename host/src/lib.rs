@@ -50,6 +50,8 @@ pub mod conversation;
 pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod glyph;
+pub mod identity;
 pub mod message;
 pub mod metrics;
 pub mod retry;
