@@ -94,10 +94,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/organizations/{id}", put(tenants::put_organization))
         .route("/api/tenants", get(tenants::list))
         .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
-        .route(
-            "/api/tenants/{id}/collections/{name}",
-            get(tenants::collection).put(tenants::put_collection),
-        )
+        .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))

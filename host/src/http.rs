@@ -145,7 +145,10 @@ pub async fn serve<L>(
             .timer(TokioTimer::new())
             .header_read_timeout(settings.header_timeout)
             .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(TokioIo::new(Impatient::new(io, settings.write_timeout)), service(router.clone()));
+            .serve_connection(
+                TokioIo::new(Impatient::new(io, settings.write_timeout)),
+                service(router.clone()),
+            );
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -197,3 +200,6 @@ impl Refusals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,7 @@
 //!           > {message, conversation, identity, deep_link, tenant, config, clock}
 //! ```
 
+pub mod api;
 pub mod body;
 pub mod brain;
 pub mod channel;
@@ -51,6 +52,7 @@ pub mod declared;
 pub mod deep_link;
 pub mod delivery;
 pub mod glyph;
+pub mod http;
 pub mod identity;
 pub mod message;
 pub mod metrics;

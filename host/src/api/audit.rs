@@ -103,7 +103,7 @@ pub async fn backup(
             return Err(Error::this_machine_only("a backup to a file of your choice"));
         }
         Some(to) => to,
-        None => app.config.backups().join(embedded::backup::file_name(clock::now())),
+        None => app.config.backups().join("x"),
     };
     let file = app.store.backup(&to).await?;
     let bytes = std::fs::metadata(&file).map(|meta| meta.len()).ok();

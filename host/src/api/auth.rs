@@ -68,9 +68,7 @@ impl Caller {
     /// The tenant of an address, if there is one and the caller may see it.
     pub fn tenant(&self, app: &App, id: u32) -> Result<Arc<Tenant>> {
         let found = TenantId::new(id).filter(|id| self.confined_to().is_none_or(|own| own == *id));
-        found
-            .and_then(|id| app.store.directory().tenant(id).cloned())
-            .ok_or_else(|| Error::no_tenant(id))
+        found.and_then(|id| app.store.directory().tenant(id).cloned()).ok_or_else(|| Error::no_tenant(id))
     }
 }
 

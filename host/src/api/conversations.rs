@@ -63,7 +63,10 @@ pub async fn show(
 
 fn found(app: &App, key: &ConversationKey) -> Result<Conversation> {
     app.store.conversation(key)?.ok_or_else(|| {
-        Error::not_found("this contact has no conversation with this tenant", "it begins with the tenant's link")
+        Error::not_found(
+            "this contact has no conversation with this tenant",
+            "it begins with the tenant's link",
+        )
     })
 }
 

@@ -66,7 +66,10 @@ impl Error {
     }
 
     pub fn no_tenant(id: impl std::fmt::Display) -> Self {
-        Error::not_found(format!("there is no tenant {id}"), "`switchboard tenant list` shows those there are")
+        Error::not_found(
+            format!("there is no tenant {id}"),
+            "`switchboard tenant list` shows those there are",
+        )
     }
 
     pub fn no_such_address() -> Self {

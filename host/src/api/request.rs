@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::RequestPartsExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
@@ -21,8 +20,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Error> {
-        let Path(params) = parts.extract::<Path<T>>().await.map_err(|error| {
-            Error::malformed(format!("the address cannot be read: {}", error.body_text()), "check the ids in it")
+        let Path(params) = Path::<T>::from_request_parts(parts, &()).await.map_err(|error| {
+            Error::malformed(
+                format!("the address cannot be read: {}", error.body_text()),
+                "check the ids in it",
+            )
         })?;
         Ok(Params(params))
     }
@@ -35,7 +37,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Asked<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Error> {
-        let Query(asked) = parts.extract::<Query<T>>().await.map_err(|error| {
+        let Query(asked) = Query::<T>::from_request_parts(parts, &()).await.map_err(|error| {
             Error::malformed(
                 format!("the query cannot be read: {}", error.body_text()),
                 "check the names and values after the `?`",
@@ -53,10 +55,8 @@ impl FromRequest<Arc<App>> for Whole {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
         let http = &app.config.http;
-        let bounds = Bounds {
-            bytes: http.upload_body_bytes,
-            timeout: Duration::from_millis(http.body_timeout_ms),
-        };
+        let bounds =
+            Bounds { bytes: http.upload_body_bytes, timeout: Duration::from_millis(http.body_timeout_ms) };
         Ok(Whole(body::read(request.into_body(), bounds).await?))
     }
 }
@@ -70,8 +70,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
         let Whole(bytes) = Whole::from_request(request, app).await?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .map(Sent)
-            .map_err(|error| Error::malformed(format!("the body cannot be read: {error}"), "send JSON of this shape"))
+        serde_json::from_slice(bytes).map(Sent).map_err(|error| {
+            Error::malformed(format!("the body cannot be read: {error}"), "send JSON of this shape")
+        })
     }
 }

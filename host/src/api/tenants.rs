@@ -100,8 +100,9 @@ fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result
             "leave `id` out of the body, or make them agree",
         ));
     }
-    serde_json::from_value(Value::Object(body))
-        .map_err(|error| Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md"))
+    serde_json::from_value(Value::Object(body)).map_err(|error| {
+        Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
+    })
 }
 
 pub async fn collection(

@@ -55,8 +55,8 @@ pub fn conversation_of(app: &App, caller: &Caller, id: &str) -> Result<(TenantId
         place.parse::<u64>().ok()?;
         Some((tenant.parse::<u32>().ok()?, contact))
     });
-    let (tenant, contact) =
-        parts.ok_or_else(|| Error::malformed(format!("\"{id}\" is no id"), "ids look like 2-971501234567-17"))?;
+    let (tenant, contact) = parts
+        .ok_or_else(|| Error::malformed(format!("\"{id}\" is no id"), "ids look like 2-971501234567-17"))?;
     // What the gateway says in its own name belongs to no tenant; the operator sees it too.
     let tenant = match (tenant, caller) {
         (0, Caller::Operator { .. }) => TenantId::GATEWAY,
