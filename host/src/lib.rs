@@ -47,6 +47,7 @@ pub mod clock;
 pub mod config;
 pub mod conversation;
 pub mod deep_link;
+pub mod explain;
 pub mod glyph;
 pub mod identity;
 pub mod message;
