@@ -33,6 +33,7 @@ pub mod auth;
 mod brains;
 mod conversations;
 pub mod error;
+mod explain;
 mod health;
 mod mapping;
 mod outbox;
@@ -115,6 +116,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));
     let open = Router::new()

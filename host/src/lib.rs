@@ -51,6 +51,7 @@ pub mod conversation;
 pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod explain;
 pub mod glyph;
 pub mod http;
 pub mod identity;
