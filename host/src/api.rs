@@ -33,7 +33,7 @@ pub mod auth;
 mod brains;
 mod conversations;
 pub mod error;
-mod explain;
+pub mod explain;
 mod health;
 mod mapping;
 mod outbox;

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry};
 use crate::identity;
 use crate::message::{ConversationKey, DeliveryState};
-use crate::store::{Filter, TurnState};
+use crate::store::{Filter, TurnState, TurnSummary};
 
 /// Nobody is kept waiting longer.
 const LONGEST_WAIT_S: u64 = 60;
@@ -35,6 +35,9 @@ pub struct Since {
     after: Option<u64>,
     #[serde(default)]
     wait_s: u64,
+    /// Wait no longer than until everything the contact said has been answered.
+    #[serde(default)]
+    until_settled: bool,
     #[serde(default = "a_hundred")]
     limit: usize,
 }
@@ -88,7 +91,7 @@ pub async fn messages(
         let settled = settled(&app, &key)?;
         let entries = app.store.history(&key, since.after, since.limit.min(LONGEST_PAGE))?;
         let over = Instant::now() >= deadline || app.is_draining();
-        if !entries.is_empty() || over {
+        if !entries.is_empty() || over || (since.until_settled && settled) {
             let entries: Vec<Value> = entries.iter().map(|(place, entry)| shown(*place, entry)).collect();
             return Ok(Json(json!({"messages": entries, "settled": settled})));
         }
@@ -109,7 +112,9 @@ fn settled(app: &App, key: &ConversationKey) -> Result<bool> {
     };
     let now = clock::now();
     let turns = app.store.turns(&filter)?;
-    Ok(!turns.iter().any(|turn| turn.state == TurnState::Waiting && turn.at <= now))
+    // A timer that is not due yet is no work; a turn that failed and is tried again is.
+    let works = |turn: &TurnSummary| turn.at <= now || turn.failures > 0;
+    Ok(!turns.iter().any(|turn| turn.state == TurnState::Waiting && works(turn)))
 }
 
 fn shown(place: u64, entry: &HistoryEntry) -> Value {
