@@ -46,8 +46,8 @@ struct Conversation<'c> {
     contact: String,
     /// Who is speaking on the other side.
     name: String,
-    /// The place of the last line that was shown.
-    seen: u64,
+    /// The place of the last line that was there before, or was shown.
+    seen: Option<u64>,
     offers: Offers,
 }
 
@@ -67,7 +67,7 @@ impl Chat {
             tenant: self.tenant,
             contact,
             name: screen::text(&tenant["name"]),
-            seen: 0,
+            seen: None,
             offers: Offers::default(),
         };
         conversation.skip_the_past().await?;
@@ -113,17 +113,14 @@ impl Conversation<'_> {
             self.say(&link).await?;
         }
         loop {
-            let poll = self.poll("&wait_s=20");
+            let (client, news) = (self.client, self.news("&wait_s=20"));
             tokio::select! {
                 line = lines.recv() => match line {
                     Some(line) if line.trim().is_empty() => {}
                     Some(line) => self.say(&line).await?,
                     None => return Ok(()),
                 },
-                answer = poll => {
-                    let answer = answer?;
-                    self.show(&answer)?;
-                }
+                answer = client.get(&news) => self.show(&answer?)?,
             }
         }
     }
@@ -131,7 +128,7 @@ impl Conversation<'_> {
     /// What was said before this chat is not shown again.
     async fn skip_the_past(&mut self) -> Result<()> {
         let answer = self.client.get(&format!("{}?limit=1", self.address())).await?;
-        self.seen = items(&answer, "messages").iter().filter_map(|line| line["seq"].as_u64()).max().unwrap_or(0);
+        self.seen = items(&answer, "messages").iter().filter_map(|line| line["seq"].as_u64()).max();
         Ok(())
     }
 
@@ -139,9 +136,10 @@ impl Conversation<'_> {
         format!("/api/tenants/{}/conversations/{}/messages", self.tenant, part(&self.contact))
     }
 
-    fn poll(&self, more: &str) -> impl Future<Output = Result<Value>> + use<'_> {
-        let path = format!("{}?after={}{more}", self.address(), self.seen);
-        async move { self.client.get(&path).await }
+    /// Where the lines are that have not been seen yet.
+    fn news(&self, more: &str) -> String {
+        let after = self.seen.map(|seen| format!("&after={seen}")).unwrap_or_default();
+        format!("{}?limit=1000{after}{more}", self.address())
     }
 
     async fn say(&mut self, line: &str) -> Result<()> {
@@ -173,7 +171,7 @@ impl Conversation<'_> {
     async fn hear_all(&mut self) -> Result<()> {
         let began = Instant::now();
         loop {
-            let answer = self.poll("&wait_s=5&until_settled=true").await?;
+            let answer = self.client.get(&self.news("&wait_s=5&until_settled=true")).await?;
             self.show(&answer)?;
             if answer["settled"] == true && items(&answer, "messages").is_empty() {
                 return Ok(());
@@ -191,7 +189,7 @@ impl Conversation<'_> {
 
     fn show(&mut self, answer: &Value) -> Result<()> {
         for message in items(answer, "messages") {
-            self.seen = self.seen.max(message["seq"].as_u64().unwrap_or(0));
+            self.seen = self.seen.max(message["seq"].as_u64());
             let Some((author, line)) = read(message) else { continue };
             // What the contact said is on the screen already: it was typed here.
             let Line::Said(outbound) = line else { continue };
