@@ -50,5 +50,6 @@ pub mod deep_link;
 pub mod glyph;
 pub mod message;
 pub mod route;
+pub mod schedule;
 pub mod store;
 pub mod tenant;
