@@ -13,6 +13,17 @@ use crate::conversation::{
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
+mod abi;
+mod budget;
+mod cache;
+mod engine;
+mod grants;
+mod journal;
+mod outcome;
+mod personality;
+mod preflight;
+mod sandbox;
+
 /// One turn to run.
 pub struct Ask {
     pub tenant: Arc<Tenant>,
