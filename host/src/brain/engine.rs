@@ -6,6 +6,7 @@
 //! found with the kernel's pagemap and put back, so that the next one starts from the component's
 //! own first state.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ pub struct Engine {
     engine: wasmtime::Engine,
     /// In front of the pool: one instance too many is an error there, not a wait.
     slots: Semaphore,
+    /// Held by every version there is.
+    versions: Arc<()>,
 }
 
 /// A component ready to run. Never changes; freed when the last turn on it ends.
@@ -56,6 +59,8 @@ pub struct Version {
     turn: turn::GuestIndices,
     migrate: Option<migrate::GuestIndices>,
     selftest: Option<selftest::GuestIndices>,
+    /// Counts.
+    _held: Arc<()>,
 }
 
 /// One turn to run on a version.
@@ -75,7 +80,7 @@ fn config() -> Config {
         .concurrency_support(false)
         .max_wasm_stack(STACK)
         .async_stack_size(STACK + (512 << 10))
-        .wasm_backtrace(true);
+        .wasm_backtrace_max_frames(NonZeroUsize::new(16));
     config
 }
 
@@ -116,7 +121,7 @@ impl Engine {
                 wasmtime::Engine::new(&config())?
             }
         };
-        Ok(Engine { engine, slots: Semaphore::new(concurrent) })
+        Ok(Engine { engine, slots: Semaphore::new(concurrent), versions: Arc::default() })
     }
 
     pub fn wasmtime(&self) -> &wasmtime::Engine {
@@ -140,7 +145,13 @@ impl Engine {
             migrate: migrate::GuestIndices::new(&instance).ok(),
             selftest: selftest::GuestIndices::new(&instance).ok(),
             instance,
+            _held: self.versions.clone(),
         })
+    }
+
+    /// How many versions there are.
+    pub fn versions_in_memory(&self) -> usize {
+        Arc::strong_count(&self.versions) - 1
     }
 
     /// Runs one turn; waits for a free place first, and the time it waits is not the turn's.
