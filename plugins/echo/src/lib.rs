@@ -21,3 +21,23 @@ impl Brain for Echo {
 }
 
 switchboard_sdk::export!(Echo);
+
+#[cfg(test)]
+mod tests {
+    use switchboard_sdk::{Bot, script};
+
+    use super::Echo;
+
+    #[test]
+    fn scripts() {
+        script::assert_all::<Echo>();
+    }
+
+    #[test]
+    fn it_says_back_what_it_hears() {
+        let mut bot = Bot::<Echo>::new();
+        bot.starts().expect("Hello!");
+        bot.says("hi").expect_exactly("You said: hi (message 1)");
+        bot.survives_anything();
+    }
+}
