@@ -32,6 +32,7 @@ mod personality;
 mod preflight;
 mod rehearsal;
 mod sandbox;
+pub mod script;
 mod shelf;
 mod watch;
 

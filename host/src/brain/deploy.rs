@@ -78,8 +78,8 @@ pub struct Deployer {
 }
 
 /// A package that passed, with the component it was made of.
-struct Built {
-    package: Package,
+pub struct Built {
+    pub package: Package,
     component: Option<Vec<u8>>,
     checked: Vec<String>,
 }
@@ -193,7 +193,7 @@ impl Deployer {
     }
 
     /// Everything that can be found out before a package runs.
-    async fn build(&self, name: &str, files: Files) -> Result<Built, String> {
+    pub async fn build(&self, name: &str, files: Files) -> Result<Built, String> {
         let tenant = manifest::tenant_of(name);
         let place = files.path(COMPONENT).display().to_string();
         let examined =

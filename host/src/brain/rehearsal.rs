@@ -23,6 +23,7 @@ impl Sources for Nothing {
     }
 }
 
+/// One that asks nothing.
 pub fn ask(now: Timestamp) -> Ask {
     Ask {
         tenant: Arc::new(tenant()),
@@ -39,7 +40,8 @@ pub fn ask(now: Timestamp) -> Ask {
     }
 }
 
-fn tenant() -> Tenant {
+/// A tenant that is nobody.
+pub fn tenant() -> Tenant {
     Tenant {
         id: TenantId::GATEWAY,
         name: "selftest".into(),

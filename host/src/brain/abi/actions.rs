@@ -41,7 +41,7 @@ pub struct Wanted {
     pub mode: Option<Mode>,
     pub hand_off_reason: Option<String>,
     pub memory: Option<String>,
-    /// The actions as JSON, in the order given.
+    /// The actions as JSON, in the order given; the SDK's `Action` reads it.
     pub outcome: Value,
 }
 
@@ -123,7 +123,7 @@ impl Wanted {
         Ok(match action {
             wit::Action::Send(outgoing) => {
                 let outbound = outbound(outgoing, check)?;
-                let entry = json!({ "send": to_json(&outbound) });
+                let entry = json!({ "kind": "send", "content": to_json(&outbound.content), "reply_to": outbound.reply_to });
                 self.sends.push(outbound);
                 entry
             }
@@ -132,25 +132,25 @@ impl Wanted {
                 let payload = check.json("payload", schedule.payload)?;
                 let at = i64::try_from(schedule.at)
                     .map_err(|_| check.wrong("at", format!("{} is not a time", schedule.at)))?;
-                let entry = json!({ "schedule": { "key": key, "at": at, "payload": payload } });
+                let entry = json!({ "kind": "schedule", "key": key, "at": at, "payload": payload });
                 self.timers.push(TimerChange::Set { key, at: Timestamp::from_ms(at), payload });
                 entry
             }
             wit::Action::Cancel(key) => {
                 let key = timer_key(key, check)?;
-                let entry = json!({ "cancel": key });
+                let entry = json!({ "kind": "cancel", "key": key });
                 self.timers.push(TimerChange::Cancel { key });
                 entry
             }
             wit::Action::UpdateLead(update) => {
                 let change = lead(update, check)?;
-                let entry = json!({ "update-lead": { "stage": change.stage, "fields": change.fields } });
+                let entry = json!({ "kind": "update-lead", "stage": change.stage, "fields": change.fields });
                 self.leads.push(change);
                 entry
             }
             wit::Action::HandOff(reason) => {
                 let reason = check.text("reason", reason)?;
-                let entry = json!({ "hand-off": reason });
+                let entry = json!({ "kind": "hand-off", "reason": reason });
                 self.mode = Some(Mode::Human);
                 self.hand_off_reason = Some(reason);
                 entry
@@ -158,7 +158,7 @@ impl Wanted {
             wit::Action::EndConversation => {
                 // Whoever asks for a human gets one, whatever else the brain ends.
                 self.mode.get_or_insert(Mode::Ended);
-                json!("end-conversation")
+                json!({ "kind": "end-conversation" })
             }
         })
     }

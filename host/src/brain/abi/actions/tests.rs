@@ -161,11 +161,11 @@ fn what_passes_keeps_its_order_and_is_written_for_the_journal() {
     assert_eq!(
         wanted.outcome,
         json!([
-            { "send": { "content": { "type": "text", "text": "hello" }, "reply_to": null } },
-            { "send": { "content": { "type": "media", "kind": "image", "source": "waha/abc", "caption": null,
-                                     "filename": null }, "reply_to": null } },
-            { "hand-off": "asked for one" },
-            "end-conversation"
+            { "kind": "send", "content": { "type": "text", "text": "hello" }, "reply_to": null },
+            { "kind": "send", "content": { "type": "media", "kind": "image", "source": "waha/abc",
+                                           "caption": null, "filename": null }, "reply_to": null },
+            { "kind": "hand-off", "reason": "asked for one" },
+            { "kind": "end-conversation" }
         ])
     );
 }
