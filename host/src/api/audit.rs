@@ -12,8 +12,7 @@ use crate::api::App;
 use crate::api::auth::{self, Caller};
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Sent};
-use crate::clock;
-use crate::store::{ApiKey, AuditEntry, embedded};
+use crate::store::{ApiKey, AuditEntry};
 
 pub async fn keys(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
@@ -103,8 +102,15 @@ pub async fn backup(
             return Err(Error::this_machine_only("a backup to a file of your choice"));
         }
         Some(to) => to,
-        None => app.config.backups().join("x"),
+        // The store names a copy in a directory by its time.
+        None => app.config.backups(),
     };
+    if to == app.config.backups() {
+        std::fs::create_dir_all(&to).map_err(|error| {
+            tracing::error!(%error, directory = %to.display(), "the backups directory cannot be made");
+            Error::unavailable("the backups directory cannot be made", "look into the gateway's log")
+        })?;
+    }
     let file = app.store.backup(&to).await?;
     let bytes = std::fs::metadata(&file).map(|meta| meta.len()).ok();
     app.audit(&caller, "back up", file.display().to_string(), json!({"bytes": bytes})).await?;

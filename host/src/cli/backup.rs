@@ -48,7 +48,9 @@ pub struct Restore {
 impl Restore {
     pub async fn run(self, place: &Place) -> Result<()> {
         if place.url.is_some() {
-            return Err(Failure::Usage("restore works on the gateway's own machine only, without --url".into()));
+            return Err(Failure::Usage(
+                "restore works on the gateway's own machine only, without --url".into(),
+            ));
         }
         if Client::running(place).await?.is_some() {
             return Err(Failure::Refused {

@@ -1,20 +1,24 @@
 //! `switchboard brain` and `switchboard personality`: what answers for the tenants.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::brain;
 use crate::cli::client::{Client, part};
+use crate::cli::failure::Failure;
+use crate::cli::setup::Scratch;
 use crate::cli::tenant::items;
-use crate::cli::{Place, Result, screen};
+use crate::cli::{Place, Result, screen, setup};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard brain list
   switchboard brain push --tenant 2 target/wasm32-wasip2/release/my_brain.wasm
   switchboard brain rollback --tenant 2
   switchboard brain rollback --package real-estate --to 3f9a…
+  switchboard brain test plugins/real-estate
 
 A tenant's developer pushes from elsewhere with that tenant's key:
   SWITCHBOARD_URL=https://bots.example.com SWITCHBOARD_TOKEN=sbt_… switchboard brain push --tenant 2 …";
@@ -37,6 +41,11 @@ pub enum Brain {
     },
     /// Go back to an earlier version.
     Rollback(Rollback),
+    /// Run the conversations written beside a brain (tests/*.chat) against its built component.
+    Test {
+        /// The package: a folder with plugin.toml and brain.wasm.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -66,8 +75,12 @@ pub enum Personality {
 
 impl Brain {
     pub async fn run(self, place: &Place) -> Result<()> {
+        if let Brain::Test { directory } = self {
+            return test(place, &directory).await;
+        }
         let client = &Client::open(place).await?;
         match self {
+            Brain::Test { .. } => unreachable!("it is done above, without a gateway"),
             Brain::List => list(client, place.json).await,
             Brain::Push { tenant, file } => {
                 let component = std::fs::read(&file).with_context(|| file.display().to_string())?;
@@ -76,6 +89,29 @@ impl Brain {
             }
             Brain::Rollback(rollback) => rollback.run(client, place.json).await,
         }
+    }
+}
+
+/// Needs no gateway and touches no data.
+async fn test(place: &Place, directory: &Path) -> Result<()> {
+    let (config, _) = setup::config(place, None)?;
+    let cache = Scratch::new()?;
+    let settings = brain::Settings {
+        plugins: directory.parent().unwrap_or(Path::new(".")).to_owned(),
+        cache: cache.0.clone(),
+        limits: config.limits,
+        concurrent: 1,
+    };
+    let report = brain::script::test_package(directory, settings).await.map_err(anyhow::Error::from)?;
+    if place.json {
+        let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+        screen::json(&json!({"passed": report.passed, "failures": failures}))?;
+    } else {
+        screen::line(&report.to_string())?;
+    }
+    match report.failures.len() {
+        0 => Ok(()),
+        _ => Err(Failure::Incomplete("the brain does not say what its scripts expect".into())),
     }
 }
 
@@ -98,7 +134,10 @@ async fn list(client: &Client, json: bool) -> Result<()> {
     screen::list(brains, &columns, "The plugins directory holds no package.")?;
     for brain in brains.iter().filter(|brain| brain["refused"].is_string()) {
         let reason = screen::harmless(brain["refused"].as_str().unwrap_or_default());
-        screen::line(&format!("\n{}: its newest files do not run:\n  {reason}", screen::text(&brain["package"])))?;
+        screen::line(&format!(
+            "\n{}: its newest files do not run:\n  {reason}",
+            screen::text(&brain["package"])
+        ))?;
     }
     Ok(())
 }
@@ -112,7 +151,9 @@ impl Rollback {
     async fn run(self, client: &Client, json: bool) -> Result<()> {
         let path = match (&self.tenant, &self.package) {
             (Some(tenant), _) => format!("/api/tenants/{tenant}/brain/rollback"),
-            (None, package) => format!("/api/brains/{}/rollback", part(package.as_deref().unwrap_or_default())),
+            (None, package) => {
+                format!("/api/brains/{}/rollback", part(package.as_deref().unwrap_or_default()))
+            }
         };
         let answer = client.post(&path, &json!({"digest": self.to})).await?;
         live(&answer, json)

@@ -146,10 +146,8 @@ impl Conversation<'_> {
         let mut body = self.offers.answer(line);
         body["id"] = json!(message_id()?);
         body["from"] = json!(self.contact);
-        let answer = self
-            .client
-            .text(Method::POST, "/api/gateway/simulator", &[], body.to_string().into())
-            .await?;
+        let answer =
+            self.client.text(Method::POST, "/api/gateway/simulator", &[], body.to_string().into()).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         if answer["tenant_id"] == self.tenant {
             return Ok(());
@@ -219,9 +217,9 @@ fn typed_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
-            match line {
-                Ok(line) if sender.blocking_send(line).is_ok() => {}
-                _ => break,
+            let Ok(line) = line else { break };
+            if sender.blocking_send(line).is_err() {
+                break;
             }
         }
     });
@@ -230,6 +228,7 @@ fn typed_lines() -> mpsc::Receiver<String> {
 
 fn message_id() -> Result<String> {
     let mut random = [0_u8; 12];
-    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(format!("chat-{}", hex::encode(random)))
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::document::Problem;
 use crate::declared::{self, Surroundings};
 use crate::gateway;
-use crate::store::embedded;
+use crate::store::embedded::{self, Embedded};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard check
@@ -90,15 +90,14 @@ async fn brains(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<S
     if !config.plugins.is_dir() {
         return Ok(None);
     }
-    let cache = std::env::temp_dir().join(format!("switchboard-check-{}", std::process::id()));
+    let cache = setup::Scratch::new()?;
     let settings = brain::Settings {
         plugins: config.plugins.clone(),
-        cache: cache.clone(),
+        cache: cache.0.clone(),
         limits: config.limits,
         concurrent: 1,
     };
     let brains = Brains::open(settings).await.context("the plugins directory cannot be read");
-    std::fs::remove_dir_all(&cache).ok();
     let packages = brains?.list();
     for package in &packages {
         if let Some(reason) = &package.refused {
@@ -114,10 +113,10 @@ async fn store(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<St
     if !file.exists() {
         return Ok(Some("store: none yet; the first start makes it".into()));
     }
-    let looked_at = file.clone();
-    let result = tokio::task::spawn_blocking(move || embedded::check(&looked_at)).await.context("checking panicked")?;
-    match result {
-        Ok(()) => Ok(Some("store: every page is sound".into())),
+    let settings = embedded::Settings { verify: true, ..gateway::store_settings(config) };
+    let opened = tokio::task::spawn_blocking(|| Embedded::open(settings)).await;
+    match opened.context("checking panicked")? {
+        Ok(_) => Ok(Some("store: every page is sound".into())),
         Err(error) => {
             problems.push(whole(&file, &error.to_string(), ""));
             Ok(None)
@@ -126,5 +125,11 @@ async fn store(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<St
 }
 
 fn whole(file: &Path, what: &str, action: &str) -> Problem {
-    Problem { file: file.to_owned(), place: None, key: String::new(), what: what.into(), action: action.into() }
+    Problem {
+        file: file.to_owned(),
+        place: None,
+        key: String::new(),
+        what: what.into(),
+        action: action.into(),
+    }
 }

@@ -10,7 +10,8 @@ use anyhow::{Context as _, anyhow};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -72,11 +73,16 @@ impl Client {
 
     fn elsewhere(url: &str, token: Option<&str>) -> Result<Client> {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
-            return Err(Failure::Usage("--url needs --token (or SWITCHBOARD_TOKEN): the operator's token or a tenant's key".into()));
+            return Err(Failure::Usage(
+                "--url needs --token (or SWITCHBOARD_TOKEN): the operator's token or a tenant's key".into(),
+            ));
         };
         let parsed: std::result::Result<http::Uri, _> = url.parse();
-        if !parsed.is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))) {
-            return Err(Failure::Usage(format!("--url {url} is no address; write it as https://bots.example.com")));
+        if !parsed.is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
+        {
+            return Err(Failure::Usage(format!(
+                "--url {url} is no address; write it as https://bots.example.com"
+            )));
         }
         let client = builder().build().context("cannot set up the HTTP client")?;
         Ok(Client(Transport::Http {
@@ -115,7 +121,13 @@ impl Client {
         self.call(Method::DELETE, path, &[], Bytes::new()).await
     }
 
-    async fn call(&self, method: Method, path: &str, headers: &[(&str, String)], body: Bytes) -> Result<Value> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Value> {
         let text = self.text(method, path, headers, body).await?;
         Ok(serde_json::from_slice(&text).context("the gateway's answer is not JSON")?)
     }
@@ -152,8 +164,7 @@ impl Client {
                 }
                 let response = request.send().await.map_err(|error| unreachable(base, error))?;
                 let status = response.status();
-                let body = response.bytes_stream().map_err(|error| anyhow!(error).context("the answer broke off"));
-                Answer { status, body: body.boxed() }
+                Answer { status, body: pieces(response).boxed() }
             }
             Transport::Here(router) => {
                 let mut request = Request::builder().method(method).uri(path).extension(OwnMachine);
@@ -172,6 +183,13 @@ impl Client {
         };
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
+}
+
+fn pieces(response: reqwest::Response) -> impl Stream<Item = anyhow::Result<Bytes>> {
+    stream::try_unfold(response, |mut response| async move {
+        let piece = response.chunk().await.context("the answer broke off")?;
+        Ok(piece.map(|piece| (piece, response)))
+    })
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -207,7 +225,8 @@ async fn refusal(answer: Answer) -> Failure {
     };
     Failure::Refused {
         status,
-        message: said(["/error/message", "/reason"]).unwrap_or_else(|| format!("the gateway answered {status}")),
+        message: said(["/error/message", "/reason"])
+            .unwrap_or_else(|| format!("the gateway answered {status}")),
         action: said(["/error/action", "/action"]).unwrap_or_default(),
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::config::document::Problem;
+use crate::gateway::DeclareError;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,15 @@ impl From<io::Error> for Failure {
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Self {
         Failure::Problems(problems)
+    }
+}
+
+impl From<DeclareError> for Failure {
+    fn from(error: DeclareError) -> Self {
+        match error {
+            DeclareError::Problems(problems) => Failure::Problems(problems),
+            error @ DeclareError::Store(_) => Failure::Other(error.into()),
+        }
     }
 }
 

@@ -117,7 +117,8 @@ async fn mapping(client: &Client, file: &Path, dry_run: bool, json: bool) -> Res
     let entries = without_twins(entries, &mut outcome);
     let bar = progress(entries.len() as u64);
     for chunk in entries.chunks(CHUNK) {
-        let body: Map<String, Value> = chunk.iter().map(|(raw, tenant)| (raw.clone(), tenant.clone())).collect();
+        let body: Map<String, Value> =
+            chunk.iter().map(|(raw, tenant)| (raw.clone(), tenant.clone())).collect();
         let answer =
             client.post(&format!("/api/mapping/import?dry_run={dry_run}"), &Value::Object(body)).await?;
         outcome.add(&answer);
@@ -256,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_file_that_contradicts_itself_is_found_out() {
-        let text = br#"{"971501234567": 2, "+971 50 123 4567": 2, "00971501234567": 3, "971501234567": 4, "x": 1}"#;
+        let text =
+            br#"{"971501234567": 2, "+971 50 123 4567": 2, "00971501234567": 3, "971501234567": 4, "x": 1}"#;
         let Entries(entries) = serde_json::from_slice(text).expect("it is JSON");
         assert_eq!(entries.len(), 5);
         let mut outcome = Outcome::default();

@@ -42,7 +42,9 @@ impl Offers {
                     .collect();
                 lines.push(format!("[template {}] {}", one_line(&template.name), parameters.join(", ")));
             }
-            OutboundContent::Reaction(reaction) => lines.push(format!("[reaction] {}", one_line(&reaction.emoji))),
+            OutboundContent::Reaction(reaction) => {
+                lines.push(format!("[reaction] {}", one_line(&reaction.emoji)))
+            }
         }
         lines
     }
@@ -121,7 +123,8 @@ mod tests {
     #[test]
     fn a_number_that_is_not_offered_is_text() {
         let mut offers = Offers::default();
-        let buttons = json!({"type": "buttons", "body": "?", "footer": null, "buttons": [{"id": "b", "title": "Buy"}]});
+        let buttons =
+            json!({"type": "buttons", "body": "?", "footer": null, "buttons": [{"id": "b", "title": "Buy"}]});
         offers.show(&outbound(buttons.clone()));
         assert_eq!(offers.answer("2"), json!({"text": "2"}));
         offers.show(&outbound(buttons.clone()));

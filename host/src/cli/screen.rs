@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_lines_end_clean() {
         let rows = [["ID", "NAME"], ["2", "Marina"], ["155", "خانه"]];
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| (*cell).into()).collect()).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| (*cell).into()).collect()).collect();
         assert_eq!(table(&rows), "ID   NAME\n2    Marina\n155  خانه");
     }
 

@@ -146,7 +146,8 @@ impl Add {
 fn secret(text: &str) -> Result<String> {
     let unusable = |what: String| Failure::Usage(what);
     if let Some(name) = text.strip_prefix("env:") {
-        return std::env::var(name).map_err(|_| unusable(format!("the environment variable {name} is not set")));
+        return std::env::var(name)
+            .map_err(|_| unusable(format!("the environment variable {name} is not set")));
     }
     if let Some(path) = text.strip_prefix("file:") {
         let text = std::fs::read_to_string(path).map_err(|error| unusable(format!("{path}: {error}")))?;

@@ -87,7 +87,9 @@ fn stop_on_signals(stop: CancellationToken) -> Result<()> {
             }
             signals += 1;
             if signals > 1 {
-                tracing::warn!("stopped at once by a second signal; what had not ended is done again after the next start");
+                tracing::warn!(
+                    "stopped at once by a second signal; what had not ended is done again after the next start"
+                );
                 std::process::exit(130);
             }
             tracing::info!("stopping: what has begun is brought to its end; a second signal stops at once");

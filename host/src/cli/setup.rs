@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use std::os::unix::fs::DirBuilderExt as _;
+
 use crate::cli::{Place, Result};
 use crate::config::Config;
 
@@ -23,4 +25,23 @@ pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Opti
         config.listen = listen;
     }
     Ok((config, file))
+}
+
+/// A directory of one's own that is gone afterwards.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new() -> Result<Self> {
+        let mut random = [0_u8; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let path = std::env::temp_dir().join(format!("switchboard-{}", hex::encode(random)));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }

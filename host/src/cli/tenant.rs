@@ -100,8 +100,7 @@ impl Tenant {
             }
             Tenant::Add(add) => {
                 refuse_existing(client, &format!("/api/tenants/{}", add.id), add.replace, "tenant").await?;
-                let answer =
-                    client.put(&format!("/api/tenants/{}", add.id), add.body().to_string()).await?;
+                let answer = client.put(&format!("/api/tenants/{}", add.id), add.body().to_string()).await?;
                 if json {
                     return screen::json(&answer);
                 }
@@ -190,7 +189,11 @@ impl Organization {
             Organization::Add { id, name } => {
                 let body = json!({"name": name}).to_string();
                 let answer = client.put(&format!("/api/organizations/{id}"), body).await?;
-                if json { screen::json(&answer) } else { screen::line(&format!("Organization {id} is there.")) }
+                if json {
+                    screen::json(&answer)
+                } else {
+                    screen::line(&format!("Organization {id} is there."))
+                }
             }
         }
     }
