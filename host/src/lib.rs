@@ -55,6 +55,7 @@ pub mod message;
 pub mod metrics;
 pub mod retry;
 pub mod route;
+pub mod schedule;
 pub mod store;
 pub mod tenant;
 pub mod turn;
