@@ -7,8 +7,11 @@ use http::HeaderMap;
 use crate::message::{Event, Outbound, Provider};
 use crate::tenant::{Sender, WebhookAuth};
 
+mod json;
 pub mod signature;
 pub mod simulator;
+mod time;
+mod vcard;
 pub mod waha;
 
 /// Verify, decode, encode, outcome.
