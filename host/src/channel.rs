@@ -49,6 +49,14 @@ pub fn adapter(provider: Provider) -> Option<&'static dyn Adapter> {
     }
 }
 
+/// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
+pub fn bodies(file: &[u8]) -> std::result::Result<Vec<Vec<u8>>, DecodeError> {
+    if file.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
+        return Ok(vec![file.to_vec()]);
+    }
+    Ok(json::parse_list(file)?.iter().map(|body| body.to_string().into_bytes()).collect())
+}
+
 /// A body that is not what the provider sends. Nothing of it was used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at {place}")]

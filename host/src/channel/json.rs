@@ -14,6 +14,15 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(DecodeError { what: "expected an object".into(), place: "line 1 column 1".into() });
     }
+    read(body)
+}
+
+/// Reads several bodies that a file holds as a list.
+pub fn parse_list(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    read(body)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     serde_json::from_slice(body).or_else(|error| match mend(body) {
         Some(mended) => serde_json::from_slice(&mended).map_err(|error| syntax(&error)),
         None => Err(syntax(&error)),

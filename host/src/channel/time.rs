@@ -31,7 +31,11 @@ fn from_number(number: f64) -> Option<Timestamp> {
         n if n < 1e17 => n / 1e3,
         n => n / 1e6,
     };
-    (ms >= 1.0 && ms < END_MS).then(|| Timestamp::from_ms(ms.round() as i64))
+    from_ms(ms)
+}
+
+fn from_ms(ms: f64) -> Option<Timestamp> {
+    (1.0..END_MS).contains(&ms).then(|| Timestamp::from_ms(ms.round() as i64))
 }
 
 fn from_text(text: &str) -> Option<Timestamp> {
@@ -45,7 +49,7 @@ fn from_text(text: &str) -> Option<Timestamp> {
             text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
         }
     };
-    from_number(at.as_millisecond() as f64).map(|_| Timestamp::from_ms(at.as_millisecond()))
+    from_ms(at.as_millisecond() as f64)
 }
 
 #[cfg(test)]
