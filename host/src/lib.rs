@@ -49,6 +49,7 @@ pub mod config;
 pub mod conversation;
 pub mod deep_link;
 pub mod delivery;
+pub mod explain;
 pub mod glyph;
 pub mod identity;
 pub mod message;

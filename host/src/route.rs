@@ -1,5 +1,7 @@
 //! Which tenant a message belongs to. Pure: arrival, directory and lock in, decision out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::deep_link::Link;
@@ -31,6 +33,17 @@ pub enum Reason {
     UnknownTenant,
     /// The lock's or the dedicated sender's tenant is not active.
     InactiveTenant,
+}
+
+/// The provider's and the operator's wording; the contact never sees it.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::NoTenant => "user not associated with any tenant",
+            Reason::UnknownTenant => "the link names no active tenant",
+            Reason::InactiveTenant => "the tenant is not active",
+        })
+    }
 }
 
 /// Where the message goes, and what follows from it.
