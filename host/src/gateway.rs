@@ -1,22 +1,31 @@
 //! The composition root: opens every part, hands each what it needs, runs the loops, and stops them
 //! in order. Nothing is decided here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::App;
+use crate::api::auth::OwnMachine;
+use crate::body;
 use crate::brain::{self, Brains};
 use crate::clock;
 use crate::config::Config;
+use crate::config::document::Problem;
+use crate::declared::{self, Applied, Surroundings};
 use crate::delivery::DeliveryLoop;
+use crate::http::{self, control};
 use crate::metrics::Metrics;
 use crate::store::embedded::{self, Embedded};
-use crate::store::{Retention, Store};
+use crate::store::{self, Retention, Store};
 use crate::turn::TurnLoop;
+use crate::webhook::Webhook;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -58,6 +67,65 @@ impl Gateway {
             metrics: Arc::new(Metrics::new()),
             draining: Arc::default(),
         })
+    }
+
+    /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
+    pub async fn declare(&self) -> std::result::Result<Applied, DeclareError> {
+        let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
+        let around = Surroundings {
+            loopback: self.config.listen.ip().is_loopback(),
+            packages: Some(&packages),
+            directory: (*self.store.directory()).clone(),
+            environment: Some(&|name| std::env::var(name).ok()),
+        };
+        let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
+        declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
+    }
+
+    /// Every door of this gateway.
+    pub fn router(&self) -> Router {
+        let http = &self.config.http;
+        let app = App::new(
+            self.config.clone(),
+            self.store.clone(),
+            self.brains.clone(),
+            self.metrics.clone(),
+            self.draining.clone(),
+        );
+        let webhook = Webhook {
+            store: self.store.clone(),
+            metrics: self.metrics.clone(),
+            loopback: self.config.listen.ip().is_loopback(),
+            body: body::Bounds {
+                bytes: http.webhook_body_bytes,
+                timeout: Duration::from_millis(http.body_timeout_ms),
+            },
+        };
+        http::router(app, Arc::new(webhook))
+    }
+
+    /// Runs everything until `stop`: the loops, the listener, and the control socket for this
+    /// machine's command line.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> Result<()> {
+        let socket = self.config.control_socket();
+        let control = control::listen(&socket)
+            .with_context(|| format!("cannot listen on the control socket {}", socket.display()))?;
+        let settings = http::Settings::new(&self.config);
+        let router = self.router();
+        let own = router.clone().layer(axum::Extension(OwnMachine));
+        let metrics = &self.metrics;
+        let doors = [
+            tokio::spawn(http::serve(listener, router, settings.clone(), metrics.clone(), stop.clone())),
+            tokio::spawn(http::serve(control, own, settings, metrics.clone(), stop.clone())),
+        ];
+        let result = self.run(stop.clone()).await;
+        // A loop that failed leaves nothing to serve.
+        stop.cancel();
+        for door in doors {
+            door.await.context("the listener panicked")?;
+        }
+        std::fs::remove_file(&socket).ok();
+        result
     }
 
     /// Runs the loops until `stop`, then lets what has begun come to its end, for at most
@@ -109,11 +177,25 @@ impl Gateway {
     }
 }
 
-fn store_settings(config: &Config) -> embedded::Settings {
+/// Why declared data was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    #[error("{} mistakes in the declared data", .0.len())]
+    Problems(Vec<Problem>),
+    #[error("declared data could not be kept: {0}")]
+    Store(store::Error),
+}
+
+/// Where the store lies.
+pub fn store_file(config: &Config) -> PathBuf {
+    config.data.join("switchboard.redb")
+}
+
+pub fn store_settings(config: &Config) -> embedded::Settings {
     let routing = &config.routing;
     embedded::Settings {
-        path: config.data.join("switchboard.redb"),
-        backups: config.data.join("backups"),
+        path: store_file(config),
+        backups: config.backups(),
         cache_bytes: config.store.cache_bytes,
         queue: config.store.queue,
         verify: config.store.verify_at_start,
@@ -137,7 +219,7 @@ fn retention(config: &Config) -> Retention {
 }
 
 /// Message texts and secrets lie below it: nobody else may look.
-fn private_dir(dir: &Path) -> Result<()> {
+pub fn private_dir(dir: &Path) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -170,7 +252,7 @@ async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
         return;
     }
     let every = Duration::from_secs(u64::from(config.backup.every_hours) * 3600);
-    let backups = config.data.join("backups");
+    let backups = config.backups();
     loop {
         tokio::time::sleep(embedded::backup::due_in(&backups, every)).await;
         let to = backups.join(embedded::backup::file_name(clock::now()));

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use redb::{Builder, Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 
@@ -10,6 +11,7 @@ use super::disk::Maker;
 use super::open::{file, verify};
 use super::tables::{Copy, copy_all};
 use crate::clock;
+use crate::message::Timestamp;
 use crate::store::Error;
 
 /// Written between two commits of the copy.
@@ -18,7 +20,7 @@ const CHUNK_BYTES: usize = 16 << 20;
 /// Copies a snapshot to `to`: a directory, where the copy is named by its time, or a file that does
 /// not exist yet. Returns the copy's path.
 pub fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, Error> {
-    let to = if to.is_dir() { to.join(format!("switchboard-{}.redb", stamp())) } else { to.to_owned() };
+    let to = if to.is_dir() { to.join(file_name(clock::now())) } else { to.to_owned() };
     if to.exists() {
         return Err(Error::Conflict(format!("{} exists already", to.display())));
     }
@@ -159,8 +161,48 @@ fn maker(path: &Path) -> Maker {
 }
 
 /// `20260301T120000000Z`, which sorts by time.
+/// What a backup is called: named by their time, they sort by it.
+pub fn file_name(now: Timestamp) -> String {
+    format!("switchboard-{}.redb", stamp_of(now))
+}
+
+/// How long until the next backup is due, if the newest in `directory` is to be no older than
+/// `every`. At once where there is none.
+pub fn due_in(directory: &Path, every: Duration) -> Duration {
+    let made = backups(directory).pop().and_then(|newest| newest.metadata().ok()?.modified().ok());
+    let age = made.map(|made| made.elapsed().unwrap_or(Duration::ZERO));
+    age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
+}
+
+/// Removes all but the newest `keep` backups. Files with other names are nobody's business here.
+pub fn keep_newest(directory: &Path, keep: usize) {
+    let found = backups(directory);
+    for old in found.iter().rev().skip(keep) {
+        if let Err(error) = std::fs::remove_file(old) {
+            tracing::warn!(file = %old.display(), %error, "an old backup could not be removed");
+        }
+    }
+}
+
+/// Those named by [`file_name`], oldest first.
+fn backups(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("switchboard-") && name.ends_with(".redb")
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(ours).collect();
+    paths.sort();
+    paths
+}
+
 fn stamp() -> String {
-    clock::now().to_string().replace(['-', ':', '.'], "")
+    stamp_of(clock::now())
+}
+
+fn stamp_of(now: Timestamp) -> String {
+    now.to_string().replace(['-', ':', '.'], "")
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
