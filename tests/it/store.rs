@@ -12,7 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
-mod lab;
+pub mod lab;
 mod random;
 mod reads;
 mod sends;
