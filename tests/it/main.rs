@@ -1,1 +1,4 @@
-fn main() {}
+//! The gateway as a whole, part by part.
+
+mod power_loss;
+mod store;

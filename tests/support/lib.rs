@@ -1,1 +1,3 @@
-//! placeholder
+//! What the integration tests stand on.
+
+pub mod power_loss;
