@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use switchboard::channel::adapter;
+use switchboard::message::{Event, Ignored, Inbound, Provider};
 
 mod answers;
 mod details;
+mod events;
 mod explained;
 mod hostile;
 
@@ -64,4 +67,51 @@ fn webhooks() -> Vec<(String, Value)> {
         }
     }
     webhooks
+}
+
+fn events(body: &Value, groups: bool) -> Result<Vec<Event>, String> {
+    let adapter = adapter(Provider::Waha).unwrap();
+    adapter.decode(body.to_string().as_bytes(), groups).map_err(|error| error.to_string())
+}
+
+fn event(body: &Value) -> Event {
+    events(body, false).unwrap().remove(0)
+}
+
+fn message(body: &Value) -> Inbound {
+    match event(body) {
+        Event::Message(inbound) => *inbound,
+        other => panic!("{other:?} from {body}"),
+    }
+}
+
+fn ignored(body: &Value) -> Ignored {
+    match event(body) {
+        Event::Ignored(ignored) => ignored,
+        other => panic!("{other:?} from {body}"),
+    }
+}
+
+fn envelope(event: &str, payload: Value) -> Value {
+    json!({
+        "event": event, "session": "default", "timestamp": 1_741_249_703_485_i64,
+        "me": {"id": "5511900000001@c.us", "lid": "144444444444444@lid"}, "payload": payload,
+    })
+}
+
+/// A text message with some fields replaced.
+fn with(changes: Value) -> Value {
+    let mut payload = json!({
+        "id": "false_5511900000002@c.us_A", "timestamp": 1_667_561_485, "from": "5511900000002@c.us",
+        "fromMe": false, "body": "", "hasMedia": false,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        payload[name] = value.clone();
+    }
+    envelope("message", payload)
+}
+
+fn sample(name: &str) -> Value {
+    let case = cases("waha").into_iter().find(|case| case.name == name).unwrap();
+    serde_json::from_slice(&case.body).unwrap()
 }
