@@ -2,3 +2,8 @@
 
 mod power_loss;
 mod store;
+//! The gateway as a whole, with its providers faked over real HTTP. One binary, so that it is built
+//! and started once; one module a subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so")]
+mod fake_waha;
+mod payloads;
