@@ -255,6 +255,7 @@ impl Brains {
             personality: plan.personality.clone(),
             package: plan.package.name.clone(),
             limits: self.deployer.settings.limits.with(&ask.tenant.limits),
+            contact_language: ask.lead.as_ref().and_then(language),
             migrate_from: migrate_from.cloned(),
         }
     }
@@ -310,4 +311,9 @@ impl Brains {
     ) -> Result<Uploaded, Refused> {
         self.deployer.rollback(package, digest, actor).await
     }
+}
+
+/// The language a contact chose, which a brain notes in the lead's field of this name.
+fn language(lead: &Lead) -> Option<String> {
+    lead.fields.get("language")?.as_str().map(str::to_owned)
 }

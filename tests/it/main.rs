@@ -1,1 +1,3 @@
-fn main() {}
+//! The gateway as a whole. One binary: a module for each part, each driving the real thing.
+
+mod brain;

@@ -69,6 +69,8 @@ pub struct Turn {
     pub personality: Personality,
     pub package: Arc<str>,
     pub limits: ResolvedLimits,
+    /// BCP 47, where known. No provider tells it.
+    pub contact_language: Option<String>,
     /// The version that wrote the memory, where it must be migrated first.
     pub migrate_from: Option<String>,
 }
@@ -162,7 +164,8 @@ impl Engine {
         let ask = turn.ask.clone();
         let mut store = self.store(turn.ask, turn.personality, turn.package, limits);
         let time = Duration::from_millis(limits.wall_time_ms);
-        let called = call(&mut store, version, &ask, turn.migrate_from.as_deref());
+        let called =
+            call(&mut store, version, &ask, turn.contact_language.as_deref(), turn.migrate_from.as_deref());
         let ended = tokio::time::timeout(time, called).await;
         let (outcome, migrated) = match ended {
             Err(_) => {
@@ -255,6 +258,7 @@ async fn call(
     store: &mut Store<State>,
     version: &Version,
     ask: &Ask,
+    contact_language: Option<&str>,
     migrate_from: Option<&str>,
 ) -> wasmtime::Result<Ended> {
     let instance = version.instance.instantiate_async(&mut *store).await?;
@@ -270,7 +274,7 @@ async fn call(
     }
     let guest = version.turn.load(&mut *store, &instance)?;
     let trigger = abi::trigger(&ask.trigger);
-    let context = abi::context(ask, &version.digest);
+    let context = abi::context(ask, contact_language, &version.digest);
     let memory = migrated.as_ref().or(ask.conversation.memory.as_ref());
     let outcome = guest.call_handle(&mut *store, &trigger, &context, memory).await?;
     Ok(outcome.map(|outcome| (outcome, migrated)))

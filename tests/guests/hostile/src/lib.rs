@@ -25,7 +25,24 @@ impl Brain for Hostile {
         };
         Ok(())
     }
+
+    /// Keeps the word, and says which version it came from.
+    fn migrate(from_version: &str, memory: String) -> Result<String, Fault> {
+        let memory: Memory = serde_json::from_str(&memory)?;
+        let word = memory.word.map(|word| format!("{word} (from {from_version})"));
+        Ok(serde_json::to_string(&Memory { word })?)
+    }
+
+    fn selftest() -> Result<(), Fault> {
+        if std::hint::black_box(&SELFTEST).ends_with(b"s") {
+            return Ok(());
+        }
+        Err(Fault::new("selftest", "this component was patched to fail"))
+    }
 }
+
+/// A test that wants a version whose selftest fails overwrites this in the built component.
+static SELFTEST: [u8; 16] = *b"selftest: passes";
 
 fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
     let said = turn.said().unwrap_or_default();
@@ -64,7 +81,7 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
     Ok(())
 }
 
-switchboard_sdk::export!(Hostile);
+switchboard_sdk::export!(Hostile with migrate, selftest);
 
 #[cfg(test)]
 mod tests {
