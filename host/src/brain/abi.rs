@@ -17,7 +17,7 @@ pub mod actions;
 pub const PACKAGE: &str = "switchboard:brain";
 pub const VERSION: &str = "0.1.0";
 
-#[expect(clippy::all, reason = "generated from the WIT file, where the documentation is")]
+/// Generated from the WIT file, where the documentation is.
 pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",

@@ -109,8 +109,12 @@ impl Engine {
     /// one, which costs about five times as much a turn.
     pub fn new(concurrent: usize) -> wasmtime::Result<Self> {
         let concurrent = concurrent.clamp(1, 4096);
+        Self::with_pool(concurrent, pool(concurrent as u32))
+    }
+
+    fn with_pool(concurrent: usize, pool: PoolingAllocationConfig) -> wasmtime::Result<Self> {
         let mut pooled = config();
-        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(concurrent as u32)));
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = match wasmtime::Engine::new(&pooled) {
             Ok(engine) => engine,
             Err(error) => {
@@ -278,4 +282,24 @@ async fn call(
     let memory = migrated.as_ref().or(ask.conversation.memory.as_ref());
     let outcome = guest.call_handle(&mut *store, &trigger, &context, memory).await?;
     Ok(outcome.map(|outcome| (outcome, migrated)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_room_for_a_pool_there_is_an_engine_all_the_same() {
+        let mut impossible = pool(1);
+        // 2^32 memories of 4 GiB are more than an address holds.
+        impossible.total_memories(u32::MAX);
+        let engine = Engine::with_pool(1, impossible).expect("falls back");
+        let compiled = |engine: &Engine| {
+            let mut hash = std::hash::DefaultHasher::new();
+            std::hash::Hash::hash(&engine.wasmtime().precompile_compatibility_hash(), &mut hash);
+            std::hash::Hasher::finish(&hash)
+        };
+        let pooled = Engine::new(1).expect("an engine");
+        assert_eq!(compiled(&engine), compiled(&pooled), "compiled code serves both");
+    }
 }
