@@ -1,1 +1,51 @@
-fn main() {}
+//! `cargo xtask`: build the brains, run the gateway with its demo data, test everything, measure.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod brains;
+mod run;
+mod shell;
+mod test;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build the brains, run the gateway, test everything, measure.")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and start the gateway on 127.0.0.1:8000 with the demo data.
+    Run(run::Run),
+    /// Build the bundled brains and put them into the plugins directory; a running gateway takes
+    /// them up by itself.
+    Brains,
+    /// Run every test: unit, integration, store conformance, crash, brains, tidy.
+    Test(test::Test),
+    /// Measure the gateway against the bare limit and write docs/benchmarks.md.
+    Bench(bench::Bench),
+}
+
+fn main() -> Result<()> {
+    let task = Xtask::parse().task;
+    let root = root()?;
+    match task {
+        Task::Run(run) => run.run(&root),
+        Task::Brains => brains::build(&root),
+        Task::Test(test) => test.run(&root),
+        Task::Bench(bench) => bench.run(&root),
+    }
+}
+
+/// The workspace, wherever the command was given.
+fn root() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .context("xtask lies in the workspace's directory")
+}

@@ -1,5 +1,8 @@
 //! The imports, with the SDK's own types.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::world::switchboard::brain as imports;
@@ -12,9 +15,23 @@ pub(crate) fn log(level: Level, message: &str) {
     imports::log::write(level.into(), message);
 }
 
+thread_local! {
+    /// What this turn has asked already: an instance serves one turn, in which a text is often
+    /// needed for every row of a list.
+    static ASKED: RefCell<HashMap<String, Option<Value>>> = RefCell::default();
+}
+
 pub(crate) fn personality(path: &str) -> Option<Value> {
-    // What the gateway hands over is JSON; anything else counts as nothing.
-    imports::personality::get(path).and_then(|json| serde_json::from_str(&json).ok())
+    ASKED.with_borrow_mut(|asked| {
+        if let Some(answer) = asked.get(path) {
+            return answer.clone();
+        }
+        // What the gateway hands over is JSON; anything else counts as nothing.
+        let answer: Option<Value> =
+            imports::personality::get(path).and_then(|json| serde_json::from_str(&json).ok());
+        asked.insert(path.to_owned(), answer.clone());
+        answer
+    })
 }
 
 pub(crate) fn history(limit: u32) -> Vec<HistoryEntry> {

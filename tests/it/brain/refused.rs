@@ -58,11 +58,17 @@ async fn an_interface_that_is_not_offered() {
 
 #[tokio::test]
 async fn a_selftest_that_fails() {
-    let text = reason(patched(&component("hostile"), "selftest: passes", "selftest: failed")).await;
-    assert_eq!(
-        text,
-        "tenant-2/brain.wasm: its selftest failed: selftest: this component was patched to fail"
+    let workshop = Workshop::hostile();
+    workshop.write("hostile", "personality.toml", b"selftest_fails = true\n");
+    let brains = workshop.open().await;
+    let refused = status(&brains, "hostile").refused.expect("refused");
+    assert!(
+        refused.ends_with(
+            "hostile/brain.wasm: its selftest failed: by-command: the personality's `selftest_fails` is true"
+        ),
+        "{refused}"
     );
+    assert_eq!(fails(&brains, "hostile", "hi").await.code, "no-brain");
 }
 
 #[tokio::test]

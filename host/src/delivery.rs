@@ -1,0 +1,246 @@
+//! The delivery loop: claim the replies that are due, make the provider's request of each, send it,
+//! settle what came of it. In order per conversation; a provider that is down delays its own sender
+//! only. What may have gone out is never sent again by itself.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::channel::{self, Adapter, Outcome, Request};
+use crate::clock;
+use crate::config;
+use crate::message::Provider;
+use crate::metrics::Metrics;
+use crate::retry::Backoff;
+use crate::store::{OutboxEntry, SendClaim, Settlement, Store};
+
+const TICK: Duration = Duration::from_secs(1);
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+
+/// A provider's answer is read up to here; more is not an answer.
+const ANSWER_BYTES: usize = 1 << 20;
+
+/// Sends replies until it is told to stop.
+pub struct DeliveryLoop {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    settings: config::Delivery,
+    client: reqwest::Client,
+    slots: Arc<Semaphore>,
+    freed: Notify,
+}
+
+impl DeliveryLoop {
+    /// Fails where the TLS set-up does.
+    pub fn new(
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        settings: config::Delivery,
+    ) -> reqwest::Result<Arc<Self>> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .timeout(Duration::from_millis(settings.timeout_ms))
+            // A redirected POST would carry the key elsewhere.
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(settings.per_sender)
+            .tcp_nodelay(true)
+            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let slots = Arc::new(Semaphore::new(settings.concurrent));
+        Ok(Arc::new(DeliveryLoop { store, metrics, settings, client, slots, freed: Notify::new() }))
+    }
+
+    /// Claims until `stop`; then returns when every send that had begun is settled.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let running = TaskTracker::new();
+        while !stop.is_cancelled() {
+            let free = self.slots.available_permits();
+            let claims = if free == 0 { Vec::new() } else { self.claim(free).await };
+            if claims.is_empty() {
+                self.rest(&stop).await;
+                continue;
+            }
+            for claim in claims {
+                let slots = self.slots.clone();
+                let this = self.clone();
+                running.spawn(async move {
+                    // The semaphore is never closed; a claim beyond the free slots waits here.
+                    let _permit = slots.acquire_owned().await;
+                    this.deliver(claim).await;
+                    this.freed.notify_one();
+                });
+            }
+        }
+        running.close();
+        running.wait().await;
+    }
+
+    async fn claim(&self, n: usize) -> Vec<SendClaim> {
+        match self.store.claim_sends(n, clock::now()).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::error!(%error, "replies cannot be claimed; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+                Vec::new()
+            }
+        }
+    }
+
+    async fn rest(&self, stop: &CancellationToken) {
+        let nap = clock::nap(self.store.next_send_at(), TICK);
+        tokio::select! {
+            () = self.store.wakes().sends.notified() => {}
+            () = self.freed.notified() => {}
+            () = tokio::time::sleep(nap) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn deliver(&self, claim: SendClaim) {
+        let began = Instant::now();
+        let directory = self.store.directory();
+        let (provider, settlement) = match directory.senders.get(&claim.entry.sender) {
+            None => {
+                (None, Settlement::Dead { error: format!("there is no sender named {}", claim.entry.sender) })
+            }
+            Some(sender) if !sender.active => {
+                (Some(sender.provider), self.later(&claim.entry, None, "the sender is switched off".into()))
+            }
+            Some(sender) => match channel::adapter(sender.provider) {
+                None => (
+                    Some(sender.provider),
+                    Settlement::Dead { error: "this provider is not spoken yet".into() },
+                ),
+                Some(adapter) => {
+                    let outcome = match adapter.encode(sender, &claim.entry.to, &claim.entry.outbound) {
+                        Err(error) => Outcome::Permanent { error: error.to_string() },
+                        Ok(None) => Outcome::Sent { provider_id: None },
+                        Ok(Some(request)) => self.send(adapter, request, &claim.entry.to).await,
+                    };
+                    (Some(sender.provider), self.settlement(&claim.entry, outcome))
+                }
+            },
+        };
+        self.report(&claim, provider, &settlement, began.elapsed());
+        self.settle(&claim, settlement).await;
+    }
+
+    /// One request; what its answer, or the lack of one, means.
+    async fn send(&self, adapter: &dyn Adapter, request: Request, to: &str) -> Outcome {
+        let mut builder = self.client.request(request.method, &request.url).body(request.body);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let mut response = match builder.send().await {
+            Ok(response) => response,
+            Err(error) => return unanswered(&error),
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES => body.extend_from_slice(&chunk),
+                Ok(Some(_) | None) => break,
+                // The status is there: what it says holds, with or without the rest of the body.
+                Err(_) => break,
+            }
+        }
+        adapter.outcome(status, &headers, &body, to)
+    }
+
+    fn settlement(&self, entry: &OutboxEntry, outcome: Outcome) -> Settlement {
+        match outcome {
+            Outcome::Sent { provider_id } => Settlement::Sent { provider_id },
+            Outcome::Retry { after_ms, error } => self.later(entry, after_ms, error),
+            Outcome::Permanent { error } | Outcome::OptedOut { error } => Settlement::Dead { error },
+            Outcome::Unknown { error } => Settlement::Unknown { error },
+        }
+    }
+
+    /// Again later, unless it has waited for too long already.
+    fn later(&self, entry: &OutboxEntry, hint_ms: Option<u64>, error: String) -> Settlement {
+        let now = clock::now();
+        let waited_ms = now.as_ms().saturating_sub(entry.created_at.as_ms());
+        let give_up_ms = i64::from(self.settings.give_up_after_minutes) * 60_000;
+        if waited_ms >= give_up_ms {
+            return Settlement::Dead {
+                error: format!(
+                    "{error}; given up after {} minutes (delivery.give_up_after_minutes)",
+                    waited_ms / 60_000
+                ),
+            };
+        }
+        let backoff = Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms };
+        let delay = backoff.delay_ms(entry.attempts, hint_ms, rand::random());
+        Settlement::Later { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)), error }
+    }
+
+    fn report(&self, claim: &SendClaim, provider: Option<Provider>, settlement: &Settlement, took: Duration) {
+        let conversation = &claim.id.key;
+        let (sender, seq) = (&claim.entry.sender, claim.id.seq);
+        let outcome = match settlement {
+            Settlement::Sent { .. } => {
+                tracing::debug!(%conversation, %sender, seq, "reply sent");
+                "sent"
+            }
+            Settlement::Later { error, .. } => {
+                tracing::warn!(%conversation, %sender, seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
+                "later"
+            }
+            Settlement::Dead { error } => {
+                tracing::error!(%conversation, %sender, seq, error, "a reply was given up; see `switchboard outbox list`");
+                "dead"
+            }
+            Settlement::Unknown { error } => {
+                tracing::error!(%conversation, %sender, seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
+                "unknown"
+            }
+        };
+        if let Some(provider) = provider {
+            self.metrics.send(provider, outcome, took);
+        }
+    }
+
+    /// Writes the outcome down. It is known only here, so it is tried until the store takes it or
+    /// the process ends; after a restart the entry counts as unknown.
+    async fn settle(&self, claim: &SendClaim, settlement: Settlement) {
+        loop {
+            match self.store.settle_send(&claim.id, settlement.clone(), clock::now()).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome could not be written down; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// A request that got no answer at all: did anything go out?
+fn unanswered(error: &reqwest::Error) -> Outcome {
+    // reqwest names the URL in its message; the reason alone is what helps.
+    let reason = reason(error);
+    if error.is_builder() || error.is_request() && error.url().is_none() {
+        return Outcome::Permanent { error: format!("the request cannot be made: {reason}") };
+    }
+    if error.is_connect() {
+        return Outcome::Retry { after_ms: None, error: format!("cannot connect: {reason}") };
+    }
+    if error.is_timeout() {
+        return Outcome::Unknown { error: "no answer in time; the message may have gone out".into() };
+    }
+    Outcome::Unknown { error: format!("the connection broke; the message may have gone out: {reason}") }
+}
+
+/// The innermost cause, which is the one that says something.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

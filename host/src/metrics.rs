@@ -1,0 +1,137 @@
+//! What the gateway counts, for `/metrics`. One registry, made by the gateway and handed to those
+//! who count; labels are few and bounded: never a contact, never a tenant's text.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::message::Provider;
+use crate::store::Counters;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct WebhookLabels {
+    pub provider: &'static str,
+    /// `routed`, `ignored`, `duplicate`, `receipt`, `session`, `unknown_account`, `unverified`,
+    /// `malformed`, `unavailable`.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SendLabels {
+    pub provider: &'static str,
+    /// `sent`, `later`, `dead`, `unknown`.
+    pub outcome: &'static str,
+}
+
+/// Every counter there is.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    webhooks: Family<WebhookLabels, Counter>,
+    webhook_seconds: Histogram,
+    turns: Family<OutcomeLabels, Counter>,
+    turn_seconds: Histogram,
+    sends: Family<SendLabels, Counter>,
+    send_seconds: Histogram,
+    pub connections_refused: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("switchboard");
+        let seconds = || Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
+        let metrics = Metrics {
+            webhooks: Family::default(),
+            webhook_seconds: seconds(),
+            turns: Family::default(),
+            turn_seconds: seconds(),
+            sends: Family::default(),
+            send_seconds: seconds(),
+            connections_refused: Counter::default(),
+            registry: Registry::default(),
+        };
+        registry.register("webhook_events", "What webhooks brought", metrics.webhooks.clone());
+        registry.register(
+            "webhook_seconds",
+            "From a webhook's last byte to its answer",
+            metrics.webhook_seconds.clone(),
+        );
+        registry.register("turns", "Turns by what became of them", metrics.turns.clone());
+        registry.register(
+            "turn_seconds",
+            "From claim to commit, the brain's time included",
+            metrics.turn_seconds.clone(),
+        );
+        registry.register("sends", "Attempts at replies by what became of them", metrics.sends.clone());
+        registry.register(
+            "send_seconds",
+            "From a reply's request to the provider's answer",
+            metrics.send_seconds.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections closed because there were too many",
+            metrics.connections_refused.clone(),
+        );
+        Metrics { registry, ..metrics }
+    }
+
+    pub fn webhook(&self, provider: Provider, outcome: &'static str) {
+        self.webhooks.get_or_create(&WebhookLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    pub fn webhook_took(&self, time: Duration) {
+        self.webhook_seconds.observe(time.as_secs_f64());
+    }
+
+    /// `done`, `retried`, `dead`.
+    pub fn turn(&self, outcome: &'static str, took: Duration) {
+        self.turns.get_or_create(&OutcomeLabels { outcome }).inc();
+        self.turn_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
+        self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
+        self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Everything in Prometheus' text format, with what the store keeps count of.
+    pub fn render(&self, counters: &Counters) -> String {
+        let mut text = String::with_capacity(8 << 10);
+        for (name, help, value) in [
+            ("users", "Contacts locked to a tenant", counters.users),
+            ("inbox", "Messages and timers that wait for their turn", counters.inbox),
+            ("outbox_waiting", "Replies that wait to be sent", counters.outbox_waiting),
+            ("outbox_dead", "Replies refused for good", counters.outbox_dead),
+            ("outbox_unknown", "Replies that may have gone out or not", counters.outbox_unknown),
+            ("dead_turns", "Turns given up", counters.dead_turns),
+            ("lock_conflicts", "Contacts that came with another tenant's link", counters.conflicts),
+            ("messages_accepted", "Messages accepted, over all time", counters.accepted),
+        ] {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "# HELP switchboard_{name} {help}.\n# TYPE switchboard_{name} gauge\nswitchboard_{name} {value}"
+            );
+        }
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+            .expect("writing to a string cannot fail");
+        text
+    }
+}

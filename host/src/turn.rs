@@ -1,0 +1,310 @@
+//! The turn loop: claim what is due, ask the tenant's brain, commit what it wants as a whole. One
+//! conversation runs one turn at a time; tenants take turns. A brain's failure costs one turn.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::brain::{Answer, Ask, Brains, Failure, Sources};
+use crate::clock;
+use crate::config;
+use crate::conversation::{HistoryEntry, JournalEntry};
+use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
+use crate::metrics::Metrics;
+use crate::retry::Backoff;
+use crate::store::{Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::tenant::{Directory, Sender, Tenant};
+
+/// Replies are free-form for this long after the contact's last message, where a provider says so.
+const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The loop looks anew at least this often, whatever signals it missed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// After the store refused a commit the turn waits this long before it is claimed again.
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+
+/// Runs turns until it is told to stop.
+pub struct TurnLoop {
+    store: Arc<dyn Store>,
+    brains: Arc<Brains>,
+    metrics: Arc<Metrics>,
+    settings: config::Turns,
+    slots: Arc<Semaphore>,
+    freed: Notify,
+}
+
+impl TurnLoop {
+    pub fn new(
+        store: Arc<dyn Store>,
+        brains: Arc<Brains>,
+        metrics: Arc<Metrics>,
+        settings: config::Turns,
+    ) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(settings.concurrent));
+        Arc::new(TurnLoop { store, brains, metrics, settings, slots, freed: Notify::new() })
+    }
+
+    /// Claims until `stop`; then returns when every turn that had begun has ended.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let running = TaskTracker::new();
+        while !stop.is_cancelled() {
+            let free = self.slots.available_permits();
+            let claims = if free == 0 { Vec::new() } else { self.claim(free).await };
+            if claims.is_empty() {
+                self.rest(&stop).await;
+                continue;
+            }
+            for claim in claims {
+                // Only this loop takes permits, so those that were free still are.
+                let Ok(permit) = self.slots.clone().try_acquire_owned() else {
+                    self.store.release_turn(&claim.key);
+                    continue;
+                };
+                let this = self.clone();
+                running.spawn(async move {
+                    let guard = Release { store: this.store.clone(), key: Some(claim.key.clone()) };
+                    this.turn(claim, guard).await;
+                    drop(permit);
+                    this.freed.notify_one();
+                });
+            }
+        }
+        running.close();
+        running.wait().await;
+    }
+
+    async fn claim(&self, n: usize) -> Vec<TurnClaim> {
+        match self.store.claim_turns(n, clock::now()).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::error!(%error, "turns cannot be claimed; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+                Vec::new()
+            }
+        }
+    }
+
+    async fn rest(&self, stop: &CancellationToken) {
+        let nap = clock::nap(self.store.next_turn_at(), TICK);
+        tokio::select! {
+            () = self.store.wakes().turns.notified() => {}
+            () = self.freed.notified() => {}
+            () = tokio::time::sleep(nap) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn turn(&self, claim: TurnClaim, guard: Release) {
+        let began = Instant::now();
+        let directory = self.store.directory();
+        let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
+        let Some(tenant) = tenant.cloned() else {
+            let failure = refused(&claim, "inactive-tenant", "the tenant is not active");
+            return self.fail(failure, "dead", guard, began).await;
+        };
+        let now = clock::now();
+        let ask = ask(&self.store, &directory, &tenant, &claim, now);
+        match self.brains.handle(ask).await {
+            Ok(answer) => {
+                if let Some(reason) = &answer.hand_off_reason {
+                    tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
+                }
+                self.commit(commit(claim, answer, now), guard, began).await;
+            }
+            Err(failure) => {
+                let outcome = self.failed(&tenant, claim, failure, now);
+                let label = if matches!(outcome.fate, TurnFate::Retry { .. }) { "retried" } else { "dead" };
+                self.fail(outcome, label, guard, began).await;
+            }
+        }
+    }
+
+    /// Decides what a failure costs, and says so once.
+    fn failed(&self, tenant: &Tenant, claim: TurnClaim, failure: Failure, now: Timestamp) -> TurnFailure {
+        let attempt = claim.failures + 1;
+        let again = failure.retryable && attempt < self.settings.attempts;
+        let fate = if again {
+            let delay = self.backoff().delay_ms(attempt, None, rand::random());
+            tracing::warn!(
+                tenant = %tenant.id, conversation = %claim.key, version = failure.version,
+                code = failure.code, error = failure.message, attempt, retry_in_ms = delay,
+                "a turn failed and is tried again"
+            );
+            TurnFate::Retry { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)) }
+        } else {
+            tracing::error!(
+                tenant = %tenant.id, conversation = %claim.key, version = failure.version,
+                code = failure.code, error = failure.message, attempt,
+                "a turn failed for good; the contact gets the fallback text, see `switchboard turns list`"
+            );
+            TurnFate::Dead { fallback: Some(Outbound::text(tenant.fallback_text.clone())) }
+        };
+        let journal = JournalEntry {
+            turn: claim.conversation.turns + 1,
+            at: now,
+            brain_version: failure.version,
+            seed: claim.seed,
+            trigger: claim.trigger.clone(),
+            memory_before: claim.conversation.memory.clone(),
+            host_calls: failure.host_calls,
+            outcome: serde_json::json!({"fault": {"code": failure.code, "message": failure.message}}),
+            cost: failure.cost,
+        };
+        TurnFailure {
+            key: claim.key,
+            entries: claim.entries,
+            trigger: claim.trigger,
+            code: failure.code,
+            message: failure.message,
+            fate,
+            journal: Some(journal),
+            now,
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms }
+    }
+
+    async fn commit(&self, turn: TurnCommit, mut guard: Release, began: Instant) {
+        match self.store.commit_turn(turn).await {
+            Ok(()) => {
+                guard.settled();
+                self.metrics.turn("done", began.elapsed());
+            }
+            Err(error) => self.store_refused(&error, guard).await,
+        }
+    }
+
+    async fn fail(&self, failure: TurnFailure, label: &'static str, mut guard: Release, began: Instant) {
+        match self.store.fail_turn(failure).await {
+            Ok(()) => {
+                guard.settled();
+                self.metrics.turn(label, began.elapsed());
+            }
+            Err(error) => self.store_refused(&error, guard).await,
+        }
+    }
+
+    /// The turn happened nowhere; it is claimed again after a pause.
+    async fn store_refused(&self, error: &crate::store::Error, guard: Release) {
+        tracing::error!(conversation = ?guard.key.as_ref().map(ToString::to_string), %error, "a turn could not be committed; it runs again");
+        tokio::time::sleep(STORE_PAUSE).await;
+        drop(guard);
+    }
+}
+
+/// Gives the claim back if the turn ends without a commit, by a panic too.
+struct Release {
+    store: Arc<dyn Store>,
+    key: Option<ConversationKey>,
+}
+
+impl Release {
+    /// The store has taken the turn's end; there is nothing to give back.
+    fn settled(&mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.store.release_turn(&key);
+        }
+    }
+}
+
+fn ask(
+    store: &Arc<dyn Store>,
+    directory: &Directory,
+    tenant: &Arc<Tenant>,
+    claim: &TurnClaim,
+    now: Timestamp,
+) -> Ask {
+    let sender = claim.conversation.sender.as_ref().and_then(|name| directory.senders.get(name));
+    let conversation = claim.conversation.clone();
+    Ask {
+        tenant: tenant.clone(),
+        organization: directory.organizations.get(&tenant.organization).cloned(),
+        key: claim.key.clone(),
+        trigger: claim.trigger.clone(),
+        lead: claim.lead.clone(),
+        sender: sender.map(|sender| sender_address(sender)).unwrap_or_default(),
+        window_open_until: sender
+            .filter(|sender| has_window(sender.provider))
+            .map(|_| conversation.last_inbound_at.plus_ms(WINDOW_MS)),
+        conversation,
+        seed: claim.seed,
+        now,
+        sources: Arc::new(StoreSources { store: store.clone(), key: claim.key.clone() }),
+    }
+}
+
+fn sender_address(sender: &Sender) -> String {
+    sender.number.clone().unwrap_or_else(|| sender.account.clone())
+}
+
+fn has_window(provider: Provider) -> bool {
+    matches!(provider, Provider::Infobip | Provider::Gupshup | Provider::Meta)
+}
+
+fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
+    TurnCommit {
+        journal: JournalEntry {
+            turn: claim.conversation.turns + 1,
+            at: now,
+            brain_version: answer.version.clone(),
+            seed: claim.seed,
+            trigger: claim.trigger.clone(),
+            memory_before: claim.conversation.memory,
+            host_calls: answer.host_calls,
+            outcome: answer.outcome,
+            cost: answer.cost,
+        },
+        key: claim.key,
+        entries: claim.entries,
+        memory: answer.memory,
+        brain_version: answer.version,
+        sends: answer.sends,
+        timers: answer.timers,
+        leads: answer.leads,
+        mode: answer.mode,
+        now,
+    }
+}
+
+fn refused(claim: &TurnClaim, code: &str, message: &str) -> TurnFailure {
+    TurnFailure {
+        key: claim.key.clone(),
+        entries: claim.entries.clone(),
+        trigger: claim.trigger.clone(),
+        code: code.into(),
+        message: message.into(),
+        fate: TurnFate::Dead { fallback: None },
+        journal: None,
+        now: clock::now(),
+    }
+}
+
+/// What this conversation's brain may read: its own history and its own tenant's collections.
+struct StoreSources {
+    store: Arc<dyn Store>,
+    key: ConversationKey,
+}
+
+impl Sources for StoreSources {
+    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
+        let lines = self.store.history(&self.key, None, limit).map_err(|error| error.to_string())?;
+        Ok(lines.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
+        let tenant: TenantId = self.key.tenant;
+        self.store.collection(tenant, name).map_err(|error| error.to_string())
+    }
+}
