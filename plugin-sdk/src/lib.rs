@@ -74,7 +74,7 @@ pub use crate::{
         Author, Choice, Contact, ContactCard, Content, Context, DeliveryState, HistoryEntry, LeadSummary,
         Location, Media, MediaKind, Message, Order, OrderItem, Reaction, Trigger,
     },
-    phrase::Phrase,
+    phrase::{Phrase, setting},
     records::{Comparison, Filter, Found, Query, Sort, record, records},
     reply::Reply,
     time::{Span, Timestamp, days, hours, minutes, seconds},
