@@ -2,7 +2,9 @@
 //! and started once; one module a subject.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so")]
 
+mod api;
 mod brain;
+mod cli;
 mod fake_waha;
 mod payloads;
 mod power_loss;
