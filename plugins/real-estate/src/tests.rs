@@ -314,3 +314,11 @@ fn the_selftest_names_texts_that_are_missing() {
     let mut bot = bot.personality("text.sorry", json!({}));
     assert!(bot.says("test").expect_fault("personality").message.contains("text.sorry"));
 }
+
+#[test]
+fn a_tenants_own_name_greets() {
+    let mut bot = Bot::<RealEstate>::new().personality("name", "Layla").personality("agency", "Palm Homes");
+    bot.starts().expect("I am Layla, the assistant of Palm Homes");
+    let mut bot = Bot::<RealEstate>::new().language("fa");
+    bot.starts().expect("من نور هستم");
+}
