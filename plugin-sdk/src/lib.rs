@@ -55,6 +55,8 @@ mod native;
 #[cfg(not(target_family = "wasm"))]
 mod package;
 #[cfg(not(target_family = "wasm"))]
+mod refused;
+#[cfg(not(target_family = "wasm"))]
 mod replies;
 #[cfg(not(target_family = "wasm"))]
 pub mod script;
@@ -74,7 +76,7 @@ pub use crate::{
         Author, Choice, Contact, ContactCard, Content, Context, DeliveryState, HistoryEntry, LeadSummary,
         Location, Media, MediaKind, Message, Order, OrderItem, Reaction, Trigger,
     },
-    phrase::Phrase,
+    phrase::{Phrase, setting},
     records::{Comparison, Filter, Found, Query, Sort, record, records},
     reply::Reply,
     time::{Span, Timestamp, days, hours, minutes, seconds},

@@ -1,10 +1,22 @@
-//! A text of the personality, found in the contact's language and filled in.
+//! The personality: a setting by its path, and a text found in the contact's language and filled in.
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::fault::Fault;
 use crate::host;
+
+/// A value of the personality at a dotted path; `None` where there is none.
+pub fn setting<T: DeserializeOwned>(path: &str) -> Result<Option<T>, Fault> {
+    match host::personality(path) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => serde_json::from_value(value).map(Some).map_err(|error| {
+            Fault::new("personality", format!("the personality's `{path}` does not read: {error}"))
+        }),
+    }
+}
 
 /// Read when it is used; `{name}` stands for a value given with [`Phrase::with`].
 #[derive(Clone, Debug)]

@@ -105,11 +105,13 @@ impl<'a> Replies<'a> {
         self
     }
 
+    /// A field of the lead; null stands for none.
     #[track_caller]
     pub fn expect_lead(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.actions();
         let value = value.into();
-        let found = self.conversation.lead.as_ref().and_then(|lead| lead.fields.get(field)) == Some(&value);
+        let found = self.conversation.lead.as_ref().and_then(|lead| lead.fields.get(field));
+        let found = found.unwrap_or(&Value::Null) == &value;
         self.check(found, &format!("the lead with {field} {value}, it is {:?}", self.conversation.lead));
         self
     }

@@ -2,12 +2,11 @@
 //! tenant lets it read.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::host;
 use crate::message::{Choice, Contact, Content, Context, HistoryEntry, Message, Trigger};
-use crate::phrase::Phrase;
+use crate::phrase::{Phrase, setting};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -107,12 +106,7 @@ impl Turn {
 
     /// A value of the personality at a dotted path; `None` where there is none.
     pub fn setting<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Fault> {
-        match host::personality(path) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => serde_json::from_value(value).map(Some).map_err(|error| {
-                Fault::new("personality", format!("the personality's `{path}` does not read: {error}"))
-            }),
-        }
+        setting(path)
     }
 
     /// The newest entries of this conversation, oldest first; at most 100.

@@ -145,11 +145,11 @@ fn amount_at(words: &Words, at: usize) -> Option<Amount> {
     }
     let (mut value, mut end, digits) = number_at(words, at)?;
     // `one and a half million`, `یک و نیم میلیون`.
-    if let Some(after) = and_a_half(words, end) {
-        if words.get(after).and_then(scale).is_some() {
-            value += 0.5;
-            end = after;
-        }
+    if let Some(after) = and_a_half(words, end)
+        && words.get(after).and_then(scale).is_some()
+    {
+        value += 0.5;
+        end = after;
     }
     let scaled = words.get(end).and_then(scale);
     if let Some(scale) = scaled {

@@ -75,11 +75,11 @@ fn rooms_at(words: &Words, at: usize) -> Option<Rooms> {
     let first = small(words, at)?;
     let mut end = at + 1;
     let mut last = first;
-    if matches!(words.get(end), Some("-" | "to" | "or" | "تا" | "یا" | "الی" | "او" | "و")) {
-        if let Some(second) = small(words, end + 1) {
-            last = second;
-            end += 2;
-        }
+    if matches!(words.get(end), Some("-" | "to" | "or" | "تا" | "یا" | "الی" | "او" | "و"))
+        && let Some(second) = small(words, end + 1)
+    {
+        last = second;
+        end += 2;
     }
     let plus = words.get(end) == Some("+");
     while matches!(words.get(end), Some("-" | "+" | "تا")) {

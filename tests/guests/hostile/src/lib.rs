@@ -25,6 +25,26 @@ impl Brain for Hostile {
         };
         Ok(())
     }
+
+    /// Says where the memory came from; refuses one that asks for it.
+    fn migrate(from_version: &str, memory: String) -> Result<String, Fault> {
+        let old: Memory = serde_json::from_str(&memory)?;
+        match old.word.as_deref() {
+            Some("unmovable") => Err(Fault::new("by-command", "this memory does not migrate")),
+            word => {
+                let word = Some(format!("{} from {from_version}", word.unwrap_or("nothing")));
+                Ok(serde_json::to_string(&Memory { word })?)
+            }
+        }
+    }
+
+    /// Fails while the personality's `selftest_fails` is true.
+    fn selftest() -> Result<(), Fault> {
+        if switchboard_sdk::setting::<bool>("selftest_fails")?.unwrap_or_default() {
+            return Err(Fault::new("by-command", "the personality's `selftest_fails` is true"));
+        }
+        Ok(())
+    }
 }
 
 fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
@@ -64,11 +84,11 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
     Ok(())
 }
 
-switchboard_sdk::export!(Hostile);
+switchboard_sdk::export!(Hostile with migrate, selftest);
 
 #[cfg(test)]
 mod tests {
-    use switchboard_sdk::Bot;
+    use switchboard_sdk::{Bot, Brain};
 
     use super::Hostile;
 
@@ -89,6 +109,14 @@ mod tests {
         assert!(bot.says("retryable").expect_fault("by-command").retryable);
         assert!(bot.says("retryable-once").expect_fault("by-command").retryable);
         Bot::<Hostile>::new().personality("fail", false).says("retryable-once").expect_exactly("went well");
+    }
+
+    #[test]
+    fn memories_migrate_unless_they_say_no() {
+        let moved = Hostile::migrate("0.0.9", r#"{"word":"door"}"#.into()).expect("moves");
+        assert_eq!(moved, r#"{"word":"door from 0.0.9"}"#);
+        let stays = Hostile::migrate("0.0.9", r#"{"word":"unmovable"}"#.into());
+        assert_eq!(stays.expect_err("stays").code, "by-command");
     }
 
     #[test]
