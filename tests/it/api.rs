@@ -123,7 +123,8 @@ fn steady(mut value: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn locks_are_counted_found_and_freed() {
     let gateway = running().await;
-    let mapping = json!({"971501234567": 2, "+971 50 765 4321": 2, "971500000003": 55, "x": 2, "971500000004": 9});
+    let mapping =
+        json!({"971501234567": 2, "+971 50 765 4321": 2, "971500000003": 55, "x": 2, "971500000004": 9});
     let report = gateway.operator(Method::POST, "/api/mapping/import", mapping).await;
     insta::assert_json_snapshot!("import", report);
     let stats = gateway.operator(Method::GET, "/api/gateway/stats", Value::Null).await;
@@ -137,10 +138,7 @@ async fn locks_are_counted_found_and_freed() {
     }
     let path = "/api/gateway/user/+971501234567/mapping";
     let freed = gateway.operator(Method::DELETE, path, Value::Null).await;
-    assert_eq!(
-        freed,
-        json!({"status": "deleted", "phone_number": "971501234567", "previous_tenant_id": 2})
-    );
+    assert_eq!(freed, json!({"status": "deleted", "phone_number": "971501234567", "previous_tenant_id": 2}));
     let (status, answer) = gateway.ask(Method::DELETE, path, Some(&gateway.operator), Value::Null).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     insta::assert_json_snapshot!("not_locked", answer);
@@ -155,9 +153,8 @@ async fn locks_are_counted_found_and_freed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_leave_conflicts_alone_and_dry_runs_change_nothing() {
     let gateway = running().await;
-    let dry = gateway
-        .operator(Method::POST, "/api/mapping/import?dry_run=true", json!({"971501234567": 2}))
-        .await;
+    let dry =
+        gateway.operator(Method::POST, "/api/mapping/import?dry_run=true", json!({"971501234567": 2})).await;
     assert_eq!((&dry["imported"], &dry["dry_run"]), (&json!(1), &json!(true)));
     assert_eq!(gateway.store.counters().users, 0);
     gateway.operator(Method::POST, "/api/mapping/import", json!({"971501234567": 2})).await;
@@ -235,8 +232,18 @@ async fn who_may_do_what() {
         ("GET", "/api/audit", json!(null), [200, 403, 403]),
         ("POST", "/api/backup", json!(null), [200, 403, 403]),
         ("POST", "/api/backup", json!({"to": "/tmp/anywhere.redb"}), [403, 403, 403]),
-        ("POST", "/api/webhook/explain?provider=simulator", json!({"id": "1", "from": "971501234567", "text": "x"}), [200, 403, 403]),
-        ("POST", "/api/gateway/simulator", json!({"id": "1", "from": "971501234567", "text": "x"}), [200, 403, 403]),
+        (
+            "POST",
+            "/api/webhook/explain?provider=simulator",
+            json!({"id": "1", "from": "971501234567", "text": "x"}),
+            [200, 403, 403],
+        ),
+        (
+            "POST",
+            "/api/gateway/simulator",
+            json!({"id": "1", "from": "971501234567", "text": "x"}),
+            [200, 403, 403],
+        ),
     ];
     for (method, path, body, [operator, second, fifty_fifth]) in cases {
         let method: Method = method.parse().expect("a method");
@@ -253,7 +260,8 @@ async fn who_may_do_what() {
             assert_eq!(status.as_u16(), expected, "{method} {path} with {token:?}: {answer}");
             if !status.is_success() {
                 let error = &answer["error"];
-                let told = ["code", "message", "action"].map(|key| error[key].as_str().is_some_and(|text| !text.is_empty()));
+                let told = ["code", "message", "action"]
+                    .map(|key| error[key].as_str().is_some_and(|text| !text.is_empty()));
                 assert_eq!(told, [true; 3], "{method} {path}: {answer}");
             }
         }
@@ -273,7 +281,8 @@ async fn a_tenant_sees_itself_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_are_checked_before_they_are_kept() {
     let gateway = running().await;
-    let bad = json!({"name": "", "organization": 9, "brain": "nowhere", "time_zone": "Dubai", "language": "x"});
+    let bad =
+        json!({"name": "", "organization": 9, "brain": "nowhere", "time_zone": "Dubai", "language": "x"});
     let (status, answer) = gateway.ask(Method::PUT, "/api/tenants/7", Some(&gateway.operator), bad).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     insta::assert_json_snapshot!("bad_tenant", answer);
@@ -332,8 +341,7 @@ async fn health_is_open_and_readiness_says_why_not() {
 async fn a_webhook_is_explained_and_nothing_is_kept() {
     let gateway = running().await;
     let body = json!({"id": "1", "from": "971501234567", "text": "start_realty_55"});
-    let explained =
-        gateway.operator(Method::POST, "/api/webhook/explain?provider=simulator", body).await;
+    let explained = gateway.operator(Method::POST, "/api/webhook/explain?provider=simulator", body).await;
     assert_eq!((&explained["decision"], &explained["tenant_id"]), (&json!("routed"), &json!(55)));
     assert_eq!(gateway.store.counters().accepted, 0);
     let response = gateway

@@ -111,7 +111,10 @@ impl Place {
         out.read_line(&mut first).expect("a line");
         let url = first.split_whitespace().find(|word| word.starts_with("http://"));
         let url = url.unwrap_or_else(|| {
-            panic!("no address in {first:?}: {}", std::fs::read_to_string(self.path("log")).unwrap_or_default())
+            panic!(
+                "no address in {first:?}: {}",
+                std::fs::read_to_string(self.path("log")).unwrap_or_default()
+            )
         });
         let mut gateway = Gateway { url: url.to_owned(), token: None, child };
         // The second line is there at the first start only, so it is not waited for.
@@ -177,8 +180,25 @@ impl Drop for Gateway {
 fn help_teaches_and_mistakes_are_code_2() {
     let place = Place::new();
     for command in [
-        "serve", "check", "chat", "tenant", "organization", "sender", "key", "brain", "personality", "stats",
-        "contact", "turns", "outbox", "import", "export", "backup", "restore", "webhook", "audit",
+        "serve",
+        "check",
+        "chat",
+        "tenant",
+        "organization",
+        "sender",
+        "key",
+        "brain",
+        "personality",
+        "stats",
+        "contact",
+        "turns",
+        "outbox",
+        "import",
+        "export",
+        "backup",
+        "restore",
+        "webhook",
+        "audit",
     ] {
         let help = place.ok(&["help", command]);
         assert!(help.contains("Example"), "{command} has no example:\n{help}");
@@ -250,8 +270,19 @@ fn without_a_gateway_the_same_commands_work_on_the_store() {
     assert!(said.contains("there is no package \"nothing\""), "{said}");
     place.write("secret", "s3cret\n");
     place.ok(&[
-        "sender", "add", "second", "--provider", "waha", "--account", "two", "--base-url", "http://127.0.0.1:1",
-        "--hmac-key", "file:secret", "--tenant", "7",
+        "sender",
+        "add",
+        "second",
+        "--provider",
+        "waha",
+        "--account",
+        "two",
+        "--base-url",
+        "http://127.0.0.1:1",
+        "--hmac-key",
+        "file:secret",
+        "--tenant",
+        "7",
     ]);
     let senders = place.ok(&["sender", "list"]);
     assert!(senders.contains("tenant 7") && senders.contains("hmac"), "{senders}");
@@ -280,7 +311,10 @@ fn mappings_come_in_and_go_out() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
     assert!(said.contains("conflict: 971501234567"), "{said}");
-    assert!(said.contains("refused: nobody: ") && said.contains("refused: 971500000009: there is no tenant 9"), "{said}");
+    assert!(
+        said.contains("refused: nobody: ") && said.contains("refused: 971500000009: there is no tenant 9"),
+        "{said}"
+    );
     assert!(said.ends_with("1 imported, 0 already so, 1 in conflict, 2 refused\n"), "{said}");
     place.ok(&["export", "mapping", "out.json"]);
     let exported: Value =
@@ -305,7 +339,8 @@ fn a_reader_that_has_had_enough_is_no_error() {
     place.write("many.json", &Value::Object(many).to_string());
     place.ok(&["import", "mapping", "many.json"]);
     for args in [&["export", "mapping"][..], &["help"]] {
-        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child =
+            place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut one = [0];
         let mut out = child.stdout.take().expect("it is piped");
         out.read_exact(&mut one).expect("a byte");
@@ -321,14 +356,14 @@ fn a_payload_is_explained_without_data_and_without_leaving_any() {
     let place = Place::new();
     let payload = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/demo/start_realty_2.json");
     let payload = payload.to_str().expect("UTF-8");
-    let line: Value =
-        serde_json::from_str(&place.ok(&["webhook", "explain", "--provider", "waha", payload])).expect("one line");
+    let line: Value = serde_json::from_str(&place.ok(&["webhook", "explain", "--provider", "waha", payload]))
+        .expect("one line");
     assert_eq!(line["contact"], "971501234567");
     assert_eq!(line["tenant_id"], Value::Null);
     assert!(!place.path("run").exists(), "explaining made a store");
     place.ok(&["tenant", "list"]);
-    let line: Value =
-        serde_json::from_str(&place.ok(&["webhook", "explain", "--provider", "waha", payload])).expect("one line");
+    let line: Value = serde_json::from_str(&place.ok(&["webhook", "explain", "--provider", "waha", payload]))
+        .expect("one line");
     assert_eq!((&line["decision"], &line["tenant_id"]), (&json!("routed"), &json!(2)));
     let mut child = place
         .command(&["webhook", "explain", "--provider", "simulator", "-"])
@@ -362,7 +397,10 @@ fn a_running_gateway_is_found_and_talked_to() {
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines[0].starts_with("Tenant 2: "), "{said}");
     let first = lines.iter().position(|line| *line == "> good morning").expect("what was typed");
-    assert!(lines[first + 1].starts_with("Tenant 2: ") && lines[first + 1].contains("good morning"), "{said}");
+    assert!(
+        lines[first + 1].starts_with("Tenant 2: ") && lines[first + 1].contains("good morning"),
+        "{said}"
+    );
     assert!(lines.last().is_some_and(|line| line.contains("and good night")), "{said}");
     // Another tenant's chat as the same contact is refused, and says why.
     let contact = place.ok(&["export", "mapping"]);
@@ -408,7 +446,15 @@ fn brains_are_listed_pushed_and_tested() {
     let component = echo();
     let component = component.to_str().expect("UTF-8");
     let pushed = place.ok(&[
-        "brain", "push", "--tenant", "2", component, "--url", &gateway.url, "--token", key.trim(),
+        "brain",
+        "push",
+        "--tenant",
+        "2",
+        component,
+        "--url",
+        &gateway.url,
+        "--token",
+        key.trim(),
     ]);
     assert!(pushed.starts_with("tenant-2 runs "), "{pushed}");
     let listed = place.json(&["brain", "list"]);
@@ -424,7 +470,10 @@ fn brains_are_listed_pushed_and_tested() {
     for script in std::fs::read_dir(source).expect("echo has scripts") {
         let script = script.expect("an entry").path();
         let name = script.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        place.write(&format!("plugins/echo/tests/{name}"), &std::fs::read_to_string(&script).expect("a script"));
+        place.write(
+            &format!("plugins/echo/tests/{name}"),
+            &std::fs::read_to_string(&script).expect("a script"),
+        );
     }
     assert!(place.ok(&["brain", "test", "plugins/echo"]).contains("0 did not"));
     place.write("plugins/echo/tests/wrong.chat", "start:\nbot: this is never said\n");
