@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
 use crate::api::auth::OwnMachine;
-use crate::body;
+use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::clock;
 use crate::config::Config;
@@ -87,21 +87,22 @@ impl Gateway {
     /// Every door of this gateway.
     pub fn router(&self) -> Router {
         let http = &self.config.http;
+        let timeout = Duration::from_millis(http.body_timeout_ms);
+        let memory = Memory::new(http.body_memory_bytes);
+        let uploads = Bounds { bytes: http.upload_body_bytes, timeout, memory: memory.clone() };
         let app = App::new(
             self.config.clone(),
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
             self.draining.clone(),
+            uploads,
         );
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
             loopback: self.config.listen.ip().is_loopback(),
-            body: body::Bounds {
-                bytes: http.webhook_body_bytes,
-                timeout: Duration::from_millis(http.body_timeout_ms),
-            },
+            body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
         http::router(app, Arc::new(webhook))
     }

@@ -269,6 +269,25 @@ async fn who_may_do_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_removed_key_opens_nothing() {
+    let gateway = running().await;
+    let own = gateway.tenant_key(2).await;
+    assert_eq!(gateway.ask(Method::GET, "/api/tenants/2", Some(&own), Value::Null).await.0, StatusCode::OK);
+    let keys = gateway.operator(Method::GET, "/api/keys", Value::Null).await;
+    let key = keys["keys"].as_array().into_iter().flatten().find(|key| key["tenant"] == 2).expect("its key");
+    let path = format!("/api/keys/{}", key["id"].as_str().expect("an id"));
+    assert_eq!(gateway.ask(Method::DELETE, &path, Some(&own), Value::Null).await.0, StatusCode::FORBIDDEN);
+    gateway.operator(Method::DELETE, &path, Value::Null).await;
+    let (status, _) = gateway.ask(Method::GET, "/api/tenants/2", Some(&own), Value::Null).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let audit = gateway.operator(Method::GET, "/api/audit?limit=1", Value::Null).await;
+    assert_eq!(
+        (&audit["audit"][0]["action"], &audit["audit"][0]["subject"]),
+        (&json!("remove api key"), &json!("tenant 2"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_sees_itself_only() {
     let gateway = running().await;
     let own = gateway.tenant_key(2).await;
