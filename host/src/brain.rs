@@ -176,7 +176,7 @@ impl Brains {
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.
     pub async fn handle(&self, ask: Ask) -> Result<Answer, Failure> {
-        let plan = self.plan(&ask)?;
+        let Some(plan) = self.plan(&ask) else { return Err(self.no_brain(&ask.tenant)) };
         let ask = Arc::new(ask);
         let stopped = match self.engine.turn(&plan.version, self.turn(&ask, &plan, &plan.version)).await {
             Ok(answer) => return Ok(answer),
@@ -207,15 +207,13 @@ impl Brains {
         Ok(answer)
     }
 
-    fn plan(&self, ask: &Ask) -> Result<Plan, Failure> {
+    fn plan(&self, ask: &Ask) -> Option<Plan> {
         let packages = self.deployer.packages.load();
         let own = packages.own.get(&ask.tenant.id);
-        let base_name = own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&ask.tenant.brain);
-        let base = packages.named.get(base_name);
-        let found =
-            [own, base].into_iter().flatten().find_map(|package| Some((package, package.brain.as_ref()?)));
-        let Some((package, version)) = found else { return Err(self.no_brain(&ask.tenant, base_name)) };
-        Ok(Plan {
+        let base = packages.named.get(base_of(&ask.tenant, own));
+        let mut both = [own, base].into_iter().flatten();
+        let (package, version) = both.find_map(|package| Some((package, package.brain.as_ref()?)))?;
+        Some(Plan {
             package: package.clone(),
             version: version.clone(),
             personality: Personality {
@@ -227,7 +225,9 @@ impl Brains {
         })
     }
 
-    fn no_brain(&self, tenant: &Tenant, name: &str) -> Failure {
+    fn no_brain(&self, tenant: &Tenant) -> Failure {
+        let packages = self.deployer.packages.load();
+        let name = base_of(tenant, packages.own.get(&tenant.id));
         let plugins = self.deployer.settings.plugins.display();
         let why = match self.deployer.refusal(name) {
             Some(reason) => format!("it was refused: {reason}"),
@@ -255,6 +255,7 @@ impl Brains {
             personality: plan.personality.clone(),
             package: plan.package.name.clone(),
             limits: self.deployer.settings.limits.with(&ask.tenant.limits),
+            contact_language: ask.lead.as_ref().and_then(language),
             migrate_from: migrate_from.cloned(),
         }
     }
@@ -310,4 +311,14 @@ impl Brains {
     ) -> Result<Uploaded, Refused> {
         self.deployer.rollback(package, digest, actor).await
     }
+}
+
+/// The package below a tenant's own, which without one is simply the tenant's.
+fn base_of<'a>(tenant: &'a Tenant, own: Option<&'a Arc<Package>>) -> &'a str {
+    own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&tenant.brain)
+}
+
+/// The language a contact chose, which a brain notes in the lead's field of this name.
+fn language(lead: &Lead) -> Option<String> {
+    lead.fields.get("language")?.as_str().map(str::to_owned)
 }

@@ -17,7 +17,7 @@ pub mod actions;
 pub const PACKAGE: &str = "switchboard:brain";
 pub const VERSION: &str = "0.1.0";
 
-#[expect(clippy::all, reason = "generated from the WIT file, where the documentation is")]
+/// Generated from the WIT file, where the documentation is.
 pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
@@ -59,7 +59,7 @@ pub fn trigger(trigger: &Trigger) -> wit::Trigger {
 }
 
 /// Where the turn runs, as the brain is told.
-pub fn context(ask: &Ask, brain_version: &str) -> wit::Context {
+pub fn context(ask: &Ask, contact_language: Option<&str>, brain_version: &str) -> wit::Context {
     wit::Context {
         now: ms(ask.now),
         seed: ask.seed,
@@ -70,8 +70,7 @@ pub fn context(ask: &Ask, brain_version: &str) -> wit::Context {
         contact: wit::Contact {
             key: ask.key.contact.as_str().to_owned(),
             display_name: ask.conversation.display_name.clone(),
-            // No provider tells it; a brain learns it in the conversation.
-            language: None,
+            language: contact_language.map(str::to_owned),
         },
         sender: ask.sender.clone(),
         window_open_until: ask.window_open_until.map(ms),

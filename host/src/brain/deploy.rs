@@ -296,6 +296,7 @@ impl Deployer {
             personality,
             package: name.into(),
             limits: self.settings.limits,
+            contact_language: None,
             migrate_from: None,
         };
         match self.engine.probe(&version, turn).await {

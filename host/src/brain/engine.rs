@@ -69,6 +69,8 @@ pub struct Turn {
     pub personality: Personality,
     pub package: Arc<str>,
     pub limits: ResolvedLimits,
+    /// BCP 47, where known. No provider tells it.
+    pub contact_language: Option<String>,
     /// The version that wrote the memory, where it must be migrated first.
     pub migrate_from: Option<String>,
 }
@@ -107,8 +109,12 @@ impl Engine {
     /// one, which costs about five times as much a turn.
     pub fn new(concurrent: usize) -> wasmtime::Result<Self> {
         let concurrent = concurrent.clamp(1, 4096);
+        Self::with_pool(concurrent, pool(concurrent as u32))
+    }
+
+    fn with_pool(concurrent: usize, pool: PoolingAllocationConfig) -> wasmtime::Result<Self> {
         let mut pooled = config();
-        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(concurrent as u32)));
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = match wasmtime::Engine::new(&pooled) {
             Ok(engine) => engine,
             Err(error) => {
@@ -162,7 +168,8 @@ impl Engine {
         let ask = turn.ask.clone();
         let mut store = self.store(turn.ask, turn.personality, turn.package, limits);
         let time = Duration::from_millis(limits.wall_time_ms);
-        let called = call(&mut store, version, &ask, turn.migrate_from.as_deref());
+        let called =
+            call(&mut store, version, &ask, turn.contact_language.as_deref(), turn.migrate_from.as_deref());
         let ended = tokio::time::timeout(time, called).await;
         let (outcome, migrated) = match ended {
             Err(_) => {
@@ -255,6 +262,7 @@ async fn call(
     store: &mut Store<State>,
     version: &Version,
     ask: &Ask,
+    contact_language: Option<&str>,
     migrate_from: Option<&str>,
 ) -> wasmtime::Result<Ended> {
     let instance = version.instance.instantiate_async(&mut *store).await?;
@@ -270,8 +278,28 @@ async fn call(
     }
     let guest = version.turn.load(&mut *store, &instance)?;
     let trigger = abi::trigger(&ask.trigger);
-    let context = abi::context(ask, &version.digest);
+    let context = abi::context(ask, contact_language, &version.digest);
     let memory = migrated.as_ref().or(ask.conversation.memory.as_ref());
     let outcome = guest.call_handle(&mut *store, &trigger, &context, memory).await?;
     Ok(outcome.map(|outcome| (outcome, migrated)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_room_for_a_pool_there_is_an_engine_all_the_same() {
+        let mut impossible = pool(1);
+        // 2^32 memories of 4 GiB are more than an address holds.
+        impossible.total_memories(u32::MAX);
+        let engine = Engine::with_pool(1, impossible).expect("falls back");
+        let compiled = |engine: &Engine| {
+            let mut hash = std::hash::DefaultHasher::new();
+            std::hash::Hash::hash(&engine.wasmtime().precompile_compatibility_hash(), &mut hash);
+            std::hash::Hasher::finish(&hash)
+        };
+        let pooled = Engine::new(1).expect("an engine");
+        assert_eq!(compiled(&engine), compiled(&pooled), "compiled code serves both");
+    }
 }

@@ -95,6 +95,9 @@ pub fn explain(error: &wasmtime::Error, store: &Store<State>) -> Rejected {
         format!("the brain called exit({status}); a turn ends by returning from `handle`")
     } else if trap == Some(Trap::StackOverflow) {
         format!("the brain's stack overflowed (512 KiB): recursion without an end?{}", frames(error))
+    } else if trap == Some(Trap::MemoryOutOfBounds) {
+        // A Rust brain keeps its larger values on a stack of its own, at the bottom of its memory.
+        format!("the brain trapped: {} (recursion without an end?){}", Trap::MemoryOutOfBounds, frames(error))
     } else if let Some(trap) = trap {
         format!("the brain trapped: {trap}{}", frames(error))
     } else {

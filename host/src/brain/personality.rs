@@ -37,7 +37,7 @@ impl Personality {
     /// The value at a dotted path; tables of several layers merged.
     pub fn get(&self, path: &str) -> Option<Value> {
         let mut tables: Vec<&Map<String, Value>> = Vec::new();
-        for layer in self.from_the_top() {
+        for layer in self.downwards() {
             match find(layer, path) {
                 Looked::Table(table) => tables.push(table),
                 Looked::Value(value) if tables.is_empty() => return Some(value.clone()),
@@ -54,7 +54,7 @@ impl Personality {
 
     /// All layers merged.
     pub fn all(&self) -> Map<String, Value> {
-        let layers: Vec<_> = self.from_the_top().collect();
+        let layers: Vec<_> = self.downwards().collect();
         merge_all(layers.into_iter().rev())
     }
 
@@ -75,7 +75,8 @@ impl Personality {
         short(&digest.finalize())
     }
 
-    fn from_the_top(&self) -> impl Iterator<Item = &Map<String, Value>> {
+    /// From the uppermost layer to the lowest.
+    fn downwards(&self) -> impl Iterator<Item = &Map<String, Value>> {
         [
             self.own.as_ref().map(|layer| &layer.values),
             self.tenant.as_ref().map(|tenant| &tenant.personality),

@@ -65,6 +65,7 @@ impl Subject for Built {
             personality: Personality { package: Some(Arc::new(layer)), ..Personality::default() },
             package: self.package.clone(),
             limits: self.limits,
+            contact_language: ask.context.contact.language.clone(),
             migrate_from: None,
         };
         match self.runtime.block_on(self.engine.turn(&self.version, turn)) {

@@ -1,0 +1,195 @@
+//! Whatever a brain does costs one turn: it ends with an error that says what, how much, and where to
+//! raise it, and the next turn of the next contact is answered.
+
+use std::time::Duration;
+
+use super::*;
+
+const RAISE: &str = "in switchboard.toml or the tenant's `limits.";
+
+async fn check(workshop: &Workshop, command: &str, code: &str, message: &str) {
+    let brains = workshop.open().await;
+    let failure = fails(&brains, "hostile", command).await;
+    assert_eq!(failure.code, code, "{command}: {failure}");
+    assert!(failure.message.contains(message), "{command}: {}", failure.message);
+    assert_eq!(failure.version, digest(&component("hostile")));
+    assert_eq!(says(&brains, "hostile", "good morning").await, "heard: good morning", "after {command}");
+}
+
+#[tokio::test]
+async fn a_trap_is_named() {
+    check(
+        &Workshop::hostile(),
+        "trap",
+        "trap",
+        "the brain trapped: wasm trap: wasm `unreachable` instruction",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_reaches_the_developer_with_its_place() {
+    let workshop = Workshop::hostile();
+    check(&workshop, "panic", "trap", "the brain panicked at ").await;
+    let failure = fails(&*workshop.open().await, "hostile", "panic").await;
+    assert!(failure.message.contains("lib.rs:"), "{}", failure.message);
+    assert!(failure.message.ends_with("the hostile brain panics on command"), "{}", failure.message);
+    assert!(
+        failure.host_calls.iter().any(|call| call.function == "log.panicked"),
+        "{:?}",
+        failure.host_calls
+    );
+}
+
+#[tokio::test]
+async fn endless_work_runs_out_of_fuel() {
+    let workshop = Workshop::hostile();
+    let expected = format!(
+        "the brain computed for too long: limit 100000000 units of fuel, used 100000000; raise `[limits] fuel` \
+         {RAISE}fuel`"
+    );
+    check(&workshop, "spin", "fuel", &expected).await;
+    // The clock stands still during a turn.
+    check(&workshop, "sleep", "fuel", &expected).await;
+}
+
+#[tokio::test]
+async fn waiting_runs_out_of_time() {
+    let mut workshop = Workshop::hostile();
+    workshop.limits.wall_time_ms = 300;
+    let brains = workshop.open().await;
+    let failure = fails(&brains, "hostile", "nap").await;
+    assert_eq!(failure.code, "wall-time");
+    assert!(failure.retryable, "a slow machine may be faster later");
+    let expected = "the turn took too long: limit 300 ms, used 3";
+    assert!(failure.message.starts_with(expected), "{}", failure.message);
+    assert!(failure.message.ends_with(&format!("raise `[limits] wall_time_ms` {RAISE}wall_time_ms`")));
+    assert!(failure.cost.wall_time_us >= 300_000);
+}
+
+#[tokio::test]
+async fn a_memory_bomb_is_refused_with_what_it_asked_for() {
+    let workshop = Workshop::hostile();
+    check(&workshop, "bomb", "memory", "more memory than it may have: limit 16777216 bytes, used 1").await;
+    let failure = fails(&*workshop.open().await, "hostile", "bomb").await;
+    assert!(failure.cost.memory_bytes <= 16 << 20);
+    assert!(failure.message.ends_with(&format!("raise `[limits] memory_bytes` {RAISE}memory_bytes`")));
+}
+
+#[tokio::test]
+async fn recursion_without_end_is_a_trap() {
+    check(&Workshop::hostile(), "deep", "trap", "(recursion without an end?)").await;
+}
+
+#[tokio::test]
+async fn floods_are_counted_not_sent() {
+    let mut workshop = Workshop::hostile();
+    // Writing ten megabytes of JSON takes work and room.
+    workshop.limits.fuel = 2_000_000_000;
+    workshop.limits.memory_bytes = 64 << 20;
+    let actions = format!("limit 32 actions, used 10000; raise `[limits] actions` {RAISE}actions`");
+    check(&workshop, "flood", "actions", &actions).await;
+    let text = "action 1 (send text): text is too long: limit 16384 bytes, used 10485760";
+    check(&workshop, "long", "text", text).await;
+    let state = "the memory that the brain wants kept is too large: limit 65536 bytes, used 10485762";
+    check(&workshop, "memory", "state", state).await;
+    check(&workshop, "badjson", "state", "the memory that the brain wants kept is not JSON: ").await;
+    let calls = "too many calls to the gateway in one turn: limit 200 calls, used 201";
+    check(&workshop, "calls", "host-calls", calls).await;
+}
+
+#[tokio::test]
+async fn a_talkative_brain_loses_lines_and_fills_nothing() {
+    let workshop = Workshop::hostile();
+    let brains = workshop.open().await;
+    let failure = fails(&brains, "hostile", "log").await;
+    assert_eq!(failure.code, "fuel", "it never stops");
+    let kept: usize = failure.host_calls.iter().map(|call| call.arguments.len()).sum();
+    assert!((1..=32 << 10).contains(&kept), "{kept} bytes of log kept");
+}
+
+#[tokio::test]
+async fn a_brains_own_fault_is_passed_on() {
+    let brains = Workshop::hostile().open().await;
+    let failure = fails(&brains, "hostile", "fault").await;
+    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("by-command", "a fault on command"));
+    assert!(!failure.retryable);
+    assert!(fails(&brains, "hostile", "retryable").await.retryable);
+}
+
+#[tokio::test]
+async fn a_tenants_own_limits_come_before_the_gateways() {
+    let brains = Workshop::hostile().open().await;
+    let mut tenant = tenant(2, "hostile");
+    tenant.limits.fuel = Some(7_000_000);
+    let failure = brains.handle(ask_of(tenant, "spin")).await.expect_err("runs out");
+    assert!(failure.message.contains("limit 7000000 units of fuel, used 7000000"), "{}", failure.message);
+    assert_eq!(failure.cost.fuel, 7_000_000);
+}
+
+#[tokio::test]
+async fn every_turn_begins_anew_and_sees_nothing() {
+    let brains = Workshop::hostile().open().await;
+    for _ in 0..20 {
+        assert_eq!(says(&brains, "hostile", "static").await, "1");
+    }
+    assert_eq!(says(&brains, "hostile", "peek").await, "nothing");
+    // What one contact's turn wrote into its instance is not there for the next.
+    assert_eq!(says(&brains, "hostile", "remember a red door").await, "remembered");
+    assert_eq!(says(&brains, "hostile", "recall").await, "nothing");
+}
+
+#[tokio::test]
+async fn the_same_turn_comes_to_the_same() {
+    let brains = Workshop::hostile().open().await;
+    let remember = || brains.handle(ask("hostile", "remember a red door"));
+    let (a, b) = (remember().await.expect("answers"), remember().await.expect("answers"));
+    assert_eq!((&a.sends, &a.memory, &a.outcome), (&b.sends, &b.memory, &b.outcome));
+    assert_eq!((&a.host_calls, a.cost.fuel), (&b.host_calls, b.cost.fuel), "to the last unit of fuel");
+    assert_eq!(a.cost.memory_bytes, b.cost.memory_bytes);
+    assert!(a.cost.fuel > 0 && a.cost.memory_bytes > 0);
+}
+
+#[tokio::test]
+async fn memory_comes_back_as_it_was_kept() {
+    let brains = Workshop::hostile().open().await;
+    let answer = brains.handle(ask("hostile", "remember a red door")).await.expect("answers");
+    let mut next = ask("hostile", "recall");
+    next.conversation.brain_version = Some(answer.version.clone());
+    next.conversation.memory = answer.memory;
+    assert_eq!(texts(&brains.handle(next).await.expect("answers")), ["a red door"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_turns_than_places_wait_and_are_all_answered() {
+    let mut workshop = Workshop::hostile();
+    workshop.concurrent = 2;
+    let brains = workshop.open().await;
+    let turns: Vec<_> = (0..100)
+        .map(|n| {
+            let brains = brains.clone();
+            tokio::spawn(async move {
+                let text = if n % 10 == 0 { "trap" } else { "static" };
+                brains.handle(ask("hostile", text)).await.map(|answer| texts(&answer).join(""))
+            })
+        })
+        .collect();
+    for (n, turn) in turns.into_iter().enumerate() {
+        match turn.await.expect("no panic") {
+            Ok(text) => assert_eq!(text, "1"),
+            Err(failure) => assert_eq!((n % 10, failure.code.as_str()), (0, "trap"), "{failure}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_waits_for_gives_its_place_back() {
+    let mut workshop = Workshop::hostile();
+    workshop.concurrent = 1;
+    let brains = workshop.open().await;
+    for _ in 0..5 {
+        let nap = brains.handle(ask("hostile", "nap"));
+        assert!(tokio::time::timeout(Duration::from_millis(30), nap).await.is_err(), "it sleeps");
+    }
+    assert_eq!(says(&brains, "hostile", "good morning").await, "heard: good morning");
+}
