@@ -92,7 +92,7 @@ impl From<Phrase> for String {
 
 /// What stands at this path, where it is text.
 fn text(path: &str) -> Option<String> {
-    serde_json::from_str(&*host::personality(path)?).ok()
+    serde_json::from_str(&host::personality(path)?).ok()
 }
 
 /// `pt` of `pt-BR`.
