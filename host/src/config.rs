@@ -230,6 +230,8 @@ impl Default for RetentionConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Turns {
+    /// For maintenance: messages are accepted and wait, no brain is asked.
+    pub paused: bool,
     /// At the same time.
     pub concurrent: usize,
     /// Of one tenant at the same time.
@@ -242,7 +244,14 @@ pub struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Turns { concurrent: 64, per_tenant: 16, attempts: 5, backoff_ms: 1_000, backoff_max_ms: 60_000 }
+        Turns {
+            paused: false,
+            concurrent: 64,
+            per_tenant: 16,
+            attempts: 5,
+            backoff_ms: 1_000,
+            backoff_max_ms: 60_000,
+        }
     }
 }
 

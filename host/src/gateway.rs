@@ -46,6 +46,8 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the store and the brains. Nothing runs yet.
     pub async fn open(config: Config) -> Result<Self> {
+        // Fails only if one is there already, which is as good.
+        rustls::crypto::ring::default_provider().install_default().ok();
         private_dir(&config.data)?;
         let settings = store_settings(&config);
         // Checking a large file takes its time.

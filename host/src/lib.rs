@@ -37,8 +37,8 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main, cli > gateway > http > {webhook, turn, delivery, api} > declared > {store, brain} > {channel, route, retry, schedule}
-//!           > {message, conversation, identity, deep_link, tenant, config, clock}
+//! main, cli > gateway > http > {webhook, turn, delivery, api} > declared > {store, brain, explain} > {channel, route, retry, schedule}
+//!           > {message, conversation, identity, deep_link, tenant, config, clock} > glyph
 //! ```
 
 pub mod api;

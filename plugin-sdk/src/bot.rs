@@ -56,9 +56,9 @@ impl<B: Brain> Bot<B> {
         Bot { subject: Native::default(), conversation }
     }
 
-    /// The contact's language, as the gateway would know it.
+    /// The tenant's language, and the contact's.
     pub fn language(mut self, language: &str) -> Self {
-        self.conversation.contact.language = Some(language.into());
+        self.conversation.speak(language);
         self
     }
 

@@ -13,23 +13,62 @@ const LIMIT: u32 = 100;
 
 pub(crate) fn find(collections: &Collections, query: &Query) -> Answer<Found<String>> {
     let records = named(collections, &query.collection)?;
+    if query.limit > LIMIT {
+        return Err(refusal("limit", format!("at most {LIMIT} records, asked {}", query.limit)));
+    }
     for filter in &query.filters {
-        if filter.comparison == Comparison::OneOf && !filter.value.is_array() {
-            return Err(refusal("bad-filter", format!("one-of on `{}` takes a list", filter.field)));
-        }
+        fits(records, filter)
+            .map_err(|why| refusal("bad-filter", format!("filter on `{}`: {why}", filter.field)))?;
     }
     let mut matching: Vec<&Value> =
         records.iter().filter(|record| query.filters.iter().all(|filter| holds(record, filter))).collect();
-    // Sorting is stable: the last key first, the first key last.
-    for sort in query.sort.iter().rev() {
-        matching.sort_by(|a, b| {
-            let order = compare(at(a, &sort.field), at(b, &sort.field)).unwrap_or(Ordering::Equal);
-            if sort.descending { order.reverse() } else { order }
-        });
-    }
+    matching.sort_by(|a, b| order(a, b, query));
     let total = u32::try_from(matching.len()).unwrap_or(u32::MAX);
-    let page = matching.into_iter().skip(query.offset as usize).take(query.limit.min(LIMIT) as usize);
+    let page = matching.into_iter().skip(query.offset as usize).take(query.limit as usize);
     Ok(Found { records: page.map(Value::to_string).collect(), total })
+}
+
+/// A field is what the first record that has it says it is; a filter of another type is refused
+/// instead of finding nothing.
+fn fits(records: &[Value], filter: &Filter) -> Result<(), String> {
+    let asked: Vec<&Value> = match (filter.comparison, &filter.value) {
+        (Comparison::OneOf, Value::Array(values)) => values.iter().collect(),
+        (Comparison::OneOf, _) => return Err("one-of takes a list of values".into()),
+        (_, value) => vec![value],
+    };
+    let held = records.iter().map(|record| at(record, &filter.field)).find(|value| !value.is_null());
+    for value in asked {
+        if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
+            return Err(format!("{value} cannot be compared with"));
+        }
+        let fits = match (held, filter.comparison) {
+            (None, _) | (Some(Value::Array(_)), Comparison::Contains | Comparison::OneOf) => true,
+            (Some(held), Comparison::Contains) => held.is_string() && value.is_string(),
+            (Some(held), _) => std::mem::discriminant(held) == std::mem::discriminant(value),
+        };
+        if !fits {
+            return Err(format!("the field holds {}, asked was {value}", held.unwrap_or(&Value::Null)));
+        }
+    }
+    Ok(())
+}
+
+/// Records without the field come last, whichever the direction.
+fn order(a: &Value, b: &Value, query: &Query) -> Ordering {
+    for sort in &query.sort {
+        let (a, b) = (at(a, &sort.field), at(b, &sort.field));
+        let order = match (a.is_null(), b.is_null()) {
+            (false, false) => {
+                let order = compare(a, b).unwrap_or(Ordering::Equal);
+                if sort.descending { order.reverse() } else { order }
+            }
+            (a_missing, b_missing) => a_missing.cmp(&b_missing),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    Ordering::Equal
 }
 
 pub(crate) fn get(collections: &Collections, name: &str, id: &str) -> Answer<Option<String>> {
@@ -71,13 +110,17 @@ fn holds(record: &Value, filter: &Filter) -> bool {
             Value::String(text) => {
                 filter.value.as_str().is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase()))
             }
-            Value::Array(items) => items.iter().any(|item| equal(item, &filter.value)),
-            _ => false,
+            _ => holds_item(field, &filter.value),
         },
-        Comparison::OneOf => {
-            filter.value.as_array().is_some_and(|values| values.iter().any(|value| equal(field, value)))
-        }
+        Comparison::OneOf => filter
+            .value
+            .as_array()
+            .is_some_and(|values| values.iter().any(|value| equal(field, value) || holds_item(field, value))),
     }
+}
+
+fn holds_item(field: &Value, value: &Value) -> bool {
+    field.as_array().is_some_and(|items| items.iter().any(|item| equal(item, value)))
 }
 
 fn equal(a: &Value, b: &Value) -> bool {
@@ -126,7 +169,8 @@ mod tests {
         assert_eq!(ids(homes().contains("area", "town")).0, ["3"]);
         assert_eq!(ids(homes().equal("at.city", "dubai")).0, ["a"]);
         assert_eq!(ids(homes().one_of("area", ["downtown"])).0, ["3"]);
-        assert_eq!(ids(homes().at_least("area", 5)).0, Vec::<String>::new());
+        assert_eq!(ids(homes().one_of("tags", ["gym"])).0, ["3"]);
+        assert_eq!(ids(records("homes").descending("at.city")).0, ["a", "b", "3"]);
         assert_eq!(ids(homes().limit(1).offset(1)), (vec!["3".to_owned()], 3));
         assert_eq!(ids(records("homes").descending("price").limit(1)).0, ["a"]);
     }
@@ -139,5 +183,9 @@ mod tests {
         let bad = records("homes").filter("area", Comparison::OneOf, "x");
         assert_eq!(find(&homes, &bad).expect_err("bad").code, "bad-filter");
         assert_eq!(get(&homes, "homes", "x"), Ok(None));
+        let homes = Collections::from([("homes".to_owned(), vec![json!({"price": 5})])]);
+        let text = records("homes").at_least("price", "5");
+        assert_eq!(find(&homes, &text).expect_err("text").code, "bad-filter");
+        assert_eq!(find(&homes, &records("homes").limit(101)).expect_err("many").code, "limit");
     }
 }

@@ -127,6 +127,12 @@ impl Conversation {
         }
     }
 
+    /// Tenant and contact speak this language: not every gateway knows the contact's own.
+    pub fn speak(&mut self, language: &str) {
+        self.language = language.to_owned();
+        self.contact.language = Some(language.to_owned());
+    }
+
     /// The contact opens the deep link, with `text` written after it.
     pub fn start(
         &mut self,

@@ -55,6 +55,8 @@ mod native;
 #[cfg(not(target_family = "wasm"))]
 mod package;
 #[cfg(not(target_family = "wasm"))]
+mod refused;
+#[cfg(not(target_family = "wasm"))]
 mod replies;
 #[cfg(not(target_family = "wasm"))]
 pub mod script;

@@ -6,6 +6,7 @@ use crate::brain::Brain;
 use crate::conversation::{Answer, Ask, Subject};
 use crate::fault::Fault;
 use crate::logging;
+use crate::refused::refused;
 use crate::reply::Reply;
 use crate::sources::{LogLine, Sources, with_sources};
 use crate::turn::Turn;
@@ -33,7 +34,8 @@ impl<B> Clone for Native<B> {
 }
 
 impl<B: Brain> Subject for Native<B> {
-    /// What WhatsApp would cut off is the fault `whatsapp-limits` here.
+    /// What WhatsApp would cut off is the fault `whatsapp-limits` here; what the gateway would not
+    /// take at all is the fault `refused`.
     fn turn(&mut self, ask: &Ask) -> Result<Answer, Fault> {
         logging::install();
         let sources = Sources {
@@ -47,6 +49,9 @@ impl<B: Brain> Subject for Native<B> {
         self.log = log;
         result?;
         let (actions, memory, cuts) = reply.finish();
+        if let Some(why) = refused(&actions) {
+            return Err(Fault::new("refused", why));
+        }
         match cuts.first() {
             Some(cut) if !self.lenient => Err(Fault::new("whatsapp-limits", cut)),
             _ => Ok(Answer { actions, memory }),

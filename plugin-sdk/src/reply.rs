@@ -26,9 +26,10 @@ impl Reply {
         Reply::default()
     }
 
-    /// At most 4096 characters.
+    /// At most 4096 characters. A text that is empty, as a tenant may have made it, is not sent.
     pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
-        self.send(OutgoingContent::Text { text: text.into() })
+        let text = text.into();
+        if text.trim().is_empty() { self } else { self.send(OutgoingContent::Text { text }) }
     }
 
     /// At most 3, each an id and a title of at most 20 characters.

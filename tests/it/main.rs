@@ -1,3 +1,11 @@
-//! The gateway as a whole. One binary: a module for each part, each driving the real thing.
+//! The gateway as a whole, with its providers faked over real HTTP. One binary, so that it is built
+//! and started once; one module a subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so")]
 
+mod api;
 mod brain;
+mod cli;
+mod fake_waha;
+mod payloads;
+mod power_loss;
+mod store;

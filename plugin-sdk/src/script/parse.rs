@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Problem;
-use crate::message::{Contact, ContactCard, Content, Location, Media, MediaKind};
+use crate::message::{ContactCard, Content, Location, Media, MediaKind};
 use crate::time::{Span, Timestamp, days, hours, minutes, seconds};
 use crate::zone::{Date, Zone};
 
@@ -285,15 +285,6 @@ impl Settings {
     /// The point in time that `time` names, on this zone's clock.
     pub(super) fn instant(&self, zone: &Zone) -> Option<Option<Timestamp>> {
         self.time.map(|(date, hour, minute)| zone.at(date, hour, minute))
-    }
-
-    pub(super) fn contact(&self, contact: &mut Contact) {
-        if self.language.is_some() {
-            contact.language.clone_from(&self.language);
-        }
-        if self.name.is_some() {
-            contact.display_name.clone_from(&self.name);
-        }
     }
 }
 

@@ -47,7 +47,12 @@ fn set_up(script: &Script, package: &Package) -> Result<Conversation, String> {
         Some(None) => return Err(format!("the clocks of {} skip this time", conversation.time_zone)),
         None => {}
     }
-    settings.contact(&mut conversation.contact);
+    if let Some(language) = &settings.language {
+        conversation.speak(language);
+    }
+    if settings.name.is_some() {
+        conversation.contact.display_name.clone_from(&settings.name);
+    }
     conversation.memory.clone_from(&settings.memory);
     for (path, value) in &settings.personality {
         conversation.set_personality(path, value.clone());

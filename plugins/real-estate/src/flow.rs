@@ -52,8 +52,7 @@ fn started(talk: &mut Talk<'_>, first: bool, attribution: Option<String>) -> Res
 fn welcome(talk: &mut Talk<'_>) -> Result<(), Fault> {
     let name = talk.turn.contact().display_name.clone().filter(|name| !name.trim().is_empty());
     let text = if name.is_some() { Text::WelcomeNamed } else { Text::Welcome };
-    let path = format!("assistant.{}", talk.language().code());
-    let assistant = talk.turn.setting::<String>(&path)?.unwrap_or_default();
+    let assistant = talk.turn.phrase("name").language(talk.language().code());
     let agency =
         talk.turn.setting::<String>("agency")?.unwrap_or_else(|| talk.turn.context().tenant_name.clone());
     let welcome = talk

@@ -44,6 +44,12 @@ pub struct Home {
 }
 
 impl Home {
+    /// Where WhatsApp can fetch it from.
+    fn photo(&self) -> Option<&str> {
+        let photo = self.photo.as_deref()?.trim();
+        (photo.starts_with("https://") && !photo.contains(char::is_whitespace)).then_some(photo)
+    }
+
     fn price(&self) -> u64 {
         // Negative and absurd prices saturate.
         self.price.round() as u64
@@ -100,11 +106,12 @@ fn find(query: &Query) -> Result<Found<Home>, Fault> {
             };
             Ok(Found { records: found.records.into_iter().filter_map(read).collect(), total: found.total })
         }
-        Err(fault) if fault.code == "unknown-collection" => {
+        // A retry helps the rest; a collection that is missing or badly filled helps nobody.
+        Err(fault) if fault.retryable => Err(fault),
+        Err(fault) => {
             log::error!("{fault}");
             Ok(Found { records: Vec::new(), total: 0 })
         }
-        Err(fault) => Err(fault),
     }
 }
 
@@ -154,7 +161,7 @@ pub fn show(talk: &mut Talk<'_>) -> Result<(), Fault> {
 fn show_photos(talk: &mut Talk<'_>, homes: &[Home]) -> Result<(), Fault> {
     let photos: usize = talk.turn.setting("photos")?.unwrap_or(3);
     for (n, home) in homes.iter().enumerate().take(photos) {
-        if let Some(photo) = &home.photo {
+        if let Some(photo) = home.photo() {
             talk.flush_lead_in();
             let caption = talk
                 .text(Text::PhotoCaption)
@@ -179,8 +186,11 @@ pub fn home(id: &str) -> Result<Option<Home>, Fault> {
     match record::<Value>(COLLECTION, id) {
         Ok(Some(found)) => Ok(serde_json::from_value(found).ok()),
         Ok(None) => Ok(None),
-        Err(fault) if fault.code == "unknown-collection" => Ok(None),
-        Err(fault) => Err(fault),
+        Err(fault) if fault.retryable => Err(fault),
+        Err(fault) => {
+            log::error!("{fault}");
+            Ok(None)
+        }
     }
 }
 
@@ -194,7 +204,7 @@ pub fn show_home(talk: &mut Talk<'_>) -> Result<(), Fault> {
         let step = talk.memory.next_step();
         return ask(talk, step);
     };
-    if let Some(photo) = &home.photo {
+    if let Some(photo) = home.photo() {
         talk.flush_lead_in();
         talk.reply.image(photo, clip(&home.title, CAPTION));
     }

@@ -1,6 +1,7 @@
 //! One turn of the conversation: what it is about, and the contact's language in every word of it.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use switchboard_sdk::{Choice, Date, Fault, ListMenu, Local, Phrase, Reply, Turn, Zone};
 
@@ -16,6 +17,7 @@ const BUTTON_TITLE: usize = 20;
 const ROWS: usize = 10;
 const ROW_TITLE: usize = 24;
 const ROW_DESCRIPTION: usize = 72;
+const ROW_ID: usize = 200;
 const BODY: usize = 1024;
 
 pub struct Talk<'t> {
@@ -99,6 +101,12 @@ impl<'t> Talk<'t> {
     /// the contact types next means the row.
     pub fn ask(&mut self, body: impl Into<String>, open: Text, mut offers: Vec<Offer>) {
         let body = clip(&self.after_lead_in(body.into()), BODY);
+        // A record without a title, or an area listed twice, must not cost the question.
+        let mut ids = HashSet::new();
+        offers.retain(|offer| {
+            let fits = offer.id.chars().count() <= ROW_ID && !offer.title.trim().is_empty();
+            fits && ids.insert(offer.id.clone())
+        });
         offers.truncate(ROWS);
         let short =
             |offer: &Offer| offer.description.is_none() && offer.title.chars().count() <= BUTTON_TITLE;

@@ -205,6 +205,26 @@ fn records_that_do_not_read_are_left_out() {
 }
 
 #[test]
+fn homes_that_whatsapp_would_not_take_are_shown_without_harm() {
+    let home = |id: &str, title: &str, photo: &str| {
+        json!({"id": id, "title": title, "type": "villa", "purpose": "buy", "bedrooms": 3, "area_name": "JVC",
+            "price": 1, "photo": photo})
+    };
+    let homes = vec![
+        home("a", "Good", "http://images.example.com/a.jpg"),
+        home("a", "Twice", "https://images.example.com/with space.jpg"),
+        home("b", " ", ""),
+        home(&"c".repeat(300), "Long", ""),
+    ];
+    let mut bot = english().collection("properties", homes);
+    bot.says("buy a 3 bedroom villa in jvc under 2m").expect_choices(["Good", "Talk to an agent"]);
+    bot.chooses("Good").expect_choice("book:a");
+    let mut bot =
+        english().collection("properties", vec![json!({"id": "a", "title": "A", "bedrooms": "three"})]);
+    bot.says("buy a 3 bedroom villa in jvc under 2m").expect("nothing to offer");
+}
+
+#[test]
 fn a_broken_memory_costs_the_search_only() {
     let mut bot = Bot::<RealEstate>::new().memory("{\"step\":\"nowhere\"}");
     bot.says("hello").expect("choose your language");
@@ -313,4 +333,12 @@ fn the_selftest_names_texts_that_are_missing() {
     bot.says("test").expect_silence();
     let mut bot = bot.personality("text.sorry", json!({}));
     assert!(bot.says("test").expect_fault("personality").message.contains("text.sorry"));
+}
+
+#[test]
+fn a_tenants_own_name_greets() {
+    let mut bot = Bot::<RealEstate>::new().personality("name", "Layla").personality("agency", "Palm Homes");
+    bot.starts().expect("I am Layla, the assistant of Palm Homes");
+    let mut bot = Bot::<RealEstate>::new().language("fa");
+    bot.starts().expect("من نور هستم");
 }

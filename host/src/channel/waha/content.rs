@@ -30,6 +30,11 @@ pub fn read(payload: &Object) -> Result<Found, DecodeError> {
     {
         return Ok(Found::Nothing("reaction"));
     }
+    if raw.is("editedMessage")
+        || raw.part("protocolMessage").is_some_and(|it| json::object(it, &["editedMessage"]).is_some())
+    {
+        return Ok(Found::Nothing("edit"));
+    }
     let content = if let Some(choice) = raw.choice(text) {
         Content::Choice(choice)
     } else if let Some(location) = location(payload, &raw) {
@@ -58,7 +63,7 @@ struct Raw<'a> {
 impl<'a> Raw<'a> {
     fn of(payload: &'a Object) -> Self {
         /// Disappearing, view-once and captioned messages come wrapped, sometimes twice.
-        const WRAPPERS: [&str; 7] = [
+        const WRAPPERS: [&str; 10] = [
             "ephemeralMessage",
             "viewOnceMessage",
             "viewOnceMessageV2",
@@ -66,6 +71,10 @@ impl<'a> Raw<'a> {
             "documentWithCaptionMessage",
             "deviceSentMessage",
             "botInvokeMessage",
+            "lottieStickerMessage",
+            "groupMentionedMessage",
+            // A picture of an album.
+            "associatedChildMessage",
         ];
         let data = json::object(payload, &["_data"]);
         let mut message = data.and_then(|data| json::object(data, &["message"]));
@@ -149,7 +158,7 @@ impl<'a> Raw<'a> {
 
     /// Messages that WhatsApp makes for itself: encryption notices, key exchange, calls in the chat.
     fn is_notice(&self) -> bool {
-        const TYPES: [&str; 10] = [
+        const TYPES: [&str; 11] = [
             "e2e_notification",
             "notification",
             "notification_template",
@@ -160,15 +169,25 @@ impl<'a> Raw<'a> {
             "debug",
             "broadcast_notification",
             "pinned_message",
+            "revoked",
+        ];
+        const PARTS: [&str; 10] = [
+            "protocolMessage",
+            "senderKeyDistributionMessage",
+            "callLogMesssage",
+            "callLogMessage",
+            "pollUpdateMessage",
+            "encReactionMessage",
+            "encEventResponseMessage",
+            "pinInChatMessage",
+            "keepInChatMessage",
+            // Says how many pictures follow; each comes as a message of its own.
+            "albumMessage",
         ];
         let only_inner = self.message.is_some_and(|message| {
-            let mut inner = message.keys().filter(|name| !name.eq_ignore_ascii_case("messageContextInfo"));
-            inner.clone().next().is_some()
-                && inner.all(|name| {
-                    ["protocolMessage", "senderKeyDistributionMessage", "callLogMesssage", "callLogMessage"]
-                        .iter()
-                        .any(|notice| name.eq_ignore_ascii_case(notice))
-                })
+            let mut parts = message.keys().filter(|name| !name.eq_ignore_ascii_case("messageContextInfo"));
+            parts.clone().next().is_some()
+                && parts.all(|name| PARTS.iter().any(|part| name.eq_ignore_ascii_case(part)))
         });
         only_inner || self.kind().is_some_and(|kind| TYPES.contains(&kind))
     }

@@ -149,7 +149,7 @@ fn without_numbers(words: &str) -> String {
 fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1e3) as u64);
+        return (seconds.is_finite() && seconds >= 0.0).then_some((seconds * 1e3) as u64);
     }
     let date = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|at| at.timestamp());
     let until = date(value)?;

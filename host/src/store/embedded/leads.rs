@@ -1,5 +1,7 @@
 //! The organization's registry of contacts.
 
+use std::collections::btree_map::Entry;
+
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
@@ -20,10 +22,10 @@ pub fn change(
     let row = owned_by(organization.0, key.contact.as_str());
     let found = batch.tables.leads.get()?.get(row.as_slice())?;
     let mut lead: Lead = found.map(|row| unpack("leads", row.value())).transpose()?.unwrap_or_default();
-    if !lead.threads.contains_key(&key.tenant.get()) {
+    if let Entry::Vacant(thread) = lead.threads.entry(key.tenant.get()) {
         let lock = contacts::resolve(batch, &key.contact, &[])?.lock;
         let source = started.or_else(|| lock.filter(|lock| lock.tenant == key.tenant)?.attribution);
-        lead.threads.insert(key.tenant.get(), LeadThread { since: now, source });
+        thread.insert(LeadThread { since: now, source });
     }
     for change in changes {
         if let Some(stage) = &change.stage {

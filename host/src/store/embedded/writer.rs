@@ -314,3 +314,6 @@ fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>, writes: &Cell<u64>) -> St
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What every engine of the store must do. The cases are functions over a [`lab::Factory`]; the list
+//! below runs each on the embedded engine, and takes another engine by one more line.
+
+use std::sync::Arc;
+
+use switchboard::store::Store;
+use switchboard::store::embedded::{Embedded, Settings};
+
+use self::lab::{Factory, Options};
+
+mod admin;
+mod arrivals;
+mod damage;
+mod failures;
+pub mod lab;
+mod random;
+mod reads;
+mod sends;
+mod turns;
+
+/// redb files in a directory of their own.
+pub struct Files {
+    directory: tempfile::TempDir,
+    options: Options,
+}
+
+impl Files {
+    fn new(options: Options) -> Self {
+        Files { directory: tempfile::tempdir().expect("a temporary directory"), options }
+    }
+
+    fn settings(&self) -> Settings {
+        let options = &self.options;
+        Settings {
+            path: self.directory.path().join("switchboard.redb"),
+            backups: self.directory.path().join("backups"),
+            cache_bytes: 16 << 20,
+            queue: 4096,
+            verify: true,
+            prefixes: vec!["start_realty_".into()],
+            notice: options.notice.then(|| "Please open your agent's link.".into()),
+            notice_every_ms: 24 * 3_600_000,
+            coalesce_ms: options.coalesce_ms,
+            turns_per_tenant: options.turns_per_tenant,
+            sends_per_sender: options.sends_per_sender,
+        }
+    }
+
+    fn embedded(&self) -> Embedded {
+        Embedded::open(self.settings()).expect("the file opens")
+    }
+}
+
+impl Factory for Files {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.embedded())
+    }
+}
+
+/// One test a case, on a store of its own.
+macro_rules! suite {
+    ($engine:ident: $($module:ident { $($case:ident $(($options:expr))?),* $(,)? })*) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                #[allow(unused_mut, unused_assignments, reason = "most cases take the usual options")]
+                let mut options = Options::default();
+                $(options = $options;)?
+                $module::$case(&$engine::new(options)).await;
+            }
+        )*)*
+    };
+}
+
+suite! { Files:
+    arrivals {
+        a_duplicate_gets_the_first_answer,
+        what_is_ignored_is_a_duplicate_too,
+        two_links_at_once_make_one_lock,
+        a_conflict_is_counted_and_audited_once,
+        a_dedicated_sender_decides_by_itself,
+        an_unknown_sender_is_refused,
+        a_stranger_is_told_once_a_day(Options { notice: true, ..Options::default() }),
+        aliases_lead_to_one_contact,
+        a_human_is_not_answered_by_the_brain,
+        an_ended_conversation_opens_again,
+    }
+    turns {
+        messages_come_in_order_of_provider_time,
+        a_conversation_runs_one_turn_at_a_time,
+        tenants_take_turns(Options { turns_per_tenant: 4, ..Options::default() }),
+        a_turn_is_committed_as_a_whole,
+        a_turn_is_committed_once,
+        entries_of_another_conversation_are_refused,
+        a_retry_keeps_its_place_and_its_seed,
+        a_dead_turn_falls_back_once,
+        messages_that_come_together_make_one_turn(Options { coalesce_ms: 500, ..Options::default() }),
+        timers_become_turns,
+        timers_survive_a_restart_and_are_replaced_by_key,
+        a_hand_off_takes_what_waits_out_of_the_brains_hands,
+        what_was_claimed_is_claimed_again_after_a_start,
+        a_started_turn_stands_alone(Options { coalesce_ms: 500, ..Options::default() }),
+    }
+    sends {
+        replies_leave_in_order,
+        senders_take_turns(Options { sends_per_sender: 2, ..Options::default() }),
+        a_later_send_waits_and_holds_those_behind_it,
+        the_dead_and_the_unknown_hold_nobody,
+        a_send_cut_off_in_the_middle_is_unknown,
+        receipts_move_forward_only,
+        a_receipt_may_overtake_the_answer,
+        what_ended_can_be_retried_and_dropped,
+        a_settlement_needs_a_claim,
+    }
+    admin {
+        unlocking_separates_the_tenants,
+        an_import_refuses_conflicts,
+        locks_are_paged_in_key_order,
+        leads_are_shared_inside_an_organization_only,
+        collections_are_replaced_whole,
+        what_is_put_is_there_after_a_start,
+        what_contradicts_is_refused,
+        everything_is_audited_without_secrets,
+        sessions_go_forward,
+        what_is_past_its_time_is_removed,
+    }
+    reads {
+        history_pages_both_ways,
+        listings_narrow_and_stop,
+        no_tenant_reads_anothers,
+        a_conversation_shows_what_waits,
+        the_journal_shows_what_a_turn_did,
+        watchers_are_woken,
+    }
+    random { counters_are_true_after_anything }
+}

@@ -1,0 +1,202 @@
+//! Files that are not what they should be, and the way back from them.
+
+use std::path::{Path, PathBuf};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use redb::{Database, TableDefinition};
+use switchboard::store::Store;
+use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
+use switchboard::store::embedded::{Embedded, OpenError, Settings};
+
+use super::Files;
+use super::lab::{Lab, Options, arrival, at, contact, furnish, says};
+
+/// A store in which something has happened, closed.
+async fn inhabited() -> (Files, Settings) {
+    let files = Files::new(Options::default());
+    let lab = Lab::new(&files).await;
+    for n in 0..60 {
+        lab.owes(&format!("9715{n:03}"), 1 + n % 3, &["hello", "and welcome"], i64::from(n) * 10).await;
+    }
+    for n in 0..60 {
+        lab.hears(&format!("9715{n:03}"), &"words ".repeat(200), 1000 + n).await;
+    }
+    drop(lab);
+    let settings = files.settings();
+    (files, settings)
+}
+
+#[tokio::test]
+async fn flipped_bytes_are_refused_or_harmless() {
+    let (_files, settings) = inhabited().await;
+    let sound = std::fs::read(&settings.path).expect("the file");
+    let expected = Embedded::open(settings.clone()).expect("sound").counters();
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut refused, mut harmless) = (0, 0);
+    for round in 0..250 {
+        let mut bytes = sound.clone();
+        // The beginning of the file decides how the rest is read; it is hit more often.
+        let end = if round % 3 == 0 { 4096.min(bytes.len()) } else { bytes.len() };
+        let hit = random.random_range(0..end);
+        // The byte that says which of the two commits counts, and how it was made, has no checksum.
+        if hit == 9 {
+            continue;
+        }
+        bytes[hit] ^= 1 << random.random_range(0..8);
+        std::fs::write(&settings.path, &bytes).expect("written");
+        match Embedded::open(settings.clone()) {
+            Ok(store) => {
+                assert_eq!(store.counters(), expected, "byte {hit}");
+                assert_eq!(store.recount().expect("recounted"), expected, "byte {hit}");
+                harmless += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, OpenError::Damaged { .. }), "byte {hit}: {error}");
+                let now = std::fs::read(&settings.path).expect("the file");
+                assert!(now == bytes, "byte {hit}: a file that is refused is left as it is");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 20 && harmless > 20, "refused {refused}, harmless {harmless}");
+}
+
+#[tokio::test]
+async fn cut_and_foreign_files_are_refused() {
+    let (_files, settings) = inhabited().await;
+    let sound = std::fs::read(&settings.path).expect("the file");
+    for keep in [1, 9, 511, 512, 4096, 40_000, sound.len() / 2, sound.len() - 4096, sound.len() - 1] {
+        std::fs::write(&settings.path, &sound[..keep]).expect("written");
+        let error = Embedded::open(settings.clone()).err();
+        assert!(matches!(error, Some(OpenError::Damaged { .. })), "{keep} bytes: {error:?}");
+    }
+    for foreign in [&b"SQLite format 3\0"[..], &[0; 8192], &[0xff; 8192]] {
+        std::fs::write(&settings.path, foreign).expect("written");
+        let error = Embedded::open(settings.clone()).err();
+        assert!(matches!(error, Some(OpenError::Damaged { .. })), "{error:?}");
+        assert_eq!(std::fs::read(&settings.path).expect("the file"), foreign, "left as it is");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_and_an_empty_file_are_made() {
+    let files = Files::new(Options::default());
+    let mut settings = files.settings();
+    settings.path = settings.path.with_file_name("deep").join("down").join("switchboard.redb");
+    furnish(&Embedded::open(settings.clone()).expect("made with its directories")).await;
+    std::fs::write(&settings.path, b"").expect("emptied");
+    let store = Embedded::open(settings).expect("made anew");
+    assert_eq!(store.directory().tenants.len(), 0);
+}
+
+#[tokio::test]
+async fn two_gateways_do_not_share_a_file() {
+    let (_files, settings) = inhabited().await;
+    let first = Embedded::open(settings.clone()).expect("opened");
+    let error = Embedded::open(settings.clone()).err().expect("refused");
+    assert!(matches!(error, OpenError::Locked { .. }));
+    assert!(error.to_string().starts_with("another gateway runs on this file"), "{error}");
+    let target = settings.path.clone();
+    let backup = first.backup(&settings.backups.join("one.redb")).await.expect("a backup");
+    assert!(matches!(restore(&backup, &target), Err(RestoreError::Running { .. })));
+    drop(first);
+    Embedded::open(settings).expect("free again");
+}
+
+fn write_format(path: &Path, format: u32) {
+    let database = Database::open(path).expect("opened");
+    let transaction = database.begin_write().expect("begun");
+    {
+        let mut meta = transaction.open_table(TableDefinition::<&str, &[u8]>::new("meta")).expect("meta");
+        meta.insert("format", format.to_be_bytes().as_slice()).expect("written");
+    }
+    transaction.commit().expect("committed");
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused_with_the_newest_good_backup() {
+    let (_files, settings) = inhabited().await;
+    let store = Embedded::open(settings.clone()).expect("opened");
+    let mut backups: Vec<PathBuf> = Vec::new();
+    std::fs::create_dir_all(&settings.backups).expect("made");
+    for _ in 0..3 {
+        backups.push(store.backup(&settings.backups).await.expect("a backup"));
+        // Named by the millisecond.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    drop(store);
+    assert!(backups.is_sorted(), "{backups:?}");
+    // The newest is damaged: it is passed over.
+    let mut bytes = std::fs::read(&backups[2]).expect("read");
+    let middle = bytes.len() / 3;
+    bytes[middle..middle + 4096].fill(0xaa);
+    std::fs::write(&backups[2], bytes).expect("written");
+    assert_eq!(newest_good_backup(&settings.backups).as_ref(), Some(&backups[1]));
+    write_format(&settings.path, 2);
+    let error = Embedded::open(settings.clone()).err().expect("refused");
+    assert!(matches!(error, OpenError::Newer { found: 2, .. }));
+    let way_back = format!("switchboard restore {}", backups[1].display());
+    assert!(error.to_string().contains(&way_back), "{error}");
+
+    std::fs::write(&settings.path, b"garbage").expect("written");
+    let error = Embedded::open(settings.clone()).err().expect("refused");
+    assert!(error.to_string().contains(&way_back), "{error}");
+    let replaced = restore(&backups[1], &settings.path).expect("restored").expect("the present file is kept");
+    assert_eq!(std::fs::read(replaced).expect("kept"), b"garbage");
+    let store = Embedded::open(settings.clone()).expect("opened");
+    assert_eq!(store.counters(), store.recount().expect("recounted"));
+    assert_eq!(store.counters().users, 60);
+    drop(store);
+    assert!(matches!(restore(&backups[2], &settings.path), Err(RestoreError::Bad { .. })));
+    std::fs::remove_dir_all(&settings.backups).expect("removed");
+    std::fs::write(&settings.path, b"garbage").expect("written");
+    let error = Embedded::open(settings).err().expect("refused");
+    assert!(error.to_string().contains("There is no good backup in"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_under_load_is_consistent() {
+    let files = Files::new(Options::default());
+    let lab = Lab::new(&files).await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy = {
+        let (store, stop) = (lab.store().clone(), stop.clone());
+        tokio::spawn(async move {
+            let mut n = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let text = format!("start_realty_{}", n % 3 + 1);
+                store
+                    .accept(arrival(&format!("98{n}"), &format!("m{n}"), &text, at(n)))
+                    .await
+                    .expect("accepted");
+                for claim in store.claim_turns(2, at(n)).await.expect("claimed") {
+                    store
+                        .commit_turn(super::lab::turn(&claim, says(&["hi"]), at(n)))
+                        .await
+                        .expect("committed");
+                }
+                n += 1;
+            }
+            n
+        })
+    };
+    let mut users = Vec::new();
+    for n in 0..4 {
+        let path =
+            lab.store().backup(&files.settings().backups.join(format!("{n}.redb"))).await.expect("a backup");
+        let copy = Embedded::open(Settings { path, ..files.settings() }).expect("it opens like any other");
+        let counters = copy.counters();
+        assert_eq!(counters, copy.recount().expect("recounted"));
+        assert_eq!(counters.users, copy.locks(None, usize::MAX).expect("locks").len() as u64);
+        users.push(counters.users);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let written = busy.await.expect("no panic");
+    assert!(users.is_sorted() && users[3] > users[0] && users[3] <= written as u64, "{users:?} of {written}");
+    let leftovers: Vec<_> = std::fs::read_dir(files.settings().backups).expect("listed").collect();
+    assert_eq!(leftovers.len(), 4, "nothing unfinished lies around");
+    let taken = lab.store().backup(&files.settings().backups.join("0.redb")).await;
+    assert!(taken.is_err(), "a backup is not written over");
+    assert!(lab.store().lock_of(&contact("980")).expect("read").is_some());
+}

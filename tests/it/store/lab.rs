@@ -1,0 +1,289 @@
+//! Hands for the cases: contacts that say things, brains that answer, a clock that is set by hand.
+
+use std::sync::Arc;
+
+use switchboard::conversation::{Cost, JournalEntry, LeadChange, Mode, TimerChange, Trigger};
+use switchboard::message::{
+    ContactKey, Content, ConversationKey, Inbound, OrganizationId, Outbound, OutboundContent, Provider,
+    SenderName, TenantId, Timestamp,
+};
+use switchboard::store::{
+    Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
+};
+use switchboard::tenant::{Organization, Sender, Tenant};
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub notice: bool,
+    pub coalesce_ms: u64,
+    pub turns_per_tenant: usize,
+    pub sends_per_sender: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { notice: false, coalesce_ms: 0, turns_per_tenant: 100, sends_per_sender: 100 }
+    }
+}
+
+/// Opens the same store, again and again.
+pub trait Factory: Send + Sync {
+    fn open(&self) -> Arc<dyn Store>;
+}
+
+/// A store in which organization 1 has tenants 1 and 2, organization 2 has tenant 3 and the inactive
+/// tenant 4; `main` is shared, `own` is tenant 2's.
+pub struct Lab<'f> {
+    factory: &'f dyn Factory,
+    store: Option<Arc<dyn Store>>,
+}
+
+/// `ms` after a moment in 2026.
+pub fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(1_772_366_400_000 + ms)
+}
+
+pub fn tenant_id(id: u32) -> TenantId {
+    TenantId::from_stored(id)
+}
+
+pub fn contact(key: &str) -> ContactKey {
+    ContactKey::from_stored(key)
+}
+
+pub fn key(tenant: u32, who: &str) -> ConversationKey {
+    ConversationKey { tenant: tenant_id(tenant), contact: contact(who) }
+}
+
+pub fn tenant(id: u32, organization: u32) -> Tenant {
+    serde_json::from_value(serde_json::json!({
+        "id": id, "name": format!("Homes {id}"), "organization": organization, "brain": "echo", "active": id != 4,
+    }))
+    .expect("a tenant")
+}
+
+pub fn sender(name: &str, account: &str, tenant: Option<u32>) -> Sender {
+    serde_json::from_value(serde_json::json!({
+        "name": name, "provider": "waha", "account": account, "tenant": tenant, "api_key": "hush",
+    }))
+    .expect("a sender")
+}
+
+pub fn organization(id: u32) -> Organization {
+    Organization { id: OrganizationId(id), name: format!("Group {id}"), personality: serde_json::Map::new() }
+}
+
+pub async fn furnish(store: &dyn Store) {
+    for id in [1, 2] {
+        store.put_organization(organization(id), "test").await.expect("put");
+    }
+    for (id, organization) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
+        store.put_tenant(tenant(id, organization), "test").await.expect("put");
+    }
+    for (name, account, tenant) in
+        [("main", "default", None), ("other", "second", None), ("own", "own", Some(2))]
+    {
+        store.put_sender(sender(name, account, tenant), "test").await.expect("put");
+    }
+}
+
+/// A text message to sender `main`, sent half a second before it is received.
+pub fn arrival(who: &str, id: &str, text: &str, received_at: Timestamp) -> Arrival {
+    Arrival {
+        inbound: Inbound {
+            provider: Provider::Waha,
+            account: "default".into(),
+            id: id.into(),
+            contact: contact(who),
+            aliases: Vec::new(),
+            from_raw: format!("{who}@c.us"),
+            display_name: Some(format!("Name of {who}")),
+            sent_at: received_at.plus_ms(-500),
+            content: Content::Text { text: text.into() },
+            quoted: None,
+        },
+        sender: SenderName::new("main"),
+        received_at,
+    }
+}
+
+/// What a test brain answers.
+#[derive(Default)]
+pub struct Answer {
+    pub says: Vec<&'static str>,
+    pub memory: Option<&'static str>,
+    pub timers: Vec<TimerChange>,
+    pub leads: Vec<LeadChange>,
+    pub mode: Option<Mode>,
+}
+
+pub fn says(texts: &[&'static str]) -> Answer {
+    Answer { says: texts.to_vec(), ..Answer::default() }
+}
+
+pub fn journal(claim: &TurnClaim, now: Timestamp) -> JournalEntry {
+    JournalEntry {
+        turn: claim.conversation.turns + 1,
+        at: now,
+        brain_version: "v1".into(),
+        seed: claim.seed,
+        trigger: claim.trigger.clone(),
+        memory_before: claim.conversation.memory.clone(),
+        host_calls: Vec::new(),
+        outcome: serde_json::json!({ "actions": [] }),
+        cost: Cost { fuel: 7, ..Cost::default() },
+    }
+}
+
+pub fn turn(claim: &TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
+    TurnCommit {
+        key: claim.key.clone(),
+        entries: claim.entries.clone(),
+        memory: answer.memory.map(str::to_owned),
+        brain_version: "v1".into(),
+        sends: answer.says.iter().map(|text| Outbound::text(*text)).collect(),
+        timers: answer.timers,
+        leads: answer.leads,
+        mode: answer.mode,
+        journal: journal(claim, now),
+        now,
+    }
+}
+
+pub fn failure(claim: &TurnClaim, fate: TurnFate, now: Timestamp) -> TurnFailure {
+    TurnFailure {
+        key: claim.key.clone(),
+        entries: claim.entries.clone(),
+        trigger: claim.trigger.clone(),
+        code: "trap".into(),
+        message: "unreachable".into(),
+        fate,
+        journal: Some(journal(claim, now)),
+        now,
+    }
+}
+
+/// The words of a trigger.
+pub fn words(trigger: &Trigger) -> Vec<String> {
+    let text = |content: &Content| content.text().unwrap_or("").to_owned();
+    match trigger {
+        Trigger::Messages { messages } => messages.iter().map(|heard| text(&heard.content)).collect(),
+        Trigger::Started { message, .. } => vec![format!("started: {}", text(&message.content))],
+        Trigger::Timer { key, payload } => vec![format!("timer: {key} {payload}")],
+        other => vec![format!("{other:?}")],
+    }
+}
+
+pub fn text_of(outbound: &Outbound) -> &str {
+    match &outbound.content {
+        OutboundContent::Text { text } => text,
+        _ => "(not a text)",
+    }
+}
+
+/// Everything.
+pub fn all() -> Filter {
+    Filter { limit: 1000, ..Filter::default() }
+}
+
+impl<'f> Lab<'f> {
+    pub async fn new(factory: &'f dyn Factory) -> Self {
+        let store = factory.open();
+        furnish(store.as_ref()).await;
+        Lab { factory, store: Some(store) }
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().expect("open")
+    }
+
+    /// The process ends and another begins.
+    pub fn restart(&mut self) {
+        // Closed before it is opened again: two processes never have it at the same time.
+        self.store = None;
+        self.store = Some(self.factory.open());
+    }
+
+    pub async fn accept(&self, arrival: Arrival) -> Accepted {
+        self.store().accept(arrival).await.expect("accepted")
+    }
+
+    /// A contact says something; its id is made of what and when.
+    pub async fn hears(&self, who: &str, text: &str, ms: i64) -> Accepted {
+        self.accept(arrival(who, &format!("{who}/{text}/{ms}"), text, at(ms))).await
+    }
+
+    /// A contact opens a tenant's link, and the turn of it is over.
+    pub async fn meets(&self, who: &str, tenant: u32, ms: i64) {
+        self.hears(who, &format!("start_realty_{tenant}"), ms).await;
+        let claims = self.claim(100, ms).await;
+        let claim = claims.iter().find(|claim| claim.key == key(tenant, who)).expect("the link makes a turn");
+        self.commit(claim, Answer::default(), ms).await;
+        for other in claims.iter().filter(|other| other.key != claim.key) {
+            self.store().release_turn(&other.key);
+        }
+    }
+
+    pub async fn claim(&self, n: usize, ms: i64) -> Vec<TurnClaim> {
+        self.store().claim_turns(n, at(ms)).await.expect("claimed")
+    }
+
+    pub async fn claim_one(&self, ms: i64) -> TurnClaim {
+        let mut claims = self.claim(2, ms).await;
+        assert_eq!(claims.len(), 1, "exactly one turn is due");
+        claims.remove(0)
+    }
+
+    pub async fn commit(&self, claim: &TurnClaim, answer: Answer, ms: i64) {
+        self.store().commit_turn(turn(claim, answer, at(ms))).await.expect("committed");
+    }
+
+    pub async fn fail(&self, claim: &TurnClaim, fate: TurnFate, ms: i64) {
+        self.store().fail_turn(failure(claim, fate, at(ms))).await.expect("failed as told");
+    }
+
+    /// A contact of a tenant has these replies waiting.
+    pub async fn owes(&self, who: &str, tenant: u32, texts: &[&'static str], ms: i64) {
+        self.meets(who, tenant, ms).await;
+        self.hears(who, "hello", ms + 1).await;
+        let claim = self.claim_one(ms + 1).await;
+        self.commit(&claim, says(texts), ms + 1).await;
+    }
+
+    pub async fn sends(&self, n: usize, ms: i64) -> Vec<SendClaim> {
+        self.store().claim_sends(n, at(ms)).await.expect("claimed")
+    }
+
+    pub async fn settle(&self, claim: &SendClaim, settlement: Settlement, ms: i64) {
+        self.store().settle_send(&claim.id, settlement, at(ms)).await.expect("settled");
+    }
+
+    /// Sends the next reply and returns its text.
+    pub async fn sends_one(&self, ms: i64) -> String {
+        let claims = self.sends(1, ms).await;
+        let claim = claims.first().expect("a reply is due");
+        self.settle(claim, Settlement::Sent { provider_id: None }, ms).await;
+        text_of(&claim.entry.outbound).to_owned()
+    }
+
+    /// The history as `who: text (state)`.
+    pub fn lines(&self, tenant: u32, who: &str) -> Vec<String> {
+        use switchboard::conversation::Line;
+        let history = self.store().history(&key(tenant, who), None, 1000).expect("history");
+        let line = |line: &Line| match line {
+            Line::Heard(heard) => heard.content.text().unwrap_or("").to_owned(),
+            Line::Said(outbound) => text_of(outbound).to_owned(),
+        };
+        history
+            .iter()
+            .map(|(_, entry)| match entry.state {
+                None => format!("{:?}: {}", entry.author, line(&entry.line)),
+                Some(state) => format!("{:?}: {} ({state:?})", entry.author, line(&entry.line)),
+            })
+            .collect()
+    }
+
+    pub fn assert_counters_true(&self) {
+        assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
+    }
+}

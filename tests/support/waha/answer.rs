@@ -1,0 +1,48 @@
+//! The answer to a message that was sent. It differs by engine; the forms are those of the samples
+//! `api_send_text_response_*`.
+
+use serde_json::{Value, json};
+
+use super::Sent;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The id as text, serialized.
+    Gows,
+    /// The raw message: the id is bare, the chat in the raw form.
+    Noweb,
+    /// The id is an object.
+    Webjs,
+}
+
+pub fn to(engine: Engine, sent: &Sent) -> Value {
+    let (_, bare) = sent.id.rsplit_once('_').expect("ids are made with three parts");
+    let raw_chat = sent.chat.replace("@c.us", "@s.whatsapp.net");
+    match engine {
+        Engine::Gows => json!({
+            "id": sent.id,
+            "_data": { "Info": { "ID": bare, "Chat": raw_chat, "IsFromMe": true } },
+        }),
+        Engine::Noweb => json!({
+            "key": { "remoteJid": raw_chat, "fromMe": true, "id": bare },
+            "message": { "extendedTextMessage": { "text": sent.text() } },
+            "messageTimestamp": "1741250500",
+            "status": "PENDING",
+        }),
+        Engine::Webjs => {
+            let id = json!({ "fromMe": true, "remote": sent.chat, "id": bare, "_serialized": sent.id });
+            json!({
+                "_data": { "id": id.clone() },
+                "id": id,
+                "ack": 0,
+                "hasMedia": false,
+                "body": sent.text(),
+                "type": "chat",
+                "timestamp": 1_741_250_501,
+                "from": "5511900000001@c.us",
+                "to": sent.chat,
+                "fromMe": true,
+            })
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What WAHA takes: paths, methods, fields with their types, chat ids, sessions. What it does not
+//! take it answers in NestJS's form: `message` is a list of texts for a body that does not fit, one
+//! text for everything else.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, Method, header};
+use serde_json::{Map, Value, json};
+
+/// An error, as it goes out.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: u16,
+    pub body: Value,
+}
+
+/// A request that fits the contract.
+#[derive(Debug)]
+pub struct Call {
+    pub path: String,
+    pub session: String,
+    pub chat: String,
+    pub body: Value,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Number,
+    Flag,
+    Texts,
+    ChatId,
+    MessageId,
+    /// `{mimetype, url | data, filename?}`
+    File,
+}
+
+struct Field {
+    name: &'static str,
+    kind: Kind,
+    required: bool,
+}
+
+const fn must(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: true }
+}
+
+const fn may(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: false }
+}
+
+const SESSION: Field = must("session", Kind::Text);
+const CHAT: Field = must("chatId", Kind::ChatId);
+const REPLY_TO: Field = may("reply_to", Kind::Text);
+const FILE: Field = must("file", Kind::File);
+const CAPTION: Field = may("caption", Kind::Text);
+
+/// The calls that exist, with the fields they know.
+fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
+    let text = vec![
+        SESSION,
+        CHAT,
+        must("text", Kind::Text),
+        REPLY_TO,
+        may("mentions", Kind::Texts),
+        may("linkPreview", Kind::Flag),
+        may("linkPreviewHighQuality", Kind::Flag),
+        may("id", Kind::Text),
+    ];
+    Some(match (method.as_str(), path) {
+        ("POST", "/api/sendText") => text,
+        ("POST", "/api/sendImage" | "/api/sendFile") => vec![SESSION, CHAT, FILE, CAPTION, REPLY_TO],
+        ("POST", "/api/sendVideo") => {
+            vec![SESSION, CHAT, FILE, CAPTION, REPLY_TO, may("convert", Kind::Flag)]
+        }
+        ("POST", "/api/sendVoice") => vec![SESSION, CHAT, FILE, REPLY_TO, may("convert", Kind::Flag)],
+        ("POST", "/api/sendLocation") => vec![
+            SESSION,
+            CHAT,
+            must("latitude", Kind::Number),
+            must("longitude", Kind::Number),
+            must("title", Kind::Text),
+            REPLY_TO,
+        ],
+        ("PUT", "/api/reaction") => {
+            vec![SESSION, must("messageId", Kind::MessageId), must("reaction", Kind::Text)]
+        }
+        _ => return None,
+    })
+}
+
+pub fn key(headers: &HeaderMap, api_key: &str) -> Result<(), Refusal> {
+    match headers.get("x-api-key") {
+        Some(given) if given.as_bytes() == api_key.as_bytes() => Ok(()),
+        _ => Err(Refusal { status: 401, body: json!({ "message": "Unauthorized", "statusCode": 401 }) }),
+    }
+}
+
+pub fn call(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Call, Refusal> {
+    let Some(fields) = fields(method, path) else {
+        return Err(nest(404, json!(format!("Cannot {method} {path}")), "Not Found"));
+    };
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let is_json =
+        content_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
+    // Express reads only JSON; anything else is an empty body to what comes after.
+    let body: Value = match serde_json::from_slice(if is_json { body } else { b"{}" }) {
+        Ok(body) => body,
+        Err(error) => {
+            return Err(nest(400, json!(format!("Unexpected token in JSON: {error}")), "Bad Request"));
+        }
+    };
+    let Some(object) = body.as_object() else {
+        return Err(nest(400, json!("The body is not an object"), "Bad Request"));
+    };
+    let wrong = check(object, &fields);
+    if !wrong.is_empty() {
+        return Err(nest(400, json!(wrong), "Bad Request"));
+    }
+    let named = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let chat = match chat_of(&named("messageId")) {
+        Some(chat) => chat.to_owned(),
+        None => named("chatId"),
+    };
+    Ok(Call { path: path.to_owned(), session: named("session"), chat, body })
+}
+
+pub fn session(sessions: &BTreeMap<String, String>, name: &str) -> Result<(), Refusal> {
+    match sessions.get(name).map(String::as_str) {
+        None => Err(nest(404, json!("Session not found"), "Not Found")),
+        Some("WORKING") => Ok(()),
+        Some(status) => Err(Refusal {
+            status: 422,
+            body: json!({
+                "error": "Session status is not as expected. Try again later or restart the session",
+                "session": name,
+                "status": status,
+                "expected": ["WORKING"],
+            }),
+        }),
+    }
+}
+
+fn nest(status: u16, message: Value, error: &str) -> Refusal {
+    Refusal { status, body: json!({ "statusCode": status, "message": message, "error": error }) }
+}
+
+/// Everything that does not fit, in the words of NestJS's validation.
+fn check(object: &Map<String, Value>, fields: &[Field]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for name in object.keys().filter(|name| !fields.iter().any(|field| field.name == **name)) {
+        wrong.push(format!("property {name} should not exist"));
+    }
+    for Field { name, kind, required } in fields {
+        let value = object.get(*name).unwrap_or(&Value::Null);
+        if value.is_null() && !required {
+            continue;
+        }
+        wrong.extend(fits(name, *kind, value).err());
+    }
+    wrong
+}
+
+fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
+    let is = |fits: bool, what: &str| if fits { Ok(()) } else { Err(format!("{name} must be {what}")) };
+    match kind {
+        Kind::Text => is(value.is_string(), "a string"),
+        Kind::Number => is(value.is_number(), "a number conforming to the specified constraints"),
+        Kind::Flag => is(value.is_boolean(), "a boolean value"),
+        Kind::Texts => {
+            let texts = value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+            is(texts, "an array of strings")
+        }
+        Kind::ChatId => is(value.as_str().is_some_and(is_chat_id), "a chat id"),
+        Kind::MessageId => is(value.as_str().and_then(chat_of).is_some_and(is_chat_id), "a message id"),
+        Kind::File => {
+            let Some(file) = value.as_object() else { return is(false, "an object") };
+            let text = |part: &str| file.get(part).and_then(Value::as_str).filter(|text| !text.is_empty());
+            is(text("mimetype").is_some_and(|it| it.contains('/')), "a file with a mimetype")?;
+            let url =
+                text("url").is_some_and(|url| url.starts_with("http://") || url.starts_with("https://"));
+            is(url || text("data").is_some(), "a file with a url or data")?;
+            let known = |part: &String| ["mimetype", "url", "data", "filename"].contains(&part.as_str());
+            is(file.keys().all(known), "a file with mimetype, url or data, and filename")
+        }
+    }
+}
+
+/// `971501234567@c.us`, `245800000000182@lid`, `120363000000000002@g.us`. Raw data's
+/// `@s.whatsapp.net` must have been converted, a device cut.
+fn is_chat_id(chat: &str) -> bool {
+    let Some((user, server)) = chat.split_once('@') else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match server {
+        "c.us" => digits(user) && (7..=15).contains(&user.len()) && !user.starts_with('0'),
+        "lid" => digits(user),
+        "g.us" => user.split('-').all(digits),
+        _ => false,
+    }
+}
+
+/// `true_971501234567@c.us_3EB0…`
+fn chat_of(id: &str) -> Option<&str> {
+    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
+    let (chat, id) = rest.split_at(rest.find('@')? + rest[rest.find('@')?..].find('_')?);
+    (id.len() > 1).then_some(chat)
+}
