@@ -13,10 +13,11 @@ use crate::rounds::median;
 use crate::server::Installation;
 use crate::table::{self, Row, Target};
 
-/// Part of the echo brain's code: it fills the place in. In a version where the code looks for
-/// another word, the place stays as it is, and every reply shows it.
-const FILLED_IN: &[u8] = b"{number}";
-const LEFT_ALONE: &[u8] = b"{nummer}";
+/// The word in the echo brain's code whose place in its texts it fills in. A version that looks for
+/// another word leaves the place as it is, and every reply shows it.
+const WORD: &[u8] = b"number";
+const OTHER_WORD: &[u8] = b"nummer";
+const LEFT_ALONE: &[u8] = b"{number}";
 
 /// Part of the echo brain's texts.
 const SAID: &[u8] = b"You said";
@@ -28,7 +29,7 @@ const TARGET: Duration = Duration::from_secs(1);
 
 pub async fn rows(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![
-        swaps(bench, "new brain.wasm", "brain.wasm", brain, (FILLED_IN, true)).await?,
+        swaps(bench, "new brain.wasm", "brain.wasm", brain, (LEFT_ALONE, true)).await?,
         swaps(bench, "new personality.toml", "personality.toml", texts, (WROTE, true)).await?,
     ])
 }
@@ -109,7 +110,7 @@ fn row(what: &str, took: &[Duration], loaded: &Measured) -> Row {
 fn brain(original: &[u8], number: u32) -> Result<Vec<u8>> {
     let mut new = original.to_vec();
     if number % 2 == 1 {
-        replace(&mut new, FILLED_IN, LEFT_ALONE).context("the echo brain's code fills in no {number}")?;
+        replace(&mut new, WORD, OTHER_WORD).context("the echo brain's code fills in no {number}")?;
     }
     let name = b"bench";
     let payload = number.to_le_bytes();
@@ -156,10 +157,10 @@ mod tests {
 
     #[test]
     fn no_two_versions_are_the_same() {
-        let original = b"\0asm {number} code";
+        let original = b"\0asm number code";
         let odd = brain(original, 1).unwrap();
         let even = brain(original, 2).unwrap();
-        assert!(odd.windows(8).any(|window| window == LEFT_ALONE));
+        assert!(odd.windows(6).any(|window| window == OTHER_WORD));
         assert!(even.starts_with(original));
         assert_ne!(even, brain(original, 4).unwrap());
         assert!(brain(b"\0asm", 1).is_err());
