@@ -145,7 +145,8 @@ impl Bench {
     fn bare(&self, bare: &BareLimit, until: Until, connections: u64) -> Load {
         let path = if until == Until::Answered { "/accept" } else { "/turn" };
         let target = Target { address: bare.server.address, path };
-        Load { target, connections, contacts: CONTACTS, until, hmac_key: None }
+        let process = bare.server.process();
+        Load { target, process, connections, contacts: CONTACTS, until, hmac_key: None }
     }
 }
 
@@ -155,7 +156,7 @@ fn usual() -> Setup {
 
 fn gateway_load(gateway: &Server, until: Until, connections: u64) -> Load {
     let target = Target { address: gateway.address, path: GATEWAY_PATH };
-    Load { target, connections, contacts: CONTACTS, until, hmac_key: None }
+    Load { target, process: gateway.process(), connections, contacts: CONTACTS, until, hmac_key: None }
 }
 
 fn named(until: Until) -> &'static str {

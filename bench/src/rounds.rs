@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::load::sink::Sink;
 use crate::load::{self, Contacts, Measured, Plan, Target, Until};
+use crate::server::Process;
 
 /// How long and how often.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,8 @@ impl Pace {
 #[derive(Clone, Debug)]
 pub struct Load {
     pub target: Target,
+    /// Who answers there.
+    pub process: Process,
     pub connections: u64,
     pub contacts: u64,
     pub until: Until,
@@ -66,38 +69,63 @@ impl Load {
     }
 }
 
+/// One round of one server.
+#[derive(Clone, Debug)]
+pub struct Round {
+    pub load: Measured,
+    /// The server's processor time for each message.
+    pub busy: Duration,
+}
+
+impl Round {
+    pub async fn run(plan: &Plan, process: Process, sink: &Rc<Sink>) -> Result<Self> {
+        let before = process.busy()?;
+        let load = load::run(plan, sink).await?;
+        let busy = process.busy()?.saturating_sub(before).div_f64(load.sent.max(1) as f64);
+        Ok(Round { load, busy })
+    }
+}
+
 /// One server's rounds.
 #[derive(Clone, Debug, Default)]
-pub struct Rounds(Vec<Measured>);
+pub struct Rounds(Vec<Round>);
 
 impl Rounds {
-    pub fn push(&mut self, round: Measured) {
+    pub fn push(&mut self, round: Round) {
         self.0.push(round);
     }
 
     pub fn per_second(&self) -> f64 {
-        median(self.0.iter().map(|round| round.per_second))
+        median(self.0.iter().map(|round| round.load.per_second))
     }
 
     pub fn p50(&self) -> Duration {
-        Duration::from_secs_f64(median(self.0.iter().map(|round| round.p50.as_secs_f64())))
+        self.time(|round| round.load.p50)
     }
 
     pub fn p99(&self) -> Duration {
-        Duration::from_secs_f64(median(self.0.iter().map(|round| round.p99.as_secs_f64())))
+        self.time(|round| round.load.p99)
+    }
+
+    pub fn busy(&self) -> Duration {
+        self.time(|round| round.busy)
+    }
+
+    fn time(&self, of: impl Fn(&Round) -> Duration) -> Duration {
+        Duration::from_secs_f64(median(self.0.iter().map(|round| of(round).as_secs_f64())))
     }
 
     pub fn failed(&self) -> u64 {
-        self.0.iter().map(|round| round.failed).sum()
+        self.0.iter().map(|round| round.load.failed).sum()
     }
 
     pub fn failure(&self) -> Option<&str> {
-        self.0.iter().find_map(|round| round.failure.as_deref())
+        self.0.iter().find_map(|round| round.load.failure.as_deref())
     }
 
     /// The median of the ratios of rounds that ran side by side.
     pub fn ratio_to(&self, other: &Rounds, of: impl Fn(&Measured) -> f64) -> f64 {
-        median(self.0.iter().zip(&other.0).map(|(own, others)| of(own) / of(others)))
+        median(self.0.iter().zip(&other.0).map(|(own, others)| of(&own.load) / of(&others.load)))
     }
 }
 
@@ -106,7 +134,7 @@ pub async fn run(loads: &[Load], pace: &Pace, sink: &Rc<Sink>) -> Result<Vec<Rou
     let mut rounds = vec![Rounds::default(); loads.len()];
     for _ in 0..pace.rounds {
         for (load, rounds) in loads.iter().zip(&mut rounds) {
-            rounds.push(load::run(&load.plan(pace), sink).await?);
+            rounds.push(Round::run(&load.plan(pace), load.process, sink).await?);
         }
     }
     Ok(rounds)
@@ -137,13 +165,16 @@ mod tests {
 
     #[test]
     fn a_ratio_compares_rounds_that_ran_side_by_side() {
-        let round = |per_second| Measured {
-            per_second,
-            p50: Duration::ZERO,
-            p99: Duration::ZERO,
-            sent: 0,
-            failed: 0,
-            failure: None,
+        let round = |per_second| Round {
+            load: Measured {
+                per_second,
+                p50: Duration::ZERO,
+                p99: Duration::ZERO,
+                sent: 0,
+                failed: 0,
+                failure: None,
+            },
+            busy: Duration::ZERO,
         };
         // The machine was half as fast in the second round; the ratio does not notice.
         let bare = Rounds(vec![round(100.0), round(50.0), round(100.0)]);

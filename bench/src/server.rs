@@ -71,6 +71,10 @@ impl Server {
         bail!("the server did not stop in {STOP:?} and was killed")
     }
 
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
     /// What it holds in memory now, and the most it has held, in bytes.
     pub fn memory(&self) -> Result<Memory> {
         let file = format!("/proc/{}/status", self.child.id());
@@ -81,6 +85,28 @@ impl Server {
             Ok(kib << 10)
         };
         Ok(Memory { resident: value("VmRSS:")?, most: value("VmHWM:")? })
+    }
+}
+
+/// A process whose work is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(u32);
+
+/// The kernel counts processor time in these, on every architecture there is (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+impl Process {
+    /// Processor time of all its threads since it started.
+    pub fn busy(self) -> Result<Duration> {
+        let file = format!("/proc/{}/stat", self.0);
+        let stat = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        // The second field is a name in brackets; user and system time are the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(')').context("a line of /proc without a name")?;
+        let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u32>);
+        let (Some(Ok(user)), Some(Ok(system))) = (times.next(), times.next()) else {
+            bail!("{file} does not tell the processor time");
+        };
+        Ok(Duration::from_secs_f64(f64::from(user + system) / TICKS_PER_SECOND))
     }
 }
 

@@ -38,13 +38,14 @@ impl Target {
     }
 }
 
-/// `31,024/s · 2.01 / 3.42 ms`, and what failed.
+/// `31,024/s · 2.01 / 3.42 ms · 41 µs`, and what failed.
 pub fn rate(rounds: &Rounds) -> String {
     let mut text = format!(
-        "{}/s · {} / {} ms",
+        "{}/s · {} / {} ms · {:.0} µs",
         thousands(rounds.per_second()),
         milliseconds(rounds.p50()),
-        milliseconds(rounds.p99())
+        milliseconds(rounds.p99()),
+        rounds.busy().as_secs_f64() * 1e6
     );
     if rounds.failed() > 0 {
         let _ = write!(text, " · **{} failed**: {}", rounds.failed(), rounds.failure().unwrap_or_default());

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Bench, gateway_load, usual};
 use crate::load::{self, Contacts, Plan, Target, Until};
-use crate::rounds::Rounds;
+use crate::rounds::{Round, Rounds};
 use crate::server::{Installation, SPINNING_CONTACTS, Setup};
 use crate::table::{self, Row};
 
@@ -34,12 +34,12 @@ pub async fn rows(bench: &Bench) -> Result<Vec<Row>> {
     normal.every = Some(EVERY);
     let (mut alone, mut beside) = (Rounds::default(), Rounds::default());
     for _ in 0..bench.pace.rounds {
-        alone.push(load::run(&normal, &bench.sink).await?);
+        alone.push(Round::run(&normal, gateway.process(), &bench.sink).await?);
         let spinning = spinning(&setup, normal.target, &bench.pace.measured);
         let stop = spinning.stop.clone();
         let sink = bench.sink.clone();
         let spin = tokio::task::spawn_local(async move { load::run(&spinning, &sink).await });
-        beside.push(load::run(&normal, &bench.sink).await?);
+        beside.push(Round::run(&normal, gateway.process(), &bench.sink).await?);
         stop.set(true);
         spin.await.context("the load panicked")??;
         drained(bench).await;
