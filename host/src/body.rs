@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 
 /// How much may come, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,10 @@ pub enum Error {
 
 /// The whole body, or why not.
 pub async fn read(body: Body, bounds: Bounds) -> Result<Bytes, Error> {
+    // A length that is announced too large need not be waited for.
+    if body.size_hint().lower() > bounds.bytes as u64 {
+        return Err(Error::TooLarge { limit: bounds.bytes });
+    }
     let limited = Limited::new(body, bounds.bytes);
     match tokio::time::timeout(bounds.timeout, limited.collect()).await {
         Err(_) => Err(Error::TooSlow { timeout: bounds.timeout }),

@@ -13,6 +13,29 @@ use crate::conversation::{
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
+use deploy::Deployer;
+use engine::{Engine, Turn, Version};
+use package::Package;
+use personality::Personality;
+
+mod abi;
+mod budget;
+mod cache;
+mod deploy;
+mod engine;
+mod grants;
+mod journal;
+mod manifest;
+mod outcome;
+mod package;
+mod personality;
+mod preflight;
+mod rehearsal;
+mod sandbox;
+pub mod script;
+mod shelf;
+mod watch;
+
 /// One turn to run.
 pub struct Ask {
     pub tenant: Arc<Tenant>,
@@ -120,47 +143,162 @@ pub struct Refused {
 }
 
 /// Every brain there is, by package; swaps them while turns run.
-pub struct Brains {}
+pub struct Brains {
+    engine: Arc<Engine>,
+    deployer: Deployer,
+}
+
+/// Which version answers a tenant, and what it is shown.
+struct Plan {
+    /// The package that the brain comes from.
+    package: Arc<Package>,
+    version: Arc<Version>,
+    personality: Personality,
+}
 
 impl Brains {
     /// Loads every package in the plugins directory. A package that cannot be loaded is listed as
     /// refused; only a directory that cannot be read is an error.
     pub async fn open(settings: Settings) -> std::io::Result<Arc<Self>> {
-        let _ = settings;
-        Ok(Arc::new(Brains {}))
+        let engine =
+            Engine::new(settings.concurrent).map_err(|error| std::io::Error::other(format!("{error:#}")))?;
+        let engine = Arc::new(engine);
+        let deployer = Deployer::open(settings, engine.clone())?;
+        deployer.land_all().await?;
+        Ok(Arc::new(Brains { engine, deployer }))
+    }
+
+    /// Tells which package a tenant names as its brain, so that what is uploaded for a tenant is held
+    /// against it before it goes live. Without, it is taken on its own.
+    pub fn follow_tenants(&self, brain_of: impl Fn(TenantId) -> Option<String> + Send + Sync + 'static) {
+        self.deployer.set_brain_of(Box::new(brain_of));
     }
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.
     pub async fn handle(&self, ask: Ask) -> Result<Answer, Failure> {
-        let _ = ask;
-        unimplemented!()
+        let plan = self.plan(&ask)?;
+        let ask = Arc::new(ask);
+        let stopped = match self.engine.turn(&plan.version, self.turn(&ask, &plan, &plan.version)).await {
+            Ok(answer) => return Ok(answer),
+            Err(stopped) => stopped,
+        };
+        if stopped.fault {
+            return Err(*stopped.failure);
+        }
+        let Some(previous) = self.deployer.previous(&plan.package).await else {
+            return Err(*stopped.failure);
+        };
+        // The live version's failure is the one to mend, whatever comes of the older one.
+        let mut answer = match self.engine.turn(&previous, self.turn(&ask, &plan, &previous)).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(*stopped.failure),
+        };
+        tracing::warn!(
+            tenant = %ask.key.tenant,
+            contact = %ask.key.contact.masked(),
+            package = %plan.package.name,
+            version = &plan.version.digest[..12],
+            answered_by = &previous.digest[..12],
+            "the live version failed, the one before it answered: {}",
+            stopped.failure
+        );
+        answer.cost.fuel += stopped.failure.cost.fuel;
+        answer.cost.wall_time_us += stopped.failure.cost.wall_time_us;
+        Ok(answer)
+    }
+
+    fn plan(&self, ask: &Ask) -> Result<Plan, Failure> {
+        let packages = self.deployer.packages.load();
+        let own = packages.own.get(&ask.tenant.id);
+        let base_name = own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&ask.tenant.brain);
+        let base = packages.named.get(base_name);
+        let found =
+            [own, base].into_iter().flatten().find_map(|package| Some((package, package.brain.as_ref()?)));
+        let Some((package, version)) = found else { return Err(self.no_brain(&ask.tenant, base_name)) };
+        Ok(Plan {
+            package: package.clone(),
+            version: version.clone(),
+            personality: Personality {
+                package: base.and_then(|base| base.personality.clone()),
+                organization: ask.organization.clone(),
+                tenant: Some(ask.tenant.clone()),
+                own: own.and_then(|own| own.personality.clone()),
+            },
+        })
+    }
+
+    fn no_brain(&self, tenant: &Tenant, name: &str) -> Failure {
+        let plugins = self.deployer.settings.plugins.display();
+        let why = match self.deployer.refusal(name) {
+            Some(reason) => format!("it was refused: {reason}"),
+            None => format!(
+                "there is no package {plugins}/{name}; `switchboard brain list` shows those there are"
+            ),
+        };
+        Failure {
+            code: "no-brain".into(),
+            message: format!("tenant {}: the brain `{name}` does not run: {why}", tenant.id),
+            // It runs as soon as the package is there.
+            retryable: true,
+            version: String::new(),
+            host_calls: Vec::new(),
+            cost: Cost::default(),
+        }
+    }
+
+    fn turn(&self, ask: &Arc<Ask>, plan: &Plan, version: &Version) -> Turn {
+        let wrote = ask.conversation.brain_version.as_ref();
+        // An older version that stands in for the live one is not asked to migrate what that wrote.
+        let migrate_from = wrote.filter(|wrote| **wrote != version.digest && **wrote != plan.version.digest);
+        Turn {
+            ask: ask.clone(),
+            personality: plan.personality.clone(),
+            package: plan.package.name.clone(),
+            limits: self.deployer.settings.limits.with(&ask.tenant.limits),
+            migrate_from: migrate_from.cloned(),
+        }
+    }
+
+    /// Does the tenant's brain ask for a turn when a message changes its delivery state?
+    pub fn wants_receipts(&self, tenant: &Tenant) -> bool {
+        let packages = self.deployer.packages.load();
+        let own = packages.own.get(&tenant.id).filter(|own| own.brain.is_some());
+        own.or(packages.named.get(&tenant.brain)).is_some_and(|package| package.manifest.receipts)
     }
 
     /// Follows the plugins directory until dropped or aborted.
-    pub async fn watch(self: Arc<Self>) {}
-
-    pub fn list(&self) -> Vec<PackageStatus> {
-        Vec::new()
+    pub async fn watch(self: Arc<Self>) {
+        watch::watch(&self.deployer).await;
     }
 
+    /// By package.
+    pub fn list(&self) -> Vec<PackageStatus> {
+        self.deployer.list()
+    }
+
+    /// Versions held in memory: the live ones, and those on which a turn has not ended yet.
+    pub fn versions_in_memory(&self) -> usize {
+        self.engine.versions_in_memory()
+    }
+
+    /// Lands a component as the tenant's own package.
     pub async fn put_brain(
         &self,
         tenant: TenantId,
         component: Vec<u8>,
         actor: &str,
     ) -> Result<Uploaded, Refused> {
-        let _ = (tenant, component, actor);
-        unimplemented!()
+        self.deployer.put_brain(tenant, component, actor).await
     }
 
+    /// Lands texts and settings as the tenant's own package.
     pub async fn put_personality(
         &self,
         tenant: TenantId,
         toml: String,
         actor: &str,
     ) -> Result<Uploaded, Refused> {
-        let _ = (tenant, toml, actor);
-        unimplemented!()
+        self.deployer.put_personality(tenant, toml, actor).await
     }
 
     /// To `digest`, or to the version before the live one.
@@ -170,7 +308,6 @@ impl Brains {
         digest: Option<&str>,
         actor: &str,
     ) -> Result<Uploaded, Refused> {
-        let _ = (package, digest, actor);
-        unimplemented!()
+        self.deployer.rollback(package, digest, actor).await
     }
 }

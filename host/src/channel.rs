@@ -7,8 +7,11 @@ use http::HeaderMap;
 use crate::message::{Event, Outbound, Provider};
 use crate::tenant::{Sender, WebhookAuth};
 
+mod json;
 pub mod signature;
 pub mod simulator;
+mod time;
+mod vcard;
 pub mod waha;
 
 /// Verify, decode, encode, outcome.
@@ -44,6 +47,14 @@ pub fn adapter(provider: Provider) -> Option<&'static dyn Adapter> {
         Provider::Simulator => Some(&simulator::Simulator),
         Provider::Infobip | Provider::Gupshup | Provider::Meta => None,
     }
+}
+
+/// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
+pub fn bodies(file: &[u8]) -> std::result::Result<Vec<Vec<u8>>, DecodeError> {
+    if file.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
+        return Ok(vec![file.to_vec()]);
+    }
+    Ok(json::parse_list(file)?.iter().map(|body| body.to_string().into_bytes()).collect())
 }
 
 /// A body that is not what the provider sends. Nothing of it was used.

@@ -1,11 +1,18 @@
-//! One typed configuration, read once at start and checked whole. Every key has a default.
+//! One typed configuration, read once at start and checked whole: every mistake is reported with its
+//! file, line, column and key, and what to do about it. Every key has a default. The environment is
+//! not read here; the command line does that and lays it over what the file says.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::document::{Document, Problem};
 use crate::tenant::ResolvedLimits;
+
+mod advice;
+mod check;
+pub mod document;
 
 /// `switchboard.toml`. Paths are relative to the file's own directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +25,8 @@ pub struct Config {
     pub plugins: PathBuf,
     /// Directories of declared data (organizations, tenants, senders, collections), applied at start.
     pub declared: Vec<PathBuf>,
+    /// When the gateway stops, what has begun (requests, turns, deliveries) has this long to end.
+    pub drain_timeout_ms: u64,
     pub log: Log,
     pub routing: Routing,
     pub http: Http,
@@ -37,6 +46,7 @@ impl Default for Config {
             data: PathBuf::from("data/run"),
             plugins: PathBuf::from("plugins"),
             declared: Vec::new(),
+            drain_timeout_ms: 15_000,
             log: Log::default(),
             routing: Routing::default(),
             http: Http::default(),
@@ -48,6 +58,70 @@ impl Default for Config {
             backup: Backup::default(),
         }
     }
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it start at its own directory.
+    pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+        let document = Document::read(path).map_err(|problem| vec![problem])?;
+        Config::parse(&document)
+    }
+
+    /// Where one `key` of the document does not fit, all are told.
+    pub fn parse(document: &Document) -> Result<Config, Vec<Problem>> {
+        let tree = document.parse()?;
+        let places = Document::places(&tree, "");
+        let mut problems = Vec::new();
+        let config: Option<Config> = document.decode("", &tree, &mut problems);
+        if let Some(config) = &config {
+            check::check(config, &mut |key, what, action| {
+                problems.push(document.problem(&places, key, what, action));
+            });
+        }
+        match config {
+            Some(mut config) if problems.is_empty() => {
+                config.resolve(document.path().parent().unwrap_or(Path::new("")));
+                Ok(config)
+            }
+            _ => {
+                problems.sort_by_key(|problem| problem.place);
+                Err(problems)
+            }
+        }
+    }
+
+    fn resolve(&mut self, directory: &Path) {
+        for path in [&mut self.data, &mut self.plugins].into_iter().chain(&mut self.declared) {
+            *path = tidy(&directory.join(&path));
+        }
+    }
+
+    /// Where the gateway's own process listens for its command line, on this machine only.
+    pub fn control_socket(&self) -> PathBuf {
+        self.data.join("control.sock")
+    }
+
+    pub fn backups(&self) -> PathBuf {
+        self.data.join("backups")
+    }
+}
+
+/// `a/demo/../run` as `a/run`: the path is shown to people. A `..` behind a symbolic link would mean
+/// another place, so only those behind plain directories are folded.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidied = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir
+                if tidied.file_name().is_some_and(|name| name != "..") && !tidied.is_symlink() =>
+            {
+                tidied.pop();
+            }
+            part => tidied.push(part),
+        }
+    }
+    if tidied.as_os_str().is_empty() { PathBuf::from(".") } else { tidied }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,10 +170,13 @@ impl Default for Routing {
 pub struct Http {
     /// One more is closed at once.
     pub max_connections: usize,
-    /// A request's headers must be there within this time.
+    /// A request's headers must be there within this time, counted from the connection's begin or
+    /// from the answer before: an idle connection is closed after it.
     pub header_timeout_ms: u64,
     /// And its body within this.
     pub body_timeout_ms: u64,
+    /// A peer that takes nothing of an answer for this long is cut off.
+    pub write_timeout_ms: u64,
     pub webhook_body_bytes: usize,
     /// Brains are larger than messages.
     pub upload_body_bytes: usize,
@@ -111,6 +188,7 @@ impl Default for Http {
             max_connections: 4096,
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
+            write_timeout_ms: 15_000,
             webhook_body_bytes: 8 << 20,
             upload_body_bytes: 64 << 20,
         }

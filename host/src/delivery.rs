@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config;
 use crate::message::Provider;
 use crate::metrics::Metrics;
-use crate::retry;
+use crate::retry::Backoff;
 use crate::store::{OutboxEntry, SendClaim, Settlement, Store};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -174,13 +174,8 @@ impl DeliveryLoop {
                 ),
             };
         }
-        let delay = retry::delay_ms(
-            entry.attempts.max(1),
-            self.settings.backoff_ms,
-            self.settings.backoff_max_ms,
-            hint_ms,
-            rand::random(),
-        );
+        let backoff = Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms };
+        let delay = backoff.delay_ms(entry.attempts, hint_ms, rand::random());
         Settlement::Later { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)), error }
     }
 

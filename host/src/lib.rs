@@ -37,22 +37,31 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main, cli > gateway > http > {webhook, turn, delivery, api} > {store, brain} > {channel, route, retry, schedule}
+//! main, cli > gateway > http > {webhook, turn, delivery, api} > declared > {store, brain} > {channel, route, retry, schedule}
 //!           > {message, conversation, identity, deep_link, tenant, config, clock}
 //! ```
 
+pub mod api;
 pub mod body;
 pub mod brain;
 pub mod channel;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conversation;
+pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod explain;
+pub mod gateway;
+pub mod glyph;
+pub mod http;
+pub mod identity;
 pub mod message;
 pub mod metrics;
 pub mod retry;
 pub mod route;
+pub mod schedule;
 pub mod store;
 pub mod tenant;
 pub mod turn;

@@ -1,5 +1,7 @@
 //! Which tenant a message belongs to. Pure: arrival, directory and lock in, decision out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::deep_link::Link;
@@ -33,6 +35,17 @@ pub enum Reason {
     InactiveTenant,
 }
 
+/// The provider's and the operator's wording; the contact never sees it.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::NoTenant => "user not associated with any tenant",
+            Reason::UnknownTenant => "the link names no active tenant",
+            Reason::InactiveTenant => "the tenant is not active",
+        })
+    }
+}
+
 /// Where the message goes, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -50,12 +63,18 @@ pub enum Decision {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
+    /// As far as the lock can tell; on a dedicated sender, which makes none, whether the conversation
+    /// is new is known to the store alone.
     pub first: bool,
     pub attribution: Option<String>,
 }
 
 /// Decides for one message. `link` is what [`crate::deep_link::parse`] found in its text; `lock` is
 /// the contact's.
+///
+/// A dedicated sender decides by itself. On a shared one the lock wins over every link, and nothing
+/// in the decision lets the contact learn about another tenant. Only tenants that are there make a
+/// conflict, so that a stranger cannot fill the audit log with invented numbers.
 pub fn decide(
     directory: &Directory,
     sender: &Sender,
@@ -63,6 +82,143 @@ pub fn decide(
     lock: Option<&Lock>,
     now: Timestamp,
 ) -> Decision {
-    let _ = (directory, sender, link, lock, now);
-    unimplemented!()
+    let active = |id| directory.tenant(id).is_some_and(|tenant| tenant.active);
+    let start_of = |tenant, first| {
+        link.filter(|link| link.tenant == tenant)
+            .map(|link| Start { first, attribution: link.attribution.clone() })
+    };
+    if let Some(tenant) = sender.tenant {
+        if !active(tenant) {
+            return Decision::Ignored(Reason::InactiveTenant);
+        }
+        let known = lock.is_some_and(|lock| lock.tenant == tenant);
+        return Decision::Routed { tenant, new_lock: None, start: start_of(tenant, !known), conflict: None };
+    }
+    if let Some(Lock { tenant, .. }) = lock {
+        if !active(*tenant) {
+            return Decision::Ignored(Reason::InactiveTenant);
+        }
+        let other = link.map(|link| link.tenant).filter(|other| other != tenant);
+        return Decision::Routed {
+            tenant: *tenant,
+            new_lock: None,
+            start: start_of(*tenant, false),
+            conflict: other.filter(|other| directory.tenant(*other).is_some()),
+        };
+    }
+    let Some(Link { tenant, attribution }) = link else {
+        return Decision::Ignored(Reason::NoTenant);
+    };
+    if !active(*tenant) {
+        return Decision::Ignored(Reason::UnknownTenant);
+    }
+    let lock = Lock {
+        tenant: *tenant,
+        since: now,
+        attribution: attribution.clone(),
+        sender: Some(sender.name.clone()),
+    };
+    Decision::Routed { tenant: *tenant, new_lock: Some(lock), start: start_of(*tenant, true), conflict: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{OrganizationId, Provider};
+    use crate::tenant::Tenant;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_772_366_400_000);
+
+    fn id(id: u32) -> TenantId {
+        TenantId::new(id).expect("not 0")
+    }
+
+    /// Tenants 1 and 2 are active, 3 is not.
+    fn directory() -> Directory {
+        let mut directory = Directory::default();
+        for (number, active) in [(1, true), (2, true), (3, false)] {
+            let tenant: Tenant = serde_json::from_value(serde_json::json!({
+                "id": number, "name": "Homes", "organization": OrganizationId(1), "brain": "echo", "active": active,
+            }))
+            .expect("a tenant");
+            directory.put_tenant(tenant);
+        }
+        directory
+    }
+
+    fn sender(tenant: Option<u32>) -> Sender {
+        serde_json::from_value(serde_json::json!({
+            "name": "main", "provider": Provider::Waha, "account": "default", "tenant": tenant,
+        }))
+        .expect("a sender")
+    }
+
+    fn link(tenant: u32) -> Option<Link> {
+        Some(Link { tenant: id(tenant), attribution: Some("ad".into()) })
+    }
+
+    fn lock(tenant: u32) -> Option<Lock> {
+        Some(Lock { tenant: id(tenant), since: Timestamp::ZERO, attribution: None, sender: None })
+    }
+
+    fn routed(tenant: u32, locks: bool, first: Option<bool>, conflict: Option<u32>) -> Decision {
+        let attribution = Some("ad".to_owned());
+        let sender = Some(SenderName::new("main"));
+        Decision::Routed {
+            tenant: id(tenant),
+            new_lock: locks.then(|| Lock {
+                tenant: id(tenant),
+                since: NOW,
+                attribution: attribution.clone(),
+                sender,
+            }),
+            start: first.map(|first| Start { first, attribution: attribution.clone() }),
+            conflict: conflict.map(id),
+        }
+    }
+
+    #[test]
+    fn shared_sender() {
+        let ignored = Decision::Ignored;
+        for (case, link, lock, expected) in [
+            ("a stranger without a link", None, None, ignored(Reason::NoTenant)),
+            ("a stranger's first link", link(2), None, routed(2, true, Some(true), None)),
+            ("a link of nobody", link(9), None, ignored(Reason::UnknownTenant)),
+            ("a link of an inactive tenant", link(3), None, ignored(Reason::UnknownTenant)),
+            ("a locked contact", None, lock(2), routed(2, false, None, None)),
+            ("the same link again", link(2), lock(2), routed(2, false, Some(false), None)),
+            ("another tenant's link", link(1), lock(2), routed(2, false, None, Some(1))),
+            ("an inactive other's link", link(3), lock(2), routed(2, false, None, Some(3))),
+            ("nobody's link, when locked", link(9), lock(2), routed(2, false, None, None)),
+            ("locked to an inactive tenant", None, lock(3), ignored(Reason::InactiveTenant)),
+            ("and no link frees from it", link(2), lock(3), ignored(Reason::InactiveTenant)),
+            ("locked to a tenant that is gone", None, lock(9), ignored(Reason::InactiveTenant)),
+        ] {
+            let decision = decide(&directory(), &sender(None), link.as_ref(), lock.as_ref(), NOW);
+            assert_eq!(decision, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn dedicated_sender() {
+        for (case, owner, link, lock, expected) in [
+            ("the destination decides", 2, None, None, routed(2, false, None, None)),
+            ("its own link starts", 2, link(2), None, routed(2, false, Some(true), None)),
+            ("again, for one who is locked to it", 2, link(2), lock(2), routed(2, false, Some(false), None)),
+            ("another's link is just text", 2, link(1), None, routed(2, false, None, None)),
+            ("another's lock is not asked", 2, None, lock(1), routed(2, false, None, None)),
+            (
+                "another's lock does not make it known",
+                2,
+                link(2),
+                lock(1),
+                routed(2, false, Some(true), None),
+            ),
+            ("an inactive owner", 3, link(2), lock(2), Decision::Ignored(Reason::InactiveTenant)),
+            ("an owner that is gone", 9, None, None, Decision::Ignored(Reason::InactiveTenant)),
+        ] {
+            let decision = decide(&directory(), &sender(Some(owner)), link.as_ref(), lock.as_ref(), NOW);
+            assert_eq!(decision, expected, "{case}");
+        }
+    }
 }

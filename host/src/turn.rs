@@ -14,7 +14,7 @@ use crate::config;
 use crate::conversation::{HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
 use crate::metrics::Metrics;
-use crate::retry;
+use crate::retry::Backoff;
 use crate::store::{Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 
@@ -128,13 +128,7 @@ impl TurnLoop {
         let attempt = claim.failures + 1;
         let again = failure.retryable && attempt < self.settings.attempts;
         let fate = if again {
-            let delay = retry::delay_ms(
-                attempt,
-                self.settings.backoff_ms,
-                self.settings.backoff_max_ms,
-                None,
-                rand::random(),
-            );
+            let delay = self.backoff().delay_ms(attempt, None, rand::random());
             tracing::warn!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
                 code = failure.code, error = failure.message, attempt, retry_in_ms = delay,
@@ -170,6 +164,10 @@ impl TurnLoop {
             journal: Some(journal),
             now,
         }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms }
     }
 
     async fn commit(&self, turn: TurnCommit, mut guard: Release, began: Instant) {

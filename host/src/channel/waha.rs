@@ -1,32 +1,196 @@
-//! To come.
+//! WAHA: a WhatsApp Web client behind an HTTP API. Built from the 2026.7.1 specification; its engines
+//! (WEBJS, WPP, NOWEB, GOWS) differ in details, which [`decode`] and [`outcome`] even out.
+//!
+//! - [`decode`] reads a webhook: which event, whose message, what is ignored and why.
+//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data.
+//! - [`person`] finds the sender's other addresses and name.
+//! - [`encode`] makes the API call that sends a reply.
+//! - [`outcome`] reads what became of that call.
 
 use http::HeaderMap;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Outcome, Request, Unverified};
+use crate::channel::json::kind;
+use crate::channel::{Adapter, DecodeError, EncodeError, Outcome, Request, Unverified, json, signature};
 use crate::message::{Event, Outbound};
 use crate::tenant::Sender;
 
+mod content;
+mod decode;
+mod encode;
+mod outcome;
+mod person;
+
+#[derive(Debug)]
 pub struct Waha;
 
 impl Adapter for Waha {
-    fn claimed_account(&self, _body: &[u8]) -> Result<Option<String>, DecodeError> {
-        unimplemented!()
+    fn claimed_account(&self, body: &[u8]) -> Result<Option<String>, DecodeError> {
+        #[derive(serde::Deserialize)]
+        #[serde(expecting = "an object")]
+        struct Claim {
+            #[serde(default)]
+            session: serde_json::Value,
+        }
+        match json::parse::<Claim>(body)?.session {
+            serde_json::Value::Null => Ok(None),
+            serde_json::Value::String(session) => Ok(Some(session)),
+            other => Err(DecodeError {
+                what: format!("expected text, found {}", kind(&other)),
+                place: "session".into(),
+            }),
+        }
     }
-    fn verify(&self, _sender: &Sender, _headers: &HeaderMap, _body: &[u8]) -> Result<(), Unverified> {
-        unimplemented!()
+
+    /// Every key the sender has must be proven, and it must have one. The `X-Webhook-Hmac-Algorithm`
+    /// header is not read: it is the attacker's word. Neither is `X-Webhook-Timestamp`: it is not
+    /// signed, and honest retries carry old ones. Whether `auth = "none"` may be honoured depends on
+    /// where the gateway listens, see [`crate::channel::unproven_allowed`].
+    fn verify(&self, sender: &Sender, headers: &HeaderMap, body: &[u8]) -> Result<(), Unverified> {
+        if sender.hmac_key.is_empty() && sender.webhook_key.is_empty() {
+            return Err(Unverified::NoKeyConfigured);
+        }
+        if !sender.webhook_key.is_empty() {
+            let given = headers.get("x-api-key").ok_or(Unverified::MissingKey)?;
+            if !signature::is_key(sender.webhook_key.expose().as_bytes(), given.as_bytes()) {
+                return Err(Unverified::WrongKey);
+            }
+        }
+        if !sender.hmac_key.is_empty() {
+            let given = headers.get("x-webhook-hmac").ok_or(Unverified::MissingSignature)?;
+            let given = given.to_str().map_err(|_| Unverified::WrongSignature)?;
+            if !signature::is_hmac_sha512(sender.hmac_key.expose().as_bytes(), body, given) {
+                return Err(Unverified::WrongSignature);
+            }
+        }
+        Ok(())
     }
-    fn decode(&self, _body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
-        unimplemented!()
+
+    fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+        decode::events(body, groups)
     }
-    fn encode(
-        &self,
-        _sender: &Sender,
-        _to: &str,
-        _outbound: &Outbound,
-    ) -> Result<Option<Request>, EncodeError> {
-        unimplemented!()
+
+    fn encode(&self, sender: &Sender, to: &str, outbound: &Outbound) -> Result<Option<Request>, EncodeError> {
+        encode::request(sender, to, outbound).map(Some)
     }
-    fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        unimplemented!()
+
+    fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
+        outcome::read(status, headers, body, to)
+    }
+}
+
+/// The chat in a message id: `true_971501234567@c.us_3EB0…` is about `971501234567@c.us`. Ids may
+/// hold more underscores, and some have two parts only.
+fn chat_of(id: &str) -> Option<&str> {
+    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
+    let at = rest.find('@')?;
+    let end = rest[at..].find('_').map_or(rest.len(), |end| at + end);
+    Some(&rest[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Provider;
+
+    #[test]
+    fn the_chat_in_an_id() {
+        for (id, chat) in [
+            ("true_971501234567@c.us_3EB0", Some("971501234567@c.us")),
+            ("false_120363000000000002@g.us_3EB0_5511900000002@c.us", Some("120363000000000002@g.us")),
+            ("false_status@broadcast_3AB8_5511900000002@c.us", Some("status@broadcast")),
+            ("false_1_2@lid_A_B", Some("1_2@lid")),
+            ("true_971501234567@c.us", Some("971501234567@c.us")),
+            ("true_3EB0AAAA", None),
+            ("3EB0AAAA", None),
+            ("", None),
+        ] {
+            assert_eq!(chat_of(id), chat, "{id}");
+        }
+    }
+
+    fn sender(hmac_key: &str, webhook_key: &str) -> Sender {
+        serde_json::from_value(serde_json::json!({
+            "name": "main", "provider": Provider::Waha, "account": "default",
+            "hmac_key": hmac_key, "webhook_key": webhook_key,
+        }))
+        .expect("a sender")
+    }
+
+    #[test]
+    fn every_key_must_be_proven() {
+        const BODY: &[u8] = br#"{"event":"message","session":"default","engine":"WEBJS"}"#;
+        const HMAC: &str = "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89";
+        let wrong = HMAC.replace("208f", "308f");
+        for (case, keys, headers, expected) in [
+            ("no keys", ("", ""), vec![("x-webhook-hmac", HMAC)], Err(Unverified::NoKeyConfigured)),
+            ("signed", ("my-secret-key", ""), vec![("X-Webhook-Hmac", HMAC)], Ok(())),
+            ("unsigned", ("my-secret-key", ""), vec![], Err(Unverified::MissingSignature)),
+            (
+                "a key instead",
+                ("my-secret-key", ""),
+                vec![("x-api-key", "k")],
+                Err(Unverified::MissingSignature),
+            ),
+            ("empty", ("my-secret-key", ""), vec![("x-webhook-hmac", "")], Err(Unverified::WrongSignature)),
+            (
+                "wrong",
+                ("my-secret-key", ""),
+                vec![("x-webhook-hmac", &wrong)],
+                Err(Unverified::WrongSignature),
+            ),
+            ("another key", ("other", ""), vec![("x-webhook-hmac", HMAC)], Err(Unverified::WrongSignature)),
+            (
+                "an algorithm of the sender's choice changes nothing",
+                ("my-secret-key", ""),
+                vec![("x-webhook-hmac", HMAC), ("x-webhook-hmac-algorithm", "none")],
+                Ok(()),
+            ),
+            ("keyed", ("", "k"), vec![("x-api-key", "k")], Ok(())),
+            ("unkeyed", ("", "k"), vec![], Err(Unverified::MissingKey)),
+            ("wrong key", ("", "k"), vec![("x-api-key", "K")], Err(Unverified::WrongKey)),
+            ("both", ("my-secret-key", "k"), vec![("x-api-key", "k"), ("x-webhook-hmac", HMAC)], Ok(())),
+            (
+                "one of both",
+                ("my-secret-key", "k"),
+                vec![("x-api-key", "k")],
+                Err(Unverified::MissingSignature),
+            ),
+            (
+                "the other of both",
+                ("my-secret-key", "k"),
+                vec![("x-webhook-hmac", HMAC)],
+                Err(Unverified::MissingKey),
+            ),
+        ] {
+            let headers: HeaderMap = headers
+                .into_iter()
+                .map(|(name, value)| {
+                    let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
+                    (name, value.parse().expect("a value"))
+                })
+                .collect();
+            assert_eq!(Waha.verify(&sender(keys.0, keys.1), &headers, BODY), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_claimed_account_is_the_session() {
+        for (body, expected) in [
+            (r#"{"session":"036322","payload":{"session":"other"}}"#, Ok(Some("036322".to_owned()))),
+            (r#"{"session":null}"#, Ok(None)),
+            ("{}", Ok(None)),
+        ] {
+            assert_eq!(Waha.claimed_account(body.as_bytes()), expected, "{body}");
+        }
+        for (body, place) in [
+            (r#"{"session":7}"#, "session"),
+            ("[]", "line 1 column 1"),
+            (r#"["default"]"#, "line 1 column 1"),
+            (r#"{"session":"#, "line 1 column 11"),
+            (r#"{"session":"a","session":"b"}"#, "line 1 column 24"),
+        ] {
+            let error = Waha.claimed_account(body.as_bytes()).expect_err(body);
+            assert_eq!(error.place, place, "{body}: {error}");
+        }
     }
 }

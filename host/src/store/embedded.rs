@@ -1,6 +1,68 @@
-//! The store in one file: redb.
+//! The store in one file: redb. One thread writes, everybody reads snapshots, and what is asked on
+//! the way of every message (who is next, how many, which sender) is answered from memory.
+//!
+//! ```text
+//! accept, commit_turn, ... ─▶ queue ─▶ writer: batch ▶ commit ▶ mirror ─▶ answers
+//!                                               (tables, rows, codec)
+//! history, turns, ...      ─▶ snapshot ─▶ reads, listing
+//! ```
+//!
+//! A row costs a page, and a page costs more than everything else, so keys are laid out to let
+//! commits share pages: the inbox, outbox, history and journal lie in order of arrival, whoever they
+//! belong to, and a conversation's lines are a chain. Only three tables are written at places all
+//! over: the deduplication records, the conversations, and the ids that receipts name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redb::{ReadTransaction, ReadableTable, StorageBackend};
+
+use self::accept::Incoming;
+use self::admin::entry;
+use self::batch::{Batch, Fault, Step};
+use self::mirror::Mirror;
+pub use self::open::OpenError;
+use self::turns::Found;
+use self::writer::{Shared, Writer};
+use super::{
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Result, Retention,
+    SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
+    Wakes,
+};
+use crate::clock;
+use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
+use crate::message::{
+    ContactKey, ConversationKey, OrganizationId, Receipt, SenderName, SessionChange, TenantId, Timestamp,
+};
+use crate::route::Lock;
+use crate::tenant::{Directory, Organization, Sender, Tenant};
+
+mod accept;
+mod admin;
+pub mod backup;
+mod batch;
+mod codec;
+mod collections;
+mod contacts;
+mod disk;
+mod leads;
+mod lines;
+mod listing;
+mod load;
+mod mirror;
+mod open;
+mod overlay;
+mod prune;
+mod reads;
+mod receipts;
+mod replies;
+mod rows;
+mod sends;
+mod tables;
+mod timers;
+mod turns;
+mod writer;
 
 /// How the file is opened and what the store decides with.
 #[derive(Clone, Debug)]
@@ -26,4 +88,366 @@ pub struct Settings {
     pub turns_per_tenant: usize,
     /// Sends of one sender that may be claimed at the same time.
     pub sends_per_sender: usize,
+}
+
+/// The store in one file. Dropping it finishes what is queued and closes the file.
+pub struct Embedded {
+    // First, so that the writer ends before the file is closed.
+    writer: Writer,
+    shared: Arc<Shared>,
+}
+
+impl Embedded {
+    /// Opens the file at `settings.path`; makes it if it is missing or empty.
+    pub fn open(settings: Settings) -> std::result::Result<Self, OpenError> {
+        let path = settings.path.clone();
+        if let Err(flaw) = open::create(&path) {
+            return Err(open::explain(flaw, &settings));
+        }
+        Self::open_on(settings, move || open::file(&path))
+    }
+
+    /// Opens whatever `make` makes; it is called again for each verification and after an I/O error,
+    /// each time once the backend before has been closed.
+    pub fn open_on(
+        settings: Settings,
+        make: impl Fn() -> std::io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+    ) -> std::result::Result<Self, OpenError> {
+        let shared = open::open(&settings, Box::new(make)).map_err(|flaw| open::explain(flaw, &settings))?;
+        let writer = Writer::start(shared.clone(), settings.queue)
+            .map_err(|source| OpenError::Io { path: settings.path, source })?;
+        Ok(Embedded { writer, shared })
+    }
+
+    fn mirror(&self) -> &Mirror {
+        &self.shared.mirror
+    }
+
+    /// What was committed last, for reading.
+    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Step<T>) -> Result<T> {
+        self.shared.disk.snapshot().map_err(Fault::from).and_then(|snapshot| read(&snapshot)).map_err(told)
+    }
+
+    fn snapshot(&self) -> Step<ReadTransaction> {
+        Ok(self.shared.disk.snapshot()?)
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        op: impl Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.submit(op).await
+    }
+}
+
+/// What a caller is told of a fault met while reading.
+fn told(fault: Fault) -> Error {
+    match fault {
+        Fault::Refused(error) => error,
+        Fault::Row(error) => Error::Failed(error.to_string()),
+        Fault::File(error) => disk::failed(&error),
+    }
+}
+
+/// How long this tenant's messages wait for each other; 0: not at all.
+fn coalesce_ms(mirror: &Mirror, tenant: TenantId) -> u64 {
+    let directory = mirror.directory.load();
+    let own = directory.tenant(tenant).and_then(|tenant| tenant.limits.coalesce_ms);
+    own.unwrap_or(mirror.settings.coalesce_ms)
+}
+
+fn no_turn(id: &str) -> Error {
+    Error::NotFound(format!("{id:?} names no turn; ids look like 2-971501234567-17"))
+}
+
+fn no_send(id: &str) -> Error {
+    Error::NotFound(format!("{id:?} names no send; ids look like 2-971501234567-17"))
+}
+
+#[async_trait]
+impl Store for Embedded {
+    fn wakes(&self) -> &Wakes {
+        &self.mirror().wakes
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        self.mirror().directory.load_full()
+    }
+
+    fn counters(&self) -> Counters {
+        self.mirror().counters()
+    }
+
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
+        let incoming = Incoming::new(arrival, &self.mirror().settings);
+        self.write(move |batch| accept::accept(batch, &incoming)).await
+    }
+
+    async fn claim_turns(&self, n: usize, now: Timestamp) -> Result<Vec<TurnClaim>> {
+        if self.mirror().next_timer() <= now {
+            self.write(move |batch| timers::ring(batch, now)).await?;
+        }
+        let mut held = turns::Held::claim(&self.shared, n, now);
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.snapshot().and_then(|snapshot| held.read(&snapshot)).map_err(told)?;
+        let mut claims = Vec::with_capacity(found.len());
+        for found in found {
+            match found {
+                Found::Turn(claim) => claims.push(*claim),
+                Found::Nothing => {}
+                Found::ForHuman(key, entries) => {
+                    self.write(move |batch| turns::absorb(batch, &key, &entries)).await?;
+                }
+            }
+        }
+        held.hand_over(&claims);
+        Ok(claims)
+    }
+
+    async fn commit_turn(&self, turn: TurnCommit) -> Result<()> {
+        let outcome = turns::Outcome::new(turn);
+        self.write(move |batch| turns::commit(batch, &outcome)).await
+    }
+
+    async fn fail_turn(&self, failure: TurnFailure) -> Result<()> {
+        let failed = turns::Failed::new(failure);
+        self.write(move |batch| turns::fail(batch, &failed)).await
+    }
+
+    fn release_turn(&self, key: &ConversationKey) {
+        self.mirror().turns().release(key);
+        self.mirror().wakes.turns.notify_one();
+    }
+
+    fn next_turn_at(&self) -> Option<Timestamp> {
+        let timer = Some(self.mirror().next_timer()).filter(|at| at.as_ms() < i64::MAX);
+        let turn = self.mirror().turns().next_at();
+        turn.into_iter().chain(timer).min()
+    }
+
+    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
+        let mut held = sends::Held::claim(&self.shared, n, now);
+        let ids = held.ids.clone();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.write(move |batch| sends::begin(batch, &ids)).await?;
+        held.hand_over(rows).map_err(told)
+    }
+
+    async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.write(move |batch| sends::settle(batch, &id, &settlement, now)).await
+    }
+
+    fn next_send_at(&self) -> Option<Timestamp> {
+        self.mirror().sends().next_at()
+    }
+
+    async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
+        let id = codec::message_hash(receipt.provider, &receipt.account, &receipt.message_id);
+        self.write(move |batch| receipts::record(batch, &id, receipt.state)).await
+    }
+
+    async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()> {
+        self.write(move |batch| admin::record_session(batch, sender.as_str(), &change)).await
+    }
+
+    async fn put_organization(&self, organization: Organization, actor: &str) -> Result<()> {
+        let by =
+            entry(actor, "put organization", organization.id, serde_json::json!(organization), clock::now());
+        self.write(move |batch| admin::put_organization(batch, &organization, &by)).await
+    }
+
+    async fn put_tenant(&self, tenant: Tenant, actor: &str) -> Result<()> {
+        let by = entry(actor, "put tenant", tenant.id, serde_json::json!(tenant), clock::now());
+        self.write(move |batch| admin::put_tenant(batch, &tenant, &by)).await
+    }
+
+    async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()> {
+        let by = entry(actor, "put sender", &sender.name, admin::without_secrets(&sender), clock::now());
+        self.write(move |batch| admin::put_sender(batch, &sender, &by)).await
+    }
+
+    async fn put_collection(
+        &self,
+        tenant: TenantId,
+        collection: &str,
+        records: Vec<serde_json::Value>,
+        actor: &str,
+    ) -> Result<()> {
+        collections::check(&records)?;
+        let json = serde_json::to_vec(&records).map_err(|error| Error::Conflict(error.to_string()))?;
+        let (name, subject) = (collection.to_owned(), format!("{tenant}/{collection}"));
+        let detail = serde_json::json!({ "records": records.len() });
+        let by = entry(actor, "put collection", subject, detail, clock::now());
+        self.write(move |batch| {
+            collections::put(batch, tenant, &name, &json)?;
+            batch.audit(&by)
+        })
+        .await
+    }
+
+    fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>> {
+        self.read(|snapshot| Ok(contacts::find(&snapshot.open_table(tables::define::contacts)?, contact)?.1))
+    }
+
+    async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock> {
+        let (contact, actor) = (contact.clone(), actor.to_owned());
+        self.write(move |batch| admin::unlock(batch, &contact, &actor, now)).await
+    }
+
+    async fn import_locks(
+        &self,
+        locks: Vec<(ContactKey, TenantId)>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<ImportReport> {
+        let directory = self.directory();
+        let mut import = admin::Import::new(&directory);
+        let locks = self.read(|snapshot| admin::sift(snapshot, &mut import, locks))?;
+        if dry_run {
+            return Ok(import.report);
+        }
+        let mut report = ImportReport { imported: 0, ..import.report };
+        for chunk in locks.chunks(admin::CHUNK) {
+            let chunk = chunk.to_vec();
+            let done = self.write(move |batch| admin::import(batch, &chunk, now)).await?;
+            report.imported += done.imported;
+            report.unchanged += done.unchanged;
+            report.conflicts.extend(done.conflicts);
+        }
+        let detail = serde_json::json!({
+            "imported": report.imported, "unchanged": report.unchanged, "conflicts": report.conflicts.len(),
+        });
+        let by = entry(actor, "import locks", "", detail, now);
+        self.write(move |batch| batch.audit(&by)).await?;
+        Ok(report)
+    }
+
+    fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>> {
+        self.read(|snapshot| reads::locks(snapshot, after, limit))
+    }
+
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>> {
+        reads::conversation(self.mirror(), key, || self.snapshot()).map_err(told)
+    }
+
+    fn history(
+        &self,
+        key: &ConversationKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, HistoryEntry)>> {
+        self.read(|snapshot| reads::history(snapshot, key, after, limit))
+    }
+
+    fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>> {
+        self.read(|snapshot| reads::journal(snapshot, key, limit))
+    }
+
+    fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
+        self.read(|snapshot| reads::lead(snapshot, organization, contact))
+    }
+
+    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<collections::Records>> {
+        let snapshot = || self.shared.disk.snapshot();
+        collections::read(&self.mirror().parsed, snapshot, tenant, collection).map_err(told)
+    }
+
+    fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>> {
+        self.read(|snapshot| {
+            let table = snapshot.open_table(tables::define::sessions)?;
+            let row = ReadableTable::get(&table, sender.as_str())?;
+            Ok(row.map(|row| codec::unpack("sessions", row.value())).transpose()?)
+        })
+    }
+
+    fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>> {
+        listing::turns(self.mirror(), || self.snapshot(), filter).map_err(told)
+    }
+
+    async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
+        let turn = listing::parse(id).ok_or_else(|| no_turn(id))?;
+        let by = entry(actor, "retry turn", id, serde_json::Value::Null, now);
+        self.write(move |batch| {
+            listing::retry_turn(batch, &turn, now)?;
+            batch.audit(&by)
+        })
+        .await
+    }
+
+    fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>> {
+        listing::outbox(self.mirror(), || self.snapshot(), filter).map_err(told)
+    }
+
+    async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
+        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
+        let by = entry(actor, "retry send", id, serde_json::Value::Null, now);
+        self.write(move |batch| {
+            sends::retry(batch, &send, now)?;
+            batch.audit(&by)
+        })
+        .await
+    }
+
+    async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
+        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
+        let by = entry(actor, "drop send", id, serde_json::Value::Null, now);
+        self.write(move |batch| {
+            sends::drop_it(batch, &send, now)?;
+            batch.audit(&by)
+        })
+        .await
+    }
+
+    fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        self.read(|snapshot| reads::api_key(snapshot, hash))
+    }
+
+    fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        self.read(reads::api_keys)
+    }
+
+    async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()> {
+        let subject = key.tenant.map_or("operator".to_owned(), |tenant| format!("tenant {tenant}"));
+        let by =
+            entry(actor, "put api key", subject, serde_json::json!({ "name": key.name }), key.created_at);
+        self.write(move |batch| admin::put_api_key(batch, &key, &by)).await
+    }
+
+    async fn audit(&self, entry: AuditEntry) -> Result<()> {
+        self.write(move |batch| batch.audit(&entry)).await
+    }
+
+    fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>> {
+        self.read(|snapshot| reads::audit_log(snapshot, limit))
+    }
+
+    async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize> {
+        self.write(move |batch| prune::prune(batch, &retention, now, limit)).await
+    }
+
+    fn recount(&self) -> Result<Counters> {
+        self.read(load::recount)
+    }
+
+    async fn backup(&self, to: &Path) -> Result<PathBuf> {
+        let (shared, to) = (self.shared.clone(), to.to_owned());
+        let work = move || backup::backup(&shared.disk.snapshot()?, &to);
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|error| Err(Error::Failed(format!("the backup: {error}"))))
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.write(|batch| {
+            let number = batch.state.next_seq.to_be_bytes();
+            batch.tables.meta.put()?.insert("probe", number.as_slice())?;
+            Ok(())
+        })
+        .await
+    }
 }

@@ -1,1 +1,7 @@
-//! placeholder
+//! The estate agent.
+
+mod criteria;
+mod language;
+mod memory;
+mod understand;
+mod words;

@@ -1,1 +1,105 @@
-//! placeholder
+//! A brain that does, on command, everything a brain must not do. The command is the text of the
+//! message; anything else is answered normally.
+
+mod attack;
+mod peek;
+
+use serde::{Deserialize, Serialize};
+use switchboard_sdk::{Brain, Fault, Reply, Trigger, Turn};
+
+struct Hostile;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Memory {
+    word: Option<String>,
+}
+
+impl Brain for Hostile {
+    fn handle(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
+        match turn.trigger() {
+            Trigger::Started { .. } => reply.text(turn.phrase("welcome")),
+            Trigger::Timer { key, .. } => reply.text(format!("timer: {key}")),
+            Trigger::Handback { said } => reply.text(format!("handback: {} said", said.len())),
+            Trigger::Receipt { message_id, .. } => reply.text(format!("receipt: {message_id}")),
+            Trigger::Messages { .. } => return answer(turn, reply),
+        };
+        Ok(())
+    }
+}
+
+fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
+    let said = turn.said().unwrap_or_default();
+    let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
+    match command {
+        "trap" => attack::trap(),
+        "panic" => panic!("the hostile brain panics on command"),
+        "spin" => attack::spin(),
+        "sleep" => attack::spin_on_the_clock(),
+        "nap" => std::thread::sleep(std::time::Duration::from_secs(3_600)),
+        "bomb" => attack::bomb(),
+        "deep" => drop(reply.text(format!("came back from {}", attack::deep(1)))),
+        "flood" => attack::flood(reply),
+        "long" => drop(reply.uncut().text("long ".repeat(2 << 20))),
+        "memory" => drop(reply.text("memory").remember(&"m".repeat(10 << 20))?),
+        "badjson" => drop(reply.text("badjson").remember_raw("{\"not\": json")),
+        "calls" => attack::calls(turn),
+        "log" => attack::fill_the_log(),
+        "fault" => return Err(Fault::new("by-command", "a fault on command")),
+        "retryable" => return Err(Fault::retryable("by-command", "a retryable fault on command")),
+        "retryable-once" => {
+            if turn.setting::<bool>("fail")?.unwrap_or_default() {
+                return Err(Fault::retryable("by-command", "the personality's `fail` is true"));
+            }
+            reply.text("went well");
+        }
+        "static" => drop(reply.text(attack::count().to_string())),
+        "peek" => drop(reply.text(peek::report())),
+        "remember" => drop(reply.text("remembered").remember(&Memory { word: Some(rest.to_owned()) })?),
+        "recall" => {
+            let memory: Memory = turn.memory()?;
+            reply.text(memory.word.unwrap_or_else(|| "nothing".to_owned()));
+        }
+        _ => drop(reply.text(format!("heard: {said}"))),
+    }
+    Ok(())
+}
+
+switchboard_sdk::export!(Hostile);
+
+#[cfg(test)]
+mod tests {
+    use switchboard_sdk::Bot;
+
+    use super::Hostile;
+
+    #[test]
+    fn what_is_not_a_command_is_answered() {
+        let mut bot = Bot::<Hostile>::new();
+        bot.starts().expect_exactly("hostile is ready");
+        bot.says("good morning").expect_exactly("heard: good morning");
+        bot.says("recall").expect_exactly("nothing");
+        bot.says("remember a red door").expect_exactly("remembered");
+        bot.says("recall").expect_exactly("a red door");
+    }
+
+    #[test]
+    fn faults_are_as_commanded() {
+        let mut bot = Bot::<Hostile>::new();
+        assert!(!bot.says("fault").expect_fault("by-command").retryable);
+        assert!(bot.says("retryable").expect_fault("by-command").retryable);
+        assert!(bot.says("retryable-once").expect_fault("by-command").retryable);
+        Bot::<Hostile>::new().personality("fail", false).says("retryable-once").expect_exactly("went well");
+    }
+
+    #[test]
+    fn floods_are_floods() {
+        let mut bot = Bot::<Hostile>::new();
+        assert_eq!(bot.says("flood").actions().len(), 10_000);
+        assert!(bot.says("long").actions().len() == 1);
+        bot.says("badjson").expect("badjson");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(bot.conversation().memory.as_deref().unwrap_or("1"))
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! The HTTP JSON API: what operators, tenants and the command line ask and do. Every handler checks
+//! who is calling, asks the store or the brains, and answers JSON; every change writes the audit log
+//! with its actor. Knows nothing of connections, webhooks and loops.
+//!
+//! | address | who | what |
+//! |---|---|---|
+//! | `GET /health`, `/ready`, `/metrics` | see [`health`] | is it up, can it work, counters |
+//! | `GET /api/gateway/stats`, `/api/gateway/user/{phone}/tenant`, `DELETE .../mapping` | operator | locks and their numbers |
+//! | `/api/mapping/*` | operator | locks in bulk |
+//! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
+//! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
+//! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said |
+//! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post, put};
+
+use crate::brain::Brains;
+use crate::clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::store::{AuditEntry, Store};
+
+mod audit;
+pub mod auth;
+mod brains;
+mod conversations;
+pub mod error;
+pub mod explain;
+mod health;
+mod mapping;
+mod outbox;
+mod request;
+mod senders;
+mod tenants;
+mod turns;
+mod users;
+
+/// What the handlers work with.
+pub struct App {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub brains: Arc<Brains>,
+    pub metrics: Arc<Metrics>,
+    /// Set while the gateway stops.
+    pub draining: Arc<AtomicBool>,
+    readiness: health::Readiness,
+}
+
+impl App {
+    pub fn new(
+        config: Arc<Config>,
+        store: Arc<dyn Store>,
+        brains: Arc<Brains>,
+        metrics: Arc<Metrics>,
+        draining: Arc<AtomicBool>,
+    ) -> Arc<Self> {
+        let readiness = health::Readiness::default();
+        Arc::new(App { config, store, brains, metrics, draining, readiness })
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// For what does not change the store and is an administrator's deed all the same.
+    async fn audit(
+        &self,
+        caller: &auth::Caller,
+        action: &str,
+        subject: String,
+        detail: serde_json::Value,
+    ) -> error::Result<()> {
+        let entry =
+            AuditEntry { at: clock::now(), actor: caller.actor(), action: action.into(), subject, detail };
+        Ok(self.store.audit(entry).await?)
+    }
+}
+
+pub fn router(app: Arc<App>) -> Router {
+    let guarded = Router::new()
+        .route("/api/gateway/stats", get(users::stats))
+        .route("/api/gateway/user/{phone}/tenant", get(users::tenant_of))
+        .route("/api/gateway/user/{phone}/mapping", delete(users::unlock))
+        .route("/api/mapping/export", get(mapping::export))
+        .route("/api/mapping/import", post(mapping::import))
+        .route("/api/organizations", get(tenants::organizations))
+        .route("/api/organizations/{id}", put(tenants::put_organization))
+        .route("/api/tenants", get(tenants::list))
+        .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
+        .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
+        .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
+        .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
+        .route("/api/tenants/{id}/personality", put(brains::push_personality))
+        .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
+        .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
+        .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
+        .route("/api/brains", get(brains::list))
+        .route("/api/brains/{package}/rollback", post(brains::rollback))
+        .route("/api/senders", get(senders::list))
+        .route("/api/senders/{name}", get(senders::show).put(senders::put))
+        .route("/api/turns", get(turns::list))
+        .route("/api/turns/{id}", get(turns::show))
+        .route("/api/turns/{id}/retry", post(turns::retry))
+        .route("/api/outbox", get(outbox::list))
+        .route("/api/outbox/{id}", get(outbox::show))
+        .route("/api/outbox/{id}/retry", post(outbox::retry))
+        .route("/api/outbox/{id}/drop", post(outbox::drop))
+        .route("/api/keys", get(audit::keys).post(audit::make_key))
+        .route("/api/audit", get(audit::log))
+        .route("/api/backup", post(audit::backup))
+        .route("/api/webhook/explain", post(explain::explain))
+        .layer(middleware::from_fn(carry_out))
+        .layer(middleware::from_fn_with_state(app.clone(), auth::known));
+    let open = Router::new()
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(health::metrics));
+    open.merge(guarded).with_state(app)
+}
+
+/// What a request changes is carried out to its end, even if the caller goes away meanwhile.
+async fn carry_out(request: Request, next: Next) -> Response {
+    if request.method() == Method::GET {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => error::Error::internal().into_response(),
+        },
+    }
+}

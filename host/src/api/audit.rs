@@ -1,0 +1,118 @@
+//! The operator's own affairs: keys, the audit log, backups.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::auth::{self, Caller};
+use crate::api::error::{Error, Result};
+use crate::api::request::{Asked, Sent};
+use crate::store::{ApiKey, AuditEntry};
+
+pub async fn keys(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+    caller.operator()?;
+    let mut keys = app.store.api_keys()?;
+    keys.sort_by_key(|key| key.created_at);
+    Ok(Json(json!({"keys": keys.iter().map(shown).collect::<Vec<_>>()})))
+}
+
+/// The first digits of the hash name a key without helping anyone to guess it.
+fn shown(key: &ApiKey) -> Value {
+    json!({
+        "id": key.hash.get(..12),
+        "tenant": key.tenant,
+        "name": key.name,
+        "created_at": key.created_at.to_string(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// None: an operator's.
+    tenant: Option<u32>,
+    name: String,
+}
+
+/// The answer holds the key, this once.
+pub async fn make_key(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Sent(new): Sent<NewKey>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    if new.name.trim().is_empty() || new.name.len() > 100 {
+        return Err(Error::invalid("name: is empty or longer than 100 bytes", "say whose key it is"));
+    }
+    let tenant = new.tenant.map(|id| caller.tenant(&app, id)).transpose()?.map(|tenant| tenant.id);
+    let (token, key) = auth::make_key(&*app.store, tenant, new.name.trim(), &caller.actor()).await?;
+    let mut value = shown(&key);
+    value["key"] = json!(token.expose());
+    Ok(Json(value))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Newest {
+    #[serde(default = "a_hundred")]
+    limit: usize,
+}
+
+fn a_hundred() -> usize {
+    100
+}
+
+pub async fn log(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Asked(newest): Asked<Newest>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let shown = |entry: &AuditEntry| {
+        let mut value = json!(entry);
+        value["at"] = json!(entry.at.to_string());
+        value
+    };
+    let entries = app.store.audit_log(newest.limit.min(10_000))?;
+    Ok(Json(json!({"audit": entries.iter().map(shown).collect::<Vec<_>>()})))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Where {
+    /// A file on the gateway's machine; none: in its own backups directory.
+    to: Option<PathBuf>,
+}
+
+/// A consistent copy while the gateway runs.
+pub async fn backup(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Sent(place): Sent<Where>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let to = match place.to {
+        // A token that leaks must not write files all over the machine.
+        Some(_) if !caller.on_own_machine() => {
+            return Err(Error::this_machine_only("a backup to a file of your choice"));
+        }
+        Some(to) => to,
+        // The store names a copy in a directory by its time.
+        None => app.config.backups(),
+    };
+    if to == app.config.backups() {
+        std::fs::create_dir_all(&to).map_err(|error| {
+            tracing::error!(%error, directory = %to.display(), "the backups directory cannot be made");
+            Error::unavailable("the backups directory cannot be made", "look into the gateway's log")
+        })?;
+    }
+    let file = app.store.backup(&to).await?;
+    let bytes = std::fs::metadata(&file).map(|meta| meta.len()).ok();
+    app.audit(&caller, "back up", file.display().to_string(), json!({"bytes": bytes})).await?;
+    Ok(Json(json!({"file": file, "bytes": bytes})))
+}

@@ -1,0 +1,154 @@
+//! Brains and personalities: what runs, putting another in its place, going back.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::{Error, Result};
+use crate::api::request::{Params, Sent, Whole};
+use crate::brain::{PackageStatus, Refused, Uploaded};
+use crate::tenant::Tenant;
+
+/// Every package, and whom it answers for.
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+    caller.operator()?;
+    let directory = app.store.directory();
+    let packages = app.brains.list();
+    let mut users: Vec<(u32, String)> = directory
+        .tenants
+        .values()
+        .map(|tenant| (tenant.id.get(), package_of(&packages, tenant).to_owned()))
+        .collect();
+    users.sort();
+    let shown: Vec<Value> = packages
+        .iter()
+        .map(|package| {
+            let tenants: Vec<u32> =
+                users.iter().filter(|(_, name)| *name == package.package).map(|(id, _)| *id).collect();
+            let mut value = json!(package);
+            value["live_since"] = json!(package.live_since.map(|at| at.to_string()));
+            value["tenants"] = json!(tenants);
+            value
+        })
+        .collect();
+    Ok(Json(json!({"brains": shown})))
+}
+
+/// The package that answers for a tenant: its own if one was uploaded, else the one it names.
+fn package_of<'n>(packages: &'n [PackageStatus], tenant: &'n Tenant) -> &'n str {
+    packages
+        .iter()
+        .find(|package| package.tenant == Some(tenant.id))
+        .map_or(tenant.brain.as_str(), |package| package.package.as_str())
+}
+
+pub async fn of_tenant(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+) -> Result<Json<Value>> {
+    let tenant = caller.tenant(&app, id)?;
+    let packages = app.brains.list();
+    let name = package_of(&packages, &tenant);
+    let package = packages.iter().find(|package| package.package == name).ok_or_else(|| {
+        Error::not_found(format!("the package \"{name}\" is not in the plugins directory"), "push a brain")
+    })?;
+    let mut value = json!(package);
+    value["live_since"] = json!(package.live_since.map(|at| at.to_string()));
+    value["own"] = json!(package.tenant == Some(tenant.id));
+    Ok(Json(value))
+}
+
+/// The body is the component. It is checked, put into the plugins directory and live, or refused.
+pub async fn push(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+    Whole(component): Whole,
+) -> Result<Json<Value>> {
+    let tenant = caller.tenant(&app, id)?;
+    let result = app.brains.put_brain(tenant.id, component.to_vec(), &caller.actor()).await;
+    done(&app, &caller, "push brain", &format!("tenant {id}"), result).await
+}
+
+/// The body is the personality as TOML. The next turn sees it.
+pub async fn push_personality(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+    Whole(text): Whole,
+) -> Result<Json<Value>> {
+    let tenant = caller.tenant(&app, id)?;
+    let text = String::from_utf8(text.to_vec()).map_err(|error| {
+        Error::malformed(
+            format!("byte {} of the body is not UTF-8", error.utf8_error().valid_up_to() + 1),
+            "send the personality as TOML in UTF-8",
+        )
+    })?;
+    let result = app.brains.put_personality(tenant.id, text, &caller.actor()).await;
+    done(&app, &caller, "push personality", &format!("tenant {id}"), result).await
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Back {
+    /// The version before the live one where none is named.
+    digest: Option<String>,
+}
+
+pub async fn rollback_of_tenant(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+    Sent(back): Sent<Back>,
+) -> Result<Json<Value>> {
+    let tenant = caller.tenant(&app, id)?;
+    let own = app.brains.list().into_iter().find(|package| package.tenant == Some(tenant.id));
+    // A shared package is rolled back for everyone who uses it, so a tenant cannot.
+    let own = own.ok_or_else(|| {
+        Error::not_found(
+            format!("tenant {id} has no brain of its own; \"{}\" answers for it", tenant.brain),
+            "push one, or roll the shared package back: switchboard brain rollback --package NAME",
+        )
+    })?;
+    let result = app.brains.rollback(&own.package, back.digest.as_deref(), &caller.actor()).await;
+    done(&app, &caller, "roll back brain", &own.package, result).await
+}
+
+pub async fn rollback(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(package): Params<String>,
+    Sent(back): Sent<Back>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    if !app.brains.list().iter().any(|status| status.package == package) {
+        return Err(Error::not_found(
+            format!("there is no package \"{package}\""),
+            "`switchboard brain list` shows them",
+        ));
+    }
+    let result = app.brains.rollback(&package, back.digest.as_deref(), &caller.actor()).await;
+    done(&app, &caller, "roll back brain", &package, result).await
+}
+
+/// Audits what was done and answers what is live now; a refusal goes to the log and the caller.
+async fn done(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    subject: &str,
+    result: std::result::Result<Uploaded, Refused>,
+) -> Result<Json<Value>> {
+    let uploaded = result.inspect_err(|refused| {
+        tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
+    })?;
+    let detail = json!({"package": uploaded.package, "digest": uploaded.digest});
+    app.audit(caller, action, subject.to_owned(), detail).await?;
+    Ok(Json(json!(uploaded)))
+}

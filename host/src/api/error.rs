@@ -1,0 +1,197 @@
+//! What a caller of the API is told when something cannot be done: a status, a code for programs, a
+//! safe sentence, and what to do next. The log gets the cause. Status codes live here and nowhere
+//! else in the API.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::body;
+use crate::brain;
+use crate::declared::rules::Fault;
+use crate::identity;
+use crate::store;
+
+/// `{"error":{"code":"...","message":"...","action":"..."}}`.
+#[derive(Debug)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    action: String,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn error(
+    status: StatusCode,
+    code: &'static str,
+    message: impl Into<String>,
+    action: impl Into<String>,
+) -> Error {
+    Error { status, code, message: message.into(), action: action.into() }
+}
+
+impl Error {
+    pub fn unauthorized() -> Self {
+        error(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "this needs a token, and the request has none that is valid",
+            "send `Authorization: Bearer TOKEN`; `switchboard key add` makes tokens",
+        )
+    }
+
+    pub fn operator_only() -> Self {
+        error(
+            StatusCode::FORBIDDEN,
+            "operator_only",
+            "a tenant's key may not do this",
+            "use the operator's token",
+        )
+    }
+
+    pub fn this_machine_only(what: &str) -> Self {
+        error(
+            StatusCode::FORBIDDEN,
+            "this_machine_only",
+            format!("{what} is possible on the gateway's own machine only"),
+            "run the command there, without --url",
+        )
+    }
+
+    pub fn not_found(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::NOT_FOUND, "not_found", message, action)
+    }
+
+    pub fn no_tenant(id: impl std::fmt::Display) -> Self {
+        Error::not_found(
+            format!("there is no tenant {id}"),
+            "`switchboard tenant list` shows those there are",
+        )
+    }
+
+    pub fn no_such_address() -> Self {
+        error(StatusCode::NOT_FOUND, "not_found", "there is no such address", "see docs/operators.md")
+    }
+
+    pub fn wrong_method() -> Self {
+        error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "wrong_method",
+            "this address does not take this method",
+            "see docs/operators.md",
+        )
+    }
+
+    pub fn malformed(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::BAD_REQUEST, "malformed", message, action)
+    }
+
+    /// Well-formed, and still not possible.
+    pub fn invalid(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message, action)
+    }
+
+    /// The first of the faults decides the key; all are told.
+    pub fn faults(faults: &[Fault]) -> Self {
+        let told = |fault: &Fault| {
+            if fault.key.is_empty() { fault.what.clone() } else { format!("{}: {}", fault.key, fault.what) }
+        };
+        let messages: Vec<String> = faults.iter().map(told).collect();
+        let actions: Vec<&str> = faults.iter().map(|fault| fault.action.as_str()).collect();
+        Error::invalid(messages.join("; "), actions.join("; "))
+    }
+
+    pub fn internal() -> Self {
+        error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong inside the gateway",
+            "look into its log",
+        )
+    }
+
+    pub fn unavailable(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, action)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(cause: store::Error) -> Self {
+        match cause {
+            store::Error::NotFound(message) => Error::not_found(message, "list what there is and try again"),
+            store::Error::Conflict(message) => {
+                error(StatusCode::CONFLICT, "conflict", message, "look at what is there and decide")
+            }
+            store::Error::Busy(why) => {
+                tracing::warn!(why, "a request was refused: the store is busy");
+                Error::unavailable("the store cannot take more now; nothing was changed", "try again shortly")
+            }
+            store::Error::Failed(why) => {
+                tracing::error!(why, "a request was refused: the store failed");
+                Error::unavailable("the store failed; nothing was changed", "look into the gateway's log")
+            }
+        }
+    }
+}
+
+impl From<body::Error> for Error {
+    fn from(cause: body::Error) -> Self {
+        let message = cause.to_string();
+        match cause {
+            body::Error::TooLarge { .. } => error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                message,
+                "send less, or raise http.upload_body_bytes",
+            ),
+            body::Error::TooSlow { .. } => error(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                message,
+                "send it faster, or raise http.body_timeout_ms",
+            ),
+            body::Error::Broken(_) => Error::malformed(message, "send the whole body"),
+        }
+    }
+}
+
+impl From<identity::Error> for Error {
+    fn from(cause: identity::Error) -> Self {
+        Error::malformed(
+            format!("this is nobody's address: {cause}"),
+            "write a phone number with its country code, such as 971501234567",
+        )
+    }
+}
+
+impl From<brain::Refused> for Error {
+    fn from(cause: brain::Refused) -> Self {
+        error(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "refused",
+            cause.reason,
+            "what ran before still runs; mend this and push again",
+        )
+    }
+}

@@ -1,0 +1,80 @@
+//! `GET /health`: the process is up. `GET /ready`: it can take messages, or 503 and why not.
+//! `GET /metrics`: Prometheus' text format.
+//!
+//! `/health` and `/ready` are open to anyone, so they say nothing of anybody. `/metrics` is open
+//! while the gateway listens on loopback only; otherwise it wants the operator's token.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use crate::api::App;
+use crate::api::auth;
+use crate::api::error::Result;
+
+/// A store that cannot commit within this is not ready.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A probe is a commit, and anyone may ask: they share its answer for this long.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// The last probe of the store.
+#[derive(Default)]
+pub struct Readiness {
+    last: Mutex<Option<(Instant, std::result::Result<(), String>)>>,
+}
+
+pub async fn health() -> Response {
+    Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})).into_response()
+}
+
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    let mut reasons = Vec::new();
+    if app.is_draining() {
+        reasons.push("the gateway is stopping".to_owned());
+    }
+    if let Err(reason) = probe(&app).await {
+        reasons.push(reason);
+    }
+    let directory = app.store.directory();
+    let served = directory.tenants.values().any(|tenant| tenant.active);
+    if served && app.brains.list().iter().all(|package| package.digest.is_none()) {
+        reasons.push("no brain is loaded; `switchboard brain list` says why".to_owned());
+    }
+    if reasons.is_empty() {
+        return Json(json!({"status": "ready"})).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "unavailable", "reasons": reasons})))
+        .into_response()
+}
+
+async fn probe(app: &App) -> std::result::Result<(), String> {
+    let mut last = app.readiness.last.lock().await;
+    if let Some((at, result)) = &*last
+        && at.elapsed() < PROBE_EVERY
+    {
+        return result.clone();
+    }
+    let result = match tokio::time::timeout(PROBE_PATIENCE, app.store.probe()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("the store did not commit within {} s", PROBE_PATIENCE.as_secs())),
+    };
+    *last = Some((Instant::now(), result.clone()));
+    result
+}
+
+pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+    if !app.config.listen.ip().is_loopback() {
+        auth::identify(&app, &request)?.operator()?;
+    }
+    let text = app.metrics.render(&app.store.counters());
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}

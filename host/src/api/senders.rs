@@ -1,0 +1,92 @@
+//! Senders: the WhatsApp numbers. Their secrets go in and are never shown again.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde_json::{Map, Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::{Error, Result};
+use crate::api::request::{Params, Sent};
+use crate::declared::rules;
+use crate::message::SenderName;
+use crate::tenant::Sender;
+
+const SECRETS: [&str; 3] = ["api_key", "hmac_key", "webhook_key"];
+
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+    caller.operator()?;
+    let directory = app.store.directory();
+    let mut senders: Vec<_> = directory.senders.values().collect();
+    senders.sort_by(|left, right| left.name.cmp(&right.name));
+    let senders: Vec<Value> = senders.into_iter().map(|sender| shown(&app, sender)).collect::<Result<_>>()?;
+    Ok(Json(json!({"senders": senders})))
+}
+
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let directory = app.store.directory();
+    let sender = directory.senders.get(&SenderName::new(name.as_str())).ok_or_else(|| {
+        Error::not_found(format!("there is no sender \"{name}\""), "`switchboard sender list` shows them")
+    })?;
+    Ok(Json(shown(&app, sender)?))
+}
+
+/// The sender and its session; of each secret only whether it is set.
+fn shown(app: &App, sender: &Sender) -> Result<Value> {
+    let mut value = json!(sender);
+    for (key, secret) in SECRETS.iter().zip([&sender.api_key, &sender.hmac_key, &sender.webhook_key]) {
+        value[*key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
+    }
+    let session = app.store.session(&sender.name)?;
+    value["session"] = session.map_or(
+        Value::Null,
+        |session| json!({"status": session.status, "number": session.number, "at": session.at.to_string()}),
+    );
+    Ok(value)
+}
+
+/// Puts a sender. A secret that is left out (or sent as it was shown) stays; `""` takes it away.
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+    Sent(mut body): Sent<Map<String, Value>>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let directory = app.store.directory();
+    let before = directory.senders.get(&SenderName::new(name.as_str()));
+    body.remove("session");
+    let named = body.insert("name".into(), json!(name));
+    if named.is_some_and(|named| named != json!(name)) {
+        return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));
+    }
+    for key in SECRETS {
+        if body.get(key).is_none_or(|value| value.is_null() || value == "(set)") {
+            body.remove(key);
+            if let Some(before) = before {
+                let kept = match key {
+                    "api_key" => &before.api_key,
+                    "hmac_key" => &before.hmac_key,
+                    _ => &before.webhook_key,
+                };
+                body.insert(key.into(), json!(kept.expose()));
+            }
+        }
+    }
+    let sender: Sender = serde_json::from_value(Value::Object(body)).map_err(|error| {
+        Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
+    })?;
+    let faults = rules::sender(&sender, &directory, app.config.listen.ip().is_loopback());
+    if !faults.is_empty() {
+        return Err(Error::faults(&faults));
+    }
+    app.store.put_sender(sender.clone(), &caller.actor()).await?;
+    Ok(Json(shown(&app, &sender)?))
+}

@@ -1,0 +1,137 @@
+//! Organizations, tenants and their collections.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::{Error, Result};
+use crate::api::request::{Params, Sent};
+use crate::declared::rules;
+use crate::message::TenantId;
+use crate::tenant::{Organization, Tenant};
+
+pub async fn organizations(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let directory = app.store.directory();
+    let mut organizations: Vec<_> = directory.organizations.values().collect();
+    organizations.sort_by_key(|organization| organization.id.0);
+    Ok(Json(json!({"organizations": organizations.iter().map(|one| &***one).collect::<Vec<_>>()})))
+}
+
+pub async fn put_organization(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+    Sent(body): Sent<Map<String, Value>>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let organization: Organization = with_id(body, id)?;
+    let faults = rules::organization(&organization);
+    if !faults.is_empty() {
+        return Err(Error::faults(&faults));
+    }
+    app.store.put_organization(organization.clone(), &caller.actor()).await?;
+    Ok(Json(json!(organization)))
+}
+
+/// All of them; a tenant sees itself.
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+    let directory = app.store.directory();
+    let own = caller.confined_to();
+    let mut tenants: Vec<_> =
+        directory.tenants.values().filter(|tenant| own.is_none_or(|own| own == tenant.id)).collect();
+    tenants.sort_by_key(|tenant| tenant.id);
+    let tenants: Vec<Value> = tenants.into_iter().map(|tenant| shown(&app, tenant)).collect();
+    Ok(Json(json!({"tenants": tenants})))
+}
+
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+) -> Result<Json<Value>> {
+    Ok(Json(shown(&app, &*caller.tenant(&app, id)?)))
+}
+
+/// The tenant, with what follows from it: its deep link, and how many contacts it has.
+fn shown(app: &App, tenant: &Tenant) -> Value {
+    let prefix = app.config.routing.prefixes.first().map_or("", String::as_str);
+    let users = app.store.counters().users_per_tenant.get(&tenant.id.get()).copied().unwrap_or(0);
+    let mut value = json!(tenant);
+    value["deep_link"] = json!(format!("{prefix}{}", tenant.id));
+    value["users"] = json!(users);
+    value
+}
+
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+    Sent(body): Sent<Map<String, Value>>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let tenant: Tenant = with_id(body, id)?;
+    let packages: Vec<String> = app.brains.list().into_iter().map(|package| package.package).collect();
+    let faults = rules::tenant(&tenant, &app.store.directory(), Some(&packages));
+    if !faults.is_empty() {
+        return Err(Error::faults(&faults));
+    }
+    app.store.put_tenant(tenant.clone(), &caller.actor()).await?;
+    Ok(Json(shown(&app, &tenant)))
+}
+
+/// The address names the thing; the body need not, and must not name another.
+fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result<T> {
+    // What `GET` adds is no part of it.
+    body.remove("deep_link");
+    body.remove("users");
+    let named = body.insert("id".into(), id.into());
+    if named.is_some_and(|named| named != Value::from(id)) {
+        return Err(Error::invalid(
+            format!("the body's id is not the address's {id}"),
+            "leave `id` out of the body, or make them agree",
+        ));
+    }
+    serde_json::from_value(Value::Object(body)).map_err(|error| {
+        Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
+    })
+}
+
+pub async fn collection(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params((id, name)): Params<(u32, String)>,
+) -> Result<Json<Value>> {
+    let tenant = caller.tenant(&app, id)?;
+    let records = app.store.collection(tenant.id, &name)?.ok_or_else(|| {
+        Error::not_found(format!("tenant {id} has no collection \"{name}\""), "put one: PUT at this address")
+    })?;
+    Ok(Json(json!({"tenant": tenant.id, "collection": name, "records": *records})))
+}
+
+/// Replaces the whole collection.
+pub async fn put_collection(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params((id, name)): Params<(u32, String)>,
+    Sent(records): Sent<Vec<Value>>,
+) -> Result<Json<Value>> {
+    let tenant: TenantId = caller.tenant(&app, id)?.id;
+    if let Some(fault) = rules::collection_name(&name) {
+        return Err(Error::faults(&[fault]));
+    }
+    if let Some((index, fault)) = rules::records(&records).into_iter().next() {
+        return Err(Error::invalid(format!("record {index}: {} {}", fault.key, fault.what), fault.action));
+    }
+    let count = records.len();
+    app.store.put_collection(tenant, &name, records, &caller.actor()).await?;
+    Ok(Json(json!({"tenant": tenant, "collection": name, "records": count})))
+}

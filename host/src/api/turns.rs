@@ -1,0 +1,106 @@
+//! Turns that wait or died. A tenant sees and retries its own.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::{Error, Result};
+use crate::api::request::{Asked, Params};
+use crate::clock;
+use crate::identity;
+use crate::message::{ContactKey, TenantId};
+use crate::store::{Filter, TurnSummary};
+
+/// Narrows a listing, here and of the outbox.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Narrow {
+    tenant: Option<u32>,
+    contact: Option<String>,
+    /// Only what has given up.
+    #[serde(default)]
+    ended: bool,
+    #[serde(default = "a_hundred")]
+    limit: usize,
+}
+
+fn a_hundred() -> usize {
+    100
+}
+
+/// No listing is longer; narrow it.
+const LONGEST: usize = 10_000;
+
+impl Narrow {
+    pub fn filter(self, app: &App, caller: &Caller) -> Result<Filter> {
+        let tenant = match (self.tenant, caller.confined_to()) {
+            (Some(id), _) => Some(caller.tenant(app, id)?.id),
+            (None, own) => own,
+        };
+        let contact = self.contact.map(|raw| identity::contact(&raw)).transpose()?;
+        Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.min(LONGEST) })
+    }
+}
+
+/// Takes `2-971501234567-17` apart, and refuses it to those who may not see it. A contact's key may
+/// hold dashes of its own.
+pub fn conversation_of(app: &App, caller: &Caller, id: &str) -> Result<(TenantId, ContactKey)> {
+    let parts = id.split_once('-').and_then(|(tenant, rest)| {
+        let (contact, place) = rest.rsplit_once('-')?;
+        place.parse::<u64>().ok()?;
+        Some((tenant.parse::<u32>().ok()?, contact))
+    });
+    let (tenant, contact) = parts
+        .ok_or_else(|| Error::malformed(format!("\"{id}\" is no id"), "ids look like 2-971501234567-17"))?;
+    // What the gateway says in its own name belongs to no tenant; the operator sees it too.
+    let tenant = match (tenant, caller) {
+        (0, Caller::Operator { .. }) => TenantId::GATEWAY,
+        _ => caller.tenant(app, tenant).map_err(|_| unknown(id))?.id,
+    };
+    Ok((tenant, ContactKey::from_stored(contact)))
+}
+
+fn unknown(id: &str) -> Error {
+    Error::not_found(format!("there is no {id}"), "it may be done by now; list what waits")
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Asked(narrow): Asked<Narrow>,
+) -> Result<Json<Value>> {
+    let turns = app.store.turns(&narrow.filter(&app, &caller)?)?;
+    Ok(Json(json!({"turns": turns.iter().map(shown).collect::<Vec<_>>()})))
+}
+
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<String>,
+) -> Result<Json<Value>> {
+    let (tenant, contact) = conversation_of(&app, &caller, &id)?;
+    let filter = Filter { tenant: Some(tenant), contact: Some(contact), ended: false, limit: LONGEST };
+    let turn = app.store.turns(&filter)?.into_iter().find(|turn| turn.id == id);
+    Ok(Json(shown(&turn.ok_or_else(|| unknown(&id))?)))
+}
+
+fn shown(turn: &TurnSummary) -> Value {
+    let mut value = json!(turn);
+    value["at"] = json!(turn.at.to_string());
+    value
+}
+
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<String>,
+) -> Result<Json<Value>> {
+    conversation_of(&app, &caller, &id)?;
+    app.store.retry_turn(&id, &caller.actor(), clock::now()).await?;
+    Ok(Json(json!({"status": "waiting", "id": id})))
+}

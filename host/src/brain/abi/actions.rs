@@ -1,0 +1,405 @@
+//! What a brain wants, checked and made ours. An outcome is untrusted: every count, text, key and
+//! address in it is looked at here, and a failure names the action by its number and the field.
+//! Nothing is cut to fit: a reply that cannot be sent as written fails the turn, visibly.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::wit;
+use crate::brain::budget::{Exceeded, TEXT_SUM_FACTOR};
+use crate::conversation::{LeadChange, Mode, TimerChange};
+use crate::message::{
+    Buttons, Choice, ListMenu, ListRow, ListSection, Location, MediaKind, Outbound, OutboundContent,
+    OutboundMedia, Reaction, Template, TemplateParameter, Timestamp,
+};
+use crate::tenant::ResolvedLimits;
+
+/// WhatsApp's own limits on interactive messages, in characters
+/// (developers.facebook.com, "Interactive reply buttons messages" and "Interactive list messages").
+const BUTTONS: usize = 3;
+const BUTTON_TITLE: usize = 20;
+const BUTTON_ID: usize = 256;
+const ROWS: usize = 10;
+const ROW_TITLE: usize = 24;
+const ROW_DESCRIPTION: usize = 72;
+const ROW_ID: usize = 200;
+const SECTION_TITLE: usize = 24;
+const LIST_BUTTON: usize = 20;
+const FOOTER: usize = 60;
+
+/// Timer keys are part of the store's keys.
+const TIMER_KEY: usize = 128;
+
+/// An outcome that passed.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub sends: Vec<Outbound>,
+    pub timers: Vec<TimerChange>,
+    pub leads: Vec<LeadChange>,
+    pub mode: Option<Mode>,
+    pub hand_off_reason: Option<String>,
+    pub memory: Option<String>,
+    /// The actions as JSON, in the order given; the SDK's `Action` reads it.
+    pub outcome: Value,
+}
+
+/// Why an outcome did not pass.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejected {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl From<Exceeded> for Rejected {
+    fn from(exceeded: Exceeded) -> Self {
+        Rejected { code: exceeded.code, message: exceeded.to_string() }
+    }
+}
+
+/// Checks an outcome. `known_handle` tells whether a media handle was received in this conversation.
+pub fn check(
+    outcome: wit::Outcome,
+    limits: &ResolvedLimits,
+    known_handle: &dyn Fn(&str) -> bool,
+) -> Result<Wanted, Rejected> {
+    if outcome.actions.len() > limits.actions as usize {
+        return Err(Exceeded::actions(limits, outcome.actions.len()).into());
+    }
+    let mut wanted = Wanted { memory: memory(outcome.memory, limits)?, ..Wanted::default() };
+    let mut journal = Vec::with_capacity(outcome.actions.len());
+    let mut texts = 0;
+    for (index, action) in outcome.actions.into_iter().enumerate() {
+        let mut check =
+            Check { number: index + 1, name: name(&action), limits, known_handle, texts: &mut texts };
+        journal.push(wanted.take(action, &mut check)?);
+    }
+    if texts > limits.text_bytes.saturating_mul(TEXT_SUM_FACTOR) {
+        return Err(Exceeded::texts(limits, texts).into());
+    }
+    wanted.outcome = Value::Array(journal);
+    Ok(wanted)
+}
+
+/// The memory that a brain returns: JSON of a bounded size.
+pub fn memory(memory: Option<String>, limits: &ResolvedLimits) -> Result<Option<String>, Rejected> {
+    let Some(memory) = memory else { return Ok(None) };
+    if memory.len() as u64 > limits.state_bytes {
+        return Err(Exceeded::state(limits, memory.len()).into());
+    }
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&memory) {
+        return Err(Rejected {
+            code: "state",
+            message: format!("the memory that the brain wants kept is not JSON: {error}"),
+        });
+    }
+    Ok(Some(memory))
+}
+
+fn name(action: &wit::Action) -> &'static str {
+    use wit::OutgoingContent as Content;
+    match action {
+        wit::Action::Send(outgoing) => match outgoing.content {
+            Content::Text(_) => "send text",
+            Content::Media(_) => "send media",
+            Content::Buttons(_) => "send buttons",
+            Content::List(_) => "send list",
+            Content::Location(_) => "send location",
+            Content::Template(_) => "send template",
+            Content::Reaction(_) => "send reaction",
+        },
+        wit::Action::Schedule(_) => "schedule",
+        wit::Action::Cancel(_) => "cancel",
+        wit::Action::UpdateLead(_) => "update-lead",
+        wit::Action::HandOff(_) => "hand-off",
+        wit::Action::EndConversation => "end-conversation",
+    }
+}
+
+impl Wanted {
+    /// Takes one action; what it is in the journal.
+    fn take(&mut self, action: wit::Action, check: &mut Check<'_>) -> Result<Value, Rejected> {
+        Ok(match action {
+            wit::Action::Send(outgoing) => {
+                let outbound = outbound(outgoing, check)?;
+                let entry = json!({ "kind": "send", "content": to_json(&outbound.content), "reply_to": outbound.reply_to });
+                self.sends.push(outbound);
+                entry
+            }
+            wit::Action::Schedule(schedule) => {
+                let key = timer_key(schedule.key, check)?;
+                let payload = check.json("payload", schedule.payload)?;
+                let at = i64::try_from(schedule.at)
+                    .map_err(|_| check.wrong("at", format!("{} is not a time", schedule.at)))?;
+                let entry = json!({ "kind": "schedule", "key": key, "at": at, "payload": payload });
+                self.timers.push(TimerChange::Set { key, at: Timestamp::from_ms(at), payload });
+                entry
+            }
+            wit::Action::Cancel(key) => {
+                let key = timer_key(key, check)?;
+                let entry = json!({ "kind": "cancel", "key": key });
+                self.timers.push(TimerChange::Cancel { key });
+                entry
+            }
+            wit::Action::UpdateLead(update) => {
+                let change = lead(update, check)?;
+                let entry = json!({ "kind": "update-lead", "stage": change.stage, "fields": change.fields });
+                self.leads.push(change);
+                entry
+            }
+            wit::Action::HandOff(reason) => {
+                let reason = check.text("reason", reason)?;
+                let entry = json!({ "kind": "hand-off", "reason": reason });
+                self.mode = Some(Mode::Human);
+                self.hand_off_reason = Some(reason);
+                entry
+            }
+            wit::Action::EndConversation => {
+                // Whoever asks for a human gets one, whatever else the brain ends.
+                self.mode.get_or_insert(Mode::Ended);
+                json!({ "kind": "end-conversation" })
+            }
+        })
+    }
+}
+
+fn timer_key(key: String, check: &mut Check<'_>) -> Result<String, Rejected> {
+    if key.len() > TIMER_KEY {
+        return Err(check.wrong("key", format!("{} bytes; at most {TIMER_KEY}", key.len())));
+    }
+    check.filled("key", key)
+}
+
+fn lead(update: wit::LeadUpdate, check: &mut Check<'_>) -> Result<LeadChange, Rejected> {
+    let stage = update.stage.map(|stage| check.filled("stage", stage)).transpose()?;
+    let fields = check.text("fields", update.fields)?;
+    let fields: Map<String, Value> = serde_json::from_str(&fields)
+        .map_err(|error| check.wrong("fields", format!("not a JSON object: {error}")))?;
+    Ok(LeadChange { stage, fields })
+}
+
+fn outbound(outgoing: wit::Outgoing, check: &mut Check<'_>) -> Result<Outbound, Rejected> {
+    use wit::OutgoingContent as Content;
+    let content = match outgoing.content {
+        Content::Text(text) => OutboundContent::Text { text: check.filled("text", text)? },
+        Content::Media(media) => OutboundContent::Media(OutboundMedia {
+            kind: media_kind(media.kind),
+            source: source(media.source, check)?,
+            caption: check.optional("caption", media.caption)?,
+            filename: check.optional("filename", media.filename)?,
+        }),
+        Content::Buttons(menu) => OutboundContent::Buttons(buttons(menu, check)?),
+        Content::List(menu) => OutboundContent::List(list(menu, check)?),
+        Content::Location(location) => OutboundContent::Location(place(location, check)?),
+        Content::Template(template) => OutboundContent::Template(Template {
+            name: check.filled("name", template.name)?,
+            language: check.filled("language", template.language)?,
+            parameters: template
+                .parameters
+                .into_iter()
+                .map(|parameter| {
+                    Ok(TemplateParameter {
+                        name: check.filled("parameter name", parameter.name)?,
+                        value: check.text("parameter value", parameter.value)?,
+                    })
+                })
+                .collect::<Result<_, Rejected>>()?,
+        }),
+        Content::Reaction(reaction) => OutboundContent::Reaction(Reaction {
+            message_id: check.filled("message-id", reaction.message_id)?,
+            emoji: check.text("emoji", reaction.emoji)?,
+        }),
+    };
+    Ok(Outbound { content, reply_to: check.optional("reply-to", outgoing.reply_to)? })
+}
+
+/// An `https` address, or a handle that this conversation knows: the provider would fetch whatever
+/// address it is given, so no other may be named.
+fn source(source: String, check: &mut Check<'_>) -> Result<String, Rejected> {
+    let source = check.filled("source", source)?;
+    let host = source.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    match host {
+        Some("") => Err(check.wrong("source", "the address names no host")),
+        Some(_) if source.contains(char::is_whitespace) => {
+            Err(check.wrong("source", "the address holds white space; encode it as %20"))
+        }
+        Some(_) => Ok(source),
+        None if (check.known_handle)(&source) => Ok(source),
+        None => Err(check.wrong(
+            "source",
+            "neither an `https://` address nor the handle of a file received in this conversation",
+        )),
+    }
+}
+
+fn buttons(menu: wit::Buttons, check: &mut Check<'_>) -> Result<Buttons, Rejected> {
+    check.count("buttons", menu.buttons.len(), BUTTONS)?;
+    let mut ids = HashSet::new();
+    Ok(Buttons {
+        body: check.filled("body", menu.body)?,
+        footer: check.short_optional("footer", menu.footer, FOOTER)?,
+        buttons: menu
+            .buttons
+            .into_iter()
+            .map(|choice| {
+                let id = check.short("button id", choice.id, BUTTON_ID)?;
+                let title = check.short("button title", choice.title, BUTTON_TITLE)?;
+                check.once("button id", &mut ids, &id)?;
+                Ok(Choice { id, title })
+            })
+            .collect::<Result<_, Rejected>>()?,
+    })
+}
+
+fn list(menu: wit::ListMenu, check: &mut Check<'_>) -> Result<ListMenu, Rejected> {
+    check.count("rows", menu.sections.iter().map(|section| section.rows.len()).sum(), ROWS)?;
+    let sections = menu.sections.len();
+    let mut ids = HashSet::new();
+    Ok(ListMenu {
+        body: check.filled("body", menu.body)?,
+        footer: check.short_optional("footer", menu.footer, FOOTER)?,
+        button: check.short("button", menu.button, LIST_BUTTON)?,
+        sections: menu
+            .sections
+            .into_iter()
+            .map(|section| {
+                let title = check.short_optional("section title", section.title, SECTION_TITLE)?;
+                if sections > 1 && title.is_none() {
+                    return Err(
+                        check.wrong("section title", "missing; where there are several, each needs one")
+                    );
+                }
+                let rows = section.rows.into_iter().map(|entry| row(entry, &mut ids, check));
+                Ok(ListSection { title, rows: rows.collect::<Result<_, Rejected>>()? })
+            })
+            .collect::<Result<_, Rejected>>()?,
+    })
+}
+
+fn row(row: wit::ListRow, ids: &mut HashSet<String>, check: &mut Check<'_>) -> Result<ListRow, Rejected> {
+    let id = check.short("row id", row.id, ROW_ID)?;
+    check.once("row id", ids, &id)?;
+    Ok(ListRow {
+        id,
+        title: check.short("row title", row.title, ROW_TITLE)?,
+        description: check.short_optional("row description", row.description, ROW_DESCRIPTION)?,
+    })
+}
+
+fn place(location: wit::Location, check: &mut Check<'_>) -> Result<Location, Rejected> {
+    let inside = |value: f64, bound: f64| value.is_finite() && value.abs() <= bound;
+    if !inside(location.latitude, 90.0) {
+        return Err(check.wrong("latitude", format!("{} is not between -90 and 90", location.latitude)));
+    }
+    if !inside(location.longitude, 180.0) {
+        return Err(check.wrong("longitude", format!("{} is not between -180 and 180", location.longitude)));
+    }
+    Ok(Location {
+        latitude: location.latitude,
+        longitude: location.longitude,
+        name: check.optional("name", location.name)?,
+        address: check.optional("address", location.address)?,
+    })
+}
+
+fn media_kind(kind: wit::MediaKind) -> MediaKind {
+    match kind {
+        wit::MediaKind::Image => MediaKind::Image,
+        wit::MediaKind::Video => MediaKind::Video,
+        wit::MediaKind::Audio => MediaKind::Audio,
+        wit::MediaKind::Voice => MediaKind::Voice,
+        wit::MediaKind::Document => MediaKind::Document,
+        wit::MediaKind::Sticker => MediaKind::Sticker,
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("our own shapes have text keys and no failing parts")
+}
+
+/// One action under examination.
+struct Check<'a> {
+    /// From 1.
+    number: usize,
+    name: &'static str,
+    limits: &'a ResolvedLimits,
+    known_handle: &'a dyn Fn(&str) -> bool,
+    /// Bytes of all texts of the turn so far.
+    texts: &'a mut u64,
+}
+
+impl Check<'_> {
+    fn wrong(&self, field: &str, why: impl std::fmt::Display) -> Rejected {
+        Rejected {
+            code: "actions",
+            message: format!("action {} ({}): {field}: {why}", self.number, self.name),
+        }
+    }
+
+    fn text(&mut self, field: &str, text: String) -> Result<String, Rejected> {
+        *self.texts += text.len() as u64;
+        if text.len() as u64 > self.limits.text_bytes {
+            let place = format!("action {} ({}): {field}", self.number, self.name);
+            return Err(Exceeded::text(self.limits, &place, text.len()).into());
+        }
+        Ok(text)
+    }
+
+    fn filled(&mut self, field: &str, text: String) -> Result<String, Rejected> {
+        if text.trim().is_empty() {
+            return Err(self.wrong(field, "empty"));
+        }
+        self.text(field, text)
+    }
+
+    /// Nothing and the empty text are the same.
+    fn optional(&mut self, field: &str, text: Option<String>) -> Result<Option<String>, Rejected> {
+        text.filter(|text| !text.is_empty()).map(|text| self.text(field, text)).transpose()
+    }
+
+    fn short(&mut self, field: &str, text: String, at_most: usize) -> Result<String, Rejected> {
+        let length = text.chars().count();
+        if length > at_most {
+            return Err(self.wrong(field, format!("{length} characters; WhatsApp takes at most {at_most}")));
+        }
+        self.filled(field, text)
+    }
+
+    fn short_optional(
+        &mut self,
+        field: &str,
+        text: Option<String>,
+        at_most: usize,
+    ) -> Result<Option<String>, Rejected> {
+        text.filter(|text| !text.is_empty()).map(|text| self.short(field, text, at_most)).transpose()
+    }
+
+    fn count(&self, field: &str, count: usize, at_most: usize) -> Result<(), Rejected> {
+        match count {
+            0 => Err(self.wrong(field, "there are none; at least 1")),
+            count if count > at_most => {
+                Err(self.wrong(field, format!("{count}; WhatsApp takes at most {at_most}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn once(&self, field: &str, seen: &mut HashSet<String>, id: &str) -> Result<(), Rejected> {
+        if seen.insert(id.to_owned()) {
+            return Ok(());
+        }
+        Err(self.wrong(field, format!("`{id}` is there twice; the choice could not be told apart")))
+    }
+
+    fn json(&mut self, field: &str, text: String) -> Result<String, Rejected> {
+        let text = self.text(field, text)?;
+        match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(self.wrong(field, format!("not JSON: {error}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

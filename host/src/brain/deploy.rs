@@ -1,0 +1,524 @@
+//! One road for every package, whether it was dropped into the plugins directory or uploaded: read,
+//! build (preflight, compile, selftest), swap. A package that does not get to the end leaves the one
+//! that runs untouched. One deployment at a time; turns never wait for one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::OnceCell;
+
+use super::cache::{Cache, Origin, write_atomically};
+use super::engine::{Engine, Turn, Version};
+use super::manifest::{self, Manifest};
+use super::package::{self, COMPONENT, Files, PERSONALITY, Package, Stamp};
+use super::personality::{Layer, Personality};
+use super::shelf::{Entry, Shelf};
+use super::{PackageStatus, Refused, Settings, Uploaded, preflight, rehearsal};
+use crate::clock;
+use crate::message::TenantId;
+
+/// The hand that lands what was dropped into the directory.
+pub const DROPPED: &str = "plugins directory";
+
+/// Tells which package a tenant names as its brain.
+type BrainOf = Box<dyn Fn(TenantId) -> Option<String> + Send + Sync>;
+
+/// What runs now, as one immutable picture.
+#[derive(Clone, Default)]
+pub struct Packages {
+    /// Those that tenants name.
+    pub named: HashMap<String, Arc<Package>>,
+    /// Those uploaded for one tenant.
+    pub own: HashMap<TenantId, Arc<Package>>,
+}
+
+impl Packages {
+    pub fn get(&self, name: &str) -> Option<&Arc<Package>> {
+        match manifest::tenant_of(name) {
+            Some(tenant) => self.own.get(&tenant),
+            None => self.named.get(name),
+        }
+    }
+
+    fn put(&mut self, package: Arc<Package>) {
+        match package.tenant {
+            Some(tenant) => self.own.insert(tenant, package),
+            None => self.named.insert(package.name.to_string(), package),
+        };
+    }
+
+    fn remove(&mut self, name: &str) -> bool {
+        match manifest::tenant_of(name) {
+            Some(tenant) => self.own.remove(&tenant).is_some(),
+            None => self.named.remove(name).is_some(),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Package>> {
+        self.named.values().chain(self.own.values())
+    }
+}
+
+pub struct Deployer {
+    pub settings: Settings,
+    engine: Arc<Engine>,
+    cache: Cache,
+    shelf: Shelf,
+    pub packages: ArcSwap<Packages>,
+    /// Why a package's newest files do not run.
+    refused: Mutex<BTreeMap<String, String>>,
+    /// How each directory looked when it was last landed or refused.
+    seen: Mutex<HashMap<String, Stamp>>,
+    /// Held for the length of a deployment.
+    landing: tokio::sync::Mutex<()>,
+    brain_of: OnceLock<BrainOf>,
+}
+
+/// A package that passed, with the component it was made of.
+pub struct Built {
+    pub package: Package,
+    component: Option<Vec<u8>>,
+    checked: Vec<String>,
+}
+
+impl Deployer {
+    pub fn open(settings: Settings, engine: Arc<Engine>) -> io::Result<Self> {
+        let cache = Cache::open(settings.cache.join("compiled"))?;
+        let shelf = Shelf::open(settings.cache.join("versions"))?;
+        Ok(Deployer {
+            settings,
+            engine,
+            cache,
+            shelf,
+            packages: ArcSwap::default(),
+            refused: Mutex::default(),
+            seen: Mutex::default(),
+            landing: tokio::sync::Mutex::new(()),
+            brain_of: OnceLock::new(),
+        })
+    }
+
+    /// Only the first is kept: the gateway has one directory of tenants.
+    pub fn set_brain_of(&self, brain_of: BrainOf) {
+        let _ = self.brain_of.set(brain_of);
+    }
+
+    /// Lands everything there is; what cannot be landed is listed as refused.
+    pub async fn land_all(&self) -> io::Result<()> {
+        for name in self.directories()? {
+            if let Err(reason) = self.land(&name).await {
+                self.refuse(&name, reason);
+            }
+        }
+        let mut digests = self.shelf.digests();
+        digests.extend(
+            self.packages.load().iter().filter_map(|package| Some(package.brain.as_ref()?.digest.clone())),
+        );
+        self.cache.keep_only(self.engine.wasmtime(), &digests.into_iter().collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// The directories that hold a file of a package, by name.
+    pub fn directories(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.settings.plugins)? {
+            let Ok(name) = entry?.file_name().into_string() else { continue };
+            if is_name(&name) && !Stamp::of(&self.settings.plugins.join(&name)).is_empty() {
+                names.push(name);
+            }
+        }
+        // A tenant's own package is held against the one below it, which therefore comes first.
+        names.sort_by_key(|name| (manifest::tenant_of(name).is_some(), name.clone()));
+        Ok(names)
+    }
+
+    pub fn seen(&self, name: &str) -> Stamp {
+        lock(&self.seen).get(name).copied().unwrap_or_default()
+    }
+
+    /// Puts what lies in a package's directory in place of what runs. An error leaves that as it is,
+    /// and is the caller's to tell.
+    pub async fn land(&self, name: &str) -> Result<(), String> {
+        let _one = self.landing.lock().await;
+        let directory = self.settings.plugins.join(name);
+        let stamp = Stamp::of(&directory);
+        if stamp == self.seen(name) && !lock(&self.refused).contains_key(name) {
+            return Ok(());
+        }
+        if stamp.is_empty() {
+            self.forget(name);
+            return Ok(());
+        }
+        lock(&self.seen).insert(name.to_owned(), stamp);
+        let files = blocking(move || Files::read(&directory)).await??;
+        if Stamp::of(&self.settings.plugins.join(name)) != stamp {
+            return Err(format!("{name}: the files changed while they were read"));
+        }
+        let built = self.build(name, files).await?;
+        self.go_live(built, DROPPED).await;
+        Ok(())
+    }
+
+    /// Notes why a package's newest files do not run; told once, where it is found out.
+    pub fn refuse(&self, name: &str, reason: String) {
+        let before = lock(&self.refused).insert(name.to_owned(), reason.clone());
+        if before.as_ref() == Some(&reason) {
+            return;
+        }
+        let runs =
+            self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
+        match runs {
+            Some(digest) => {
+                tracing::error!(
+                    package = name,
+                    running = &digest[..12],
+                    "refused, the running version stays: {reason}"
+                );
+            }
+            None => tracing::error!(package = name, "refused: {reason}"),
+        }
+    }
+
+    fn forget(&self, name: &str) {
+        lock(&self.refused).remove(name);
+        lock(&self.seen).remove(name);
+        let mut packages = Packages::clone(&self.packages.load());
+        if packages.remove(name) {
+            self.packages.store(Arc::new(packages));
+            tracing::warn!(package = name, "gone from the plugins directory; its tenants have no brain now");
+        }
+    }
+
+    /// Everything that can be found out before a package runs.
+    pub async fn build(&self, name: &str, files: Files) -> Result<Built, String> {
+        let tenant = manifest::tenant_of(name);
+        let place = files.path(COMPONENT).display().to_string();
+        let examined =
+            files.component.as_deref().map(|bytes| preflight::examine(bytes, &place)).transpose()?;
+        let built_in = examined.as_ref().and_then(|examined| examined.manifest.as_deref());
+        let manifest = files.parse_manifest(tenant, built_in)?;
+        let schema = files.parse_schema()?.map(Arc::new);
+        let personality = files.parse_personality()?.map(Arc::new);
+        let base = tenant.and_then(|tenant| self.base_of(tenant, &manifest));
+        let mut checked = Vec::new();
+        if let (Some(layer), Some(text)) = (&personality, &files.personality) {
+            checked.push("toml".to_owned());
+            if self.check_personality(layer, text, &files, schema.as_ref(), base.as_deref())? {
+                checked.push("schema".to_owned());
+            }
+        }
+        let brain = match (&files.component, examined) {
+            (Some(component), Some(examined)) => {
+                let manifest_place = files.path(package::MANIFEST).display().to_string();
+                examined.check(&manifest.grants, &place, &manifest_place)?;
+                checked.extend(["component", "imports", "exports"].map(str::to_owned));
+                let personality = Personality {
+                    package: base.as_ref().and_then(|base| base.personality.clone()),
+                    own: personality.clone(),
+                    ..Personality::default()
+                };
+                let (version, tested) = self.version(name, component, &manifest, personality, &place).await?;
+                if tested {
+                    checked.push("selftest".to_owned());
+                }
+                Some(version)
+            }
+            _ if tenant.is_some() && personality.is_some() => None,
+            _ => {
+                return Err(format!(
+                    "{place}: not there; build it and copy it here (the bundled brains: `cargo xtask brains`)"
+                ));
+            }
+        };
+        let package = Package {
+            name: name.into(),
+            tenant,
+            manifest,
+            brain,
+            personality,
+            schema,
+            live_since: clock::now(),
+            earlier: Vec::new(),
+            previous: OnceCell::new(),
+        };
+        Ok(Built { package, component: files.component, checked })
+    }
+
+    /// `true` when a schema was there to hold it against. A tenant's texts lie on those of its base.
+    fn check_personality(
+        &self,
+        layer: &Layer,
+        text: &str,
+        files: &Files,
+        schema: Option<&Arc<package::Schema>>,
+        base: Option<&Package>,
+    ) -> Result<bool, String> {
+        let Some(schema) = schema.or(base.and_then(|base| base.schema.as_ref())) else { return Ok(false) };
+        let lower = base.and_then(|base| base.personality.as_ref()).map(|layer| &layer.values);
+        schema.check(lower, &layer.values, text, &files.path(PERSONALITY))?;
+        Ok(true)
+    }
+
+    /// The package below a tenant's own.
+    fn base_of(&self, tenant: TenantId, manifest: &Manifest) -> Option<Arc<Package>> {
+        let name = match &manifest.extends {
+            Some(name) => name.clone(),
+            None => self.brain_of.get()?(tenant)?,
+        };
+        self.packages.load().named.get(&name).cloned()
+    }
+
+    /// The component ready to run, and whether it was put to its selftest. The version that runs is
+    /// taken again where neither component nor grants changed.
+    async fn version(
+        &self,
+        name: &str,
+        component: &[u8],
+        manifest: &Manifest,
+        personality: Personality,
+        place: &str,
+    ) -> Result<(Arc<Version>, bool), String> {
+        let digest = package::digest(component);
+        if let Some(running) = self.packages.load().get(name)
+            && let Some(version) = &running.brain
+            && version.digest == digest
+            && running.manifest.grants == manifest.grants
+        {
+            return Ok((version.clone(), false));
+        }
+        let version =
+            self.load(digest, component.to_vec(), manifest).await.map_err(|why| format!("{place}: {why}"))?;
+        let turn = Turn {
+            ask: Arc::new(rehearsal::ask(clock::now())),
+            personality,
+            package: name.into(),
+            limits: self.settings.limits,
+            migrate_from: None,
+        };
+        match self.engine.probe(&version, turn).await {
+            Ok(tested) => Ok((Arc::new(version), tested)),
+            Err(stopped) => {
+                let what = if stopped.fault { "its selftest failed" } else { "it cannot be started" };
+                Err(format!("{place}: {what}: {}", stopped.failure))
+            }
+        }
+    }
+
+    /// Compiles, or takes from the cache, away from the threads that run turns.
+    async fn load(&self, digest: String, component: Vec<u8>, manifest: &Manifest) -> Result<Version, String> {
+        let (engine, cache, grants) = (self.engine.clone(), self.cache.clone(), manifest.grants.clone());
+        blocking(move || {
+            let (code, origin) = cache
+                .component(engine.wasmtime(), &digest, &component)
+                .map_err(|error| format!("not a component that can run here: {error:#}"))?;
+            tracing::debug!(digest = &digest[..12], compiled = origin == Origin::Compiled, "component ready");
+            engine.version(digest, &code, &grants).map_err(|error| format!("cannot be linked: {error:#}"))
+        })
+        .await?
+    }
+
+    async fn go_live(&self, built: Built, actor: &str) {
+        let Built { mut package, component, .. } = built;
+        let name = package.name.clone();
+        if let (Some(version), Some(component)) = (&package.brain, component) {
+            let entry =
+                Entry { digest: version.digest.clone(), live_since: package.live_since, actor: actor.into() };
+            let (shelf, list_of) = (self.shelf.clone(), name.clone());
+            let kept =
+                blocking(move || shelf.put(&list_of, entry, &component).map_err(|error| error.to_string()));
+            match kept.await.and_then(|kept| kept) {
+                Ok(list) => {
+                    package.live_since = list.first().map_or(package.live_since, |live| live.live_since);
+                    package.earlier = list.into_iter().skip(1).map(|entry| entry.digest).collect();
+                }
+                Err(error) => {
+                    tracing::warn!(package = %name, error, "the version could not be kept for a rollback");
+                }
+            }
+        }
+        tracing::info!(
+            package = %name,
+            digest = package.brain.as_ref().map_or("", |version| &version.digest[..12]),
+            personality = package.personality.as_ref().map_or("", |layer| &layer.version),
+            actor,
+            "live"
+        );
+        lock(&self.refused).remove(&*name);
+        let mut packages = Packages::clone(&self.packages.load());
+        packages.put(Arc::new(package));
+        self.packages.store(Arc::new(packages));
+    }
+
+    /// The version that ran before this package's, if it can still run.
+    pub async fn previous(&self, package: &Package) -> Option<Arc<Version>> {
+        let load = async {
+            let digest = package.earlier.first()?.clone();
+            let shelf = self.shelf.clone();
+            let wanted = digest.clone();
+            let read = blocking(move || shelf.component(&wanted).map_err(|error| error.to_string()));
+            let loaded = async {
+                let component = read.await??;
+                preflight::examine(&component, &digest)?.check(
+                    &package.manifest.grants,
+                    &digest,
+                    package::MANIFEST,
+                )?;
+                self.load(digest.clone(), component, &package.manifest).await
+            };
+            loaded
+                .await
+                .map(Arc::new)
+                .inspect_err(|error| tracing::warn!(package = %package.name, error, "no earlier version to fall back on"))
+                .ok()
+        };
+        package.previous.get_or_init(|| load).await.clone()
+    }
+
+    pub fn list(&self) -> Vec<PackageStatus> {
+        let refused = lock(&self.refused).clone();
+        let packages = self.packages.load();
+        let mut list: BTreeMap<String, PackageStatus> = packages
+            .iter()
+            .map(|package| {
+                let status = PackageStatus {
+                    package: package.name.to_string(),
+                    digest: package.brain.as_ref().map(|version| version.digest.clone()),
+                    personality_version: package.personality.as_ref().map(|layer| layer.version.clone()),
+                    live_since: Some(package.live_since),
+                    refused: None,
+                    tenant: package.tenant,
+                    earlier: package.earlier.clone(),
+                };
+                (status.package.clone(), status)
+            })
+            .collect();
+        for (name, reason) in refused {
+            let status = list.entry(name.clone()).or_insert_with(|| PackageStatus {
+                tenant: manifest::tenant_of(&name),
+                package: name,
+                digest: None,
+                personality_version: None,
+                live_since: None,
+                refused: None,
+                earlier: Vec::new(),
+            });
+            status.refused = Some(reason);
+        }
+        list.into_values().collect()
+    }
+
+    pub fn refusal(&self, name: &str) -> Option<String> {
+        lock(&self.refused).get(name).cloned()
+    }
+
+    pub async fn put_brain(
+        &self,
+        tenant: TenantId,
+        component: Vec<u8>,
+        actor: &str,
+    ) -> Result<Uploaded, Refused> {
+        let name = manifest::package_of(tenant);
+        self.replace(&name, COMPONENT, actor, |files| files.component = Some(component)).await
+    }
+
+    pub async fn put_personality(
+        &self,
+        tenant: TenantId,
+        toml: String,
+        actor: &str,
+    ) -> Result<Uploaded, Refused> {
+        let name = manifest::package_of(tenant);
+        self.replace(&name, PERSONALITY, actor, |files| files.personality = Some(toml)).await
+    }
+
+    pub async fn rollback(&self, name: &str, digest: Option<&str>, actor: &str) -> Result<Uploaded, Refused> {
+        let live =
+            self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
+        let list = if is_name(name) { self.shelf.list(name) } else { Vec::new() };
+        let mut earlier =
+            list.iter().map(|entry| &entry.digest).filter(|digest| Some(*digest) != live.as_ref());
+        let target = match digest {
+            None => earlier.next(),
+            Some(wanted) if wanted.len() >= 6 => earlier.find(|digest| digest.starts_with(wanted)),
+            Some(_) => return Err(refused("name at least 6 digits of the version".into())),
+        };
+        let Some(target) = target else {
+            let known: Vec<&str> = list.iter().map(|entry| &entry.digest[..12]).collect();
+            return Err(refused(format!(
+                "{name}: no such earlier version; kept are: {}",
+                if known.is_empty() { "none".into() } else { known.join(", ") }
+            )));
+        };
+        let component = self.shelf.component(target).map_err(|error| refused(format!("{name}: {error}")))?;
+        self.replace(name, COMPONENT, actor, |files| files.component = Some(component)).await
+    }
+
+    /// Changes one file of a package: builds with it first, then renames it into the directory.
+    async fn replace(
+        &self,
+        name: &str,
+        file: &str,
+        actor: &str,
+        change: impl FnOnce(&mut Files),
+    ) -> Result<Uploaded, Refused> {
+        let _one = self.landing.lock().await;
+        let directory = self.settings.plugins.join(name);
+        let read = directory.clone();
+        let mut files =
+            blocking(move || Files::read(&read)).await.and_then(|files| files).map_err(refused)?;
+        // Whoever uploads need not know where the gateway keeps its files.
+        files.shown = PathBuf::from(name);
+        change(&mut files);
+        let bytes = match file {
+            COMPONENT => files.component.clone(),
+            _ => files.personality.clone().map(String::into_bytes),
+        };
+        let built = self.build(name, files).await.map_err(refused)?;
+        let path = directory.join(file);
+        let written = blocking(move || {
+            std::fs::create_dir_all(&directory)?;
+            write_atomically(&path, &[&bytes.unwrap_or_default()])?;
+            io::Result::Ok(Stamp::of(&directory))
+        });
+        let stamp = written
+            .await
+            .and_then(|stamp| stamp.map_err(|error| error.to_string()))
+            .map_err(|error| refused(format!("{name}: the plugins directory cannot be written: {error}")))?;
+        lock(&self.seen).insert(name.to_owned(), stamp);
+        let own = built.package.brain.as_ref().map(|version| version.digest.clone());
+        let digest = own.or_else(|| {
+            let base = self.base_of(built.package.tenant?, &built.package.manifest)?;
+            Some(base.brain.as_ref()?.digest.clone())
+        });
+        let uploaded = Uploaded {
+            package: name.to_owned(),
+            digest: digest.unwrap_or_default(),
+            checked: built.checked.clone(),
+        };
+        self.go_live(built, actor).await;
+        Ok(uploaded)
+    }
+}
+
+fn refused(reason: String) -> Refused {
+    Refused { reason }
+}
+
+/// A directory's name that can be a package's: it becomes part of other files' names.
+pub fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(fits)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing under these locks can leave them half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Work that blocks, away from the threads that run turns. A panic there is an error here.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("a worker failed: {error}"))
+}

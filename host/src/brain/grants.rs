@@ -1,0 +1,98 @@
+//! What a brain may be granted, and the gateway's side of each grant. A grant is an interface of the
+//! contract; `plugin.toml` names the ones a package uses, and only those are linked: what is not
+//! granted is not there. Every call is counted against the turn's budget and written down for the
+//! journal.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{HasSelf, Linker};
+
+use super::abi::bindings::switchboard::brain as interfaces;
+use super::budget::Exceeded;
+use super::sandbox::State;
+
+mod history;
+mod log;
+mod personality;
+mod records;
+
+/// An interface of the contract that a package may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grant {
+    Log,
+    Personality,
+    History,
+    Records,
+    Llm,
+    Http,
+    Media,
+}
+
+impl Grant {
+    pub const ALL: [Grant; 7] = [
+        Grant::Log,
+        Grant::Personality,
+        Grant::History,
+        Grant::Records,
+        Grant::Llm,
+        Grant::Http,
+        Grant::Media,
+    ];
+
+    /// Those that reach nothing but the tenant's own texts, data and conversation. A tenant's own
+    /// upload may have them without an operator's word.
+    pub const HARMLESS: [Grant; 4] = [Grant::Log, Grant::Personality, Grant::History, Grant::Records];
+
+    /// The interface's name in the contract, and the word in `plugin.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Grant::Log => "log",
+            Grant::Personality => "personality",
+            Grant::History => "history",
+            Grant::Records => "records",
+            Grant::Llm => "llm",
+            Grant::Http => "http",
+            Grant::Media => "media",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.name() == name)
+    }
+
+    /// Is it built? The rest of the contract is declared, so that it need not change when they come.
+    pub const fn offered(self) -> bool {
+        !matches!(self, Grant::Llm | Grant::Http | Grant::Media)
+    }
+}
+
+/// Links WASI, the contract's types and the granted interfaces.
+pub fn link(linker: &mut Linker<State>, grants: &[Grant]) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    interfaces::types::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    for grant in grants {
+        match grant {
+            Grant::Log => interfaces::log::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?,
+            Grant::Personality => {
+                interfaces::personality::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+            }
+            Grant::History => {
+                interfaces::history::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+            }
+            Grant::Records => {
+                interfaces::records::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+            }
+            Grant::Llm | Grant::Http | Grant::Media => {}
+        }
+    }
+    Ok(())
+}
+
+impl interfaces::types::Host for State {}
+
+impl State {
+    /// Counts a call. After the turn's last one the guest is stopped.
+    fn count(&mut self) -> Result<(), Exceeded> {
+        self.meter.host_call()
+    }
+}

@@ -1,0 +1,113 @@
+//! Questions to a small collection, and what comes of each.
+
+use serde_json::json;
+
+use super::*;
+use crate::brain::abi::bindings::switchboard::brain::records::Sort;
+
+fn homes() -> Vec<Value> {
+    vec![
+        json!({"id": 1, "kind": "Apartment", "price": 1_200_000, "address": {"city": "Dubai"}, "tags": ["Pool", "sea"]}),
+        json!({"id": 2, "kind": "villa", "price": 950_000.5, "address": {"city": "DUBAI"}, "sold": true}),
+        json!({"id": 3, "kind": "apartment", "price": 2_000_000, "address": {"city": "Sharjah"}, "tags": []}),
+        json!({"id": 4, "kind": "آپارتمان", "price": null, "address": {"city": "Dubai"}}),
+    ]
+}
+
+fn filter(field: &str, comparison: Comparison, value: Value) -> Filter {
+    Filter { field: field.into(), comparison, value: value.to_string() }
+}
+
+fn query(filters: Vec<Filter>) -> Query {
+    Query { collection: "homes".into(), filters, sort: Vec::new(), limit: 10, offset: 0 }
+}
+
+fn ids(found: &Found) -> Vec<i64> {
+    let id = |record: &String| serde_json::from_str::<Value>(record).expect("JSON")["id"].as_i64();
+    found.records.iter().map(|record| id(record).expect("an id")).collect()
+}
+
+async fn check(field: &str, comparison: Comparison, value: Value, expected: &[i64]) {
+    let found = find(&homes(), &query(vec![filter(field, comparison, value.clone())])).await;
+    let found = found.unwrap_or_else(|refusal| panic!("{field} {comparison:?} {value}: {}", refusal.message));
+    assert_eq!(ids(&found), expected, "{field} {comparison:?} {value}");
+    assert_eq!(found.total as usize, expected.len());
+}
+
+#[tokio::test]
+async fn filters_compare_by_type() {
+    use Comparison as C;
+    check("kind", C::Equal, json!("APARTMENT"), &[1, 3]).await;
+    check("kind", C::Equal, json!("آپارتمان"), &[4]).await;
+    check("kind", C::NotEqual, json!("villa"), &[1, 3, 4]).await;
+    check("address.city", C::Equal, json!("dubai"), &[1, 2, 4]).await;
+    check("address.city", C::Contains, json!("JAH"), &[3]).await;
+    check("price", C::AtMost, json!(1_200_000), &[1, 2]).await;
+    check("price", C::Less, json!(1_200_000.0), &[2]).await;
+    check("price", C::AtLeast, json!(1_200_000), &[1, 3]).await;
+    check("price", C::Greater, json!(1_200_000), &[3]).await;
+    check("price", C::NotEqual, json!(2_000_000), &[1, 2, 4]).await;
+    check("tags", C::Contains, json!("pool"), &[1]).await;
+    check("tags", C::OneOf, json!(["SEA", "garden"]), &[1]).await;
+    check("kind", C::OneOf, json!(["villa", "apartment"]), &[1, 2, 3]).await;
+    check("kind", C::OneOf, json!([]), &[]).await;
+    check("sold", C::Equal, json!(true), &[2]).await;
+    check("garden", C::Equal, json!("large"), &[]).await;
+}
+
+#[tokio::test]
+async fn sorted_and_paged_with_the_total() {
+    let mut query = query(Vec::new());
+    query.sort = vec![Sort { field: "price".into(), descending: true }];
+    let found = find(&homes(), &query).await.expect("found");
+    assert_eq!(ids(&found), [3, 1, 2, 4], "a record without a price comes last");
+    query.sort = vec![
+        Sort { field: "address.city".into(), descending: false },
+        Sort { field: "price".into(), descending: false },
+    ];
+    (query.limit, query.offset) = (2, 1);
+    let found = find(&homes(), &query).await.expect("found");
+    assert_eq!((ids(&found), found.total), (vec![1, 4], 4));
+}
+
+async fn refused(query: Query) -> String {
+    let refusal = find(&homes(), &query).await.expect_err("must be refused");
+    format!("{}: {}", refusal.code, refusal.message)
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_refused_by_field_and_type() {
+    use Comparison as C;
+    let cases = [
+        (
+            filter("price", C::AtMost, json!("2M")),
+            "bad-filter: filter on `price`: the field holds a number, the filter's value is text",
+        ),
+        (
+            filter("price", C::Contains, json!(2)),
+            "bad-filter: filter on `price`: contains looks into text and lists; the field holds a number",
+        ),
+        (
+            filter("kind", C::OneOf, json!("villa")),
+            "bad-filter: filter on `kind`: one-of takes a list of values; its value is text",
+        ),
+        (
+            filter("kind", C::Equal, json!(null)),
+            "bad-filter: filter on `kind`: equal cannot compare with null",
+        ),
+        (
+            filter("sold", C::Less, json!(true)),
+            "bad-filter: filter on `sold`: less cannot compare with true or false",
+        ),
+        (
+            Filter { field: "kind".into(), comparison: C::Equal, value: "villa".into() },
+            "bad-filter: filter on `kind`: its value is not JSON: expected value at line 1 column 1",
+        ),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(refused(query(vec![filter])).await, expected);
+    }
+    let mut many = query(Vec::new());
+    many.limit = 101;
+    assert_eq!(refused(many).await, "limit: `limit`: at most 100, asked 101");
+}

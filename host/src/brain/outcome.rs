@@ -1,0 +1,133 @@
+//! How a turn ends when it does not end well: traps, limits and faults in the words of the developer
+//! who must mend them.
+
+use std::time::Instant;
+
+use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use super::abi::actions::Rejected;
+use super::abi::wit;
+use super::budget::Exceeded;
+use super::engine::Version;
+use super::sandbox::State;
+use super::{Ask, Failure};
+use crate::conversation::{Cost, Line, Trigger};
+use crate::message::Content;
+
+/// A brain's own words are cut here.
+const FAULT_BYTES: usize = 4_000;
+
+/// So many functions of a trap's backtrace are named, innermost first.
+const FRAMES: usize = 5;
+
+/// A handle is looked for in this many lines of the conversation.
+const HANDLES_IN: usize = 100;
+
+/// A turn without an answer.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Boxed: it is large, and the exception.
+    pub failure: Box<Failure>,
+    /// The brain itself said so: it works, and an older version would say the same.
+    pub fault: bool,
+}
+
+/// A trap or limit.
+pub fn failure(
+    rejected: Rejected,
+    retryable: bool,
+    store: &mut Store<State>,
+    started: Instant,
+    version: &Version,
+) -> Stopped {
+    let cost = cost(store, started);
+    let failure = Failure {
+        code: rejected.code.into(),
+        message: rejected.message,
+        retryable,
+        version: version.digest.clone(),
+        host_calls: store.data_mut().journal.take(),
+        cost,
+    };
+    Stopped { failure: Box::new(failure), fault: false }
+}
+
+/// The brain's own word.
+pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &Version) -> Stopped {
+    let cost = cost(store, started);
+    let code = if fault.code.trim().is_empty() { "fault".into() } else { cut(fault.code, 100) };
+    let failure = Failure {
+        code,
+        message: cut(fault.message, FAULT_BYTES),
+        retryable: fault.retryable,
+        version: version.digest.clone(),
+        host_calls: store.data_mut().journal.take(),
+        cost,
+    };
+    Stopped { failure: Box::new(failure), fault: true }
+}
+
+pub fn cost(store: &Store<State>, started: Instant) -> Cost {
+    let meter = &store.data().meter;
+    Cost {
+        fuel: meter.limits().fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+        wall_time_us: started.elapsed().as_micros() as u64,
+        memory_bytes: meter.memory_peak(),
+        host_calls: meter.host_calls(),
+    }
+}
+
+/// What stopped the guest. A limit that was hit on the way comes before the trap it led to.
+pub fn explain(error: &wasmtime::Error, store: &Store<State>) -> Rejected {
+    let state = store.data();
+    let trap = error.downcast_ref::<Trap>().copied();
+    if trap == Some(Trap::OutOfFuel) {
+        let limits = state.meter.limits();
+        return Exceeded::fuel(limits, limits.fuel).into();
+    }
+    if let Some(exceeded) = &state.meter.exceeded {
+        return exceeded.clone().into();
+    }
+    let message = if let Some(panic) = &state.panic {
+        format!("the brain panicked at {}:{}: {}", panic.file, panic.line, panic.message)
+    } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+        format!("the brain called exit({status}); a turn ends by returning from `handle`")
+    } else if trap == Some(Trap::StackOverflow) {
+        format!("the brain's stack overflowed (512 KiB): recursion without an end?{}", frames(error))
+    } else if let Some(trap) = trap {
+        format!("the brain trapped: {trap}{}", frames(error))
+    } else {
+        format!("the brain was stopped: {}", error.root_cause())
+    };
+    Rejected { code: "trap", message }
+}
+
+/// The innermost functions, where the component kept their names.
+fn frames(error: &wasmtime::Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let names: Vec<&str> =
+        backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(FRAMES).collect();
+    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
+}
+
+/// Was this media handle received in the conversation?
+pub fn is_known(handle: &str, ask: &Ask) -> bool {
+    let holds = |content: &Content| matches!(content, Content::Media(media) if media.handle == handle);
+    let now = match &ask.trigger {
+        Trigger::Started { message, .. } => holds(&message.content),
+        Trigger::Messages { messages } => messages.iter().any(|message| holds(&message.content)),
+        Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => false,
+    };
+    now || ask.sources.history(HANDLES_IN).is_ok_and(|entries| {
+        entries.iter().any(|entry| matches!(&entry.line, Line::Heard(heard) if holds(&heard.content)))
+    })
+}
+
+fn cut(mut text: String, at_most: usize) -> String {
+    if text.len() > at_most {
+        text.truncate(text.floor_char_boundary(at_most));
+        text.push('…');
+    }
+    text
+}

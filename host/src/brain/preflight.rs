@@ -1,0 +1,302 @@
+//! Looks at a component before anything of it is compiled or run: its size, what kind of file it is,
+//! the SDK it says it was built with, what it imports against what it was granted, and what it
+//! exports. Every refusal says what was found, where, and the line to write or the command to run.
+
+use serde::Deserialize;
+use wasmparser::{Parser, Payload};
+
+use super::abi;
+use super::grants::Grant;
+
+/// A Rust brain has 50 KB to 2 MB, a JavaScript one 12 MB, a Python one 18 MB. Compiling costs time
+/// and memory in proportion, so there is an end.
+pub const COMPONENT_BYTES: usize = 32 << 20;
+
+/// Sections that the SDK writes are small; a larger one is not the SDK's.
+const SECTION_BYTES: usize = 64 << 10;
+
+/// WASI packages whose interfaces are linked. Files, sockets and the environment are there in name,
+/// because compilers import them unasked; they are empty.
+const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+
+/// What a component says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// As written in the section `switchboard:sdk`; none where another toolchain made the component.
+    pub sdk: Option<Sdk>,
+    /// The `plugin.toml` it was built with.
+    pub manifest: Option<String>,
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+}
+
+/// The SDK's stamp.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Sdk {
+    pub sdk: String,
+    pub contract: String,
+    pub language: String,
+}
+
+/// Reads the component's outside. `place` names the file in messages.
+pub fn examine(bytes: &[u8], place: &str) -> Result<Examined, String> {
+    kind(bytes, place)?;
+    let mut examined = Examined::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|error| {
+            format!("{place}: damaged or cut short at byte {}: {}", error.offset(), error.message())
+        })?;
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) => custom(&section, &mut examined, place)?,
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    let import = import.map_err(|error| format!("{place}: {error}"))?;
+                    examined.imports.push(import.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    let export = export.map_err(|error| format!("{place}: {error}"))?;
+                    examined.exports.push(export.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(examined)
+}
+
+fn kind(bytes: &[u8], place: &str) -> Result<(), String> {
+    if bytes.len() > COMPONENT_BYTES {
+        return Err(format!(
+            "{place}: too large: limit {COMPONENT_BYTES} bytes, used {}; build with `opt-level = \"s\"` and \
+             `strip = true`",
+            bytes.len()
+        ));
+    }
+    if bytes.is_empty() {
+        return Err(format!("{place}: the file is empty"));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(format!("{place}: not WebAssembly: it does not begin with `\\0asm`"));
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(format!(
+            "{place}: a core module, not a component; build it with `cargo build --profile brain --target \
+             wasm32-wasip2`"
+        ));
+    }
+    if !Parser::is_component(bytes) {
+        return Err(format!("{place}: neither a component nor a core module of a version known here"));
+    }
+    Ok(())
+}
+
+fn custom(
+    section: &wasmparser::CustomSectionReader<'_>,
+    examined: &mut Examined,
+    place: &str,
+) -> Result<(), String> {
+    let data = section.data();
+    match section.name() {
+        "switchboard:sdk" | "switchboard:plugin" if data.len() > SECTION_BYTES => Err(format!(
+            "{place}: section `{}`: {} bytes; at most {SECTION_BYTES}",
+            section.name(),
+            data.len()
+        )),
+        "switchboard:sdk" => {
+            let sdk = serde_json::from_slice(data)
+                .map_err(|error| format!("{place}: section `switchboard:sdk` cannot be read: {error}"))?;
+            examined.sdk.get_or_insert(sdk);
+            Ok(())
+        }
+        "switchboard:plugin" => {
+            let manifest = std::str::from_utf8(data)
+                .map_err(|_| format!("{place}: section `switchboard:plugin` is not text"))?;
+            examined.manifest.get_or_insert_with(|| manifest.to_owned());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Examined {
+    /// Holds imports against grants and looks for the export that makes a brain. `manifest` names the
+    /// `plugin.toml` that the grants are written in.
+    pub fn check(&self, grants: &[Grant], place: &str, manifest: &str) -> Result<(), String> {
+        if let Some(sdk) = &self.sdk
+            && sdk.contract != abi::VERSION
+        {
+            return Err(format!(
+                "{place}: built with SDK {} for the contract {}; this gateway speaks {}: build it with the SDK \
+                 that comes with this gateway",
+                sdk.sdk,
+                sdk.contract,
+                abi::VERSION
+            ));
+        }
+        let mut wrong: Vec<String> = Vec::new();
+        let mut missing: Vec<Grant> = Vec::new();
+        for name in &self.imports {
+            match judge(name, grants) {
+                Ok(()) => {}
+                Err(Import::NotGranted(grant)) => missing.push(grant),
+                Err(Import::NotOffered(why)) => wrong.push(format!("imports `{name}`: {why}")),
+            }
+        }
+        if !missing.is_empty() {
+            let names: Vec<String> = missing.iter().map(|grant| format!("`{}`", grant.name())).collect();
+            let line = grants.iter().chain(&missing).map(|grant| format!("{:?}", grant.name()));
+            wrong.push(format!(
+                "imports {} without being granted it; write `grants = [{}]` in {manifest}",
+                names.join(", "),
+                line.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let turn = format!("{}/turn@{}", abi::PACKAGE, abi::VERSION);
+        if !self.exports.contains(&turn) {
+            wrong.push(self.without_turn(&turn));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(format!("{place}: {}", wrong.join("; "))) }
+    }
+
+    fn without_turn(&self, turn: &str) -> String {
+        let other = self.exports.iter().find(|name| name.starts_with("switchboard:brain/turn@"));
+        match other {
+            Some(other) => format!(
+                "exports `{other}`; this gateway calls `{turn}`: build it with the SDK of this gateway"
+            ),
+            None => format!(
+                "exports no `{turn}`; a Rust brain gets it from `switchboard_sdk::export!(YourBrain);`"
+            ),
+        }
+    }
+}
+
+enum Import {
+    NotGranted(Grant),
+    NotOffered(String),
+}
+
+fn judge(name: &str, grants: &[Grant]) -> Result<(), Import> {
+    let (path, version) = name.split_once('@').unwrap_or((name, ""));
+    let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+    if package == abi::PACKAGE {
+        if version != abi::VERSION {
+            return Err(Import::NotOffered(format!(
+                "this gateway speaks {}@{}; build it with the SDK of this gateway",
+                abi::PACKAGE,
+                abi::VERSION
+            )));
+        }
+        if interface == "types" {
+            return Ok(());
+        }
+        return match Grant::parse(interface) {
+            Some(grant) if !grant.offered() => Err(Import::NotOffered(
+                "declared in the contract, not offered by this gateway yet; build without it".into(),
+            )),
+            Some(grant) if grants.contains(&grant) => Ok(()),
+            Some(grant) => Err(Import::NotGranted(grant)),
+            None => Err(Import::NotOffered("the contract has no such interface".into())),
+        };
+    }
+    match package.strip_prefix("wasi:") {
+        Some(wasi) if WASI.contains(&wasi) && version.starts_with("0.2.") => Ok(()),
+        Some(wasi) if WASI.contains(&wasi) => {
+            Err(Import::NotOffered("this gateway offers WASI 0.2; build for the target wasm32-wasip2".into()))
+        }
+        _ => Err(Import::NotOffered(format!(
+            "not offered to brains; they have {} and WASI {}",
+            abi::PACKAGE,
+            WASI.join(", ")
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examined(imports: &[&str], exports: &[&str]) -> Examined {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Examined { imports: owned(imports), exports: owned(exports), ..Examined::default() }
+    }
+
+    const TURN: &str = "switchboard:brain/turn@0.1.0";
+
+    fn refused(examined: &Examined, grants: &[Grant]) -> String {
+        examined.check(grants, "brain.wasm", "plugin.toml").expect_err("must be refused")
+    }
+
+    #[test]
+    fn each_missing_grant_is_named_with_the_line_to_write() {
+        let brain = examined(
+            &["switchboard:brain/log@0.1.0", "switchboard:brain/records@0.1.0", "wasi:io/poll@0.2.6"],
+            &[TURN],
+        );
+        assert_eq!(brain.check(&[Grant::Log, Grant::Records], "brain.wasm", "plugin.toml"), Ok(()));
+        assert_eq!(
+            refused(&brain, &[Grant::Personality]),
+            "brain.wasm: imports `log`, `records` without being granted it; write `grants = [\"personality\", \
+             \"log\", \"records\"]` in plugin.toml"
+        );
+    }
+
+    #[test]
+    fn what_is_not_offered_is_named() {
+        let brain = examined(
+            &[
+                "switchboard:brain/llm@0.1.0",
+                "switchboard:brain/log@0.2.0",
+                "wasi:http/outgoing-handler@0.2.0",
+                "env",
+            ],
+            &[TURN],
+        );
+        assert_eq!(
+            refused(&brain, &Grant::ALL),
+            "brain.wasm: imports `switchboard:brain/llm@0.1.0`: declared in the contract, not offered by this \
+             gateway yet; build without it; imports `switchboard:brain/log@0.2.0`: this gateway speaks \
+             switchboard:brain@0.1.0; build it with the SDK of this gateway; imports \
+             `wasi:http/outgoing-handler@0.2.0`: not offered to brains; they have switchboard:brain and WASI cli, \
+             clocks, filesystem, io, random, sockets; imports `env`: not offered to brains; they have \
+             switchboard:brain and WASI cli, clocks, filesystem, io, random, sockets"
+        );
+    }
+
+    #[test]
+    fn a_brain_exports_a_turn() {
+        assert_eq!(
+            refused(&examined(&[], &[]), &[]),
+            "brain.wasm: exports no `switchboard:brain/turn@0.1.0`; a Rust brain gets it from \
+             `switchboard_sdk::export!(YourBrain);`"
+        );
+        assert_eq!(
+            refused(&examined(&[], &["switchboard:brain/turn@0.2.0"]), &[]),
+            "brain.wasm: exports `switchboard:brain/turn@0.2.0`; this gateway calls \
+             `switchboard:brain/turn@0.1.0`: build it with the SDK of this gateway"
+        );
+    }
+
+    #[test]
+    fn files_that_are_no_component_are_told_apart() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"", "brain.wasm: the file is empty"),
+            (b"MZ..", "brain.wasm: not WebAssembly: it does not begin with `\\0asm`"),
+            (
+                b"\0asm\x01\0\0\0",
+                "brain.wasm: a core module, not a component; build it with `cargo build --profile brain --target \
+                 wasm32-wasip2`",
+            ),
+            (b"\0asm\x07\0\0\0", "brain.wasm: neither a component nor a core module of a version known here"),
+            (b"\0asm\x0d\0\x01\0\x01", "brain.wasm: damaged or cut short at byte 9: unexpected end-of-file"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(examine(bytes, "brain.wasm").expect_err("refused"), expected);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Follows the plugins directory. The kernel tells that something changed, a timer finds what it did
+//! not tell, and a package is landed when its files have stood still for a moment. What does not
+//! build while it was changed a moment ago may be half-written: it is given a second before it is
+//! called refused.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+
+use super::deploy::{Deployer, is_name};
+use super::package::{FILES, Stamp};
+
+/// Texts are written in one go; compilers write for longer.
+const TEXT_SETTLES: Duration = Duration::from_millis(50);
+const COMPONENT_SETTLES: Duration = Duration::from_millis(150);
+
+/// So long a package that does not build may still be half-written.
+const PATIENCE: Duration = Duration::from_millis(1_000);
+
+/// How often packages that change are looked at, and how often all are.
+const LOOK: Duration = Duration::from_millis(20);
+const SCAN: Duration = Duration::from_secs(2);
+
+/// A package whose files changed.
+struct Pending {
+    stamp: Stamp,
+    /// Since when it looks like this.
+    since: Instant,
+    /// Why it did not build as it looks now.
+    failed: Option<String>,
+}
+
+/// Names of packages that the kernel told of.
+#[derive(Default)]
+struct Told {
+    names: Mutex<HashSet<String>>,
+    wake: Notify,
+}
+
+/// Runs until dropped.
+pub async fn watch(deployer: &Deployer) {
+    let told = Arc::new(Told::default());
+    let mut watcher = Watched::new(&deployer.settings.plugins, told.clone());
+    let mut pending = HashMap::new();
+    let mut scanned = Instant::now();
+    watcher.follow(deployer);
+    scan(deployer, &mut pending);
+    loop {
+        let pause = if pending.is_empty() { SCAN.saturating_sub(scanned.elapsed()) } else { LOOK };
+        tokio::select! {
+            () = told.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        let names = std::mem::take(&mut *told.names.lock().unwrap_or_else(PoisonError::into_inner));
+        if names.iter().any(|name| !watcher.directories.contains(name)) {
+            watcher.follow(deployer);
+        }
+        for name in names {
+            note(deployer, &mut pending, name);
+        }
+        if scanned.elapsed() >= SCAN {
+            scanned = Instant::now();
+            watcher.follow(deployer);
+            scan(deployer, &mut pending);
+        }
+        settle(deployer, &mut pending).await;
+    }
+}
+
+/// Compares every package with how it was last landed or refused.
+fn scan(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
+    let mut names: HashSet<String> = match deployer.directories() {
+        Ok(names) => names.into_iter().collect(),
+        Err(error) => {
+            let plugins = deployer.settings.plugins.display();
+            tracing::error!(
+                "the plugins directory {plugins} cannot be read, every brain stays as it is: {error}"
+            );
+            return;
+        }
+    };
+    names.extend(deployer.packages.load().iter().map(|package| package.name.to_string()));
+    for name in names {
+        note(deployer, pending, name);
+    }
+}
+
+fn note(deployer: &Deployer, pending: &mut HashMap<String, Pending>, name: String) {
+    if pending.contains_key(&name) {
+        return;
+    }
+    let stamp = Stamp::of(&deployer.settings.plugins.join(&name));
+    if stamp != deployer.seen(&name) {
+        pending.insert(name, Pending { stamp, since: Instant::now(), failed: None });
+    }
+}
+
+/// Lands what has stood still for long enough.
+async fn settle(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
+    let names: Vec<String> = pending.keys().cloned().collect();
+    for name in names {
+        let Some(waiting) = pending.get_mut(&name) else { continue };
+        let stamp = Stamp::of(&deployer.settings.plugins.join(&name));
+        if stamp != waiting.stamp {
+            *waiting = Pending { stamp, since: Instant::now(), failed: None };
+            continue;
+        }
+        let still = waiting.since.elapsed();
+        if let Some(reason) = &waiting.failed {
+            if still >= PATIENCE {
+                deployer.refuse(&name, reason.clone());
+                pending.remove(&name);
+            }
+            continue;
+        }
+        let component = stamp.other_component(&deployer.seen(&name));
+        // A directory that vanishes may be on its way back: a checkout, an rsync.
+        let settles = if stamp.is_empty() {
+            PATIENCE
+        } else if component {
+            COMPONENT_SETTLES
+        } else {
+            TEXT_SETTLES
+        };
+        if still < settles {
+            continue;
+        }
+        match deployer.land(&name).await {
+            Ok(()) => {
+                pending.remove(&name);
+            }
+            Err(reason) => waiting.failed = Some(reason),
+        }
+    }
+}
+
+/// The kernel's watch on the plugins directory and on each package in it, not on what lies below:
+/// packages may bring their sources and whatever their compilers leave there.
+struct Watched {
+    watcher: Option<RecommendedWatcher>,
+    directories: HashSet<String>,
+}
+
+impl Watched {
+    fn new(plugins: &Path, told: Arc<Told>) -> Self {
+        let root = plugins.to_owned();
+        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            if matches!(event.kind, EventKind::Access(_)) {
+                return;
+            }
+            let mut names = told.names.lock().unwrap_or_else(PoisonError::into_inner);
+            names.extend(event.paths.iter().filter_map(|path| package_of(&root, path)));
+            if !names.is_empty() {
+                told.wake.notify_one();
+            }
+        })
+        .and_then(|mut watcher| watcher.watch(plugins, RecursiveMode::NonRecursive).map(|()| watcher));
+        let watcher = made
+            .inspect_err(|error| {
+                tracing::warn!(
+                    %error,
+                    "the kernel does not tell of changes in {}; they are looked for every {} s",
+                    plugins.display(),
+                    SCAN.as_secs()
+                );
+            })
+            .ok();
+        Watched { watcher, directories: HashSet::new() }
+    }
+
+    /// Watches the directories that are there now.
+    fn follow(&mut self, deployer: &Deployer) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let plugins: &PathBuf = &deployer.settings.plugins;
+        let entries = std::fs::read_dir(plugins).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let there: HashSet<String> =
+            names.filter(|name| is_name(name) && plugins.join(name).is_dir()).collect();
+        for name in there.difference(&self.directories) {
+            if let Err(error) = watcher.watch(&plugins.join(name), RecursiveMode::NonRecursive) {
+                tracing::debug!(package = name, %error, "not watched; the timer finds its changes");
+            }
+        }
+        // The kernel drops its watch on a directory that is gone.
+        self.directories = there;
+    }
+}
+
+/// The package that a changed path belongs to; none for files that make no package.
+fn package_of(plugins: &Path, path: &Path) -> Option<String> {
+    let mut inside = path.strip_prefix(plugins).ok()?.components();
+    let name = inside.next()?.as_os_str().to_str()?;
+    let file = inside.next().map(|file| file.as_os_str());
+    let concerns = file.is_none_or(|file| FILES.iter().any(|known| file == *known));
+    (is_name(name) && concerns).then(|| name.to_owned())
+}

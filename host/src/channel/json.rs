@@ -1,0 +1,158 @@
+//! Reading JSON from outside: errors name the place, null is the same as absent, and field names of
+//! the engines' raw data are compared without case (`selectedRowId`, `selectedRowID`).
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::channel::DecodeError;
+
+pub type Object = Map<String, Value>;
+
+/// Reads a body that is one object. (A list would fill a struct field by field.) Half of a surrogate pair, which JavaScript lets through where it cut a text inside
+/// an emoji, becomes U+FFFD instead of costing the whole message.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(DecodeError { what: "expected an object".into(), place: "line 1 column 1".into() });
+    }
+    read(body)
+}
+
+/// Reads several bodies that a file holds as a list.
+pub fn parse_list(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    read(body)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(body).or_else(|error| match mend(body) {
+        Some(mended) => serde_json::from_slice(&mended).map_err(|error| syntax(&error)),
+        None => Err(syntax(&error)),
+    })
+}
+
+fn syntax(error: &serde_json::Error) -> DecodeError {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    DecodeError { what: what.to_owned(), place: format!("line {} column {}", error.line(), error.column()) }
+}
+
+/// The body with every lone surrogate escape replaced; `None` if it has none.
+fn mend(body: &[u8]) -> Option<Vec<u8>> {
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while at < body.len() {
+        if body[at] != b'\\' {
+            at += 1;
+            continue;
+        }
+        match unit(body, at) {
+            Some(0xD800..=0xDBFF) if matches!(unit(body, at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(0xD800..=0xDFFF) => {
+                mended.get_or_insert_with(|| body.to_vec())[at + 2..at + 6].copy_from_slice(b"fffd");
+                at += 6;
+            }
+            // Any other escape, `\\` among them: past its second character.
+            _ => at += 2,
+        }
+    }
+    mended
+}
+
+/// The UTF-16 unit that is escaped at this place.
+fn unit(body: &[u8], at: usize) -> Option<u16> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The field, unless it is null.
+pub fn field<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
+    let found = object
+        .get(name)
+        .or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    found.filter(|value| !value.is_null())
+}
+
+/// The object under these names, one inside the other.
+pub fn object<'a>(object: &'a Object, path: &[&str]) -> Option<&'a Object> {
+    path.iter().try_fold(object, |object, name| field(object, name)?.as_object())
+}
+
+/// The text under this name, if there is one and it is not empty. For what may be missing: another
+/// shape counts as missing.
+pub fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    field(object, name)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// The text under this name, null being none; another shape is an error. For what must not be lost.
+pub fn strict_text<'a>(object: &'a Object, name: &str, place: &str) -> Result<Option<&'a str>, DecodeError> {
+    match field(object, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(DecodeError {
+            what: format!("expected text, found {}", kind(other)),
+            place: format!("{place}.{name}"),
+        }),
+    }
+}
+
+/// True, also where it is written as text.
+pub fn flag(object: &Object, name: &str) -> bool {
+    match field(object, name) {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+/// A number, also where it is written as text.
+pub fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+    .filter(|number: &f64| number.is_finite())
+}
+
+/// What a value is, for errors.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        for (body, expected) in [
+            (r#"{"":"a\ud83d"}"#, "a\u{FFFD}"),
+            (r#"{"":"\udc4b a"}"#, "\u{FFFD} a"),
+            (r#"{"":"\ud83d\ud83d\udc4b"}"#, "\u{FFFD}👋"),
+            (r#"{"":"\ud83d\udc4b"}"#, "👋"),
+            (r#"{"":"\\ud83d \ud83d\n"}"#, "\\ud83d \u{FFFD}\n"),
+        ] {
+            let object = parse::<Object>(body.as_bytes()).expect("an object");
+            assert_eq!(object[""], Value::from(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place_and_not_the_text() {
+        let error = parse::<Value>(b"{\"text\": \"secret\",\n oops}").expect_err("no JSON");
+        assert_eq!(error.place, "line 2 column 2");
+        assert_eq!(error.what, "key must be a string");
+        assert!(parse::<Value>(b"").is_err());
+        assert!(parse::<Value>(b"\xff\xfe").is_err());
+        assert!(parse::<Value>(b"{\"a\":\"\xff\"}").is_err());
+        assert!(parse::<Value>(format!("{{\"a\":{}", "[".repeat(100_000)).as_bytes()).is_err());
+        assert!(parse::<Value>(br#"{"":"\ud83d"#).is_err());
+        assert!(parse::<Value>(b"[{}]").is_err());
+    }
+}

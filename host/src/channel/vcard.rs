@@ -1,0 +1,204 @@
+//! Contact cards (vCard 2.1 to 4.0): the name and the telephone numbers, as written.
+
+use crate::message::ContactCard;
+
+/// Every card in the text. A card that is cut off in the middle gives what it has; text that is no
+/// card gives none.
+pub fn read(text: &str) -> Vec<ContactCard> {
+    let mut cards = Vec::new();
+    let mut open: Option<Card> = None;
+    for line in unfold(text) {
+        let Some(property) = Property::read(&line) else { continue };
+        match property.name.as_str() {
+            "BEGIN" if property.value.eq_ignore_ascii_case("VCARD") => {
+                cards.extend(open.replace(Card::default()).map(Card::close));
+            }
+            "END" => cards.extend(open.take().map(Card::close)),
+            _ => {
+                if let Some(card) = &mut open {
+                    card.take(&property);
+                }
+            }
+        }
+    }
+    cards.extend(open.map(Card::close));
+    cards
+}
+
+#[derive(Default)]
+struct Card {
+    full_name: String,
+    name: String,
+    organization: String,
+    phones: Vec<String>,
+}
+
+impl Card {
+    fn take(&mut self, property: &Property<'_>) {
+        match property.name.as_str() {
+            "FN" => self.full_name = unescape(property.value),
+            // Family; given; additional; prefixes; suffixes.
+            "N" => {
+                let parts: Vec<String> =
+                    split(property.value).into_iter().map(|part| unescape(&part)).collect();
+                let spoken = [3, 1, 2, 0, 4].map(|place| parts.get(place).map_or("", |part| part.trim()));
+                self.name = spoken.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+            }
+            "ORG" => {
+                self.organization = split(property.value).first().map(|org| unescape(org)).unwrap_or_default()
+            }
+            "TEL" => {
+                let written = property.value.trim();
+                let written = written.strip_prefix("tel:").unwrap_or(written);
+                // WhatsApp's own parameter; the only number on cards of businesses.
+                let number =
+                    if written.is_empty() { property.parameter("waid").unwrap_or("") } else { written };
+                if !number.is_empty() && !self.phones.iter().any(|phone| phone == number) {
+                    self.phones.push(number.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn close(self) -> ContactCard {
+        let name = [self.full_name, self.name, self.organization]
+            .into_iter()
+            .map(|name| name.trim().to_owned())
+            .find(|name| !name.is_empty())
+            .unwrap_or_default();
+        ContactCard { name, phones: self.phones }
+    }
+}
+
+/// `item1.TEL;type=CELL;waid=971501234567:+971 50 123 4567`
+struct Property<'a> {
+    /// In capitals, without its group.
+    name: String,
+    parameters: Vec<&'a str>,
+    value: &'a str,
+}
+
+impl<'a> Property<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let colon = outside_quotes(line, ':').next()?;
+        let (head, value) = (&line[..colon], &line[colon + 1..]);
+        let mut start = 0;
+        let mut parts = Vec::new();
+        for end in outside_quotes(head, ';').chain([head.len()]) {
+            parts.push(&head[start..end]);
+            start = end + 1;
+        }
+        let name = parts[0].rsplit('.').next().unwrap_or(parts[0]).trim().to_ascii_uppercase();
+        Some(Property { name, parameters: parts.split_off(1), value })
+    }
+
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        self.parameters.iter().find_map(|parameter| {
+            let (key, value) = parameter.split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then_some(value.trim().trim_matches('"'))
+        })
+    }
+}
+
+fn outside_quotes(text: &str, wanted: char) -> impl Iterator<Item = usize> {
+    let mut quoted = false;
+    text.char_indices().filter_map(move |(at, c)| {
+        quoted ^= c == '"';
+        (c == wanted && !quoted).then_some(at)
+    })
+}
+
+/// Lines, with those that begin with white space joined to the one before.
+fn unfold(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split(['\n', '\r']) {
+        match (line.strip_prefix([' ', '\t']), lines.last_mut()) {
+            (Some(more), Some(last)) => last.push_str(more),
+            _ if line.trim().is_empty() => {}
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines
+}
+
+/// At semicolons that are not escaped.
+fn split(value: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut escaped = false;
+    for c in value.chars() {
+        if c == ';' && !escaped {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts
+}
+
+fn unescape(value: &str) -> String {
+    let mut plain = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n' | 'N') => plain.push(' '),
+                Some(other) => plain.push(other),
+                None => {}
+            },
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str, expected: &[(&str, &[&str])]) {
+        let cards: Vec<_> = read(text).into_iter().map(|card| (card.name, card.phones)).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, phones)| {
+                ((*name).to_owned(), phones.iter().map(|phone| (*phone).to_owned()).collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(cards, expected, "{text:?}");
+    }
+
+    #[test]
+    fn cards() {
+        check(
+            "BEGIN:VCARD\nVERSION:3.0\nFN:Jane Doe\nORG:Company Name;\nTEL;type=CELL;type=VOICE;waid=911111111111:+91 11111 11111\nEND:VCARD",
+            &[("Jane Doe", &["+91 11111 11111"])],
+        );
+        check(
+            "BEGIN:VCARD\r\nitem1.TEL;waid=971501234567:+971 50 123 4567\r\nitem1.X-ABLabel:Mobile\r\nN:Doe;Jane;;Dr.;\r\nEND:VCARD",
+            &[("Dr. Jane Doe", &["+971 50 123 4567"])],
+        );
+        check(
+            "begin:vcard\nfn:One\\, Two\\; Three\ntel:1\nTEL;VALUE=uri:tel:+2\ntel:1\nend:vcard\nBEGIN:VCARD\nORG:Shop\nEND:VCARD",
+            &[("One, Two; Three", &["1", "+2"]), ("Shop", &[])],
+        );
+        check(
+            "BEGIN:VCARD\nFN:Long\n  Name\nTEL;TYPE=\"a:b;c\";waid=7:\nEND:VCARD",
+            &[("Long Name", &["7"])],
+        );
+        check("BEGIN:VCARD\nFN:Cut off\nTEL:1234567", &[("Cut off", &["1234567"])]);
+        check("BEGIN:VCARD\nEND:VCARD", &[("", &[])]);
+        check("hello: TEL:1", &[]);
+        check("", &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in any::<String>(), lines in "(BEGIN:VCARD|TEL|;|:|\"|\\\\|\n|FN|N| |é)*") {
+            let _ = read(&text);
+            let _ = read(&lines);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A reply becomes a call of WAHA's API (2026.7.1). `chatId` is the address the contact wrote from.
+//!
+//! Buttons and lists go out as text with numbered options: WAHA documents its own `sendButtons` and
+//! `sendList` as deprecated, and WhatsApp may show nothing at all to the contact. A text always
+//! arrives; the contact answers with the number or the words, and the brain sees that as text.
+//!
+//! WAHA has no templates and no 24-hour window. It keeps no caption beside a voice message, so that
+//! a voice message with one is refused rather than cut in two.
+
+use serde_json::{Value, json};
+
+use crate::channel::{EncodeError, Request};
+use crate::identity::{self, Address};
+use crate::message::{Buttons, ListMenu, MediaKind, Outbound, OutboundContent, OutboundMedia};
+use crate::tenant::Sender;
+
+/// The one request that sends `outbound` to `to`.
+pub fn request(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
+    let chat = chat_id(to)?;
+    let (method, path, mut body) = call(&outbound.content)?;
+    body["session"] = sender.account.as_str().into();
+    if !matches!(outbound.content, OutboundContent::Reaction(_)) {
+        body["chatId"] = chat.into();
+        if let Some(quoted) = outbound.reply_to.as_deref().filter(|id| !id.is_empty()) {
+            body["reply_to"] = quoted.into();
+        }
+    }
+    let base = sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    if base.is_empty() {
+        return Err(EncodeError(format!("the sender {} has no base_url: where is its WAHA?", sender.name)));
+    }
+    let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+    if !sender.api_key.is_empty() {
+        headers.push(("X-Api-Key".to_owned(), sender.api_key.expose().to_owned()));
+    }
+    Ok(Request { method, url: format!("{base}{path}"), headers, body: body.to_string().into_bytes() })
+}
+
+/// The address in WAHA's form. The digits stay as they were received: the network may know only an
+/// old form of the number.
+pub fn chat_id(raw: &str) -> Result<String, EncodeError> {
+    let refused =
+        |why: &dyn std::fmt::Display| EncodeError(format!("no message can be sent to this address: {why}"));
+    match identity::address(raw).map_err(|error| refused(&error))? {
+        Address::Group(key) => Ok(key.as_str().to_owned()),
+        Address::Person(key) if key.as_str().ends_with("@lid") => Ok(key.as_str().to_owned()),
+        Address::Person(key) if !identity::is_phone(&key) => {
+            Err(refused(&"WAHA knows no business-scoped ids"))
+        }
+        Address::Person(_) => {
+            let number = raw.rsplit_once('@').map_or(raw, |(number, _)| number);
+            Ok(format!("{}@c.us", identity::phone_digits(number).map_err(|error| refused(&error))?))
+        }
+        Address::Status | Address::Broadcast | Address::Newsletter => {
+            Err(refused(&"stories, broadcasts and channels are not answered"))
+        }
+    }
+}
+
+fn call(content: &OutboundContent) -> Result<(http::Method, &'static str, Value), EncodeError> {
+    let post = |path, body| Ok((http::Method::POST, path, body));
+    match content {
+        OutboundContent::Text { text } => post("/api/sendText", text_body(text)?),
+        OutboundContent::Buttons(buttons) => post("/api/sendText", text_body(&buttons_text(buttons))?),
+        OutboundContent::List(list) => post("/api/sendText", text_body(&list_text(list))?),
+        OutboundContent::Media(media) => {
+            let (path, body) = media_call(media)?;
+            post(path, body)
+        }
+        OutboundContent::Location(location) => {
+            let named = [location.name.as_deref(), location.address.as_deref()];
+            let title = named.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+            let body = json!({
+                "latitude": location.latitude, "longitude": location.longitude, "title": title.join("\n"),
+            });
+            if !(location.latitude.is_finite() && location.longitude.is_finite()) {
+                return Err(EncodeError("the location's coordinates are no numbers".into()));
+            }
+            post("/api/sendLocation", body)
+        }
+        OutboundContent::Reaction(reaction) => {
+            if reaction.message_id.is_empty() {
+                return Err(EncodeError("the reaction names no message".into()));
+            }
+            let body = json!({ "messageId": reaction.message_id, "reaction": reaction.emoji });
+            Ok((http::Method::PUT, "/api/reaction", body))
+        }
+        OutboundContent::Template(template) => Err(EncodeError(format!(
+            "WAHA has no templates, so `{}` cannot be sent; it has no 24-hour window either: send text",
+            template.name
+        ))),
+    }
+}
+
+fn text_body(text: &str) -> Result<Value, EncodeError> {
+    if text.trim().is_empty() {
+        return Err(EncodeError("the text is empty".into()));
+    }
+    Ok(json!({ "text": text }))
+}
+
+fn media_call(media: &OutboundMedia) -> Result<(&'static str, Value), EncodeError> {
+    let source = media.source.as_str();
+    if !(source.starts_with("https://") || source.starts_with("http://")) {
+        return Err(EncodeError("the media's source is neither an https address nor a received file".into()));
+    }
+    let (path, assumed) = match media.kind {
+        // WAHA sends no stickers; the picture arrives as a picture.
+        MediaKind::Sticker => ("/api/sendImage", "image/webp"),
+        MediaKind::Image => ("/api/sendImage", "image/jpeg"),
+        MediaKind::Video => ("/api/sendVideo", "video/mp4"),
+        // Converted by WAHA to what WhatsApp plays.
+        MediaKind::Voice => ("/api/sendVoice", "audio/ogg; codecs=opus"),
+        MediaKind::Audio => ("/api/sendFile", "audio/mpeg"),
+        MediaKind::Document => ("/api/sendFile", "application/octet-stream"),
+    };
+    let mut file = json!({ "mimetype": mime_type(source).unwrap_or(assumed), "url": source });
+    if let Some(filename) = media.filename.as_deref().filter(|name| !name.is_empty()) {
+        file["filename"] = filename.into();
+    }
+    let mut body = json!({ "file": file });
+    let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
+    match (media.kind, caption) {
+        (MediaKind::Voice, Some(_)) => {
+            return Err(EncodeError(
+                "a voice message has no caption on WhatsApp: send the words as text".into(),
+            ));
+        }
+        (MediaKind::Voice, None) => body["convert"] = true.into(),
+        (_, Some(caption)) => body["caption"] = caption.into(),
+        (_, None) => {}
+    }
+    Ok((path, body))
+}
+
+/// By the end of the address's path.
+fn mime_type(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+    Some(match extension.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "mp4" => "video/mp4",
+        "mov" => "video/quicktime",
+        "3gp" => "video/3gpp",
+        "ogg" | "oga" | "opus" => "audio/ogg; codecs=opus",
+        "mp3" => "audio/mpeg",
+        "m4a" => "audio/mp4",
+        "pdf" => "application/pdf",
+        "doc" => "application/msword",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "csv" => "text/csv",
+        "txt" => "text/plain",
+        "zip" => "application/zip",
+        _ => return None,
+    })
+}
+
+/// ```text
+/// Buy or rent?
+///
+/// 1. Buy
+/// 2. Rent
+/// ```
+fn buttons_text(buttons: &Buttons) -> String {
+    let options: Vec<String> = buttons
+        .buttons
+        .iter()
+        .enumerate()
+        .map(|(at, button)| format!("{}. {}", at + 1, button.title))
+        .collect();
+    paragraphs([Some(buttons.body.as_str()), Some(&options.join("\n")), buttons.footer.as_deref()])
+}
+
+/// As buttons, with the sections' titles in bold; the numbers go on over all sections.
+fn list_text(list: &ListMenu) -> String {
+    let mut number = 0;
+    let mut sections = Vec::new();
+    for section in &list.sections {
+        let mut lines = Vec::new();
+        lines.extend(
+            section.title.as_deref().filter(|title| !title.is_empty()).map(|title| format!("*{title}*")),
+        );
+        for row in &section.rows {
+            number += 1;
+            let described = row.description.as_deref().filter(|text| !text.is_empty());
+            lines.push(match described {
+                Some(description) => format!("{number}. {} ({description})", row.title),
+                None => format!("{number}. {}", row.title),
+            });
+        }
+        sections.push(lines.join("\n"));
+    }
+    paragraphs([Some(list.body.as_str()), Some(&sections.join("\n\n")), list.footer.as_deref()])
+}
+
+fn paragraphs<const N: usize>(parts: [Option<&str>; N]) -> String {
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Choice, ListRow, ListSection, Location, Provider, Reaction, Template};
+
+    fn sender() -> Sender {
+        serde_json::from_value(json!({
+            "name": "main", "provider": Provider::Waha, "account": "default",
+            "base_url": "http://127.0.0.1:3000/", "api_key": "key",
+        }))
+        .expect("a sender")
+    }
+
+    fn check(content: OutboundContent, method: http::Method, path: &str, body: Value) {
+        let outbound = Outbound { content, reply_to: None };
+        let request = request(&sender(), "971501234567@c.us", &outbound).expect("a request");
+        assert_eq!(request.method, method);
+        assert_eq!(request.url, format!("http://127.0.0.1:3000{path}"));
+        assert_eq!(serde_json::from_slice::<Value>(&request.body).expect("JSON"), body);
+        let headers: Vec<_> =
+            request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, [("Content-Type", "application/json"), ("X-Api-Key", "key")]);
+    }
+
+    fn media(
+        kind: MediaKind,
+        source: &str,
+        caption: Option<&str>,
+        filename: Option<&str>,
+    ) -> OutboundContent {
+        OutboundContent::Media(OutboundMedia {
+            kind,
+            source: source.into(),
+            caption: caption.map(String::from),
+            filename: filename.map(String::from),
+        })
+    }
+
+    #[test]
+    fn texts_and_media() {
+        let chat = "971501234567@c.us";
+        check(
+            OutboundContent::Text { text: "hello\n“you”".into() },
+            http::Method::POST,
+            "/api/sendText",
+            json!({"session": "default", "chatId": chat, "text": "hello\n“you”"}),
+        );
+        check(
+            media(MediaKind::Image, "https://example.com/a.PNG?size=2", Some("A view"), None),
+            http::Method::POST,
+            "/api/sendImage",
+            json!({"session": "default", "chatId": chat, "caption": "A view",
+                "file": {"mimetype": "image/png", "url": "https://example.com/a.PNG?size=2"}}),
+        );
+        check(
+            media(MediaKind::Video, "https://example.com/tour", None, None),
+            http::Method::POST,
+            "/api/sendVideo",
+            json!({"session": "default", "chatId": chat, "file": {"mimetype": "video/mp4", "url": "https://example.com/tour"}}),
+        );
+        check(
+            media(MediaKind::Document, "https://example.com/plan.pdf", None, Some("Plan.pdf")),
+            http::Method::POST,
+            "/api/sendFile",
+            json!({"session": "default", "chatId": chat,
+                "file": {"mimetype": "application/pdf", "url": "https://example.com/plan.pdf", "filename": "Plan.pdf"}}),
+        );
+        check(
+            media(MediaKind::Voice, "https://example.com/hello.mp3", None, None),
+            http::Method::POST,
+            "/api/sendVoice",
+            json!({"session": "default", "chatId": chat, "convert": true,
+                "file": {"mimetype": "audio/mpeg", "url": "https://example.com/hello.mp3"}}),
+        );
+    }
+
+    #[test]
+    fn locations_and_reactions() {
+        check(
+            OutboundContent::Location(Location {
+                latitude: 25.0772,
+                longitude: 55.1392,
+                name: Some("Dubai Marina".into()),
+                address: Some("Al Marsa Street".into()),
+            }),
+            http::Method::POST,
+            "/api/sendLocation",
+            json!({"session": "default", "chatId": "971501234567@c.us", "latitude": 25.0772, "longitude": 55.1392,
+                "title": "Dubai Marina\nAl Marsa Street"}),
+        );
+        check(
+            OutboundContent::Reaction(Reaction { message_id: "false_1@c.us_A".into(), emoji: "👍".into() }),
+            http::Method::PUT,
+            "/api/reaction",
+            json!({"session": "default", "messageId": "false_1@c.us_A", "reaction": "👍"}),
+        );
+    }
+
+    #[test]
+    fn choices_are_numbered_texts() {
+        let choice = |id: &str, title: &str| Choice { id: id.into(), title: title.into() };
+        check(
+            OutboundContent::Buttons(Buttons {
+                body: "Buy or rent?".into(),
+                footer: Some("Reply with a number".into()),
+                buttons: vec![choice("buy", "Buy"), choice("rent", "Rent")],
+            }),
+            http::Method::POST,
+            "/api/sendText",
+            json!({"session": "default", "chatId": "971501234567@c.us",
+                "text": "Buy or rent?\n\n1. Buy\n2. Rent\n\nReply with a number"}),
+        );
+        let row = |title: &str, description: Option<&str>| ListRow {
+            id: title.to_lowercase(),
+            title: title.into(),
+            description: description.map(String::from),
+        };
+        let section = |title: Option<&str>, rows| ListSection { title: title.map(String::from), rows };
+        check(
+            OutboundContent::List(ListMenu {
+                body: "Which area?".into(),
+                footer: None,
+                button: "Areas".into(),
+                sections: vec![
+                    section(Some("Dubai"), vec![row("Marina", Some("by the sea")), row("Downtown", None)]),
+                    section(None, vec![row("Elsewhere", Some(""))]),
+                ],
+            }),
+            http::Method::POST,
+            "/api/sendText",
+            json!({"session": "default", "chatId": "971501234567@c.us",
+                "text": "Which area?\n\n*Dubai*\n1. Marina (by the sea)\n2. Downtown\n\n3. Elsewhere"}),
+        );
+    }
+
+    #[test]
+    fn a_quote_names_the_message() {
+        let outbound = Outbound { reply_to: Some("false_1@c.us_A".into()), ..Outbound::text("yes") };
+        let request = request(&sender(), "245800000000182@lid", &outbound).expect("a request");
+        let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+        let expected = json!({"session": "default", "chatId": "245800000000182@lid", "text": "yes", "reply_to": "false_1@c.us_A"});
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn chat_ids() {
+        for (raw, expected) in [
+            ("971501234567@c.us", Some("971501234567@c.us")),
+            ("971501234567@s.whatsapp.net", Some("971501234567@c.us")),
+            ("971501234567:12@c.us", Some("971501234567@c.us")),
+            ("971501234567", Some("971501234567@c.us")),
+            ("+971 50 123 4567", Some("971501234567@c.us")),
+            // As received, not the canonical form.
+            ("558591203123@c.us", Some("558591203123@c.us")),
+            ("558591203123", Some("558591203123@c.us")),
+            ("5215512345678@s.whatsapp.net", Some("5215512345678@c.us")),
+            ("245800000000182@lid", Some("245800000000182@lid")),
+            ("120363000000000002@g.us", Some("120363000000000002@g.us")),
+            ("status@broadcast", None),
+            ("120363400000000821@newsletter", None),
+            ("US.1234", None),
+            ("Maria", None),
+            ("", None),
+        ] {
+            assert_eq!(chat_id(raw).ok().as_deref(), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_for_good() {
+        let template = Template { name: "welcome".into(), language: "en".into(), parameters: vec![] };
+        let nowhere = Reaction { message_id: String::new(), emoji: "👍".into() };
+        for content in [
+            OutboundContent::Template(template),
+            OutboundContent::Text { text: " \n".into() },
+            OutboundContent::Reaction(nowhere),
+            media(MediaKind::Image, "file:///etc/passwd", None, None),
+            media(MediaKind::Image, "", None, None),
+            media(MediaKind::Voice, "https://example.com/a.ogg", Some("words"), None),
+        ] {
+            let outbound = Outbound { content, reply_to: None };
+            assert!(request(&sender(), "971501234567@c.us", &outbound).is_err(), "{outbound:?}");
+        }
+        let nowhere = Sender { base_url: None, ..sender() };
+        let error = request(&nowhere, "971501234567", &Outbound::text("hi")).expect_err("no address");
+        assert_eq!(error.to_string(), "the sender main has no base_url: where is its WAHA?");
+    }
+}

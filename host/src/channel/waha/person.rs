@@ -1,0 +1,72 @@
+//! Whom a WAHA message is from, beyond its `from`: the same person's other address and their name, from
+//! the engine's raw data; and who we are ourselves.
+
+use serde_json::Value;
+
+use crate::channel::json::{self, Object};
+use crate::identity;
+use crate::message::ContactKey;
+
+/// What the engine adds: another address of the same person, and their name.
+pub struct Person<'a>(Option<&'a Object>);
+
+impl<'a> Person<'a> {
+    pub fn of(payload: &'a Object) -> Self {
+        Person(json::object(payload, &["_data"]))
+    }
+
+    /// The phone is the key where it is known, the hidden id an alias; only a pair of the two kinds
+    /// is believed, and never one that names ourselves.
+    pub fn keys(&self, key: ContactKey, me: &[ContactKey]) -> (ContactKey, Vec<ContactKey>) {
+        let other = self
+            .addresses()
+            .filter_map(|address| identity::contact(address).ok())
+            .find(|other| identity::is_phone(other) != identity::is_phone(&key) && !me.contains(other));
+        match other {
+            None => (key, Vec::new()),
+            Some(other) if identity::is_phone(&key) => (key, vec![other]),
+            Some(other) => (other, vec![key]),
+        }
+    }
+
+    /// NOWEB names them in the key, GOWS in the info.
+    fn addresses(&self) -> impl Iterator<Item = &'a str> {
+        const KEY: [&str; 5] = ["remoteJidAlt", "participantAlt", "senderPn", "senderLid", "remoteJid"];
+        const INFO: [&str; 4] = ["SenderAlt", "SenderPN", "Sender", "Chat"];
+        let part = |name: &str| json::object(self.0?, &[name]);
+        let of = |part: Option<&'a Object>, names: &'static [&'static str]| {
+            names.iter().filter_map(move |name| json::text(part?, name))
+        };
+        of(part("key"), &KEY).chain(of(part("Info"), &INFO))
+    }
+
+    /// WhatsApp shows `~` for those who have no name.
+    pub fn display_name(&self) -> Option<String> {
+        let raw = self.0?;
+        let info = json::object(raw, &["Info"]);
+        [
+            json::text(raw, "notifyName"),
+            json::text(raw, "pushName"),
+            info.and_then(|info| json::text(info, "PushName")),
+        ]
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(|name| name.chars().any(|c| !c.is_ascii_punctuation() && !c.is_whitespace()))
+        .map(str::to_owned)
+    }
+}
+
+/// Our own addresses. Not logged in: none.
+pub fn ourselves(me: &Value) -> Vec<ContactKey> {
+    let Some(me) = me.as_object() else { return Vec::new() };
+    let mut keys = Vec::new();
+    for name in ["id", "jid", "lid"] {
+        if let Some(key) = json::text(me, name).and_then(|address| identity::contact(address).ok())
+            && !keys.contains(&key)
+        {
+            keys.push(key);
+        }
+    }
+    keys
+}

@@ -1,0 +1,205 @@
+//! The command line. Every command that touches data speaks the HTTP API (see [`client`]): to a
+//! gateway elsewhere with a token, to the one that runs on this data directory, or, when none runs,
+//! to the same router in this very process.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command itself is wrong.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+
+mod audit;
+mod backup;
+mod brain;
+mod chat;
+mod check;
+mod client;
+mod contact;
+mod explain;
+mod failure;
+mod key;
+mod mapping;
+mod offers;
+mod queues;
+mod screen;
+mod sender;
+mod serve;
+mod setup;
+mod tenant;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// One WhatsApp number, a thousand businesses behind it.
+#[derive(Parser)]
+#[command(
+    name = "switchboard",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Begin with:
+  switchboard serve --config data/demo/switchboard.toml     start a gateway with the demo data
+  switchboard chat --tenant 2                               talk to tenant 2 in this terminal
+  switchboard outbox list                                   see which replies wait, and why
+
+Commands find the gateway that runs on the data directory by themselves and need no token there;
+for one elsewhere give --url and --token. Every command explains itself: switchboard help COMMAND."
+)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which gateway is meant.
+#[derive(Args)]
+struct Place {
+    /// The configuration. [default: ./switchboard.toml if there is one]
+    #[arg(long, global = true, env = "SWITCHBOARD_CONFIG", value_name = "FILE", help_heading = "Gateway")]
+    config: Option<PathBuf>,
+    /// The data directory, instead of the configuration's.
+    #[arg(long, global = true, env = "SWITCHBOARD_DATA", value_name = "DIR", help_heading = "Gateway")]
+    data: Option<PathBuf>,
+    /// The address of a gateway elsewhere: https://bots.example.com
+    #[arg(long, global = true, env = "SWITCHBOARD_URL", value_name = "URL", help_heading = "Gateway")]
+    url: Option<String>,
+    /// The operator's token or a tenant's key, for --url.
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHBOARD_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        help_heading = "Gateway"
+    )]
+    token: Option<String>,
+    /// Print JSON instead of tables.
+    #[arg(long, global = true, help_heading = "Gateway")]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Listen {
+    /// Where to listen, instead of the configuration's address.
+    #[arg(long, env = "SWITCHBOARD_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Listen),
+    /// Check the configuration, the declared data, the brains and the store; change nothing.
+    #[command(after_help = check::EXAMPLES)]
+    Check(Listen),
+    /// Talk to a tenant in this terminal, without WhatsApp.
+    #[command(after_help = chat::EXAMPLES)]
+    Chat(chat::Chat),
+    /// Tenants: one business each.
+    #[command(subcommand, after_help = tenant::EXAMPLES)]
+    Tenant(tenant::Tenant),
+    /// Organizations own tenants; leads are shared inside one and never across.
+    #[command(subcommand, after_help = tenant::ORGANIZATION_EXAMPLES)]
+    Organization(tenant::Organization),
+    /// Senders: one WhatsApp number each.
+    #[command(subcommand, after_help = sender::EXAMPLES)]
+    Sender(sender::Sender),
+    /// Tokens of operators and keys of tenants, for the API.
+    #[command(subcommand, after_help = key::EXAMPLES)]
+    Key(key::Key),
+    /// What answers for the tenants: list, push, roll back, test.
+    #[command(subcommand, after_help = brain::EXAMPLES)]
+    Brain(brain::Brain),
+    /// The texts and settings a brain speaks with.
+    #[command(subcommand, after_help = brain::PERSONALITY_EXAMPLES)]
+    Personality(brain::Personality),
+    /// How many contacts each tenant has.
+    #[command(after_help = contact::STATS_EXAMPLES)]
+    Stats,
+    /// One contact: which tenant it is locked to, and freeing it.
+    #[command(subcommand, after_help = contact::EXAMPLES)]
+    Contact(contact::Contact),
+    /// Turns that wait for their brain, and those that died.
+    #[command(subcommand, after_help = queues::TURNS_EXAMPLES)]
+    Turns(queues::Turns),
+    /// Replies that wait to be sent, died, or may have gone out or not.
+    #[command(subcommand, after_help = queues::OUTBOX_EXAMPLES)]
+    Outbox(queues::Outbox),
+    /// Bring in contacts' tenants, or a tenant's records.
+    #[command(subcommand, after_help = mapping::IMPORT_EXAMPLES)]
+    Import(mapping::Import),
+    /// Write out which contact belongs to which tenant.
+    #[command(subcommand, after_help = mapping::EXPORT_EXAMPLES)]
+    Export(mapping::Export),
+    /// Copy the whole store to a file while the gateway runs.
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Backup),
+    /// Put a backup in the place of the store. The gateway must be stopped.
+    #[command(after_help = backup::RESTORE_EXAMPLES)]
+    Restore(backup::Restore),
+    /// Look into webhooks.
+    #[command(subcommand, after_help = explain::EXAMPLES)]
+    Webhook(explain::Webhook),
+    /// What administrators did, newest first.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Audit),
+}
+
+/// Runs the command that the process was given.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Fails only if one is there already, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).exit(),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has had enough: `switchboard turns list | head`.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(),
+    }
+}
+
+async fn run(Cli { place, command }: Cli) -> Result<()> {
+    match command {
+        Command::Serve(listen) => serve::serve(&place, listen.listen).await,
+        Command::Check(listen) => check::check(&place, listen.listen).await,
+        Command::Chat(chat) => chat.run(&place).await,
+        Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Sender(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Key(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Brain(command) => command.run(&place).await,
+        Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
+        Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Turns(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Outbox(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Import(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Export(command) => command.run(&Client::open(&place).await?).await,
+        Command::Backup(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Restore(command) => command.run(&place).await,
+        Command::Webhook(command) => command.run(&place).await,
+        Command::Audit(command) => command.run(&Client::open(&place).await?, place.json).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// clap finds contradictions between arguments only when asked.
+    #[test]
+    fn the_commands_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

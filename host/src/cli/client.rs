@@ -1,0 +1,237 @@
+//! The road from a command to a gateway: always the HTTP API, over one of three transports, tried in
+//! this order: the network (`--url`, with a token), the control socket of the gateway that runs on
+//! the data directory, and, when none runs, the same router in this very process. On the last two
+//! the caller is the operator, because it may open the data directory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use http::{Method, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::api::auth::OwnMachine;
+use crate::cli::failure::Failure;
+use crate::cli::{Place, Result, setup};
+use crate::config::Config;
+use crate::gateway::Gateway;
+use crate::http::control;
+
+/// Long enough for a long poll and for a brain that is compiled; an endless wait helps nobody.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub struct Client(Transport);
+
+enum Transport {
+    Http {
+        client: reqwest::Client,
+        /// Without a slash at its end.
+        base: String,
+        token: Option<String>,
+        /// Keeps the socket's path valid.
+        _socket: Option<control::Address>,
+    },
+    /// No gateway runs; this process has opened the store.
+    Here(Router),
+}
+
+/// An answer whose body has not been read yet.
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: BoxStream<'static, anyhow::Result<Bytes>>,
+}
+
+impl Client {
+    /// Finds the gateway that is meant, or opens the store.
+    pub async fn open(place: &Place) -> Result<Client> {
+        if let Some(client) = Client::running(place).await? {
+            return Ok(client);
+        }
+        let (config, _) = setup::config(place, None)?;
+        let gateway = Gateway::open(config).await?;
+        // Before the first start: what is declared is there for `key add`, `import` and the rest.
+        if gateway.store.directory().tenants.is_empty() {
+            gateway.declare().await?;
+        }
+        Ok(Client(Transport::Here(gateway.router())))
+    }
+
+    /// A gateway that runs: elsewhere, or on this data directory.
+    pub async fn running(place: &Place) -> Result<Option<Client>> {
+        if let Some(url) = &place.url {
+            return Ok(Some(Client::elsewhere(url, place.token.as_deref())?));
+        }
+        let (config, _) = setup::config(place, None)?;
+        Client::on(&config).await
+    }
+
+    fn elsewhere(url: &str, token: Option<&str>) -> Result<Client> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            return Err(Failure::Usage(
+                "--url needs --token (or SWITCHBOARD_TOKEN): the operator's token or a tenant's key".into(),
+            ));
+        };
+        let parsed: std::result::Result<http::Uri, _> = url.parse();
+        if !parsed.is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
+        {
+            return Err(Failure::Usage(format!(
+                "--url {url} is no address; write it as https://bots.example.com"
+            )));
+        }
+        let client = builder().build().context("cannot set up the HTTP client")?;
+        Ok(Client(Transport::Http {
+            client,
+            base: url.trim_end_matches('/').to_owned(),
+            token: Some(token.to_owned()),
+            _socket: None,
+        }))
+    }
+
+    /// The gateway that runs on this configuration's data directory.
+    async fn on(config: &Config) -> Result<Option<Client>> {
+        let path = config.control_socket();
+        if !path.exists() || !answers(&path).await? {
+            return Ok(None);
+        }
+        let socket = control::Address::of(&path)?;
+        let client = builder().unix_socket(socket.path()).build().context("cannot set up the HTTP client")?;
+        let base = "http://switchboard".to_owned();
+        Ok(Some(Client(Transport::Http { client, base, token: None, _socket: Some(socket) })))
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, &[], Bytes::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call(Method::POST, path, &[], body.to_string().into()).await
+    }
+
+    pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Result<Value> {
+        self.call(Method::PUT, path, &[], body.into()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Value> {
+        self.call(Method::DELETE, path, &[], Bytes::new()).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Value> {
+        let text = self.text(method, path, headers, body).await?;
+        Ok(serde_json::from_slice(&text).context("the gateway's answer is not JSON")?)
+    }
+
+    /// The whole body of an answer; a refusal is an error.
+    pub async fn text(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Bytes> {
+        let answer = self.send(method, path, headers, body).await?;
+        let bytes: Vec<Bytes> = answer.body.try_collect().await?;
+        Ok(bytes.concat().into())
+    }
+
+    /// Sends a request; a refusal is an error.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Answer> {
+        let answer = match &self.0 {
+            Transport::Http { client, base, token, .. } => {
+                let mut request = client.request(method, format!("{base}{path}")).body(body);
+                for (name, value) in headers {
+                    request = request.header(*name, value);
+                }
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                let response = request.send().await.map_err(|error| unreachable(base, error))?;
+                let status = response.status();
+                Answer { status, body: pieces(response).boxed() }
+            }
+            Transport::Here(router) => {
+                let mut request = Request::builder().method(method).uri(path).extension(OwnMachine);
+                for (name, value) in headers {
+                    request = request.header(*name, value);
+                }
+                let request = request.body(Body::from(body)).context("the request is malformed")?;
+                let response = match router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                };
+                let status = response.status();
+                let body = response.into_body().into_data_stream();
+                Answer { status, body: body.map_err(|error| anyhow!(error)).boxed() }
+            }
+        };
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }
+    }
+}
+
+fn pieces(response: reqwest::Response) -> impl Stream<Item = anyhow::Result<Bytes>> {
+    stream::try_unfold(response, |mut response| async move {
+        let piece = response.chunk().await.context("the answer broke off")?;
+        Ok(piece.map(|piece| (piece, response)))
+    })
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(PATIENCE).connect_timeout(Duration::from_secs(10)).no_proxy()
+}
+
+/// Is somebody behind the socket? One that a killed gateway left behind is not.
+async fn answers(socket: &Path) -> Result<bool> {
+    let address = control::Address::of(socket)?;
+    match tokio::net::UnixStream::connect(address.path()).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            let what = format!("cannot reach the gateway at {}", socket.display());
+            Err(anyhow!(error).context(what).into())
+        }
+    }
+}
+
+fn unreachable(base: &str, error: reqwest::Error) -> Failure {
+    anyhow!(error.without_url()).context(format!("cannot reach the gateway at {base}")).into()
+}
+
+/// What the gateway says, in its own words.
+async fn refusal(answer: Answer) -> Failure {
+    let status = answer.status.as_u16();
+    let bytes: Vec<Bytes> = answer.body.try_collect().await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&bytes.concat()).unwrap_or_default();
+    let said = |keys: [&str; 2]| {
+        let text = body.pointer(keys[0]).or_else(|| body.pointer(keys[1])).and_then(Value::as_str);
+        text.map(str::to_owned)
+    };
+    Failure::Refused {
+        status,
+        message: said(["/error/message", "/reason"])
+            .unwrap_or_else(|| format!("the gateway answered {status}")),
+        action: said(["/error/action", "/action"]).unwrap_or_default(),
+    }
+}
+
+/// A part of an address: everything that would mean something there is escaped.
+pub fn part(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

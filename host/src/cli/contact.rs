@@ -1,0 +1,79 @@
+//! `switchboard contact` and `switchboard stats`: who is locked to whom.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use crate::cli::client::{Client, part};
+use crate::cli::{Result, screen};
+
+pub const EXAMPLES: &str = "Examples:
+  switchboard contact show +971501234567       which tenant it belongs to, since when
+  switchboard contact unlock 971501234567      free it; its next link decides anew";
+
+pub const STATS_EXAMPLES: &str = "Example:
+  switchboard stats --json";
+
+#[derive(Subcommand)]
+pub enum Contact {
+    /// Which tenant a contact is locked to.
+    Show {
+        /// A phone number with its country code, or a WhatsApp id.
+        phone: String,
+    },
+    /// Free a contact from its tenant. What it said there stays there.
+    Unlock {
+        /// A phone number with its country code, or a WhatsApp id.
+        phone: String,
+    },
+}
+
+impl Contact {
+    pub async fn run(self, client: &Client, json: bool) -> Result<()> {
+        match self {
+            Contact::Show { phone } => {
+                let answer = client.get(&format!("/api/gateway/user/{}/tenant", part(&phone))).await?;
+                if json { screen::json(&answer) } else { screen::fields(&answer) }
+            }
+            Contact::Unlock { phone } => {
+                let answer = client.delete(&format!("/api/gateway/user/{}/mapping", part(&phone))).await?;
+                if json {
+                    return screen::json(&answer);
+                }
+                screen::line(&format!(
+                    "{} is free; it was tenant {}'s.",
+                    screen::text(&answer["phone_number"]),
+                    answer["previous_tenant_id"]
+                ))
+            }
+        }
+    }
+}
+
+pub async fn stats(client: &Client, json: bool) -> Result<()> {
+    let answer = client.get("/api/gateway/stats").await?;
+    if json {
+        return screen::json(&answer);
+    }
+    let stats = &answer["gateway_stats"];
+    screen::line(&format!(
+        "{} contacts, {} tenants, last change {}",
+        stats["total_users"],
+        stats["total_tenants"],
+        screen::text(&stats["last_updated"])
+    ))?;
+    let Some(shares) = answer["percentages"].as_object().filter(|shares| !shares.is_empty()) else {
+        return Ok(());
+    };
+    let rows: Vec<Value> = shares
+        .iter()
+        .map(|(tenant, share)| {
+            serde_json::json!({"tenant": tenant, "users": stats["users_per_tenant"][tenant], "share": share})
+        })
+        .collect();
+    let columns: [(&str, fn(&Value) -> String); 3] = [
+        ("TENANT", |row| screen::text(&row["tenant"])),
+        ("USERS", |row| screen::text(&row["users"])),
+        ("PERCENT", |row| format!("{:.2}", row["share"].as_f64().unwrap_or(0.0))),
+    ];
+    screen::list(&rows, &columns, "")
+}

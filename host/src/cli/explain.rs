@@ -1,0 +1,110 @@
+//! `switchboard webhook explain`: what a webhook body would become, without sending it anywhere.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::json;
+
+use crate::api;
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::{Place, Result, setup};
+use crate::explain;
+use crate::gateway;
+use crate::message::Provider;
+
+pub const EXAMPLES: &str = "Examples:
+  switchboard webhook explain --provider waha body.json
+  curl ... | switchboard webhook explain --provider waha -
+  switchboard webhook explain --provider waha body.json --header 'X-Webhook-Hmac: 208f…'
+
+One JSON object a line, one line an event. With the gateway's data at hand each message also says
+which tenant it would go to, and, when headers are given, whether the webhook would be believed.";
+
+#[derive(Subcommand)]
+pub enum Webhook {
+    /// What a payload would become; nothing is stored.
+    Explain(Explain),
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// waha or simulator.
+    #[arg(long, value_parser = provider)]
+    provider: Provider,
+    /// The body, or a JSON list of bodies; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// A header of the webhook. May be repeated.
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    headers: Vec<String>,
+}
+
+fn provider(name: &str) -> std::result::Result<Provider, String> {
+    Provider::parse(name).ok_or_else(|| "no such provider; write waha or simulator".into())
+}
+
+fn header(text: &str) -> std::result::Result<String, String> {
+    match text.split_once(':') {
+        Some((name, _)) if !name.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("write it as NAME:VALUE".into()),
+    }
+}
+
+impl Webhook {
+    pub async fn run(self, place: &Place) -> Result<()> {
+        let Webhook::Explain(explain) = self;
+        let body = read(&explain.file)?;
+        let lines = match with_data(place).await? {
+            Some(client) => {
+                let headers: Vec<(&str, String)> = explain
+                    .headers
+                    .iter()
+                    .map(|header| (api::explain::WEBHOOK_HEADER, header.clone()))
+                    .collect();
+                let path = format!("/api/webhook/explain?provider={}", explain.provider);
+                client.text(Method::POST, &path, &headers, body).await?
+            }
+            None => explain.without_data(&body)?,
+        };
+        let mut out = std::io::stdout().lock();
+        out.write_all(&lines).and_then(|()| out.flush()).map_err(Failure::Output)
+    }
+}
+
+fn read(file: &Path) -> Result<Bytes> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input")?;
+    } else {
+        bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    }
+    Ok(bytes.into())
+}
+
+/// The gateway, or its data; none where there is neither. A look at a payload makes no store.
+async fn with_data(place: &Place) -> Result<Option<Client>> {
+    if let Some(client) = Client::running(place).await? {
+        return Ok(Some(client));
+    }
+    let (config, _) = setup::config(place, None)?;
+    if !gateway::store_file(&config).exists() {
+        return Ok(None);
+    }
+    Ok(Some(Client::open(place).await?))
+}
+
+impl Explain {
+    fn without_data(&self, body: &Bytes) -> Result<Bytes> {
+        if !self.headers.is_empty() {
+            eprintln!("No gateway's data is at hand, so the headers cannot be checked.");
+        }
+        let explained = explain::explain(self.provider, body, false).map_err(anyhow::Error::from)?;
+        let lines: String = explained.iter().map(|event| format!("{}\n", json!(event))).collect();
+        Ok(lines.into())
+    }
+}

@@ -1,0 +1,100 @@
+//! `switchboard serve`: runs the gateway until it is told to stop.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::api::auth;
+use crate::cli::failure::counted;
+use crate::cli::{Place, Result, screen, setup};
+use crate::config::{Log, LogFormat};
+use crate::gateway::Gateway;
+
+pub const EXAMPLES: &str = "Examples:
+  switchboard serve --config data/demo/switchboard.toml
+  SWITCHBOARD_LISTEN=0.0.0.0:8000 switchboard serve
+
+The first start prints the operator's token, once. Ctrl-C or SIGTERM stops it in order: what has
+begun is brought to its end; a second signal stops it at once, and nothing acknowledged is lost.";
+
+pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
+    let (config, file) = setup::config(place, listen)?;
+    log_as(&config.log)?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; if another program does, choose another with --listen", config.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let gateway = Gateway::open(config).await?;
+    let applied = gateway.declare().await?;
+    let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
+    let directory = gateway.store.directory();
+    let live = gateway.brains.list().iter().filter(|package| package.digest.is_some()).count();
+    tracing::info!(
+        config = file.as_ref().map_or("(defaults)".into(), |file| file.display().to_string()),
+        data = %gateway.config.data.display(),
+        plugins = %gateway.config.plugins.display(),
+        declared = applied.changed + applied.unchanged,
+        changed = applied.changed,
+        "opened"
+    );
+    screen::line(&format!(
+        "Switchboard {} listens on http://{address} with {}, {} and {}.",
+        env!("CARGO_PKG_VERSION"),
+        counted(directory.tenants.len(), "tenant"),
+        counted(directory.senders.len(), "sender"),
+        counted(live, "live brain"),
+    ))?;
+    if let Some(token) = token {
+        screen::line(&format!("The operator's token, shown this once: {}", token.expose()))?;
+    }
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the gateway can be reached from other machines; put TLS in front of it");
+    }
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    gateway.serve(listener, stop).await?;
+    Ok(())
+}
+
+/// Log lines go to standard error.
+fn log_as(log: &Log) -> Result<()> {
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| anyhow!("log.level: {error}"))?;
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let result = match log.format {
+        LogFormat::Human => {
+            use std::io::IsTerminal as _;
+            logger.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+        }
+        LogFormat::Json => logger.json().flatten_event(true).try_init(),
+    };
+    result.map_err(|error| anyhow!("the log cannot be set up: {error}").into())
+}
+
+/// The first signal stops in order, the second at once.
+fn stop_on_signals(stop: CancellationToken) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            signals += 1;
+            if signals > 1 {
+                tracing::warn!(
+                    "stopped at once by a second signal; what had not ended is done again after the next start"
+                );
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: what has begun is brought to its end; a second signal stops at once");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}

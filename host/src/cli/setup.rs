@@ -1,0 +1,47 @@
+//! Finds and reads the configuration, and lays the command line over it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use std::os::unix::fs::DirBuilderExt as _;
+
+use crate::cli::{Place, Result};
+use crate::config::Config;
+
+/// The configuration that is used without being named.
+const DEFAULT: &str = "switchboard.toml";
+
+/// The configuration in force, and the file it came from.
+pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Option<PathBuf>)> {
+    let file = place.config.clone().or_else(|| Path::new(DEFAULT).is_file().then(|| DEFAULT.into()));
+    let mut config = match &file {
+        Some(file) => Config::load(file)?,
+        None => Config::default(),
+    };
+    if let Some(data) = &place.data {
+        config.data = data.clone();
+    }
+    if let Some(listen) = listen {
+        config.listen = listen;
+    }
+    Ok((config, file))
+}
+
+/// A directory of one's own that is gone afterwards.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new() -> Result<Self> {
+        let mut random = [0_u8; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let path = std::env::temp_dir().join(format!("switchboard-{}", hex::encode(random)));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}

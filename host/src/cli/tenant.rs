@@ -1,0 +1,200 @@
+//! `switchboard tenant` and `switchboard organization`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::{Result, screen};
+
+pub const EXAMPLES: &str = "Examples:
+  switchboard tenant list
+  switchboard tenant show 2
+  switchboard tenant add 7 --name \"Palm Homes\" --organization 1 --brain real-estate \\
+      --language ar --time-zone Asia/Dubai --label chatbot_id=bot-7
+
+Tenants in declared files (tenants.toml) are applied at every start; change those in their file.";
+
+pub const ORGANIZATION_EXAMPLES: &str = "Examples:
+  switchboard organization list
+  switchboard organization add 2 --name \"Second Group\"";
+
+#[derive(Subcommand)]
+pub enum Tenant {
+    /// Everyone there is.
+    List,
+    /// One tenant, with its limits, labels and link.
+    Show {
+        /// The tenant's number.
+        id: u32,
+    },
+    /// Add a tenant.
+    Add(Box<Add>),
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// The tenant's number, from 1; it stands in its link.
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    id: u32,
+    /// The business's name.
+    #[arg(long)]
+    name: String,
+    /// The organization it belongs to.
+    #[arg(long, value_name = "ID")]
+    organization: u32,
+    /// The package in the plugins directory that answers.
+    #[arg(long, value_name = "PACKAGE")]
+    brain: String,
+    /// BCP 47: en, ar, fa.
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+    /// IANA: Asia/Dubai.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What a contact reads when the brain failed for good.
+    #[arg(long, value_name = "TEXT")]
+    fallback_text: Option<String>,
+    /// What other systems call this tenant: chatbot_id=bot-7. May be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Known, but not served.
+    #[arg(long)]
+    inactive: bool,
+    /// Replace the tenant if it is there already.
+    #[arg(long)]
+    replace: bool,
+}
+
+fn label(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE".into()),
+    }
+}
+
+impl Tenant {
+    pub async fn run(self, client: &Client, json: bool) -> Result<()> {
+        match self {
+            Tenant::List => {
+                let answer = client.get("/api/tenants").await?;
+                if json {
+                    return screen::json(&answer);
+                }
+                let columns: [(&str, fn(&Value) -> String); 9] = [
+                    ("ID", |tenant| screen::text(&tenant["id"])),
+                    ("NAME", |tenant| screen::text(&tenant["name"])),
+                    ("ORGANIZATION", |tenant| screen::text(&tenant["organization"])),
+                    ("BRAIN", |tenant| screen::text(&tenant["brain"])),
+                    ("LANGUAGE", |tenant| screen::text(&tenant["language"])),
+                    ("TIME ZONE", |tenant| screen::text(&tenant["time_zone"])),
+                    ("ACTIVE", |tenant| screen::text(&tenant["active"])),
+                    ("USERS", |tenant| screen::text(&tenant["users"])),
+                    ("LINK", |tenant| screen::text(&tenant["deep_link"])),
+                ];
+                screen::list(items(&answer, "tenants"), &columns, "There are no tenants yet.")
+            }
+            Tenant::Show { id } => {
+                let answer = client.get(&format!("/api/tenants/{id}")).await?;
+                if json { screen::json(&answer) } else { screen::fields(&answer) }
+            }
+            Tenant::Add(add) => {
+                refuse_existing(client, &format!("/api/tenants/{}", add.id), add.replace, "tenant").await?;
+                let answer = client.put(&format!("/api/tenants/{}", add.id), add.body().to_string()).await?;
+                if json {
+                    return screen::json(&answer);
+                }
+                screen::line(&format!(
+                    "Tenant {} is there; its link: {}",
+                    add.id,
+                    screen::text(&answer["deep_link"])
+                ))
+            }
+        }
+    }
+}
+
+impl Add {
+    fn body(&self) -> Value {
+        let labels: Map<String, Value> =
+            self.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        let mut body = json!({
+            "name": self.name,
+            "organization": self.organization,
+            "brain": self.brain,
+            "active": !self.inactive,
+            "labels": labels,
+        });
+        for (key, value) in [
+            ("language", &self.language),
+            ("time_zone", &self.time_zone),
+            ("fallback_text", &self.fallback_text),
+        ] {
+            if let Some(value) = value {
+                body[key] = json!(value);
+            }
+        }
+        body
+    }
+}
+
+/// `add` adds: what is there already is replaced only on request.
+pub async fn refuse_existing(client: &Client, path: &str, replace: bool, thing: &str) -> Result<()> {
+    if replace {
+        return Ok(());
+    }
+    match client.get(path).await {
+        Ok(_) => Err(Failure::Refused {
+            status: 409,
+            message: format!("this {thing} is there already"),
+            action: "--replace puts this one in its place".into(),
+        }),
+        Err(Failure::Refused { status: 404, .. }) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The list under `key` of an answer.
+pub fn items<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
+    answer[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[derive(Subcommand)]
+pub enum Organization {
+    /// Everyone there is.
+    List,
+    /// Add an organization, or give one another name.
+    Add {
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        id: u32,
+        #[arg(long)]
+        name: String,
+    },
+}
+
+impl Organization {
+    pub async fn run(self, client: &Client, json: bool) -> Result<()> {
+        match self {
+            Organization::List => {
+                let answer = client.get("/api/organizations").await?;
+                if json {
+                    return screen::json(&answer);
+                }
+                let columns: [(&str, fn(&Value) -> String); 2] = [
+                    ("ID", |organization| screen::text(&organization["id"])),
+                    ("NAME", |organization| screen::text(&organization["name"])),
+                ];
+                screen::list(items(&answer, "organizations"), &columns, "There are no organizations yet.")
+            }
+            Organization::Add { id, name } => {
+                let body = json!({"name": name}).to_string();
+                let answer = client.put(&format!("/api/organizations/{id}"), body).await?;
+                if json {
+                    screen::json(&answer)
+                } else {
+                    screen::line(&format!("Organization {id} is there."))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a configuration must keep beyond its shape: ranges, duplicates, keys that contradict each
+//! other. Pure; a mistake is handed to `report` as key, what is wrong, what to do.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use crate::config::Config;
+
+type Report<'r> = &'r mut dyn FnMut(&str, String, String);
+
+const MIB: u64 = 1 << 20;
+
+pub fn check(config: &Config, report: Report<'_>) {
+    if let Err(error) = config.log.level.parse::<tracing_subscriber::filter::Targets>() {
+        report(
+            "log.level",
+            format!("is no filter: {error}"),
+            "write \"info\" or \"info,switchboard=debug\"".into(),
+        );
+    }
+    routing(config, report);
+    numbers(config, report);
+    if config.data == config.plugins {
+        report(
+            "plugins",
+            "is the same directory as `data`".into(),
+            "give the packages a directory of their own".into(),
+        );
+    }
+    let mut seen = HashSet::new();
+    for (index, directory) in config.declared.iter().enumerate() {
+        if !seen.insert(directory) {
+            report(&format!("declared[{index}]"), "is listed twice".into(), "take one away".into());
+        }
+    }
+}
+
+fn routing(config: &Config, report: Report<'_>) {
+    let prefixes = &config.routing.prefixes;
+    if prefixes.is_empty() {
+        report("routing.prefixes", "is empty".into(), "name at least one, such as \"start_realty_\"".into());
+    }
+    let mut seen = HashSet::new();
+    for (index, prefix) in prefixes.iter().enumerate() {
+        let key = format!("routing.prefixes[{index}]");
+        let plain = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '-';
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.chars().all(plain) {
+            report(
+                &key,
+                format!("\"{prefix}\" cannot begin a link"),
+                "use 1 to 64 of a-z, 0-9, _ and -".into(),
+            );
+        } else if prefix.ends_with(|char: char| char.is_ascii_digit()) {
+            report(
+                &key,
+                format!("\"{prefix}\" ends in a digit, which would run into the tenant's number"),
+                format!("write \"{prefix}_\""),
+            );
+        }
+        if !seen.insert(prefix.to_ascii_lowercase()) {
+            report(&key, format!("\"{prefix}\" is listed twice"), "links ignore case; take one away".into());
+        }
+    }
+    if config.routing.notice.len() > 4096 {
+        report("routing.notice", "is longer than 4096 bytes".into(), "shorten it".into());
+    }
+}
+
+fn numbers(config: &Config, report: Report<'_>) {
+    let Config { http, store, retention, turns, delivery, limits, backup, routing, .. } = config;
+    let mut within = |key: &str, value: u64, least: u64, most: u64| {
+        if value < least || value > most {
+            let action = format!("write a number from {least} to {most}");
+            report(key, format!("is {value}"), action);
+        }
+    };
+    within("drain_timeout_ms", config.drain_timeout_ms, 0, 600_000);
+    within("routing.notice_every_hours", routing.notice_every_hours.into(), 1, 24 * 365);
+    within("http.max_connections", http.max_connections as u64, 1, 1_000_000);
+    within("http.header_timeout_ms", http.header_timeout_ms, 50, 600_000);
+    within("http.body_timeout_ms", http.body_timeout_ms, 50, 600_000);
+    within("http.write_timeout_ms", http.write_timeout_ms, 50, 600_000);
+    within("http.webhook_body_bytes", http.webhook_body_bytes as u64, 1 << 10, 256 * MIB);
+    within("http.upload_body_bytes", http.upload_body_bytes as u64, 64 << 10, 1024 * MIB);
+    within("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40);
+    within("store.queue", store.queue as u64, 1, 10_000_000);
+    // A provider repeats a webhook for up to 7 days; what is forgotten sooner would be handled twice.
+    within("retention.dedup_days", retention.dedup_days.into(), 8, 3650);
+    within("retention.history_days", retention.history_days.into(), 1, 36_500);
+    within("retention.journal_days", retention.journal_days.into(), 1, 36_500);
+    within("retention.audit_days", retention.audit_days.into(), 1, 36_500);
+    within("turns.concurrent", turns.concurrent as u64, 1, 10_000);
+    within("turns.per_tenant", turns.per_tenant as u64, 1, 10_000);
+    within("turns.attempts", turns.attempts.into(), 1, 1000);
+    within("turns.backoff_ms", turns.backoff_ms, 1, 86_400_000);
+    within("delivery.concurrent", delivery.concurrent as u64, 1, 100_000);
+    within("delivery.per_sender", delivery.per_sender as u64, 1, 100_000);
+    within("delivery.give_up_after_minutes", delivery.give_up_after_minutes.into(), 1, 60 * 24 * 30);
+    within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
+    within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);
+    within("delivery.timeout_ms", delivery.timeout_ms, 10, 600_000);
+    within("limits.fuel", limits.fuel, 100_000, u64::MAX / 2);
+    within("limits.wall_time_ms", limits.wall_time_ms, 1, 600_000);
+    within("limits.memory_bytes", limits.memory_bytes, MIB, 4096 * MIB);
+    within("limits.actions", limits.actions.into(), 1, 10_000);
+    within("limits.text_bytes", limits.text_bytes, 1, MIB);
+    within("limits.state_bytes", limits.state_bytes, 2, 64 * MIB);
+    within("limits.host_calls", limits.host_calls.into(), 0, 1_000_000);
+    within("limits.log_bytes", limits.log_bytes, 0, 64 * MIB);
+    within("limits.coalesce_ms", limits.coalesce_ms, 0, 600_000);
+    within("backup.every_hours", backup.every_hours.into(), 0, 24 * 365);
+    within("backup.keep", backup.keep as u64, 1, 10_000);
+    at_most(report, ("turns.backoff_ms", turns.backoff_ms), ("turns.backoff_max_ms", turns.backoff_max_ms));
+    at_most(
+        report,
+        ("delivery.backoff_ms", delivery.backoff_ms),
+        ("delivery.backoff_max_ms", delivery.backoff_max_ms),
+    );
+}
+
+fn at_most<T: PartialOrd + Display>(report: Report<'_>, low: (&str, T), high: (&str, T)) {
+    if low.1 > high.1 {
+        report(
+            high.0,
+            format!("is {}, less than {} = {}", high.1, low.0, low.1),
+            format!("raise it, or lower {}", low.0),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::config::document::Document;
+
+    fn problems(text: &str) -> String {
+        match Config::parse(&Document::new("/etc/sb/switchboard.toml", text)) {
+            Ok(_) => String::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_by_place_and_key() {
+        let cases = [
+            ("", ""),
+            ("listen = \"127.0.0.1:9000\"\n[http]\nmax_connections = 10\n", ""),
+            (
+                "lisen = \"127.0.0.1:9000\"",
+                "/etc/sb/switchboard.toml:1:1: lisen: there is no such key; did you mean `listen`?",
+            ),
+            (
+                "listen = \"localhost\"",
+                "/etc/sb/switchboard.toml:1:10: listen: is not an address; write an address and a port, such as \"127.0.0.1:8000\"",
+            ),
+            (
+                "[log]\nformat = \"xml\"\nlevel = \"info\"\n",
+                "/etc/sb/switchboard.toml:2:10: log.format: \"xml\" is not known; one of: human, json",
+            ),
+            (
+                "[http]\nmax_connections = 0\nbody_timeout_ms = -1\n[retention]\ndedup_days = 2\n",
+                "/etc/sb/switchboard.toml:2:19: http.max_connections: is 0; write a number from 1 to 1000000\n\
+                 /etc/sb/switchboard.toml:3:19: http.body_timeout_ms: is integer `-1`; write a whole number, 0 or more\n\
+                 /etc/sb/switchboard.toml:5:14: retention.dedup_days: is 2; write a number from 8 to 3650",
+            ),
+            (
+                "[routing]\nprefixes = [\"go_\", \"GO_\", \"x1\", \"a b\"]\n",
+                "/etc/sb/switchboard.toml:2:20: routing.prefixes[1]: \"GO_\" is listed twice; links ignore case; take one away\n\
+                 /etc/sb/switchboard.toml:2:27: routing.prefixes[2]: \"x1\" ends in a digit, which would run into the tenant's number; write \"x1_\"\n\
+                 /etc/sb/switchboard.toml:2:33: routing.prefixes[3]: \"a b\" cannot begin a link; use 1 to 64 of a-z, 0-9, _ and -",
+            ),
+            (
+                "[turns]\nbackoff_ms = 5000\nbackoff_max_ms = 1000\n",
+                "/etc/sb/switchboard.toml:3:18: turns.backoff_max_ms: is 1000, less than turns.backoff_ms = 5000; raise it, or lower turns.backoff_ms",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(problems(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_start_at_the_file() {
+        let text = "data = \"../run\"\nplugins = \"../../plugins\"\ndeclared = [\".\", \"/srv/more\"]\n";
+        let config = Config::parse(&Document::new("/nowhere/data/demo/switchboard.toml", text));
+        let config = config.expect("it is valid");
+        assert_eq!(config.data.to_str(), Some("/nowhere/data/run"));
+        assert_eq!(config.plugins.to_str(), Some("/nowhere/plugins"));
+        assert_eq!(config.declared[0].to_str(), Some("/nowhere/data/demo"));
+        assert_eq!(config.declared[1].to_str(), Some("/srv/more"));
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let mut said = Vec::new();
+        super::check(&Config::default(), &mut |key, what, _| said.push(format!("{key} {what}")));
+        assert_eq!(said, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,272 @@
+//! Declared data: directories with `organizations.toml`, `tenants.toml`, `senders.toml` and
+//! `collections/{tenant}/{name}.json`. Read and checked as a whole, every mistake with its file and
+//! line, and only then applied. Applying again changes nothing: what is already so is left alone and
+//! not audited. What is not declared any more is left as it is; deactivate it with `active = false`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::config::document::Problem;
+use crate::message::TenantId;
+use crate::store::{self, Store};
+use crate::tenant::{Directory, Organization, Sender, Tenant};
+
+mod read;
+pub mod rules;
+
+/// Everything that directories declare.
+#[derive(Debug, Default)]
+pub struct Declared {
+    pub organizations: Vec<Organization>,
+    pub tenants: Vec<Tenant>,
+    pub senders: Vec<Sender>,
+    pub collections: Vec<Collection>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Collection {
+    pub tenant: TenantId,
+    pub name: String,
+    pub records: Vec<Value>,
+}
+
+/// What declarations are checked against.
+#[derive(Default)]
+pub struct Surroundings<'s> {
+    /// Does the gateway listen on loopback only?
+    pub loopback: bool,
+    /// The packages in the plugins directory, where they are known.
+    pub packages: Option<&'s [String]>,
+    /// What the store knows already.
+    pub directory: Directory,
+    /// Gives the value of an environment variable that a secret names.
+    pub environment: Option<&'s dyn Fn(&str) -> Option<String>>,
+}
+
+/// How much [`apply`] changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub changed: usize,
+    pub unchanged: usize,
+}
+
+/// Reads the directories in order and checks all of it.
+pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
+    read::load(directories, around)
+}
+
+/// The packages in a plugins directory: each folder with a `plugin.toml`.
+pub fn packages(plugins: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(plugins)? {
+        let entry = entry?;
+        if entry.path().join("plugin.toml").is_file() {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Brings the store to what is declared.
+pub async fn apply(declared: Declared, store: &dyn Store, actor: &str) -> store::Result<Applied> {
+    let mut applied = Applied::default();
+    let known = store.directory();
+    for organization in declared.organizations {
+        let same = known.organizations.get(&organization.id).is_some_and(|known| **known == organization);
+        if applied.needs(same) {
+            store.put_organization(organization, actor).await?;
+        }
+    }
+    for tenant in declared.tenants {
+        let same = known.tenants.get(&tenant.id).is_some_and(|known| **known == tenant);
+        if applied.needs(same) {
+            store.put_tenant(tenant, actor).await?;
+        }
+    }
+    for sender in declared.senders {
+        let same = known.senders.get(&sender.name).is_some_and(|known| **known == sender);
+        if applied.needs(same) {
+            store.put_sender(sender, actor).await?;
+        }
+    }
+    for Collection { tenant, name, records } in declared.collections {
+        let same = store.collection(tenant, &name)?.is_some_and(|known| *known == records);
+        if applied.needs(same) {
+            store.put_collection(tenant, &name, records, actor).await?;
+        }
+    }
+    Ok(applied)
+}
+
+impl Applied {
+    fn needs(&mut self, same: bool) -> bool {
+        if same {
+            self.unchanged += 1;
+        } else {
+            self.changed += 1;
+        }
+        !same
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const ORGANIZATIONS: &str = "[[organization]]\nid = 1\nname = \"Demo\"\n";
+    const TENANT: &str = "[[tenant]]\nid = 2\nname = \"Two\"\norganization = 1\nbrain = \"echo\"\n";
+
+    fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        directory
+    }
+
+    fn load_from(files: &[(&str, &str)], loopback: bool) -> Result<Declared, String> {
+        let directory = directory(files);
+        let root = format!("{}/", directory.path().display());
+        let around = Surroundings {
+            loopback,
+            packages: Some(&["echo".into(), "real-estate".into()]),
+            environment: Some(&|name| (name == "WAHA_KEY").then(|| "from-env".into())),
+            ..Surroundings::default()
+        };
+        load(&[directory.path().to_owned()], around).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(|problem| problem.to_string()).collect();
+            lines.join("\n").replace(&root, "")
+        })
+    }
+
+    #[test]
+    fn each_mistake_is_told_with_file_line_and_way_out() {
+        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
+                      base_url = \"http://127.0.0.1:3000\"\nauth = \"none\"\n";
+        let tenant = |line: &str| format!("{TENANT}{line}\n");
+        let cases: Vec<(&str, String, &str)> = vec![
+            (
+                "tenants.toml",
+                tenant("langage = \"en\""),
+                "tenants.toml:6:1: tenant[0].langage: there is no such key; did you mean `language`?",
+            ),
+            (
+                "tenants.toml",
+                tenant("language = \"english\""),
+                "tenants.toml:6:12: tenant[0].language: \"english\" is not a language tag; \
+                 write a BCP 47 tag, such as \"en\", \"ar\", \"fa\" or \"pt-BR\"",
+            ),
+            (
+                "tenants.toml",
+                tenant("time_zone = \"Dubai\""),
+                "tenants.toml:6:13: tenant[0].time_zone: \"Dubai\" is not a time zone; \
+                 write an IANA name, such as \"Asia/Dubai\" or \"UTC\"",
+            ),
+            (
+                "tenants.toml",
+                TENANT.replace("organization = 1", "organization = 7"),
+                "tenants.toml:4:16: tenant[0].organization: there is no organization 7; \
+                 declare it in organizations.toml: known are 1",
+            ),
+            (
+                "tenants.toml",
+                TENANT.replace("\"echo\"", "\"ecco\""),
+                "tenants.toml:5:9: tenant[0].brain: there is no package \"ecco\" in the plugins directory; \
+                 known are echo, real-estate",
+            ),
+            (
+                "tenants.toml",
+                format!("{TENANT}{TENANT}"),
+                "tenants.toml:7:6: tenant[1].id: 2 is declared twice, first at tenants.toml:1; \
+                 change one of them",
+            ),
+            (
+                "tenants.toml",
+                TENANT.replace("id = 2\n", ""),
+                "tenants.toml:1:1: tenant[0].id: is missing; add `id = ...`",
+            ),
+            (
+                "tenants.toml",
+                "[tenant]\nid = 2\n".into(),
+                "tenants.toml:1:1: tenant: does not belong here; begin each entry with [[tenant]]",
+            ),
+            (
+                "senders.toml",
+                format!("{sender}tenant = 9\n"),
+                "senders.toml:7:10: sender[0].tenant: there is no tenant 9; \
+                 declare it in tenants.toml, or leave `tenant` out for a shared sender",
+            ),
+            (
+                "senders.toml",
+                format!("{sender}{}", sender.replace("\"main\"", "\"second\"")),
+                "senders.toml:10:11: sender[1].account: waha account \"default\" is sender \"main\" already; \
+                 one account belongs to one sender; change one of them",
+            ),
+            (
+                "senders.toml",
+                sender.replace("auth = \"none\"\n", ""),
+                "senders.toml:1:1: sender[0].auth: webhooks must prove themselves, but neither hmac_key nor \
+                 webhook_key is set; set one of them; on a loopback gateway auth = \"none\" is possible too",
+            ),
+            (
+                "senders.toml",
+                format!("{sender}api_key = \"env:NOT_THERE\"\n"),
+                "senders.toml:7:11: sender[0].api_key: the environment variable NOT_THERE is not set; \
+                 set NOT_THERE and start again",
+            ),
+            (
+                "collections/2/properties.json",
+                "[\n {\"id\": 1},\n {\"id\": \"1\"}, {}\n]".into(),
+                "collections/2/properties.json:3:2: [1].id: \"1\" is used twice; ids are unique\n\
+                 collections/2/properties.json:3:15: [2].id: is missing; give each record an `id` of its own",
+            ),
+            (
+                "collections/2/properties.json",
+                "[\n {\"id\" 1}]".into(),
+                "collections/2/properties.json:2:8: expected `:`; \
+                 write a JSON list of objects: [ { \"id\": ... } ]",
+            ),
+            (
+                "collections/3/properties.json",
+                "[]".into(),
+                "collections/3: is named after no tenant; \
+                 name it after a declared tenant's id, such as collections/2",
+            ),
+        ];
+        for (file, text, expected) in cases {
+            let mut files = vec![("organizations.toml", ORGANIZATIONS)];
+            if file != "tenants.toml" {
+                files.push(("tenants.toml", TENANT));
+            }
+            files.push((file, &text));
+            let said = load_from(&files, true).map(|_| ()).unwrap_err();
+            assert_eq!(said, expected, "{file}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_keyless_sender_is_refused_off_loopback() {
+        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
+                      base_url = \"http://10.0.0.1\"\nauth = \"none\"\n";
+        assert!(load_from(&[("senders.toml", sender)], true).is_ok());
+        let said = load_from(&[("senders.toml", sender)], false).map(|_| ()).unwrap_err();
+        assert!(said.starts_with("senders.toml:6:8: sender[0].auth: \"none\" lets anyone speak"), "{said}");
+    }
+
+    #[test]
+    fn secrets_come_from_environment_and_files() {
+        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
+                      base_url = \"http://10.0.0.1\"\napi_key = \"env:WAHA_KEY\"\n\
+                      hmac_key = \"file:keys/hmac\"\nwebhook_key = \"plain\"\n";
+        let declared = load_from(&[("senders.toml", sender), ("keys/hmac", "from-file\n")], false).unwrap();
+        let sender = &declared.senders[0];
+        let keys = [&sender.api_key, &sender.hmac_key, &sender.webhook_key].map(|key| key.expose());
+        assert_eq!(keys, ["from-env", "from-file", "plain"]);
+    }
+}

@@ -1,0 +1,270 @@
+//! The composition root: opens every part, hands each what it needs, runs the loops, and stops them
+//! in order. Nothing is decided here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::App;
+use crate::api::auth::OwnMachine;
+use crate::body;
+use crate::brain::{self, Brains};
+use crate::clock;
+use crate::config::Config;
+use crate::config::document::Problem;
+use crate::declared::{self, Applied, Surroundings};
+use crate::delivery::DeliveryLoop;
+use crate::http::{self, control};
+use crate::metrics::Metrics;
+use crate::store::embedded::{self, Embedded};
+use crate::store::{self, Retention, Store};
+use crate::turn::TurnLoop;
+use crate::webhook::Webhook;
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Pruned in slices of this many, so that no message waits long behind housekeeping.
+const PRUNE_SLICE: usize = 2_000;
+
+/// Every part of a gateway, opened.
+pub struct Gateway {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub brains: Arc<Brains>,
+    pub metrics: Arc<Metrics>,
+    /// Set while the gateway stops: `/ready` says so.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl Gateway {
+    /// Opens the store and the brains. Nothing runs yet.
+    pub async fn open(config: Config) -> Result<Self> {
+        private_dir(&config.data)?;
+        let settings = store_settings(&config);
+        // Checking a large file takes its time.
+        let store = tokio::task::spawn_blocking(move || Embedded::open(settings))
+            .await
+            .context("opening the store panicked")??;
+        let brains = Brains::open(brain::Settings {
+            plugins: config.plugins.clone(),
+            cache: config.data.join("brains"),
+            limits: config.limits,
+            concurrent: config.turns.concurrent,
+        })
+        .await
+        .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
+        Ok(Gateway {
+            config: Arc::new(config),
+            store: Arc::new(store),
+            brains,
+            metrics: Arc::new(Metrics::new()),
+            draining: Arc::default(),
+        })
+    }
+
+    /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
+    pub async fn declare(&self) -> std::result::Result<Applied, DeclareError> {
+        let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
+        let around = Surroundings {
+            loopback: self.config.listen.ip().is_loopback(),
+            packages: Some(&packages),
+            directory: (*self.store.directory()).clone(),
+            environment: Some(&|name| std::env::var(name).ok()),
+        };
+        let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
+        declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
+    }
+
+    /// Every door of this gateway.
+    pub fn router(&self) -> Router {
+        let http = &self.config.http;
+        let app = App::new(
+            self.config.clone(),
+            self.store.clone(),
+            self.brains.clone(),
+            self.metrics.clone(),
+            self.draining.clone(),
+        );
+        let webhook = Webhook {
+            store: self.store.clone(),
+            metrics: self.metrics.clone(),
+            loopback: self.config.listen.ip().is_loopback(),
+            body: body::Bounds {
+                bytes: http.webhook_body_bytes,
+                timeout: Duration::from_millis(http.body_timeout_ms),
+            },
+        };
+        http::router(app, Arc::new(webhook))
+    }
+
+    /// Runs everything until `stop`: the loops, the listener, and the control socket for this
+    /// machine's command line.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> Result<()> {
+        let socket = self.config.control_socket();
+        let control = control::listen(&socket)
+            .with_context(|| format!("cannot listen on the control socket {}", socket.display()))?;
+        let settings = http::Settings::new(&self.config);
+        let router = self.router();
+        let own = router.clone().layer(axum::Extension(OwnMachine));
+        let metrics = &self.metrics;
+        let doors = [
+            tokio::spawn(http::serve(listener, router, settings.clone(), metrics.clone(), stop.clone())),
+            tokio::spawn(http::serve(control, own, settings, metrics.clone(), stop.clone())),
+        ];
+        let result = self.run(stop.clone()).await;
+        // A loop that failed leaves nothing to serve.
+        stop.cancel();
+        for door in doors {
+            door.await.context("the listener panicked")?;
+        }
+        std::fs::remove_file(&socket).ok();
+        result
+    }
+
+    /// Runs the loops until `stop`, then lets what has begun come to its end, for at most
+    /// `drain_timeout_ms`. What has not ended by then is claimed again after the next start.
+    pub async fn run(&self, stop: CancellationToken) -> Result<()> {
+        let delivery =
+            DeliveryLoop::new(self.store.clone(), self.metrics.clone(), self.config.delivery.clone())
+                .context("cannot set up the HTTP client")?;
+        let turns = TurnLoop::new(
+            self.store.clone(),
+            self.brains.clone(),
+            self.metrics.clone(),
+            self.config.turns.clone(),
+        );
+        // Replies of the last turns still go out: turns end first, then deliveries.
+        let stop_delivery = CancellationToken::new();
+        let turns = tokio::spawn(turns.run(stop.clone()));
+        let delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
+        let background = [
+            tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(prune(self.store.clone(), retention(&self.config))),
+            tokio::spawn(back_up(self.store.clone(), self.config.clone())),
+        ];
+        stop.cancelled().await;
+        self.draining.store(true, Ordering::Relaxed);
+        let drain = Duration::from_millis(self.config.drain_timeout_ms);
+        let drained = tokio::time::timeout(drain, async {
+            let turns = turns.await;
+            stop_delivery.cancel();
+            (turns, delivery.await)
+        })
+        .await;
+        for task in background {
+            task.abort();
+        }
+        match drained {
+            Ok((turns, delivery)) => {
+                turns.context("the turn loop panicked")?;
+                delivery.context("the delivery loop panicked")?;
+                tracing::info!("stopped; nothing was left in mid-air");
+            }
+            Err(_) => tracing::warn!(
+                after_ms = self.config.drain_timeout_ms,
+                "stopped before everything had ended; turns run again after the next start, and sends \
+                 in mid-air are listed as unknown"
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// Why declared data was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    #[error("{} mistakes in the declared data", .0.len())]
+    Problems(Vec<Problem>),
+    #[error("declared data could not be kept: {0}")]
+    Store(store::Error),
+}
+
+/// Where the store lies.
+pub fn store_file(config: &Config) -> PathBuf {
+    config.data.join("switchboard.redb")
+}
+
+pub fn store_settings(config: &Config) -> embedded::Settings {
+    let routing = &config.routing;
+    embedded::Settings {
+        path: store_file(config),
+        backups: config.backups(),
+        cache_bytes: config.store.cache_bytes,
+        queue: config.store.queue,
+        verify: config.store.verify_at_start,
+        prefixes: routing.prefixes.clone(),
+        notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
+        notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
+        coalesce_ms: config.limits.coalesce_ms,
+        turns_per_tenant: config.turns.per_tenant,
+        sends_per_sender: config.delivery.per_sender,
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    let days = |days: u32| i64::from(days) * DAY_MS;
+    Retention {
+        dedup_ms: days(config.retention.dedup_days),
+        history_ms: days(config.retention.history_days),
+        journal_ms: days(config.retention.journal_days),
+        audit_ms: days(config.retention.audit_days),
+    }
+}
+
+/// Message texts and secrets lie below it: nobody else may look.
+pub fn private_dir(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot make the data directory {} private", dir.display()))
+}
+
+/// Removes what is past its time, a slice at a time, for as long as the gateway runs.
+async fn prune(store: Arc<dyn Store>, retention: Retention) {
+    loop {
+        let pause = match store.prune(retention, clock::now(), PRUNE_SLICE).await {
+            // A full slice: there is more.
+            Ok(removed) if removed >= PRUNE_SLICE => Duration::from_millis(100),
+            Ok(_) => Duration::from_secs(60),
+            Err(error) => {
+                tracing::warn!(%error, "what is past its time could not be removed; trying again");
+                Duration::from_secs(60)
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Backs up every so often and keeps the newest few.
+async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
+    if config.backup.every_hours == 0 {
+        return;
+    }
+    let every = Duration::from_secs(u64::from(config.backup.every_hours) * 3600);
+    let backups = config.backups();
+    loop {
+        tokio::time::sleep(embedded::backup::due_in(&backups, every)).await;
+        let to = backups.join(embedded::backup::file_name(clock::now()));
+        match store.backup(&to).await {
+            Ok(file) => {
+                tracing::info!(file = %file.display(), "backed up");
+                embedded::backup::keep_newest(&backups, config.backup.keep);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the backup failed; trying again in ten minutes");
+                tokio::time::sleep(Duration::from_secs(600)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The listener: HTTP/1 over TCP for the world and over the control socket for this machine's
+//! command line, both into one router. Everything a peer can make us wait for has an end: headers,
+//! bodies, answers nobody reads, and connections beyond the limit. Knows no message and no tenant.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::api::{self, App};
+use crate::config;
+use crate::http::connection::Impatient;
+use crate::metrics::Metrics;
+use crate::webhook::{self, Webhook};
+
+mod connection;
+pub mod control;
+
+/// A request line and its headers together.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// Refused connections are told of at most this often.
+const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// Every door of the gateway behind one router.
+pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
+    // A simulated contact can be anyone, so its door is the operator's.
+    let simulator = webhook::simulator_routes(webhook.clone())
+        .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
+    dress(api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator))
+}
+
+/// What every answer has in common.
+fn dress(router: Router) -> Router {
+    let header = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    router
+        .fallback(|| async { api::error::Error::no_such_address() })
+        .method_not_allowed_fallback(|| async { api::error::Error::wrong_method() })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(log))
+        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(header::CACHE_CONTROL, "no-store"))
+        .layer(header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("(no message)");
+    tracing::error!(message, "a request made the gateway panic; it was answered 500, the gateway goes on");
+    api::error::Error::internal().into_response()
+}
+
+/// One line a request, without its body, its query and whatever its path says of a contact.
+async fn log(request: Request, next: Next) -> Response {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return next.run(request).await;
+    }
+    let began = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    tracing::debug!(
+        %method,
+        path = path.as_ref().map_or("(unknown)", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        ms = began.elapsed().as_millis() as u64,
+        "answered"
+    );
+    response
+}
+
+/// How patient a listener is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub max_connections: usize,
+    pub header_timeout: Duration,
+    pub write_timeout: Duration,
+    /// After the stop, for requests that are being answered.
+    pub drain: Duration,
+}
+
+impl Settings {
+    pub fn new(config: &config::Config) -> Self {
+        Settings {
+            max_connections: config.http.max_connections,
+            header_timeout: Duration::from_millis(config.http.header_timeout_ms),
+            write_timeout: Duration::from_millis(config.http.write_timeout_ms),
+            drain: Duration::from_millis(config.drain_timeout_ms),
+        }
+    }
+}
+
+/// Serves until `stop`, then takes no new connection and lets the requests that have begun end.
+pub async fn serve<L>(
+    mut listener: L,
+    router: Router,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) where
+    L: Listener,
+    L::Io: 'static,
+{
+    let slots = Arc::new(Semaphore::new(settings.max_connections));
+    let refusals = Refusals { metrics, logged: Mutex::new(None) };
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let (io, _) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        // Closed at once: a peer that waits in vain learns nothing, one that is refused tries again.
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            refusals.count(settings.max_connections);
+            continue;
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(settings.header_timeout)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(
+                TokioIo::new(Impatient::new(io, settings.write_timeout)),
+                service(router.clone()),
+            );
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(
+            connections = settings.max_connections - slots.available_permits(),
+            after_ms = settings.drain.as_millis() as u64,
+            "requests were cut off that did not end in time (drain_timeout_ms)"
+        );
+    }
+    connections.shutdown().await;
+}
+
+fn service(
+    router: Router,
+) -> impl hyper::service::Service<
+    hyper::Request<Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone {
+    hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        router.clone().oneshot(request.map(Body::new))
+    })
+}
+
+struct Refusals {
+    metrics: Arc<Metrics>,
+    logged: Mutex<Option<Instant>>,
+}
+
+impl Refusals {
+    fn count(&self, limit: usize) {
+        self.metrics.connections_refused.inc();
+        let mut logged = self.logged.lock().expect("nobody panics while holding it");
+        if logged.is_none_or(|at| at.elapsed() >= REFUSALS_LOGGED_EVERY) {
+            *logged = Some(Instant::now());
+            tracing::warn!(
+                limit,
+                "connections are refused: as many are open as http.max_connections allows; \
+                 raise it, or find out who holds them"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

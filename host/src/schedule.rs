@@ -1,0 +1,294 @@
+//! Whose turn it is. Conversations hold pending items in order; they belong to groups (tenants,
+//! senders) that are served round robin; at most one claim is out per conversation and at most a
+//! given number per group. Pure: no clock, no I/O. Every operation is O(log n).
+//!
+//! The first item of a conversation decides for it: its due time and its group. An item behind it
+//! waits, however long it has been due, because order is promised.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::message::Timestamp;
+
+/// What the schedule knows of an item besides its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<G> {
+    pub group: G,
+    pub due: Timestamp,
+    /// Not to be handed out together with its neighbours.
+    pub alone: bool,
+}
+
+/// Pending items `I` of conversations `C` in groups `G`.
+#[derive(Debug)]
+pub struct Schedule<C, G, I> {
+    per_group: usize,
+    conversations: BTreeMap<Arc<C>, Pending<G, I>>,
+    /// Conversations that are not due yet.
+    waiting: BTreeMap<Slot, Arc<C>>,
+    groups: HashMap<G, Group<C>>,
+    /// The groups that have something ready and are below their limit, each once.
+    ring: VecDeque<G>,
+    ticks: u64,
+}
+
+/// Orders what is queued: by due time, then by when it was queued.
+type Slot = (Timestamp, u64);
+
+#[derive(Debug)]
+struct Pending<G, I> {
+    /// Sorted by `I`. A deque, because items come at the back and leave at the front.
+    items: VecDeque<(I, Item<G>)>,
+    place: Place<G>,
+}
+
+#[derive(Debug)]
+enum Place<G> {
+    Nowhere,
+    Waiting(Slot),
+    Ready(G, Slot),
+    Claimed(G),
+}
+
+#[derive(Debug)]
+struct Group<C> {
+    ready: BTreeMap<Slot, Arc<C>>,
+    claimed: usize,
+    in_ring: bool,
+}
+
+impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
+    /// At most `per_group` conversations of a group are claimed at the same time.
+    pub fn new(per_group: usize) -> Self {
+        Schedule {
+            per_group: per_group.max(1),
+            conversations: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            groups: HashMap::new(),
+            ring: VecDeque::new(),
+            ticks: 0,
+        }
+    }
+
+    /// Adds an item, or gives one that is there another due time or group.
+    pub fn put(&mut self, conversation: &C, id: I, item: Item<G>)
+    where
+        C: Clone,
+    {
+        let key = match self.conversations.get_key_value(conversation) {
+            Some((key, _)) => key.clone(),
+            None => Arc::new(conversation.clone()),
+        };
+        let pending = self
+            .conversations
+            .entry(key.clone())
+            .or_insert_with(|| Pending { items: VecDeque::with_capacity(1), place: Place::Nowhere });
+        let at = match pending.items.back() {
+            Some((last, _)) if *last < id => pending.items.len(),
+            None => 0,
+            _ => match pending.items.binary_search_by(|(other, _)| other.cmp(&id)) {
+                Ok(at) => {
+                    pending.items.remove(at);
+                    at
+                }
+                Err(at) => at,
+            },
+        };
+        pending.items.insert(at, (id, item));
+        if at == 0 {
+            self.place(&key);
+        }
+    }
+
+    /// Takes an item away, wherever its conversation is.
+    pub fn remove(&mut self, conversation: &C, id: &I) {
+        let Some((key, _)) = self.conversations.get_key_value(conversation) else { return };
+        let key = key.clone();
+        let Some(pending) = self.conversations.get_mut(conversation) else { return };
+        let Ok(at) = pending.items.binary_search_by(|(other, _)| other.cmp(id)) else { return };
+        pending.items.remove(at);
+        if at == 0 {
+            self.place(&key);
+        }
+    }
+
+    /// Claims up to `n` conversations whose first item is due, a group at a time.
+    pub fn claim(&mut self, n: usize, now: Timestamp) -> Vec<Arc<C>> {
+        self.ripen(now);
+        let mut claimed = Vec::new();
+        while claimed.len() < n {
+            let Some(name) = self.ring.pop_front() else { break };
+            let Some(group) = self.groups.get_mut(&name) else { continue };
+            group.in_ring = false;
+            let Some((_, key)) = group.ready.pop_first() else { continue };
+            group.claimed += 1;
+            if let Some(pending) = self.conversations.get_mut(&key) {
+                pending.place = Place::Claimed(name.clone());
+            }
+            self.ring_if_eligible(&name);
+            claimed.push(key);
+        }
+        claimed
+    }
+
+    /// Ends a claim: what is left of the conversation may be claimed again.
+    pub fn release(&mut self, conversation: &C) {
+        let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
+        if matches!(pending.place, Place::Claimed(_)) {
+            let key = key.clone();
+            self.unplace(&key);
+            self.place(&key);
+        }
+    }
+
+    /// The items to hand out together: the first, and those after it that do not stand alone, at
+    /// most `cap`.
+    pub fn run(&self, conversation: &C, cap: usize) -> Vec<I> {
+        let Some(pending) = self.conversations.get(conversation) else { return Vec::new() };
+        let cap = if pending.items.front().is_some_and(|(_, first)| first.alone) { 1 } else { cap };
+        let together = pending.items.iter().enumerate().take_while(|(at, (_, item))| *at == 0 || !item.alone);
+        together.take(cap).map(|(_, (id, _))| id.clone()).collect()
+    }
+
+    pub fn is_claimed(&self, conversation: &C) -> bool {
+        self.conversations.get(conversation).is_some_and(|pending| matches!(pending.place, Place::Claimed(_)))
+    }
+
+    /// The claims that are out.
+    pub fn claimed(&self) -> impl Iterator<Item = &Arc<C>> {
+        self.conversations
+            .iter()
+            .filter(|(_, pending)| matches!(pending.place, Place::Claimed(_)))
+            .map(|(key, _)| key)
+    }
+
+    /// Claims a conversation by name, due or not; for a schedule that is built anew while claims of
+    /// the one before it are out.
+    pub fn reclaim(&mut self, conversation: &C) {
+        let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
+        let Some((_, item)) = pending.items.front() else { return };
+        let (key, name) = (key.clone(), item.group.clone());
+        self.unplace(&key);
+        self.group(&name).claimed += 1;
+        if let Some(pending) = self.conversations.get_mut(&key) {
+            pending.place = Place::Claimed(name);
+        }
+    }
+
+    /// When [`Schedule::claim`] will next find something; in the past if it would now. `None`: not
+    /// before something is put or released.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let ready = self.ring.front().and_then(|name| self.groups.get(name));
+        let ready = ready.and_then(|group| group.ready.keys().next()).map(|(due, _)| *due);
+        let waiting = self.waiting.keys().next().map(|(due, _)| *due);
+        match (ready, waiting) {
+            (Some(ready), Some(waiting)) => Some(ready.min(waiting)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// A conversation's items in order.
+    pub fn items(&self, conversation: &C) -> impl DoubleEndedIterator<Item = &I> {
+        let pending = self.conversations.get(conversation);
+        pending.into_iter().flat_map(|pending| pending.items.iter().map(|(id, _)| id))
+    }
+
+    /// Conversations with their items in order, from `first` on.
+    pub fn from<'a, Q: Ord>(
+        &'a self,
+        first: Bound<&'a Q>,
+    ) -> impl Iterator<Item = (&'a C, impl Iterator<Item = &'a I>)>
+    where
+        Arc<C>: Borrow<Q>,
+    {
+        self.conversations
+            .range::<Q, _>((first, Bound::Unbounded))
+            .map(|(key, pending)| (key.as_ref(), pending.items.iter().map(|(id, _)| id)))
+    }
+
+    /// Moves what has become due from the waiting to its group.
+    fn ripen(&mut self, now: Timestamp) {
+        while let Some(entry) = self.waiting.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let (slot, key) = entry.remove_entry();
+            let Some(pending) = self.conversations.get_mut(&key) else { continue };
+            let Some((_, first)) = pending.items.front() else { continue };
+            let name = first.group.clone();
+            pending.place = Place::Ready(name.clone(), slot);
+            self.group(&name).ready.insert(slot, key);
+            self.ring_if_eligible(&name);
+        }
+    }
+
+    /// Puts a conversation where its first item belongs. A claimed one stays claimed.
+    fn place(&mut self, key: &Arc<C>) {
+        let Some(pending) = self.conversations.get(key) else { return };
+        if matches!(pending.place, Place::Claimed(_)) {
+            return;
+        }
+        self.unplace(key);
+        let Some(pending) = self.conversations.get_mut(key) else { return };
+        let Some((_, first)) = pending.items.front() else {
+            self.conversations.remove(key);
+            return;
+        };
+        self.ticks += 1;
+        let slot = (first.due, self.ticks);
+        pending.place = Place::Waiting(slot);
+        self.waiting.insert(slot, key.clone());
+    }
+
+    fn unplace(&mut self, key: &Arc<C>) {
+        let Some(pending) = self.conversations.get_mut(key) else { return };
+        match std::mem::replace(&mut pending.place, Place::Nowhere) {
+            Place::Nowhere => {}
+            Place::Waiting(slot) => {
+                self.waiting.remove(&slot);
+            }
+            Place::Ready(name, slot) => {
+                self.group(&name).ready.remove(&slot);
+                self.ring_if_eligible(&name);
+            }
+            Place::Claimed(name) => {
+                let group = self.group(&name);
+                group.claimed = group.claimed.saturating_sub(1);
+                self.ring_if_eligible(&name);
+            }
+        }
+    }
+
+    fn group(&mut self, name: &G) -> &mut Group<C> {
+        self.groups.entry(name.clone()).or_insert_with(|| Group {
+            ready: BTreeMap::new(),
+            claimed: 0,
+            in_ring: false,
+        })
+    }
+
+    /// A group stands in the ring exactly while it has something ready and is below its limit. One
+    /// that has neither ready nor claimed conversations is forgotten.
+    fn ring_if_eligible(&mut self, name: &G) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let eligible = !group.ready.is_empty() && group.claimed < self.per_group;
+        if eligible && !group.in_ring {
+            group.in_ring = true;
+            self.ring.push_back(name.clone());
+        } else if !eligible && group.in_ring {
+            // Only when the last ready conversation of a group is taken away from outside a claim:
+            // as rare as an operator who drops a reply.
+            group.in_ring = false;
+            self.ring.retain(|other| other != name);
+        }
+        if group.ready.is_empty() && group.claimed == 0 {
+            self.groups.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! Takes a message in: deduplication, decision, lock and inbox in one commit.
+
+use redb::ReadableTable;
+
+use super::batch::{Batch, Step};
+use super::codec::{conversation_key, message_hash, pack, place};
+use super::lines::{self, NewLine};
+use super::mirror::Effect;
+use super::rows::{self, Kept, Waiting, WaitingKind};
+use super::{Settings, contacts, replies};
+use crate::channel;
+use crate::conversation::{Author, Conversation, Heard, Mode};
+use crate::deep_link::{self, Link};
+use crate::message::{ContactKey, ConversationKey, Outbound, SenderName, TenantId, Timestamp};
+use crate::route::{Answer, Decision, Lock, Reason, decide};
+use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
+use crate::tenant::Sender;
+
+/// An arrival, read and encoded before it reaches the writer.
+pub struct Incoming {
+    hash: [u8; 16],
+    message_id: String,
+    contact: ContactKey,
+    aliases: Vec<ContactKey>,
+    reply_to: String,
+    display_name: Option<String>,
+    sender: SenderName,
+    link: Option<Link>,
+    at: Timestamp,
+    received_at: Timestamp,
+    heard: Vec<u8>,
+}
+
+impl Incoming {
+    pub fn new(arrival: Arrival, settings: &Settings) -> Self {
+        let Arrival { inbound, sender, received_at } = arrival;
+        let text = inbound.content.text();
+        let link = text.and_then(|text| deep_link::parse(text, &settings.prefixes));
+        // Providers give no time, or one that our clock has not reached: such a message is ordered
+        // by its arrival.
+        let told = inbound.sent_at > Timestamp::ZERO && inbound.sent_at < received_at;
+        let at = if told { inbound.sent_at } else { received_at };
+        let heard = Heard {
+            id: inbound.id,
+            sent_at: inbound.sent_at,
+            content: inbound.content,
+            quoted: inbound.quoted,
+        };
+        Incoming {
+            hash: message_hash(inbound.provider, &inbound.account, &heard.id),
+            contact: inbound.contact,
+            aliases: inbound.aliases,
+            reply_to: inbound.from_raw,
+            display_name: inbound.display_name,
+            sender,
+            link,
+            at,
+            received_at,
+            heard: pack(&heard),
+            message_id: heard.id,
+        }
+    }
+}
+
+pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
+    if let Some(row) = batch.tables.dedup.get()?.get(&incoming.hash)? {
+        return Ok(Accepted { answer: rows::read_answer(row.value())?, duplicate: true });
+    }
+    let directory = batch.mirror.directory.load_full();
+    let sender = directory.senders.get(&incoming.sender);
+    let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
+    let known = contacts::resolve(batch, &incoming.contact, &incoming.aliases)?;
+    let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
+    let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
+        Decision::Ignored(reason) => {
+            if reason == Reason::NoTenant {
+                notice(batch, incoming, sender, &known.canonical)?;
+            }
+            Answer::Ignored(reason)
+        }
+        Decision::Routed { tenant, new_lock, start, conflict } => {
+            let key = ConversationKey { tenant, contact: known.canonical };
+            let met = take_in(batch, incoming, &key, start.map(|start| start.attribution))?;
+            if let (Some(other), Some(lock)) = (conflict, lock) {
+                report_conflict(batch, incoming, &key, lock, other)?;
+            }
+            for alias in known.new_aliases {
+                let row = rows::Contact { alias_of: Some(key.contact.clone()), lock: None };
+                contacts::put(batch, &alias, &row)?;
+            }
+            let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && met);
+            if let Some(lock) = new_lock {
+                contacts::lock(batch, &key.contact, lock)?;
+            }
+            batch.state.accepted += 1;
+            batch.state.touch(incoming.received_at);
+            Answer::Routed { tenant, contact: key.contact, is_new_session }
+        }
+    };
+    rows::write_answer(&mut batch.buffer, &answer);
+    batch.tables.dedup.put()?.insert(&incoming.hash, batch.buffer.as_slice())?;
+    batch.hashes.extend_from_slice(&incoming.hash);
+    batch.hashes_at = batch.hashes_at.max(incoming.received_at);
+    Ok(Accepted { answer, duplicate: false })
+}
+
+/// Into the inbox, or straight into the history while a human answers. Says whether the
+/// conversation is new. `start`: the message is the tenant's deep link, with its attribution.
+fn take_in(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    key: &ConversationKey,
+    start: Option<Option<String>>,
+) -> Step<bool> {
+    let row = conversation_key(key);
+    let met = match batch.tables.conversations.get()?.get(row.as_slice())? {
+        None => None,
+        Some(found) => match Kept::mode(found.value())? {
+            Mode::Bot => Some(None),
+            Mode::Human | Mode::Ended => Some(Some(Kept::read(found.value())?)),
+        },
+    };
+    let new = met.is_none();
+    let seq = batch.seq();
+    let kind = match &start {
+        None => WaitingKind::Message,
+        Some(_) => WaitingKind::Started { first: new },
+    };
+    let due = incoming.received_at.plus_ms(patience(batch, key.tenant, kind));
+    let waiting = Waiting {
+        kind,
+        died: false,
+        failures: 0,
+        at: incoming.at,
+        received_at: incoming.received_at,
+        due,
+        contact: key.contact.as_str(),
+        sender: incoming.sender.as_str(),
+        reply_to: &incoming.reply_to,
+        display_name: incoming.display_name.as_deref(),
+        attribution: start.as_ref().and_then(Option::as_deref),
+        error: None,
+        payload: &incoming.heard,
+    };
+    let rewritten = match met {
+        Some(None) => None,
+        Some(Some(mut kept)) if kept.conversation.mode == Mode::Human => {
+            kept.hear(&waiting);
+            lines::append(batch, key, &mut kept, NewLine::heard(&waiting), seq)?;
+            lines::keep(batch, &row, &kept)?;
+            batch.effects.push(Effect::Line);
+            return Ok(false);
+        }
+        Some(Some(mut kept)) => {
+            kept.conversation.mode = Mode::Bot;
+            Some(kept)
+        }
+        None => {
+            let conversation = Conversation { created_at: incoming.received_at, ..Conversation::default() };
+            Some(Kept { conversation, ..Kept::default() })
+        }
+    };
+    if let Some(mut kept) = rewritten {
+        kept.hear(&waiting);
+        lines::keep(batch, &row, &kept)?;
+    }
+    waiting.write(&mut batch.buffer);
+    batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
+    batch.state.inbox += 1;
+    batch.effects.push(Effect::Waits {
+        key: key.clone(),
+        id: InboxId { at: incoming.at, seq },
+        due,
+        alone: waiting.alone(),
+    });
+    Ok(new)
+}
+
+/// How long a message waits for others to make one turn with.
+fn patience(batch: &Batch<'_>, tenant: TenantId, kind: WaitingKind) -> i64 {
+    if kind != WaitingKind::Message {
+        return 0;
+    }
+    i64::try_from(super::coalesce_ms(batch.mirror, tenant)).unwrap_or(i64::MAX)
+}
+
+fn report_conflict(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    key: &ConversationKey,
+    lock: &Lock,
+    other: TenantId,
+) -> Step<()> {
+    batch.state.conflicts += 1;
+    batch.audit(&AuditEntry {
+        at: incoming.received_at,
+        actor: "gateway".into(),
+        action: "conflict".into(),
+        subject: key.contact.to_string(),
+        detail: serde_json::json!({
+            "locked_to": lock.tenant, "link_of": other, "message": incoming.message_id,
+        }),
+    })
+}
+
+/// Tells a contact that nobody has claimed to use an agent's link; the same contact rarely.
+fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: &ContactKey) -> Step<()> {
+    let settings = &batch.mirror.settings;
+    let Some(text) = &settings.notice else { return Ok(()) };
+    let sendable = sender.tenant.is_none() && sender.active && channel::adapter(sender.provider).is_some();
+    if !sendable {
+        return Ok(());
+    }
+    let every_ms = settings.notice_every_ms;
+    let now = incoming.received_at;
+    let told = batch.tables.notices.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value());
+    if told.is_some_and(|told| now.as_ms().saturating_sub(told) < every_ms) {
+        return Ok(());
+    }
+    let payload = pack(&Outbound::text(text.as_str()));
+    let key = ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
+    let row = conversation_key(&key);
+    let kept = lines::kept(batch, &row)?;
+    batch.tables.notices.put()?.insert(contact.as_str().as_bytes(), now.as_ms())?;
+    let mut kept = kept.unwrap_or_else(|| Kept {
+        conversation: Conversation { created_at: now, ..Conversation::default() },
+        ..Kept::default()
+    });
+    kept.conversation.sender = Some(incoming.sender.clone());
+    kept.conversation.reply_to.clone_from(&incoming.reply_to);
+    kept.conversation.last_inbound_at = now;
+    replies::queue(batch, &key, &mut kept, Author::Gateway, &payload, now)?;
+    lines::keep(batch, &row, &kept)
+}

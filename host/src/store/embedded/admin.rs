@@ -1,0 +1,189 @@
+//! What the operator changes. Each change writes the audit log in the same commit.
+
+use std::collections::HashMap;
+
+use redb::{ReadTransaction, ReadableTable};
+
+use super::batch::{Batch, Step};
+use super::codec::pack;
+use super::contacts;
+use super::mirror::Effect;
+use super::rows::Contact;
+use super::tables::define;
+use crate::message::{ContactKey, SessionChange, TenantId, Timestamp};
+use crate::route::Lock;
+use crate::store::{ApiKey, AuditEntry, Error, ImportReport};
+use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
+
+/// Locks that are imported in one commit.
+pub const CHUNK: usize = 10_000;
+
+/// Who did what, for the audit log.
+pub fn entry(
+    actor: &str,
+    action: &str,
+    subject: impl ToString,
+    detail: serde_json::Value,
+    at: Timestamp,
+) -> AuditEntry {
+    AuditEntry { at, actor: actor.into(), action: action.into(), subject: subject.to_string(), detail }
+}
+
+pub fn put_organization(batch: &mut Batch<'_>, organization: &Organization, by: &AuditEntry) -> Step<()> {
+    batch.tables.organizations.put()?.insert(organization.id.0, pack(organization).as_slice())?;
+    batch.effects.push(Effect::Organization(organization.clone()));
+    batch.audit(by)
+}
+
+pub fn put_tenant(batch: &mut Batch<'_>, tenant: &Tenant, by: &AuditEntry) -> Step<()> {
+    if tenant.id == TenantId::GATEWAY {
+        return Err(Error::Conflict("tenant 0 is the gateway itself".into()).into());
+    }
+    if batch.tables.organizations.get()?.get(tenant.organization.0)?.is_none() {
+        let what = format!("tenant {}: there is no organization {}", tenant.id, tenant.organization);
+        return Err(Error::Conflict(what).into());
+    }
+    batch.tables.tenants.put()?.insert(tenant.id.get(), pack(tenant).as_slice())?;
+    batch.effects.push(Effect::Tenant(tenant.clone()));
+    batch.audit(by)
+}
+
+pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> Step<()> {
+    if let Some(tenant) = sender.tenant
+        && batch.tables.tenants.get()?.get(tenant.get())?.is_none()
+    {
+        return Err(Error::Conflict(format!("sender {}: there is no tenant {tenant}", sender.name)).into());
+    }
+    for row in batch.tables.senders.get()?.iter()? {
+        let other: Sender = super::codec::unpack("senders", row?.1.value())?;
+        if other.name != sender.name && other.provider == sender.provider && other.account == sender.account {
+            let what = format!(
+                "sender {}: the {} account {:?} is sender {}'s already",
+                sender.name, sender.provider, sender.account, other.name
+            );
+            return Err(Error::Conflict(what).into());
+        }
+    }
+    batch.tables.senders.put()?.insert(sender.name.as_str(), pack(sender).as_slice())?;
+    batch.effects.push(Effect::Sender(sender.clone()));
+    batch.audit(by)
+}
+
+pub fn put_api_key(batch: &mut Batch<'_>, key: &ApiKey, by: &AuditEntry) -> Step<()> {
+    batch.tables.api_keys.put()?.insert(key.hash.as_str(), pack(key).as_slice())?;
+    batch.audit(by)
+}
+
+pub fn record_session(batch: &mut Batch<'_>, sender: &str, change: &SessionChange) -> Step<()> {
+    let known = batch.tables.sessions.get()?.get(sender)?;
+    let known: Option<SessionChange> =
+        known.map(|row| super::codec::unpack("sessions", row.value())).transpose()?;
+    // Events come out of order; an older one tells nothing new.
+    if known.is_some_and(|known| known.at > change.at) {
+        return Ok(());
+    }
+    batch.tables.sessions.put()?.insert(sender, pack(change).as_slice())?;
+    Ok(())
+}
+
+pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Timestamp) -> Step<Lock> {
+    let known = contacts::resolve(batch, contact, &[])?;
+    let lock = known.lock.ok_or_else(|| Error::NotFound(format!("{contact} has no tenant")))?;
+    batch.tables.contacts.put()?.remove(known.canonical.as_str().as_bytes())?;
+    batch.count_lock(lock.tenant.get(), -1);
+    batch.state.touch(now);
+    let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });
+    batch.audit(&entry(actor, "unlock", &known.canonical, detail, now))?;
+    Ok(lock)
+}
+
+/// What an import of these locks comes to. `found`: the contact's lock so far.
+pub struct Import<'a> {
+    directory: &'a Directory,
+    pub report: ImportReport,
+    /// What this file has said already.
+    said: HashMap<ContactKey, TenantId>,
+}
+
+impl<'a> Import<'a> {
+    pub fn new(directory: &'a Directory) -> Self {
+        Import { directory, report: ImportReport::default(), said: HashMap::new() }
+    }
+
+    /// Is this lock to be made?
+    pub fn consider(&mut self, contact: &ContactKey, tenant: TenantId, found: Option<TenantId>) -> bool {
+        if self.directory.tenant(tenant).is_none() {
+            self.report.conflicts.push(format!("{contact}: there is no tenant {tenant}"));
+            return false;
+        }
+        if let Some(found) = found {
+            if found == tenant {
+                self.report.unchanged += 1;
+            } else {
+                self.report.conflicts.push(format!("{contact}: locked to {found}, the file says {tenant}"));
+            }
+            return false;
+        }
+        match self.said.get(contact) {
+            None => {
+                self.said.insert(contact.clone(), tenant);
+                self.report.imported += 1;
+                true
+            }
+            Some(said) if *said == tenant => {
+                self.report.unchanged += 1;
+                false
+            }
+            Some(said) => {
+                self.report.conflicts.push(format!("{contact}: the file says {said} first, {tenant} later"));
+                false
+            }
+        }
+    }
+}
+
+/// Everything but what may not be shown.
+pub fn without_secrets(sender: &Sender) -> serde_json::Value {
+    let hidden = Sender {
+        api_key: Secret::default(),
+        hmac_key: Secret::default(),
+        webhook_key: Secret::default(),
+        ..sender.clone()
+    };
+    serde_json::json!(hidden)
+}
+
+/// Those locks that are to be made, in key order; the others are in the report.
+pub fn sift(
+    snapshot: &ReadTransaction,
+    import: &mut Import<'_>,
+    mut locks: Vec<(ContactKey, TenantId)>,
+) -> Step<Vec<(ContactKey, TenantId)>> {
+    // Stable: of a contact that comes twice, the first word stays the first.
+    locks.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let table = snapshot.open_table(define::contacts)?;
+    let mut wanted = Vec::with_capacity(locks.len());
+    for (contact, tenant) in locks {
+        let (canonical, lock) = contacts::find(&table, &contact)?;
+        if import.consider(&canonical, tenant, lock.map(|lock| lock.tenant)) {
+            wanted.push((canonical, tenant));
+        }
+    }
+    Ok(wanted)
+}
+
+/// The writer looks again: a contact may have come with a link since the snapshot.
+pub fn import(batch: &mut Batch<'_>, locks: &[(ContactKey, TenantId)], now: Timestamp) -> Step<ImportReport> {
+    let directory = batch.mirror.directory.load_full();
+    let mut import = Import::new(&directory);
+    for (contact, tenant) in locks {
+        let known = contacts::resolve(batch, contact, &[])?;
+        if import.consider(&known.canonical, *tenant, known.lock.map(|lock| lock.tenant)) {
+            let lock = Lock { tenant: *tenant, since: now, attribution: None, sender: None };
+            batch.count_lock(tenant.get(), 1);
+            contacts::put(batch, &known.canonical, &Contact { alias_of: None, lock: Some(lock) })?;
+        }
+    }
+    batch.state.touch(now);
+    Ok(import.report)
+}

@@ -1,0 +1,212 @@
+//! Copies of the store: made while it runs, checked before they count, and put back.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use redb::{Builder, Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value};
+
+use super::disk::Maker;
+use super::open::{file, verify};
+use super::tables::{Copy, copy_all};
+use crate::clock;
+use crate::message::Timestamp;
+use crate::store::Error;
+
+/// Written between two commits of the copy.
+const CHUNK_BYTES: usize = 16 << 20;
+
+/// Copies a snapshot to `to`: a directory, where the copy is named by its time, or a file that does
+/// not exist yet. Returns the copy's path.
+pub fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, Error> {
+    let to = if to.is_dir() { to.join(file_name(clock::now())) } else { to.to_owned() };
+    if to.exists() {
+        return Err(Error::Conflict(format!("{} exists already", to.display())));
+    }
+    let unfinished = with_suffix(&to, ".unfinished");
+    let wrong = |what: &str, error: &dyn std::fmt::Display| {
+        Error::Failed(format!("the backup {}: {what}: {error}", to.display()))
+    };
+    if let Some(parent) = to.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| wrong("its directory", &error))?;
+    }
+    let done = copy(snapshot, &unfinished)
+        .map_err(|error| wrong("copying", &error))
+        .and_then(|()| verify(&maker(&unfinished)).map_err(|flaw| wrong("checking it", &flaw)))
+        .and_then(|()| put_in_place(&unfinished, &to).map_err(|error| wrong("renaming it", &error)));
+    if done.is_err() {
+        // The half of a copy helps nobody; if it cannot be removed, its name says what it is.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    done.map(|()| to)
+}
+
+fn copy(snapshot: &ReadTransaction, to: &Path) -> Result<(), redb::Error> {
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut copier = Copier(Builder::new().set_cache_size(32 << 20).create(to)?);
+    copy_all(snapshot, &mut copier)?;
+    copier.0.compact()?;
+    drop(copier);
+    File::open(to)?.sync_all()?;
+    Ok(())
+}
+
+struct Copier(Database);
+
+impl Copy for Copier {
+    type Error = redb::Error;
+
+    fn copy<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        from: &ReadTransaction,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<(), redb::Error> {
+        let from = from.open_table(definition)?;
+        let mut rows = from.iter()?;
+        let mut more = true;
+        while more {
+            more = false;
+            let transaction = self.0.begin_write()?;
+            let mut to = transaction.open_table(definition)?;
+            let mut bytes = 0;
+            for row in rows.by_ref() {
+                let (key, value) = row?;
+                bytes += V::as_bytes(&value.value()).as_ref().len();
+                to.insert(key.value(), value.value())?;
+                if bytes > CHUNK_BYTES {
+                    more = true;
+                    break;
+                }
+            }
+            drop(to);
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// The newest backup in `directory` that passes every check. Backups are named by their time.
+pub fn newest_good_backup(directory: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).ok()?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "redb"))
+        .collect();
+    paths.sort();
+    paths.into_iter().rev().find(|path| verify(&maker(path)).is_ok())
+}
+
+/// Why a backup was not put back. The present file is where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error("{} is no good backup: {flaw}", backup.display())]
+    Bad { backup: PathBuf, flaw: String },
+    #[error("another gateway runs on {}; stop it first", target.display())]
+    Running { target: PathBuf },
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+}
+
+/// Checks `backup` and puts a copy of it in the place of `target`. What was there is kept beside it;
+/// returns where. A crash in between leaves one or the other in place, never neither.
+pub fn restore(backup: &Path, target: &Path) -> Result<Option<PathBuf>, RestoreError> {
+    let bad = |flaw: String| RestoreError::Bad { backup: backup.to_owned(), flaw };
+    if std::fs::metadata(backup).is_ok_and(|there| there.len() == 0) {
+        return Err(bad("it is empty".into()));
+    }
+    verify(&maker(backup)).map_err(|flaw| bad(flaw.to_string()))?;
+    let failed = |what: &str, path: &Path| {
+        let what = format!("{what} {}", path.display());
+        move |source| RestoreError::Io { what, source }
+    };
+    // Held until the end, so that no gateway starts on the file that is being replaced.
+    let present = if target.exists() { Some(file(target).map_err(failed("opening", target))?) } else { None };
+    if let Some(present) = &present {
+        use std::ops::Bound::Unbounded;
+        if let Ok(false) = present.try_lock_range(Unbounded, Unbounded) {
+            return Err(RestoreError::Running { target: target.to_owned() });
+        }
+    }
+    let unfinished = with_suffix(target, ".restoring");
+    std::fs::copy(backup, &unfinished).map_err(failed("copying to", &unfinished))?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed("writing", &unfinished))?;
+    let replaced = present.as_ref().map(|_| with_suffix(target, &format!(".replaced-{}", stamp())));
+    if let Some(replaced) = &replaced {
+        // A second name for the present file; where the file system has none, a copy.
+        std::fs::hard_link(target, replaced)
+            .or_else(|_| std::fs::copy(target, replaced).map(drop))
+            .map_err(failed("keeping the present file as", replaced))?;
+    }
+    put_in_place(&unfinished, target).map_err(failed("renaming to", target))?;
+    if let Some(present) = &present {
+        // The lock goes with the file in any case.
+        let _ = present.close();
+    }
+    Ok(replaced)
+}
+
+fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+fn maker(path: &Path) -> Maker {
+    let path = path.to_owned();
+    Box::new(move || file(&path))
+}
+
+/// `20260301T120000000Z`, which sorts by time.
+/// What a backup is called: named by their time, they sort by it.
+pub fn file_name(now: Timestamp) -> String {
+    format!("switchboard-{}.redb", stamp_of(now))
+}
+
+/// How long until the next backup is due, if the newest in `directory` is to be no older than
+/// `every`. At once where there is none.
+pub fn due_in(directory: &Path, every: Duration) -> Duration {
+    let made = backups(directory).pop().and_then(|newest| newest.metadata().ok()?.modified().ok());
+    let age = made.map(|made| made.elapsed().unwrap_or(Duration::ZERO));
+    age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
+}
+
+/// Removes all but the newest `keep` backups. Files with other names are nobody's business here.
+pub fn keep_newest(directory: &Path, keep: usize) {
+    let found = backups(directory);
+    for old in found.iter().rev().skip(keep) {
+        if let Err(error) = std::fs::remove_file(old) {
+            tracing::warn!(file = %old.display(), %error, "an old backup could not be removed");
+        }
+    }
+}
+
+/// Those named by [`file_name`], oldest first.
+fn backups(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("switchboard-") && name.ends_with(".redb")
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(ours).collect();
+    paths.sort();
+    paths
+}
+
+fn stamp() -> String {
+    stamp_of(clock::now())
+}
+
+fn stamp_of(now: Timestamp) -> String {
+    now.to_string().replace(['-', ':', '.'], "")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -1,0 +1,128 @@
+//! What one group of operations works on, and what it leaves behind for the mirrors in memory. The
+//! rule of every operation: look first, refuse without having written, then write.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::codec::{Unreadable, pack};
+use super::mirror::{Effect, Mirror, State};
+use super::tables::Tables;
+use crate::message::Timestamp;
+use crate::store::{AuditEntry, Error};
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// By the rules; nothing was written.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// What it needs cannot be read. The operation fails, the others of its group do not.
+    #[error(transparent)]
+    Row(#[from] Unreadable),
+    /// The file failed under the whole group.
+    #[error(transparent)]
+    File(#[from] redb::Error),
+}
+
+impl From<redb::StorageError> for Fault {
+    fn from(error: redb::StorageError) -> Self {
+        Fault::File(error.into())
+    }
+}
+
+impl From<redb::TableError> for Fault {
+    fn from(error: redb::TableError) -> Self {
+        Fault::File(error.into())
+    }
+}
+
+pub type Step<T> = Result<T, Fault>;
+
+/// One transaction's worth of work.
+pub struct Batch<'t> {
+    pub tables: Tables<'t>,
+    pub mirror: &'t Mirror,
+    /// Happens to the mirrors after the commit.
+    pub effects: Vec<Effect>,
+    /// The next arrival number and the counters, as they will be after the commit.
+    pub state: State,
+    /// Locks made and removed, by tenant.
+    pub users: BTreeMap<u32, i64>,
+    /// New deduplication records, and the latest time among them.
+    pub hashes: Vec<u8>,
+    pub hashes_at: Timestamp,
+    pub timers_changed: bool,
+    /// For rows being written.
+    pub buffer: Vec<u8>,
+}
+
+impl<'t> Batch<'t> {
+    pub fn new(transaction: &'t WriteTransaction, writes: &'t Cell<u64>, mirror: &'t Mirror) -> Self {
+        Batch {
+            tables: Tables::new(transaction, writes),
+            mirror,
+            effects: Vec::new(),
+            state: mirror.state(),
+            users: BTreeMap::new(),
+            hashes: Vec::new(),
+            hashes_at: Timestamp::ZERO,
+            timers_changed: false,
+            buffer: Vec::with_capacity(1024),
+        }
+    }
+
+    /// The next arrival number; the first is 1.
+    pub fn seq(&mut self) -> u64 {
+        self.state.next_seq += 1;
+        self.state.next_seq
+    }
+
+    /// Counts a lock made (1) or removed (-1).
+    pub fn count_lock(&mut self, tenant: u32, by: i64) {
+        *self.users.entry(tenant).or_default() += by;
+        self.state.users = self.state.users.saturating_add_signed(by);
+    }
+
+    pub fn audit(&mut self, entry: &AuditEntry) -> Step<()> {
+        let seq = self.seq();
+        self.tables.audit.put()?.insert(seq, pack(entry).as_slice())?;
+        Ok(())
+    }
+
+    /// The rows that are written once a commit, whatever the number of its operations. Tells what
+    /// the mirrors need of the tables.
+    pub fn seal(&mut self) -> Step<Sealed> {
+        if !self.hashes.is_empty() {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&(self.hashes_at.as_ms().max(0) as u64).to_be_bytes());
+            key[8..].copy_from_slice(&self.state.next_seq.to_be_bytes());
+            self.tables.dedup_log.put()?.insert(&key, self.hashes.as_slice())?;
+        }
+        let mut users = Vec::with_capacity(self.users.len());
+        for (tenant, by) in std::mem::take(&mut self.users) {
+            let table = self.tables.users.put()?;
+            let now = table.get(tenant)?.map_or(0, |row| row.value()).saturating_add_signed(by);
+            if now == 0 {
+                table.remove(tenant)?;
+            } else {
+                table.insert(tenant, now)?;
+            }
+            users.push((tenant, now));
+        }
+        if self.state != self.mirror.state() {
+            self.state.write(&mut self.buffer);
+            self.tables.meta.put()?.insert("state", self.buffer.as_slice())?;
+        }
+        let next_timer = if self.timers_changed { Some(super::timers::next_due(self)?) } else { None };
+        Ok(Sealed { users, next_timer })
+    }
+}
+
+/// Read at the end of a transaction, for the mirrors.
+pub struct Sealed {
+    pub users: Vec<(u32, u64)>,
+    /// `None`: unchanged.
+    pub next_timer: Option<Timestamp>,
+}

@@ -1,0 +1,156 @@
+//! Fills the mirrors from the file: at start, and after the file had to be opened again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
+
+use super::batch::{Batch, Fault, Step};
+use super::codec::{read_place, unpack};
+use super::mirror::{Loaded, Mirror, State};
+use super::rows::{Contact, Reply, Waiting};
+use super::sends;
+use super::tables::define;
+use super::timers::first_due;
+use super::writer::Shared;
+use crate::message::{ContactKey, ConversationKey, SenderName};
+use crate::schedule::{Item, Schedule};
+use crate::store::{Counters, InboxId, OutboxState, SendId};
+use crate::tenant::Directory;
+
+/// Everything the mirrors hold.
+pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
+    let settings = &mirror.settings;
+    let mut loaded = Loaded {
+        directory: directory(snapshot)?,
+        state: state(snapshot)?,
+        users: users(snapshot)?,
+        turns: Schedule::new(settings.turns_per_tenant),
+        sends: Schedule::new(settings.sends_per_sender),
+        next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
+    };
+    for row in snapshot.open_table(define::inbox)?.iter()? {
+        let (place, row) = row?;
+        let (seq, tenant) = read_place(place.value());
+        let entry = Waiting::read(row.value())?;
+        let key = ConversationKey { tenant, contact: ContactKey::from_stored(entry.contact) };
+        let item = Item { group: tenant, due: entry.due, alone: entry.alone() };
+        loaded.turns.put(&key, InboxId { at: entry.at, seq }, item);
+    }
+    for row in snapshot.open_table(define::outbox)?.iter()? {
+        let (place, row) = row?;
+        let (seq, tenant) = read_place(place.value());
+        let reply = Reply::read(row.value())?;
+        let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
+        loaded.sends.put(
+            &key,
+            seq,
+            Item { group: SenderName::new(reply.sender), due: reply.due, alone: true },
+        );
+    }
+    Ok(loaded)
+}
+
+fn directory(snapshot: &ReadTransaction) -> Step<Directory> {
+    let mut directory = Directory::default();
+    for row in snapshot.open_table(define::organizations)?.iter()? {
+        directory.put_organization(unpack("organizations", row?.1.value())?);
+    }
+    for row in snapshot.open_table(define::tenants)?.iter()? {
+        directory.put_tenant(unpack("tenants", row?.1.value())?);
+    }
+    for row in snapshot.open_table(define::senders)?.iter()? {
+        directory.put_sender(unpack("senders", row?.1.value())?);
+    }
+    Ok(directory)
+}
+
+fn state(snapshot: &ReadTransaction) -> Step<State> {
+    let meta = snapshot.open_table(define::meta)?;
+    let row = ReadableTable::get(&meta, "state")?;
+    Ok(row.map(|row| State::read(row.value())).transpose()?.unwrap_or_default())
+}
+
+fn users(snapshot: &ReadTransaction) -> Step<BTreeMap<u32, u64>> {
+    let mut users = BTreeMap::new();
+    for row in snapshot.open_table(define::users)?.iter()? {
+        let (tenant, count) = row?;
+        users.insert(tenant.value(), count.value());
+    }
+    Ok(users)
+}
+
+/// As they are kept, from the file.
+pub fn counters(snapshot: &ReadTransaction) -> Step<Counters> {
+    Ok(state(snapshot)?.counters(users(snapshot)?))
+}
+
+/// After an I/O error: the last commit may or may not have reached the file, so everything is read
+/// again. What this process has claimed stays claimed.
+pub fn again(shared: &Arc<Shared>) -> Result<(), redb::Error> {
+    let mirror = &shared.mirror;
+    let read = || -> Step<()> {
+        let mut loaded = load(mirror, &shared.disk.snapshot()?)?;
+        for key in mirror.turns().claimed() {
+            loaded.turns.reclaim(key);
+        }
+        for key in mirror.sends().claimed() {
+            loaded.sends.reclaim(key);
+        }
+        mirror.replace(loaded);
+        Ok(())
+    };
+    read().map_err(|fault| match fault {
+        Fault::File(error) => error,
+        other => redb::Error::Corrupted(other.to_string()),
+    })
+}
+
+/// At start: replies that the last process was sending. Whether they went out nobody knows.
+pub fn interrupted(snapshot: &ReadTransaction) -> Step<Vec<SendId>> {
+    let mut ids = Vec::new();
+    for row in snapshot.open_table(define::outbox)?.iter()? {
+        let (place, row) = row?;
+        let reply = Reply::read(row.value())?;
+        if reply.state == OutboxState::Sending {
+            let (seq, tenant) = read_place(place.value());
+            let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
+            ids.push(SendId { key, seq });
+        }
+    }
+    Ok(ids)
+}
+
+pub const INTERRUPTED: &str = "the gateway stopped while this was being sent; it may have gone out or not";
+
+pub fn declare_unknown(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<()> {
+    for id in ids {
+        sends::declare_unknown(batch, id, INTERRUPTED)?;
+    }
+    Ok(())
+}
+
+/// Locks, inbox, outbox and dead turns, counted row by row. What leaves no rows (conflicts, messages
+/// over all time) is taken from where it is kept.
+pub fn recount(snapshot: &ReadTransaction) -> Step<Counters> {
+    let mut counted = state(snapshot)?;
+    let mut users = BTreeMap::new();
+    for row in snapshot.open_table(define::contacts)?.iter()? {
+        let (_, row) = row?;
+        if let Some(lock) = Contact::read(row.value())?.lock {
+            *users.entry(lock.tenant.get()).or_default() += 1;
+        }
+    }
+    counted.users = users.values().sum();
+    counted.inbox = snapshot.open_table(define::inbox)?.len()?;
+    counted.outbox_waiting = snapshot.open_table(define::outbox)?.len()?;
+    counted.dead_turns = snapshot.open_table(define::dead_turns)?.len()?;
+    (counted.outbox_dead, counted.outbox_unknown) = (0, 0);
+    for row in snapshot.open_table(define::ended_sends)?.iter()? {
+        match Reply::read(row?.1.value())?.state {
+            OutboxState::Unknown => counted.outbox_unknown += 1,
+            _ => counted.outbox_dead += 1,
+        }
+    }
+    Ok(counted.counters(users))
+}

@@ -1,0 +1,308 @@
+//! What the store knows without asking the file: the directory, the counters, and who is next. It
+//! changes after a commit and only by what was committed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::Settings;
+use super::batch::Sealed;
+use super::codec::{Eye, Pen, Unreadable};
+use super::collections::Parsed;
+use super::receipts::Early;
+use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
+use crate::schedule::{Item, Schedule};
+use crate::store::{Counters, InboxId, Wakes};
+use crate::tenant::{Directory, Organization, Sender, Tenant};
+
+pub type Turns = Schedule<ConversationKey, TenantId, InboxId>;
+pub type Sends = Schedule<ConversationKey, SenderName, u64>;
+
+/// The one row that nearly every commit writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub next_seq: u64,
+    pub users: u64,
+    pub inbox: u64,
+    pub outbox_waiting: u64,
+    pub outbox_dead: u64,
+    pub outbox_unknown: u64,
+    pub dead_turns: u64,
+    pub conflicts: u64,
+    pub accepted: u64,
+    pub last_updated: Timestamp,
+}
+
+impl State {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, 1);
+        for number in [
+            self.next_seq,
+            self.users,
+            self.inbox,
+            self.outbox_waiting,
+            self.outbox_dead,
+            self.outbox_unknown,
+            self.dead_turns,
+            self.conflicts,
+            self.accepted,
+        ] {
+            pen.u64(number);
+        }
+        pen.time(self.last_updated);
+    }
+
+    pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut eye = Eye::new("meta", bytes, 1)?;
+        Ok(State {
+            next_seq: eye.u64()?,
+            users: eye.u64()?,
+            inbox: eye.u64()?,
+            outbox_waiting: eye.u64()?,
+            outbox_dead: eye.u64()?,
+            outbox_unknown: eye.u64()?,
+            dead_turns: eye.u64()?,
+            conflicts: eye.u64()?,
+            accepted: eye.u64()?,
+            last_updated: eye.time()?,
+        })
+    }
+
+    pub fn counters(&self, users_per_tenant: BTreeMap<u32, u64>) -> Counters {
+        Counters {
+            users: self.users,
+            users_per_tenant,
+            inbox: self.inbox,
+            outbox_waiting: self.outbox_waiting,
+            outbox_dead: self.outbox_dead,
+            outbox_unknown: self.outbox_unknown,
+            dead_turns: self.dead_turns,
+            conflicts: self.conflicts,
+            accepted: self.accepted,
+            last_updated: self.last_updated,
+        }
+    }
+
+    /// Something was counted at `now`.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.last_updated = self.last_updated.max(now);
+    }
+}
+
+/// Something that a commit changed and a mirror shows.
+#[derive(Debug)]
+pub enum Effect {
+    Organization(Organization),
+    Tenant(Tenant),
+    Sender(Sender),
+    /// This tenant's collection of this name is another one now.
+    Collection(TenantId, String),
+    /// An entry came, or came back with another due time.
+    Waits {
+        key: ConversationKey,
+        id: InboxId,
+        due: Timestamp,
+        alone: bool,
+    },
+    /// The claim of a turn ends; these entries are gone.
+    TurnDone {
+        key: ConversationKey,
+        gone: Vec<InboxId>,
+    },
+    /// A reply waits, or waits for another time.
+    Queued {
+        key: ConversationKey,
+        seq: u64,
+        sender: SenderName,
+        due: Timestamp,
+    },
+    /// A reply no longer waits.
+    Unqueued {
+        key: ConversationKey,
+        seq: u64,
+    },
+    /// The claim of a reply ends.
+    SendDone {
+        key: ConversationKey,
+    },
+    /// A conversation's history changed, and nothing else did.
+    Line,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    state: State,
+    users: BTreeMap<u32, u64>,
+}
+
+pub struct Mirror {
+    pub settings: Settings,
+    pub wakes: Wakes,
+    pub directory: ArcSwap<Directory>,
+    counted: Mutex<Counted>,
+    turns: Mutex<Turns>,
+    sends: Mutex<Sends>,
+    next_timer: AtomicI64,
+    pub parsed: Parsed,
+    pub early: Early,
+    /// How far pruning has come among the strangers.
+    pub stranger: Mutex<Vec<u8>>,
+    /// Makes seeds that no contact can foresee.
+    pub secret: [u8; 32],
+}
+
+/// A thread that panicked while it held a lock left at worst a stale schedule behind, which the next
+/// commit or start corrects; serving on is better than not serving.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Mirror {
+    pub fn new(settings: Settings, secret: [u8; 32]) -> Self {
+        let (turns, sends) = (settings.turns_per_tenant, settings.sends_per_sender);
+        Mirror {
+            settings,
+            wakes: Wakes::default(),
+            directory: ArcSwap::default(),
+            counted: Mutex::default(),
+            turns: Mutex::new(Schedule::new(turns)),
+            sends: Mutex::new(Schedule::new(sends)),
+            next_timer: AtomicI64::new(i64::MAX),
+            parsed: Parsed::default(),
+            early: Early::default(),
+            stranger: Mutex::default(),
+            secret,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        lock(&self.counted).state
+    }
+
+    pub fn counters(&self) -> Counters {
+        let counted = lock(&self.counted);
+        counted.state.counters(counted.users.clone())
+    }
+
+    pub fn turns(&self) -> MutexGuard<'_, Turns> {
+        lock(&self.turns)
+    }
+
+    pub fn sends(&self) -> MutexGuard<'_, Sends> {
+        lock(&self.sends)
+    }
+
+    /// When the first timer is due; far in the future if there is none.
+    pub fn next_timer(&self) -> Timestamp {
+        Timestamp::from_ms(self.next_timer.load(Ordering::Acquire))
+    }
+
+    /// Everything anew, from what a start or a repair read.
+    pub fn replace(&self, loaded: Loaded) {
+        self.directory.store(Arc::new(loaded.directory));
+        *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
+        *self.turns() = loaded.turns;
+        *self.sends() = loaded.sends;
+        self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
+        self.parsed.clear();
+        self.wakes.turns.notify_one();
+        self.wakes.sends.notify_one();
+    }
+
+    /// What a commit changed, before anybody hears of the commit.
+    pub fn apply(&self, state: State, sealed: Sealed, effects: Vec<Effect>) {
+        {
+            let mut counted = lock(&self.counted);
+            counted.state = state;
+            for (tenant, now) in sealed.users {
+                if now == 0 {
+                    counted.users.remove(&tenant);
+                } else {
+                    counted.users.insert(tenant, now);
+                }
+            }
+        }
+        if let Some(at) = sealed.next_timer {
+            self.next_timer.store(at.as_ms(), Ordering::Release);
+            self.wakes.turns.notify_one();
+        }
+        if effects.is_empty() {
+            return;
+        }
+        let woken = self.apply_effects(effects);
+        if woken.turns {
+            self.wakes.turns.notify_one();
+        }
+        if woken.sends {
+            self.wakes.sends.notify_one();
+        }
+        if woken.history {
+            self.wakes.history.notify_waiters();
+        }
+    }
+
+    fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
+        let mut woken = Woken::default();
+        let mut directory: Option<Directory> = None;
+        let present = || (**self.directory.load()).clone();
+        let (mut turns, mut sends) = (self.turns(), self.sends());
+        for effect in effects {
+            match effect {
+                Effect::Organization(organization) => {
+                    directory.get_or_insert_with(present).put_organization(organization);
+                }
+                Effect::Tenant(tenant) => directory.get_or_insert_with(present).put_tenant(tenant),
+                Effect::Sender(sender) => directory.get_or_insert_with(present).put_sender(sender),
+                Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
+                Effect::Waits { key, id, due, alone } => {
+                    turns.put(&key, id, Item { group: key.tenant, due, alone });
+                    woken.turns = true;
+                }
+                Effect::TurnDone { key, gone } => {
+                    for id in &gone {
+                        turns.remove(&key, id);
+                    }
+                    turns.release(&key);
+                    woken.turns |= turns.next_at().is_some();
+                    woken.history = true;
+                }
+                Effect::Queued { key, seq, sender, due } => {
+                    sends.put(&key, seq, Item { group: sender, due, alone: true });
+                    (woken.sends, woken.history) = (true, true);
+                }
+                Effect::Unqueued { key, seq } => {
+                    sends.remove(&key, &seq);
+                    woken.history = true;
+                }
+                Effect::SendDone { key } => {
+                    sends.release(&key);
+                    woken.sends |= sends.next_at().is_some();
+                }
+                Effect::Line => woken.history = true,
+            }
+        }
+        if let Some(directory) = directory {
+            self.directory.store(Arc::new(directory));
+        }
+        woken
+    }
+}
+
+#[derive(Default)]
+struct Woken {
+    turns: bool,
+    sends: bool,
+    history: bool,
+}
+
+/// What a start reads.
+pub struct Loaded {
+    pub directory: Directory,
+    pub state: State,
+    pub users: BTreeMap<u32, u64>,
+    pub turns: Turns,
+    pub sends: Sends,
+    pub next_timer: Timestamp,
+}

@@ -1,0 +1,129 @@
+//! Removes what is past its time, in slices that hold nobody up. Logs lie in order of time, so that
+//! what is old is found at their beginnings.
+
+use std::ops::Bound;
+
+use redb::ReadableTable;
+
+use super::batch::{Batch, Step};
+use super::codec::{Place, unpack};
+use super::mirror::lock;
+use super::rows::{Journaled, Spoken};
+use crate::message::{TenantId, Timestamp};
+use crate::store::{AuditEntry, Retention};
+
+/// At most `limit` things, roughly; how many.
+pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
+    let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
+    let mut removed = dedup(batch, before(retention.dedup_ms), limit)?;
+    removed += history(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
+    removed += journal(batch, before(retention.journal_ms), limit.saturating_sub(removed))?;
+    removed += audit(batch, before(retention.audit_ms), limit.saturating_sub(removed))?;
+    // As long as its notice is remembered or its lines are kept, a stranger is.
+    let strangers = retention.history_ms.max(batch.mirror.settings.notice_every_ms);
+    removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
+    Ok(removed)
+}
+
+/// A commit's records leave together: at most a group too many.
+fn dedup(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut end = [0; 16];
+    end[..8].copy_from_slice(&(before.as_ms().max(0) as u64).to_be_bytes());
+    let (mut rows, mut removed) = (Vec::new(), 0);
+    if limit > 0 {
+        for row in
+            batch.tables.dedup_log.get()?.range::<&[u8; 16]>((Bound::Unbounded, Bound::Excluded(&end)))?
+        {
+            let (key, hashes) = row?;
+            removed += hashes.value().len() / 16;
+            rows.push((*key.value(), hashes.value().to_vec()));
+            if removed >= limit {
+                break;
+            }
+        }
+    }
+    for (key, hashes) in rows {
+        for hash in hashes.as_chunks::<16>().0 {
+            batch.tables.dedup.put()?.remove(hash)?;
+        }
+        batch.tables.dedup_log.put()?.remove(&key)?;
+    }
+    Ok(removed)
+}
+
+fn history(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut old: Vec<(Place, Option<[u8; 16]>)> = Vec::new();
+    for row in batch.tables.history.get()?.iter()?.take(limit) {
+        let (place, row) = row?;
+        let line = Spoken::read(row.value())?;
+        if line.at >= before {
+            break;
+        }
+        old.push((*place.value(), line.sent_id));
+    }
+    for (place, sent_id) in &old {
+        batch.tables.history.put()?.remove(place)?;
+        if let Some(sent_id) = sent_id {
+            batch.tables.sent_ids.put()?.remove(sent_id)?;
+        }
+    }
+    Ok(old.len())
+}
+
+fn journal(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut old: Vec<Place> = Vec::new();
+    for row in batch.tables.journal.get()?.iter()?.take(limit) {
+        let (place, row) = row?;
+        if Journaled::read(row.value())?.at >= before {
+            break;
+        }
+        old.push(*place.value());
+    }
+    for place in &old {
+        batch.tables.journal.put()?.remove(place)?;
+    }
+    Ok(old.len())
+}
+
+fn audit(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut old = Vec::new();
+    for row in batch.tables.audit.get()?.iter()?.take(limit) {
+        let (seq, row) = row?;
+        if unpack::<AuditEntry>("audit", row.value())?.at >= before {
+            break;
+        }
+        old.push(seq.value());
+    }
+    for seq in &old {
+        batch.tables.audit.put()?.remove(seq)?;
+    }
+    Ok(old.len())
+}
+
+/// Strangers lie in order of their keys, not of time: each call looks at the next `limit` of them.
+fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let from = lock(&batch.mirror.stranger).clone();
+    let (mut old, mut last) = (Vec::new(), None);
+    let mut looked = 0;
+    for row in
+        batch.tables.notices.get()?.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?
+    {
+        if looked == limit {
+            break;
+        }
+        looked += 1;
+        let (contact, told) = row?;
+        last = Some(contact.value().to_vec());
+        if told.value() < before.as_ms() {
+            old.push(contact.value().to_vec());
+        }
+    }
+    *lock(&batch.mirror.stranger) = if looked == limit { last.unwrap_or_default() } else { Vec::new() };
+    for contact in &old {
+        batch.tables.notices.put()?.remove(contact.as_slice())?;
+        let mut row = TenantId::GATEWAY.get().to_be_bytes().to_vec();
+        row.extend_from_slice(contact);
+        batch.tables.conversations.put()?.remove(row.as_slice())?;
+    }
+    Ok(old.len())
+}

@@ -1,0 +1,485 @@
+//! The hot rows: what each holds, and its frame. Reading borrows from the page; writing goes into a
+//! buffer of the caller's.
+
+use super::codec::{Eye, Pen, Unreadable};
+use crate::conversation::{Author, Conversation, HistoryEntry, Line, Mode};
+use crate::message::{ContactKey, DeliveryState, SenderName, TenantId, Timestamp};
+use crate::route::{Answer, Lock, Reason};
+use crate::store::{OutboxEntry, OutboxState};
+
+type Read<T> = Result<T, Unreadable>;
+
+const VERSION: u8 = 1;
+
+/// What a message was answered, kept as long as duplicates of it may come.
+pub fn write_answer(buffer: &mut Vec<u8>, answer: &Answer) {
+    let mut pen = Pen::new(buffer, VERSION);
+    match answer {
+        Answer::Ignored(reason) => pen.u8(match reason {
+            Reason::NoTenant => 0,
+            Reason::UnknownTenant => 1,
+            Reason::InactiveTenant => 2,
+        }),
+        Answer::Routed { tenant, contact, is_new_session } => {
+            pen.u8(if *is_new_session { 9 } else { 8 });
+            pen.u32(tenant.get());
+            pen.raw(contact.as_str().as_bytes());
+        }
+    }
+}
+
+pub fn read_answer(bytes: &[u8]) -> Read<Answer> {
+    let mut eye = Eye::new("dedup", bytes, VERSION)?;
+    let kind = eye.u8()?;
+    Ok(match kind {
+        0 => Answer::Ignored(Reason::NoTenant),
+        1 => Answer::Ignored(Reason::UnknownTenant),
+        2 => Answer::Ignored(Reason::InactiveTenant),
+        8 | 9 => {
+            let tenant = TenantId::from_stored(eye.u32()?);
+            let contact = String::from_utf8_lossy(eye.rest()).into_owned();
+            Answer::Routed { tenant, contact: ContactKey::from_stored(contact), is_new_session: kind == 9 }
+        }
+        other => return Err(eye.wrong(format!("unknown answer {other}"))),
+    })
+}
+
+/// What is known of a contact across tenants: its lock, or whose alias it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contact {
+    pub alias_of: Option<ContactKey>,
+    pub lock: Option<Lock>,
+}
+
+impl Contact {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.maybe(self.alias_of.as_ref().map(ContactKey::as_str));
+        if let Some(lock) = &self.lock {
+            pen.u8(1);
+            pen.u32(lock.tenant.get());
+            pen.time(lock.since);
+            pen.maybe(lock.attribution.as_deref());
+            pen.maybe(lock.sender.as_ref().map(SenderName::as_str));
+        } else {
+            pen.u8(0);
+        }
+    }
+
+    pub fn read(bytes: &[u8]) -> Read<Self> {
+        let mut eye = Eye::new("contacts", bytes, VERSION)?;
+        let alias_of = eye.maybe()?.map(ContactKey::from_stored);
+        let lock = match eye.u8()? {
+            0 => None,
+            _ => Some(Lock {
+                tenant: TenantId::from_stored(eye.u32()?),
+                since: eye.time()?,
+                attribution: eye.maybe()?.map(str::to_owned),
+                sender: eye.maybe()?.map(SenderName::new),
+            }),
+        };
+        Ok(Contact { alias_of, lock })
+    }
+}
+
+/// A conversation with the ends of its two chains: the newest line and the newest journal entry,
+/// each of which names the one before it. 0: none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    pub conversation: Conversation,
+    pub last_line: u64,
+    pub last_journal: u64,
+}
+
+impl Kept {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let it = &self.conversation;
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.u8(match it.mode {
+            Mode::Bot => 0,
+            Mode::Human => 1,
+            Mode::Ended => 2,
+        });
+        pen.u64(it.turns);
+        pen.time(it.created_at);
+        pen.time(it.last_inbound_at);
+        pen.u64(self.last_line);
+        pen.u64(self.last_journal);
+        pen.maybe(it.sender.as_ref().map(SenderName::as_str));
+        pen.text(&it.reply_to);
+        pen.maybe(it.display_name.as_deref());
+        pen.maybe(it.brain_version.as_deref());
+        pen.maybe(it.memory.as_deref());
+    }
+
+    pub fn read(bytes: &[u8]) -> Read<Self> {
+        let mode = Kept::mode(bytes)?;
+        let mut eye = Eye::new("conversations", bytes, VERSION)?;
+        eye.u8()?;
+        let (turns, created_at, last_inbound_at) = (eye.u64()?, eye.time()?, eye.time()?);
+        let (last_line, last_journal) = (eye.u64()?, eye.u64()?);
+        let conversation = Conversation {
+            mode,
+            turns,
+            created_at,
+            last_inbound_at,
+            sender: eye.maybe()?.map(SenderName::new),
+            reply_to: eye.text()?.to_owned(),
+            display_name: eye.maybe()?.map(str::to_owned),
+            brain_version: eye.maybe()?.map(str::to_owned),
+            memory: eye.maybe()?.map(str::to_owned),
+        };
+        Ok(Kept { conversation, last_line, last_journal })
+    }
+
+    /// The mode alone, without the memory behind it.
+    pub fn mode(bytes: &[u8]) -> Read<Mode> {
+        let mut eye = Eye::new("conversations", bytes, VERSION)?;
+        Ok(match eye.u8()? {
+            0 => Mode::Bot,
+            1 => Mode::Human,
+            2 => Mode::Ended,
+            other => return Err(eye.wrong(format!("unknown mode {other}"))),
+        })
+    }
+
+    /// What a message tells of its conversation: where it came from, and that it came.
+    pub fn hear(&mut self, entry: &Waiting<'_>) {
+        let it = &mut self.conversation;
+        if entry.kind == WaitingKind::Timer || entry.received_at < it.last_inbound_at {
+            return;
+        }
+        it.last_inbound_at = entry.received_at;
+        if it.sender.as_ref().map(SenderName::as_str) != Some(entry.sender) {
+            it.sender = Some(SenderName::new(entry.sender));
+        }
+        if it.reply_to != entry.reply_to {
+            it.reply_to = entry.reply_to.to_owned();
+        }
+        if entry.display_name.is_some() && it.display_name.as_deref() != entry.display_name {
+            it.display_name = entry.display_name.map(str::to_owned);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingKind {
+    /// The payload is a `Heard`.
+    Message,
+    /// A deep link: the payload is a `Heard`.
+    Started { first: bool },
+    /// The payload is the timer's key and its own payload.
+    Timer,
+}
+
+/// An inbox entry. What it tells of its conversation is kept here until its turn is committed, so
+/// that taking a message in writes the conversation only when it is new.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting<'a> {
+    pub kind: WaitingKind,
+    /// Its contact has read the fallback for it, and its line is in the history: it died once.
+    pub died: bool,
+    pub failures: u32,
+    pub at: Timestamp,
+    pub received_at: Timestamp,
+    pub due: Timestamp,
+    pub contact: &'a str,
+    pub sender: &'a str,
+    pub reply_to: &'a str,
+    pub display_name: Option<&'a str>,
+    pub attribution: Option<&'a str>,
+    pub error: Option<&'a str>,
+    pub payload: &'a [u8],
+}
+
+impl<'a> Waiting<'a> {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.u8(match self.kind {
+            WaitingKind::Message => 0,
+            WaitingKind::Started { first: false } => 1,
+            WaitingKind::Started { first: true } => 2,
+            WaitingKind::Timer => 3,
+        });
+        pen.u8(u8::from(self.died));
+        pen.u32(self.failures);
+        pen.time(self.at);
+        pen.time(self.received_at);
+        pen.time(self.due);
+        pen.text(self.contact);
+        pen.text(self.sender);
+        pen.text(self.reply_to);
+        pen.maybe(self.display_name);
+        pen.maybe(self.attribution);
+        pen.maybe(self.error);
+        pen.raw(self.payload);
+    }
+
+    pub fn read(bytes: &'a [u8]) -> Read<Self> {
+        let mut eye = Eye::new("inbox", bytes, VERSION)?;
+        let kind = match eye.u8()? {
+            0 => WaitingKind::Message,
+            1 => WaitingKind::Started { first: false },
+            2 => WaitingKind::Started { first: true },
+            3 => WaitingKind::Timer,
+            other => return Err(eye.wrong(format!("unknown kind {other}"))),
+        };
+        Ok(Waiting {
+            kind,
+            died: eye.u8()? != 0,
+            failures: eye.u32()?,
+            at: eye.time()?,
+            received_at: eye.time()?,
+            due: eye.time()?,
+            contact: eye.text()?,
+            sender: eye.text()?,
+            reply_to: eye.text()?,
+            display_name: eye.maybe()?,
+            attribution: eye.maybe()?,
+            error: eye.maybe()?,
+            payload: eye.rest(),
+        })
+    }
+
+    /// Only plain messages are handed to a brain together.
+    pub fn alone(&self) -> bool {
+        self.kind != WaitingKind::Message
+    }
+}
+
+/// A turn that was given up: its entries as they stood in the inbox, and why.
+pub struct Dead<'a> {
+    pub at: Timestamp,
+    pub error: &'a str,
+    /// Arrival number and inbox row.
+    pub entries: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Dead<'a> {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.time(self.at);
+        pen.text(self.error);
+        pen.u32(self.entries.len() as u32);
+        for (seq, row) in &self.entries {
+            pen.u64(*seq);
+            pen.bytes(row);
+        }
+    }
+
+    pub fn read(bytes: &'a [u8]) -> Read<Self> {
+        let mut eye = Eye::new("dead_turns", bytes, VERSION)?;
+        let (at, error, count) = (eye.time()?, eye.text()?, eye.u32()?);
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            entries.push((eye.u64()?, eye.bytes()?));
+        }
+        Ok(Dead { at, error, entries })
+    }
+}
+
+/// A reply that has not reached its provider. It is the line of the history too until it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    pub state: OutboxState,
+    pub author: Author,
+    pub attempts: u32,
+    pub due: Timestamp,
+    pub created_at: Timestamp,
+    /// The line before it.
+    pub previous: u64,
+    pub contact: &'a str,
+    pub sender: &'a str,
+    pub to: &'a str,
+    pub error: Option<&'a str>,
+    /// An `Outbound`.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.u8(match self.state {
+            OutboxState::Waiting => 0,
+            OutboxState::Sending => 1,
+            OutboxState::Dead => 2,
+            OutboxState::Unknown => 3,
+        });
+        pen.u8(author_code(self.author));
+        pen.u32(self.attempts);
+        pen.time(self.due);
+        pen.time(self.created_at);
+        pen.u64(self.previous);
+        pen.text(self.contact);
+        pen.text(self.sender);
+        pen.text(self.to);
+        pen.maybe(self.error);
+        pen.raw(self.payload);
+    }
+
+    pub fn read(bytes: &'a [u8]) -> Read<Self> {
+        let mut eye = Eye::new("outbox", bytes, VERSION)?;
+        let state = match eye.u8()? {
+            0 => OutboxState::Waiting,
+            1 => OutboxState::Sending,
+            2 => OutboxState::Dead,
+            3 => OutboxState::Unknown,
+            other => return Err(eye.wrong(format!("unknown state {other}"))),
+        };
+        Ok(Reply {
+            state,
+            author: read_author(&mut eye)?,
+            attempts: eye.u32()?,
+            due: eye.time()?,
+            created_at: eye.time()?,
+            previous: eye.u64()?,
+            contact: eye.text()?,
+            sender: eye.text()?,
+            to: eye.text()?,
+            error: eye.maybe()?,
+            payload: eye.rest(),
+        })
+    }
+
+    pub fn entry(&self) -> Read<OutboxEntry> {
+        Ok(OutboxEntry {
+            sender: SenderName::new(self.sender),
+            to: self.to.to_owned(),
+            outbound: super::codec::unpack("outbox", self.payload)?,
+            state: self.state,
+            attempts: self.attempts,
+            due_at: self.due,
+            created_at: self.created_at,
+            last_error: self.error.map(str::to_owned),
+        })
+    }
+
+    /// The line of the history that this reply is.
+    pub fn line(&self) -> Spoken<'a> {
+        Spoken {
+            at: self.created_at,
+            author: self.author,
+            said: true,
+            state: Some(match self.state {
+                OutboxState::Waiting | OutboxState::Sending => DeliveryState::Queued,
+                OutboxState::Dead => DeliveryState::Failed,
+                OutboxState::Unknown => DeliveryState::Unknown,
+            }),
+            previous: self.previous,
+            sent_id: None,
+            contact: self.contact,
+            payload: self.payload,
+        }
+    }
+}
+
+/// A line of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken<'a> {
+    pub at: Timestamp,
+    pub author: Author,
+    /// By us: the payload is an `Outbound`. Else a `Heard`.
+    pub said: bool,
+    pub state: Option<DeliveryState>,
+    /// The line before it; 0: none.
+    pub previous: u64,
+    /// Under which receipts find it; leaves with it.
+    pub sent_id: Option<[u8; 16]>,
+    pub contact: &'a str,
+    pub payload: &'a [u8],
+}
+
+impl<'a> Spoken<'a> {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.time(self.at);
+        pen.u8(author_code(self.author));
+        pen.u8(u8::from(self.said));
+        pen.u8(match self.state {
+            None => 0,
+            Some(DeliveryState::Queued) => 1,
+            Some(DeliveryState::Unknown) => 2,
+            Some(DeliveryState::Sent) => 3,
+            Some(DeliveryState::Failed) => 4,
+            Some(DeliveryState::Delivered) => 5,
+            Some(DeliveryState::Read) => 6,
+        });
+        pen.u64(self.previous);
+        pen.u8(u8::from(self.sent_id.is_some()));
+        if let Some(id) = &self.sent_id {
+            pen.raw(id);
+        }
+        pen.text(self.contact);
+        pen.raw(self.payload);
+    }
+
+    pub fn read(bytes: &'a [u8]) -> Read<Self> {
+        let mut eye = Eye::new("history", bytes, VERSION)?;
+        let (at, author, said) = (eye.time()?, read_author(&mut eye)?, eye.u8()? != 0);
+        let state = match eye.u8()? {
+            0 => None,
+            1 => Some(DeliveryState::Queued),
+            2 => Some(DeliveryState::Unknown),
+            3 => Some(DeliveryState::Sent),
+            4 => Some(DeliveryState::Failed),
+            5 => Some(DeliveryState::Delivered),
+            6 => Some(DeliveryState::Read),
+            other => return Err(eye.wrong(format!("unknown state {other}"))),
+        };
+        let previous = eye.u64()?;
+        let sent_id = if eye.u8()? == 0 { None } else { Some(eye.array()?) };
+        Ok(Spoken { at, author, said, state, previous, sent_id, contact: eye.text()?, payload: eye.rest() })
+    }
+
+    pub fn entry(&self) -> Read<HistoryEntry> {
+        let line = if self.said {
+            Line::Said(super::codec::unpack("history", self.payload)?)
+        } else {
+            Line::Heard(super::codec::unpack("history", self.payload)?)
+        };
+        Ok(HistoryEntry { at: self.at, author: self.author, line, state: self.state })
+    }
+}
+
+/// A journal entry with the one before it.
+pub struct Journaled<'a> {
+    pub at: Timestamp,
+    pub previous: u64,
+    pub contact: &'a str,
+    /// A `JournalEntry`.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Journaled<'a> {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.time(self.at);
+        pen.u64(self.previous);
+        pen.text(self.contact);
+        pen.raw(self.payload);
+    }
+
+    pub fn read(bytes: &'a [u8]) -> Read<Self> {
+        let mut eye = Eye::new("journal", bytes, VERSION)?;
+        Ok(Journaled { at: eye.time()?, previous: eye.u64()?, contact: eye.text()?, payload: eye.rest() })
+    }
+}
+
+fn author_code(author: Author) -> u8 {
+    match author {
+        Author::Contact => 0,
+        Author::Brain => 1,
+        Author::Human => 2,
+        Author::Gateway => 3,
+    }
+}
+
+fn read_author(eye: &mut Eye<'_>) -> Read<Author> {
+    Ok(match eye.u8()? {
+        0 => Author::Contact,
+        1 => Author::Brain,
+        2 => Author::Human,
+        3 => Author::Gateway,
+        other => return Err(eye.wrong(format!("unknown author {other}"))),
+    })
+}

@@ -1,0 +1,239 @@
+//! Hands out replies and takes back what became of them.
+
+use std::sync::Arc;
+
+use redb::ReadableTable;
+
+use super::batch::{Batch, Step};
+use super::codec::{Place, message_hash, place, under};
+use super::lines;
+use super::mirror::Effect;
+use super::rows::{Reply, Spoken};
+use super::writer::Shared;
+use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
+use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
+
+/// The claims of one call. Those that are not handed over are given back when this is dropped, be it
+/// because the caller went away.
+pub struct Held {
+    shared: Arc<Shared>,
+    pub ids: Vec<SendId>,
+}
+
+impl Held {
+    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
+        let mut sends = shared.mirror.sends();
+        let keys = sends.claim(n, now);
+        let id = |key: Arc<ConversationKey>| {
+            let seq = sends.items(&key).next().copied()?;
+            Some(SendId { key: Arc::unwrap_or_clone(key), seq })
+        };
+        let ids = keys.into_iter().filter_map(id).collect();
+        drop(sends);
+        Held { shared: shared.clone(), ids }
+    }
+
+    /// Reads what [`begin`] marked, and makes it the caller's.
+    pub fn hand_over(&mut self, rows: Vec<Option<Vec<u8>>>) -> Step<Vec<SendClaim>> {
+        let mut claims = Vec::with_capacity(rows.len());
+        for (id, row) in self.ids.iter().zip(rows) {
+            if let Some(row) = row {
+                claims.push(SendClaim { id: id.clone(), entry: Reply::read(&row)?.entry()? });
+            }
+        }
+        let mut handed = claims.iter().map(|claim| &claim.id).peekable();
+        self.ids.retain(|id| handed.next_if(|next| *next == id).is_none());
+        Ok(claims)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.ids.is_empty() {
+            return;
+        }
+        let mut sends = self.shared.mirror.sends();
+        for id in self.ids.drain(..) {
+            sends.release(&id.key);
+        }
+    }
+}
+
+fn row_of(batch: &Batch<'_>, id: &SendId) -> Step<Option<Vec<u8>>> {
+    let found = batch.tables.outbox.get()?.get(&place(id.seq, id.key.tenant))?;
+    let row = found.map(|row| row.value().to_vec());
+    Ok(match row {
+        Some(row) if Reply::read(&row)?.contact == id.key.contact.as_str() => Some(row),
+        _ => None,
+    })
+}
+
+fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    reply.write(&mut batch.buffer);
+    batch.tables.outbox.put()?.insert(&place(id.seq, id.key.tenant), batch.buffer.as_slice())?;
+    Ok(())
+}
+
+/// Marks replies as being sent. `None` for one that has gone.
+pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Option<Vec<u8>>>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(row) = row_of(batch, id)? else {
+            rows.push(None);
+            continue;
+        };
+        let reply = Reply::read(&row)?;
+        let reply = Reply { state: OutboxState::Sending, attempts: reply.attempts + 1, ..reply };
+        put(batch, id, &reply)?;
+        rows.push(Some(batch.buffer.clone()));
+    }
+    Ok(rows)
+}
+
+pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: Timestamp) -> Step<()> {
+    let row = row_of(batch, id)?
+        .ok_or_else(|| Error::NotFound(format!("there is no send {} in {}", id.seq, id.key)))?;
+    let reply = Reply::read(&row)?;
+    if reply.state != OutboxState::Sending {
+        return Err(Error::Conflict(format!("send {} in {} is not being sent", id.seq, id.key)).into());
+    }
+    match settlement {
+        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref())?,
+        Settlement::Later { at, error } => {
+            put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..reply })?;
+            batch.effects.push(Effect::Queued {
+                key: id.key.clone(),
+                seq: id.seq,
+                sender: SenderName::new(reply.sender),
+                due: *at,
+            });
+        }
+        Settlement::Dead { error } => {
+            end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..reply })?
+        }
+        Settlement::Unknown { error } => {
+            end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..reply })?;
+        }
+    }
+    batch.state.touch(now);
+    batch.effects.push(Effect::SendDone { key: id.key.clone() });
+    Ok(())
+}
+
+/// Out of the outbox and into the history, with what receipts will find it by.
+fn sent(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, provider_id: Option<&str>) -> Step<()> {
+    let directory = batch.mirror.directory.load();
+    let sender = directory.senders.get(&SenderName::new(reply.sender));
+    let sent_id =
+        sender.zip(provider_id).map(|(sender, id)| message_hash(sender.provider, &sender.account, id));
+    // A receipt may overtake the answer to the request that it is about.
+    let early = sent_id.as_ref().and_then(|sent_id| batch.mirror.early.find(sent_id));
+    let state = DeliveryState::Sent.after(early.unwrap_or(DeliveryState::Sent));
+    if let Some(sent_id) = &sent_id {
+        let place: Place = place(id.seq, id.key.tenant);
+        batch.tables.sent_ids.put()?.insert(sent_id, &place)?;
+    }
+    lines::put(batch, &id.key, id.seq, &Spoken { state: Some(state), sent_id, ..reply.line() })?;
+    leave(batch, id)
+}
+
+/// Out of the outbox to those that have ended, where it stands in nobody's way.
+fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    reply.write(&mut batch.buffer);
+    let name = ended_name(id);
+    batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
+    match reply.state {
+        OutboxState::Unknown => batch.state.outbox_unknown += 1,
+        _ => batch.state.outbox_dead += 1,
+    }
+    leave(batch, id)
+}
+
+/// A reply that a process was sending when it ended.
+pub fn declare_unknown(batch: &mut Batch<'_>, id: &SendId, error: &str) -> Step<()> {
+    let Some(row) = row_of(batch, id)? else { return Ok(()) };
+    let reply = Reply::read(&row)?;
+    end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..reply })
+}
+
+fn leave(batch: &mut Batch<'_>, id: &SendId) -> Step<()> {
+    batch.tables.outbox.put()?.remove(&place(id.seq, id.key.tenant))?;
+    batch.state.outbox_waiting = batch.state.outbox_waiting.saturating_sub(1);
+    batch.effects.push(Effect::Unqueued { key: id.key.clone(), seq: id.seq });
+    Ok(())
+}
+
+fn ended_name(id: &SendId) -> Vec<u8> {
+    under(&id.key, &id.seq.to_be_bytes())
+}
+
+/// The operator wants it to go out now, whatever became of it. Its place in the history stays.
+pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
+    let name = ended_name(id);
+    let ended = batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
+    let row = match &ended {
+        Some(row) => row.clone(),
+        None => row_of(batch, id)?.ok_or_else(|| not_there(id))?,
+    };
+    let reply = Reply::read(&row)?;
+    if reply.state == OutboxState::Sending {
+        return Err(Error::Conflict(format!("send {} is on its way this very moment", text_of(id))).into());
+    }
+    if ended.is_some() {
+        batch.tables.ended_sends.put()?.remove(name.as_slice())?;
+        uncount(batch, &reply);
+        batch.state.outbox_waiting += 1;
+    }
+    put(batch, id, &Reply { state: OutboxState::Waiting, due: now, ..reply })?;
+    let sender = SenderName::new(reply.sender);
+    batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: now });
+    batch.state.touch(now);
+    Ok(())
+}
+
+/// The operator gives it up. Its line stays, marked as what it was: failed, or of unknown outcome.
+pub fn drop_it(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
+    let name = ended_name(id);
+    let ended = batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
+    if let Some(row) = ended {
+        let reply = Reply::read(&row)?;
+        batch.tables.ended_sends.put()?.remove(name.as_slice())?;
+        uncount(batch, &reply);
+        lines::put(batch, &id.key, id.seq, &reply.line())?;
+        batch.effects.push(Effect::Line);
+    } else {
+        let row = row_of(batch, id)?.ok_or_else(|| not_there(id))?;
+        let reply = Reply::read(&row)?;
+        if reply.state == OutboxState::Sending {
+            return Err(
+                Error::Conflict(format!("send {} is on its way this very moment", text_of(id))).into()
+            );
+        }
+        let line = Spoken { state: Some(DeliveryState::Failed), ..reply.line() };
+        lines::put(batch, &id.key, id.seq, &line)?;
+        leave(batch, id)?;
+    }
+    batch.state.touch(now);
+    Ok(())
+}
+
+fn uncount(batch: &mut Batch<'_>, reply: &Reply<'_>) {
+    let counted = match reply.state {
+        OutboxState::Unknown => &mut batch.state.outbox_unknown,
+        _ => &mut batch.state.outbox_dead,
+    };
+    *counted = counted.saturating_sub(1);
+}
+
+fn not_there(id: &SendId) -> Error {
+    Error::NotFound(format!("there is no send {}", text_of(id)))
+}
+
+/// `2-971501234567-17`.
+pub fn text_of(id: &SendId) -> String {
+    text(&id.key, id.seq)
+}
+
+pub fn text(key: &ConversationKey, seq: u64) -> String {
+    format!("{}-{}-{seq}", key.tenant, key.contact)
+}

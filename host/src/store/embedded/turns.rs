@@ -1,0 +1,425 @@
+//! Hands out turns and takes them back: committed as a whole, to be tried again, or dead.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use redb::{ReadTransaction, ReadableTable};
+use sha2::{Digest, Sha256};
+
+use super::batch::{Batch, Fault, Step};
+use super::codec::{conversation_key, owned_by, pack, place, under, unpack};
+use super::lines::{self, NewLine};
+use super::mirror::{Effect, Mirror};
+use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
+use super::tables::define;
+use super::writer::Shared;
+use super::{coalesce_ms, leads, replies, timers};
+use crate::conversation::{Author, Mode, TimerChange, Trigger};
+use crate::message::{ConversationKey, Timestamp};
+use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+
+/// More messages than this do not make one turn, however close together they came.
+pub const TOGETHER: usize = 20;
+
+/// What a claimed conversation turned out to hold.
+pub enum Found {
+    Turn(Box<TurnClaim>),
+    /// A human answers now: these entries are not for the brain.
+    ForHuman(ConversationKey, Vec<InboxId>),
+    /// The entries have gone.
+    Nothing,
+}
+
+/// Reads what a turn needs, from a snapshot.
+pub struct Reader<'m> {
+    mirror: &'m Mirror,
+    conversations: redb::ReadOnlyTable<&'static [u8], &'static [u8]>,
+    inbox: redb::ReadOnlyTable<&'static super::codec::Place, &'static [u8]>,
+    leads: redb::ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl<'m> Reader<'m> {
+    pub fn new(mirror: &'m Mirror, snapshot: &ReadTransaction) -> Step<Self> {
+        Ok(Reader {
+            mirror,
+            conversations: snapshot.open_table(define::conversations)?,
+            inbox: snapshot.open_table(define::inbox)?,
+            leads: snapshot.open_table(define::leads)?,
+        })
+    }
+
+    pub fn read(&self, key: &ConversationKey, entries: Vec<InboxId>) -> Step<Found> {
+        let row = conversation_key(key);
+        let Some(kept) = ReadableTable::get(&self.conversations, row.as_slice())? else {
+            return Ok(Found::Nothing);
+        };
+        let mut kept = Kept::read(kept.value())?;
+        if kept.conversation.mode == Mode::Human {
+            return Ok(Found::ForHuman(key.clone(), entries));
+        }
+        let mut failures = 0;
+        let mut triggers = Vec::with_capacity(1);
+        for id in &entries {
+            let Some(row) = ReadableTable::get(&self.inbox, &place(id.seq, key.tenant))? else {
+                return Ok(Found::Nothing);
+            };
+            let entry = Waiting::read(row.value())?;
+            failures = failures.max(entry.failures);
+            kept.hear(&entry);
+            if entry.kind != WaitingKind::Timer && kept.conversation.mode == Mode::Ended {
+                kept.conversation.mode = Mode::Bot;
+            }
+            triggers.push(trigger(&entry)?);
+        }
+        let Some(trigger) = together(triggers) else { return Ok(Found::Nothing) };
+        let organization = self.mirror.directory.load().organization_of(key.tenant);
+        let lead = match organization {
+            None => None,
+            Some(organization) => {
+                let row = owned_by(organization.0, key.contact.as_str());
+                let found = ReadableTable::get(&self.leads, row.as_slice())?;
+                found.map(|row| unpack("leads", row.value())).transpose()?
+            }
+        };
+        let seed = seed(&self.mirror.secret, key, &entries);
+        let conversation = kept.conversation;
+        let claim = TurnClaim { key: key.clone(), entries, trigger, conversation, lead, failures, seed };
+        Ok(Found::Turn(Box::new(claim)))
+    }
+}
+
+/// Why an entry makes a turn run.
+pub fn trigger(entry: &Waiting<'_>) -> Step<Trigger> {
+    Ok(match entry.kind {
+        WaitingKind::Message => Trigger::Messages { messages: vec![unpack("inbox", entry.payload)?] },
+        WaitingKind::Started { first } => Trigger::Started {
+            first,
+            attribution: entry.attribution.map(str::to_owned),
+            message: unpack("inbox", entry.payload)?,
+        },
+        WaitingKind::Timer => {
+            let (key, payload) = unpack("inbox", entry.payload)?;
+            Trigger::Timer { key, payload }
+        }
+    })
+}
+
+/// Several plain messages make one trigger; everything else comes alone.
+fn together(triggers: Vec<Trigger>) -> Option<Trigger> {
+    let mut triggers = triggers.into_iter();
+    let mut first = triggers.next()?;
+    if let Trigger::Messages { messages } = &mut first {
+        for other in triggers {
+            if let Trigger::Messages { messages: others } = other {
+                messages.extend(others);
+            }
+        }
+    }
+    Some(first)
+}
+
+/// Random to whoever does not know the store's secret, and the same for every attempt at a turn.
+fn seed(secret: &[u8; 32], key: &ConversationKey, entries: &[InboxId]) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(secret);
+    hash.update(conversation_key(key));
+    hash.update([0]);
+    hash.update(entries.first().map_or(0, |id| id.seq).to_be_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The claims of one call. Those that are not handed over are given back when this is dropped, be it
+/// because the caller went away.
+pub struct Held {
+    shared: Arc<Shared>,
+    keys: Vec<Arc<ConversationKey>>,
+}
+
+impl Held {
+    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
+        let keys = shared.mirror.turns().claim(n, now);
+        Held { shared: shared.clone(), keys }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What each claimed conversation holds. One that cannot be read stays claimed, out of the way of
+    /// the others, until the next start: asked again it would fail again.
+    pub fn read(&mut self, snapshot: &ReadTransaction) -> Step<Vec<Found>> {
+        let mirror = &self.shared.mirror;
+        let entries: Vec<Vec<InboxId>> = {
+            let turns = mirror.turns();
+            let cap = |key: &ConversationKey| if coalesce_ms(mirror, key.tenant) > 0 { TOGETHER } else { 1 };
+            self.keys.iter().map(|key| turns.run(key, cap(key))).collect()
+        };
+        let reader = Reader::new(mirror, snapshot)?;
+        let mut found = Vec::with_capacity(self.keys.len());
+        let mut unreadable = Vec::new();
+        for (key, entries) in self.keys.iter().zip(entries) {
+            match reader.read(key, entries) {
+                Ok(one) => found.push(one),
+                Err(Fault::Row(error)) => {
+                    tracing::error!(conversation = %key, %error, "a turn cannot be read and waits for the next start");
+                    unreadable.push(key.clone());
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        self.keys.retain(|key| !unreadable.contains(key));
+        Ok(found)
+    }
+
+    /// These claims are the caller's now.
+    pub fn hand_over(&mut self, claims: &[TurnClaim]) {
+        let handed: HashSet<&ConversationKey> = claims.iter().map(|claim| &claim.key).collect();
+        self.keys.retain(|key| !handed.contains(key.as_ref()));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.keys.is_empty() {
+            return;
+        }
+        let mut turns = self.shared.mirror.turns();
+        for key in self.keys.drain(..) {
+            turns.release(&key);
+        }
+    }
+}
+
+/// The entries of a turn, as they stand in the inbox. All must be there.
+fn entries_of(
+    batch: &Batch<'_>,
+    key: &ConversationKey,
+    entries: &[InboxId],
+) -> Step<Vec<(InboxId, Vec<u8>)>> {
+    let inbox = batch.tables.inbox.get()?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for id in entries {
+        let row = inbox.get(&place(id.seq, key.tenant))?.map(|row| row.value().to_vec());
+        let row =
+            row.filter(|row| Waiting::read(row).is_ok_and(|entry| entry.contact == key.contact.as_str()));
+        let row = row.ok_or_else(|| {
+            Error::Conflict(format!("entry {} of {key} is not in the inbox any more", id.seq))
+        })?;
+        rows.push((*id, row));
+    }
+    Ok(rows)
+}
+
+fn conversation_of(batch: &Batch<'_>, key: &ConversationKey, row: &[u8]) -> Step<Kept> {
+    let kept = lines::kept(batch, row)?;
+    Ok(kept.ok_or_else(|| Error::NotFound(format!("there is no conversation {key}")))?)
+}
+
+/// Takes entries out of the inbox. What the contact said goes into the history, unless it went there
+/// when the turn died.
+fn use_up(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    kept: &mut Kept,
+    rows: &[(InboxId, Vec<u8>)],
+) -> Step<()> {
+    for (id, row) in rows {
+        let entry = Waiting::read(row)?;
+        batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
+        kept.hear(&entry);
+        if entry.kind == WaitingKind::Timer {
+            continue;
+        }
+        if kept.conversation.mode == Mode::Ended {
+            kept.conversation.mode = Mode::Bot;
+        }
+        if !entry.died {
+            let seq = batch.seq();
+            lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
+        }
+    }
+    batch.state.inbox = batch.state.inbox.saturating_sub(rows.len() as u64);
+    Ok(())
+}
+
+fn journal(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    kept: &mut Kept,
+    at: Timestamp,
+    payload: &[u8],
+) -> Step<()> {
+    let seq = batch.seq();
+    let entry = Journaled { at, previous: kept.last_journal, contact: key.contact.as_str(), payload };
+    entry.write(&mut batch.buffer);
+    batch.tables.journal.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
+    kept.last_journal = seq;
+    Ok(())
+}
+
+/// A turn's outcome, encoded before it reaches the writer.
+pub struct Outcome {
+    turn: TurnCommit,
+    sends: Vec<Vec<u8>>,
+    journal: Vec<u8>,
+    row: Vec<u8>,
+}
+
+impl Outcome {
+    pub fn new(turn: TurnCommit) -> Self {
+        Outcome {
+            sends: turn.sends.iter().map(pack).collect(),
+            journal: pack(&turn.journal),
+            row: conversation_key(&turn.key),
+            turn,
+        }
+    }
+}
+
+pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
+    let Outcome { turn, sends, journal: entry, row } = outcome;
+    let TurnCommit { key, now, .. } = turn;
+    let rows = entries_of(batch, key, &turn.entries)?;
+    let mut kept = conversation_of(batch, key, row)?;
+    if !sends.is_empty() && kept.conversation.sender.is_none() {
+        return Err(Error::Conflict(format!("{key} was never heard from")).into());
+    }
+    use_up(batch, key, &mut kept, &rows)?;
+    kept.conversation.turns += 1;
+    kept.conversation.brain_version = Some(turn.brain_version.clone());
+    if let Some(memory) = &turn.memory {
+        kept.conversation.memory = Some(memory.clone());
+    }
+    if let Some(mode) = turn.mode {
+        kept.conversation.mode = mode;
+    }
+    for send in sends {
+        replies::queue(batch, key, &mut kept, Author::Brain, send, *now)?;
+    }
+    for timer in &turn.timers {
+        match timer {
+            TimerChange::Set { key: name, at, payload } => timers::set(batch, key, name, *at, payload)?,
+            TimerChange::Cancel { key: name } => timers::cancel(batch, key, name)?,
+        }
+    }
+    if !turn.leads.is_empty() {
+        let started = rows.iter().find_map(|(_, row)| {
+            Waiting::read(row).ok().and_then(|entry| entry.attribution.map(str::to_owned))
+        });
+        leads::change(batch, key, &turn.leads, started, *now)?;
+    }
+    journal(batch, key, &mut kept, *now, entry)?;
+    lines::keep(batch, row, &kept)?;
+    batch.state.touch(*now);
+    batch.effects.push(Effect::TurnDone { key: key.clone(), gone: turn.entries.clone() });
+    Ok(())
+}
+
+/// A failed turn, encoded before it reaches the writer.
+pub struct Failed {
+    failure: TurnFailure,
+    fallback: Option<Vec<u8>>,
+    journal: Option<Vec<u8>>,
+    row: Vec<u8>,
+    error: String,
+}
+
+impl Failed {
+    pub fn new(failure: TurnFailure) -> Self {
+        let fallback = match &failure.fate {
+            TurnFate::Dead { fallback } => fallback.as_ref().map(pack),
+            TurnFate::Retry { .. } => None,
+        };
+        Failed {
+            fallback,
+            journal: failure.journal.as_ref().map(pack),
+            row: conversation_key(&failure.key),
+            error: format!("{}: {}", failure.code, failure.message),
+            failure,
+        }
+    }
+}
+
+pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
+    let TurnFailure { key, entries, fate, now, .. } = &failed.failure;
+    let rows = entries_of(batch, key, entries)?;
+    let mut kept = conversation_of(batch, key, &failed.row)?;
+    let mut gone = Vec::new();
+    match fate {
+        TurnFate::Retry { at } => put_off(batch, key, &rows, *at, &failed.error)?,
+        TurnFate::Dead { .. } => {
+            bury(batch, failed, &rows)?;
+            use_up(batch, key, &mut kept, &rows)?;
+            let told = rows.iter().any(|(_, row)| Waiting::read(row).is_ok_and(|entry| entry.died));
+            if let Some(fallback) =
+                failed.fallback.as_ref().filter(|_| !told && kept.conversation.sender.is_some())
+            {
+                replies::queue(batch, key, &mut kept, Author::Gateway, fallback, *now)?;
+            }
+            gone.clone_from(entries);
+        }
+    }
+    if let Some(entry) = &failed.journal {
+        journal(batch, key, &mut kept, *now, entry)?;
+    }
+    if failed.journal.is_some() || !gone.is_empty() {
+        lines::keep(batch, &failed.row, &kept)?;
+    }
+    batch.state.touch(*now);
+    batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
+    Ok(())
+}
+
+fn put_off(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    rows: &[(InboxId, Vec<u8>)],
+    at: Timestamp,
+    error: &str,
+) -> Step<()> {
+    for (id, row) in rows {
+        let entry = Waiting::read(row)?;
+        let entry = Waiting { failures: entry.failures + 1, due: at, error: Some(error), ..entry };
+        entry.write(&mut batch.buffer);
+        batch.tables.inbox.put()?.insert(&place(id.seq, key.tenant), batch.buffer.as_slice())?;
+        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, alone: entry.alone() });
+    }
+    Ok(())
+}
+
+/// Keeps the entries as a dead turn, marked so that their lines and their fallback come only once,
+/// however often the turn is tried again.
+fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> Step<()> {
+    let key = &failed.failure.key;
+    let mut marked = Vec::with_capacity(rows.len());
+    for (id, row) in rows {
+        let entry = Waiting::read(row)?;
+        let entry = Waiting { died: true, failures: entry.failures + 1, error: Some(&failed.error), ..entry };
+        let mut bytes = Vec::with_capacity(row.len() + failed.error.len());
+        entry.write(&mut bytes);
+        marked.push((id.seq, bytes));
+    }
+    let Some((first, _)) = marked.first() else {
+        return Err(Error::Conflict("a turn without entries cannot die".into()).into());
+    };
+    let name = under(key, &first.to_be_bytes());
+    let entries = marked.iter().map(|(seq, row)| (*seq, row.as_slice())).collect();
+    Dead { at: failed.failure.now, error: &failed.error, entries }.write(&mut batch.buffer);
+    batch.tables.dead_turns.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
+    batch.state.dead_turns += 1;
+    Ok(())
+}
+
+/// Entries of a conversation that a human has taken over since they came: into the history without a
+/// turn. Timers meant for the brain are dropped.
+pub fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
+    let row = conversation_key(key);
+    let rows = entries_of(batch, key, entries)?;
+    let mut kept = conversation_of(batch, key, &row)?;
+    use_up(batch, key, &mut kept, &rows)?;
+    lines::keep(batch, &row, &kept)?;
+    batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! The one thread that writes. It takes what is queued, up to [`GROUP`] operations and without
+//! waiting for more, applies all in one transaction, commits, brings the mirrors up to date and
+//! answers each. While it commits the next group gathers: load makes the groups larger by itself.
+//!
+//! An operation that panics or meets an unreadable row fails alone: the transaction is given up and
+//! the others of its group are applied again. An error of the file fails the whole group; the file
+//! is then opened again, at most once in [`REOPEN_AFTER`], and until that succeeds every operation
+//! is answered with the error.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::batch::{Batch, Fault, Sealed, Step};
+use super::disk::{Disk, failed};
+use super::load;
+use super::mirror::Mirror;
+use crate::store::{Error, Result};
+
+/// More operations than this are not put into one transaction.
+const GROUP: usize = 1024;
+
+/// Between two attempts to open a failed file again.
+const REOPEN_AFTER: Duration = Duration::from_millis(250);
+
+/// What the writer and the readers share.
+pub struct Shared {
+    pub disk: Disk,
+    pub mirror: Mirror,
+}
+
+pub struct Writer {
+    /// `None` once the store is closing.
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    capacity: usize,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub fn start(shared: Arc<Shared>, capacity: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(capacity.max(1));
+        let name = std::thread::Builder::new().name("store-writer".into());
+        let thread = name.spawn(move || Loop { shared, broken: None }.run(&jobs))?;
+        Ok(Writer { queue: Some(queue), capacity, thread: Some(thread) })
+    }
+
+    /// Queues the operation at once and returns its answer to be awaited. Dropping the answer does
+    /// not undo the operation.
+    pub fn submit<T, F>(&self, op: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(Call { op, result: None, reply });
+        let refused = match self.queue.as_ref().map(|queue| queue.try_send(call)) {
+            Some(Ok(())) => None,
+            Some(Err(TrySendError::Full(_))) => Some(Error::Busy(format!(
+                "{} operations wait for the disk already ([store] queue); nothing was kept",
+                self.capacity
+            ))),
+            Some(Err(TrySendError::Disconnected(_))) | None => Some(Error::Failed("it is closed".into())),
+        };
+        async move {
+            match refused {
+                Some(error) => Err(error),
+                None => answer.await.unwrap_or_else(|_| Err(Error::Failed("its writer has stopped".into()))),
+            }
+        }
+    }
+}
+
+/// Applies one operation on this thread, before there is a writer.
+pub fn apply_now<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    op: impl Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
+) -> Result<T> {
+    let (reply, mut answer) = oneshot::channel();
+    let mut writer = Loop { shared: shared.clone(), broken: None };
+    let mut group: Vec<Box<dyn Job>> = vec![Box::new(Call { op, result: None, reply })];
+    writer.commit(&mut group);
+    match writer.broken {
+        Some(broken) => Err(failed(&broken.error)),
+        None => answer.try_recv().unwrap_or_else(|_| Err(Error::Failed("it was not applied".into()))),
+    }
+}
+
+/// Closes the queue and waits until what was queued is done.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // The writer catches panics of operations; if it died nevertheless, its callers know.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An operation in the queue, whatever it returns.
+trait Job: Send {
+    /// May be called again, in another transaction, if the first one is given up.
+    fn apply(&mut self, batch: &mut Batch<'_>) -> Step<()>;
+    /// Was it refused, by the rules, when it was applied?
+    fn refusal(&self) -> Option<&Error>;
+    fn answer(self: Box<Self>, outcome: Result<()>);
+}
+
+struct Call<F, T> {
+    op: F,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<F, T> Job for Call<F, T>
+where
+    F: Fn(&mut Batch<'_>) -> Step<T> + Send,
+    T: Send,
+{
+    fn apply(&mut self, batch: &mut Batch<'_>) -> Step<()> {
+        self.result = Some(match (self.op)(batch) {
+            Ok(value) => Ok(value),
+            Err(Fault::Refused(error)) => Err(error),
+            Err(other) => return Err(other),
+        });
+        Ok(())
+    }
+
+    fn refusal(&self) -> Option<&Error> {
+        self.result.as_ref().and_then(|result| result.as_ref().err())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        let result = match (outcome, self.result) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(Error::Failed("the operation was not applied".into())),
+        };
+        // Nobody may be waiting any more; the commit stands.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// How an attempt at a group ended without a commit.
+enum Setback {
+    /// By this operation alone.
+    One(usize, Error),
+    /// By the file.
+    All(redb::Error),
+}
+
+impl From<redb::Error> for Setback {
+    fn from(error: redb::Error) -> Self {
+        Setback::All(error)
+    }
+}
+
+struct Broken {
+    error: redb::Error,
+    tried: Instant,
+}
+
+struct Loop {
+    shared: Arc<Shared>,
+    broken: Option<Broken>,
+}
+
+impl Loop {
+    fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while let Ok(first) = jobs.recv() {
+            group.push(first);
+            while group.len() < GROUP
+                && let Ok(next) = jobs.try_recv()
+            {
+                group.push(next);
+            }
+            if self.usable() {
+                self.commit(&mut group);
+            }
+            if let Some(broken) = &self.broken {
+                for job in group.drain(..) {
+                    job.answer(Err(failed(&broken.error)));
+                }
+            }
+        }
+    }
+
+    /// Leaves in `group` what the file failed under.
+    fn commit(&mut self, group: &mut Vec<Box<dyn Job>>) {
+        while !group.is_empty() {
+            match guarded(|| self.attempt(group)) {
+                Ok(()) => {
+                    for job in group.drain(..) {
+                        job.answer(Ok(()));
+                    }
+                }
+                Err(Setback::One(culprit, error)) => {
+                    tracing::error!(%error, "an operation of the store failed and was left out of its group");
+                    group.remove(culprit).answer(Err(error));
+                }
+                Err(Setback::All(error)) => {
+                    tracing::error!(%error, operations = group.len(), "the store's file failed; nothing of the group was acknowledged");
+                    self.broken = Some(Broken { error, tried: Instant::now() });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn attempt(&self, group: &mut [Box<dyn Job>]) -> std::result::Result<(), Setback> {
+        let attempted = self.shared.disk.with(|database| {
+            let mut transaction = database.begin_write().map_err(redb::Error::from)?;
+            transaction.set_two_phase_commit(true);
+            let writes = Cell::new(0);
+            let done = {
+                let mut batch = Batch::new(&transaction, &writes, &self.shared.mirror);
+                let sealed = apply(group, &mut batch, &writes).and_then(|()| seal(&mut batch));
+                sealed.map(|sealed| (batch.state, sealed, batch.effects))
+            };
+            if done.is_err() || writes.get() == 0 {
+                transaction.abort().map_err(redb::Error::from)?;
+            } else {
+                transaction.commit().map_err(redb::Error::from)?;
+            }
+            let (state, sealed, effects) = done?;
+            self.shared.mirror.apply(state, sealed, effects);
+            Ok(())
+        });
+        attempted.unwrap_or(Err(Setback::All(redb::Error::DatabaseClosed)))
+    }
+
+    /// Is the file fit to be written, if need be after opening it again?
+    fn usable(&mut self) -> bool {
+        let Some(broken) = &mut self.broken else { return true };
+        if broken.tried.elapsed() < REOPEN_AFTER {
+            return false;
+        }
+        let reopened = guarded(|| {
+            self.shared.disk.reopen().map_err(redb::Error::from)?;
+            load::again(&self.shared).map_err(Setback::All)
+        });
+        match reopened {
+            Ok(()) => {
+                tracing::warn!("the store's file is open again after: {}", broken.error);
+                self.broken = None;
+                true
+            }
+            Err(setback) => {
+                let error = match setback {
+                    Setback::All(error) => error,
+                    Setback::One(_, error) => redb::Error::Corrupted(error.to_string()),
+                };
+                tracing::error!(%error, "the store's file cannot be opened again yet");
+                *broken = Broken { error, tried: Instant::now() };
+                false
+            }
+        }
+    }
+}
+
+fn seal(batch: &mut Batch<'_>) -> std::result::Result<Sealed, Setback> {
+    batch.seal().map_err(|fault| match fault {
+        Fault::File(error) => Setback::All(error),
+        other => Setback::All(redb::Error::Corrupted(other.to_string())),
+    })
+}
+
+/// A panic in redb itself, on a page that is not what it was, must not end the writer.
+fn guarded(work: impl FnOnce() -> std::result::Result<(), Setback>) -> std::result::Result<(), Setback> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(Setback::All(redb::Error::Corrupted(format!("a panic: {}", panic_text(&*panic)))))
+    })
+}
+
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}
+
+fn apply(
+    group: &mut [Box<dyn Job>],
+    batch: &mut Batch<'_>,
+    writes: &Cell<u64>,
+) -> std::result::Result<(), Setback> {
+    for (at, job) in group.iter_mut().enumerate() {
+        let one = |what: String| Setback::One(at, Error::Failed(what));
+        match catch_unwind(AssertUnwindSafe(|| apply_one(job.as_mut(), batch, writes))) {
+            Ok(Ok(())) => {}
+            Ok(Err(Fault::File(error))) => return Err(Setback::All(error)),
+            Ok(Err(other)) => return Err(one(other.to_string())),
+            Err(panic) => {
+                return Err(one(format!("an operation panicked: {}", panic_text(&*panic))));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Holds the operation to its rule: what is refused has written nothing.
+fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>, writes: &Cell<u64>) -> Step<()> {
+    let (before, effects, state) = (writes.get(), batch.effects.len(), batch.state);
+    job.apply(batch)?;
+    let untouched = writes.get() == before && batch.effects.len() == effects && batch.state == state;
+    match job.refusal() {
+        Some(error) if !untouched => {
+            let what = format!("refused after it had written: {error}");
+            Err(Fault::Row(super::codec::Unreadable { table: "(any)", what }))
+        }
+        _ => Ok(()),
+    }
+}

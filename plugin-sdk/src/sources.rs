@@ -1,0 +1,73 @@
+//! What a native test serves instead of the gateway: personality, history, collections, and a log
+//! that can be read afterwards.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::collection;
+use crate::host::Level;
+use crate::message::HistoryEntry;
+use crate::records::{Answer, Found, Query};
+
+/// Records by collection.
+pub type Collections = BTreeMap<String, Vec<Value>>;
+
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub personality: Arc<Value>,
+    pub history: Vec<HistoryEntry>,
+    pub collections: Arc<Collections>,
+}
+
+/// A line that the brain wrote to the log.
+pub type LogLine = (Level, String);
+
+thread_local! {
+    static CURRENT: RefCell<(Sources, Vec<LogLine>)> = RefCell::default();
+}
+
+/// Runs `f` with these sources; returns what it logged beside its answer.
+pub fn with_sources<T>(sources: Sources, f: impl FnOnce() -> T) -> (T, Vec<LogLine>) {
+    let before = CURRENT.replace((sources, Vec::new()));
+    // Restored on unwinding too: a brain that panics must not leave its sources to the next test.
+    struct Restore(Option<(Sources, Vec<LogLine>)>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(before) = self.0.take() {
+                CURRENT.replace(before);
+            }
+        }
+    }
+    let mut restore = Restore(Some(before));
+    let answer = f();
+    let (_, lines) = CURRENT.replace(restore.0.take().unwrap_or_default());
+    (answer, lines)
+}
+
+pub(crate) fn log(level: Level, message: &str) {
+    CURRENT.with_borrow_mut(|(_, lines)| lines.push((level, message.to_owned())));
+}
+
+pub(crate) fn personality(path: &str) -> Option<Value> {
+    CURRENT.with_borrow(|(sources, _)| {
+        path.split('.').try_fold(&*sources.personality, |value, key| value.get(key)).cloned()
+    })
+}
+
+pub(crate) fn history(limit: u32) -> Vec<HistoryEntry> {
+    CURRENT.with_borrow(|(sources, _)| {
+        let keep = (limit.min(100) as usize).min(sources.history.len());
+        sources.history[sources.history.len() - keep..].to_vec()
+    })
+}
+
+pub(crate) fn find(query: &Query) -> Answer<Found<String>> {
+    CURRENT.with_borrow(|(sources, _)| collection::find(&sources.collections, query))
+}
+
+pub(crate) fn get(name: &str, id: &str) -> Answer<Option<String>> {
+    CURRENT.with_borrow(|(sources, _)| collection::get(&sources.collections, name, id))
+}

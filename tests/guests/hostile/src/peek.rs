@@ -1,0 +1,33 @@
+//! Looks for what a brain must not see: files, environment, arguments, sockets.
+
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+
+/// `nothing`, or what could be seen.
+pub fn report() -> String {
+    let mut seen = Vec::new();
+    for path in ["/", ".", "/etc", "/data"] {
+        if let Ok(entries) = std::fs::read_dir(path) {
+            seen.push(format!("{path} with {} entries", entries.count()));
+        }
+    }
+    for path in ["/etc/passwd", "plugin.toml", "personality.toml"] {
+        if std::fs::read(path).is_ok() {
+            seen.push(format!("the file {path}"));
+        }
+    }
+    if std::fs::write("/tmp/hostile", b"was here").is_ok() {
+        seen.push("a file to write".to_owned());
+    }
+    seen.extend(std::env::vars().map(|(name, _)| format!("the variable {name}")));
+    seen.extend(std::env::args().map(|argument| format!("the argument {argument}")));
+    if TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
+        seen.push("a connection to port 8000".to_owned());
+    }
+    if TcpListener::bind(("127.0.0.1", 0)).is_ok() {
+        seen.push("a port to listen on".to_owned());
+    }
+    if ("localhost", 80).to_socket_addrs().is_ok() {
+        seen.push("a name that resolves".to_owned());
+    }
+    if seen.is_empty() { "nothing".to_owned() } else { seen.join("; ") }
+}
