@@ -174,7 +174,7 @@ async fn an_export_is_what_was_imported_however_long() {
     let count = 12_345_u64;
     let locks = (0..count)
         .map(|n| {
-            let tenant = TenantId::new(if n % 3 == 0 { 55 } else { 2 }).expect("it is not 0");
+            let tenant = TenantId::new(if n.is_multiple_of(3) { 55 } else { 2 }).expect("it is not 0");
             (ContactKey::from_stored(format!("{}", 971_500_000_000 + n)), tenant)
         })
         .collect();
@@ -183,7 +183,7 @@ async fn an_export_is_what_was_imported_however_long() {
     let exported = exported.as_object().expect("an object");
     assert_eq!(exported.len() as u64, count);
     assert_eq!(exported["971500000000"], 55);
-    assert_eq!(exported["971500012344"], if (count - 1) % 3 == 0 { 55 } else { 2 });
+    assert_eq!(exported["971500012344"], 2);
     let empty = running().await.operator(Method::GET, "/api/mapping/export", Value::Null).await;
     assert_eq!(empty, json!({}));
 }
