@@ -238,11 +238,20 @@ pub struct Turns {
     pub attempts: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
+    /// For maintenance: messages are accepted and wait, no brain is asked.
+    pub paused: bool,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Turns { concurrent: 64, per_tenant: 16, attempts: 5, backoff_ms: 1_000, backoff_max_ms: 60_000 }
+        Turns {
+            concurrent: 64,
+            per_tenant: 16,
+            attempts: 5,
+            backoff_ms: 1_000,
+            backoff_max_ms: 60_000,
+            paused: false,
+        }
     }
 }
 

@@ -50,6 +50,10 @@ impl TurnLoop {
 
     /// Claims until `stop`; then returns when every turn that had begun has ended.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if self.settings.paused {
+            tracing::warn!("turns.paused: messages are accepted and wait; no brain is asked");
+            return stop.cancelled().await;
+        }
         let running = TaskTracker::new();
         while !stop.is_cancelled() {
             let free = self.slots.available_permits();
