@@ -13,7 +13,7 @@ const EMPTY_NAMES: &[&str] =
     &["mod", "util", "utils", "common", "helper", "helpers", "misc", "manager", "service", "types"];
 
 /// Written in two parts, so that this file does not break its own rule.
-const UNFINISHED: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
+const UNFINISHED: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME")];
 
 /// Each outside world has one door: a crate and the modules that may name it.
 const DOORS: &[(&[&str], &[&str])] = &[

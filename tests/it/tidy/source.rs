@@ -25,7 +25,8 @@ pub struct CodePath {
 pub struct Function {
     pub name: String,
     pub line: usize,
-    /// From the line of its name to the line of its closing brace.
+    /// From the line of its name to the line of its closing brace, without the rows of tables: what
+    /// stands between square brackets is data.
     pub lines: usize,
 }
 
@@ -143,7 +144,8 @@ impl Source {
                     TokenTree::Punct(punct) if punct.as_char() == ';' => return,
                     TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
                         let (first, last) = (line(&tokens[at]), body.span_close().end().line);
-                        found.push(Function { name: name.to_string(), line: first, lines: last - first + 1 });
+                        let lines = last - first + 1 - rows(&body.stream());
+                        found.push(Function { name: name.to_string(), line: first, lines });
                         return;
                     }
                     _ => {}
@@ -191,6 +193,19 @@ fn attribute(tokens: &[TokenTree], at: usize) -> Option<&Group> {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => Some(group),
         _ => None,
     }
+}
+
+/// Lines between the brackets of tables.
+fn rows(stream: &TokenStream) -> usize {
+    let inside = |token: TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
+            let (open, close) = (group.span_open().start().line, group.span_close().end().line);
+            (close - open).saturating_sub(1)
+        }
+        TokenTree::Group(group) => rows(&group.stream()),
+        _ => 0,
+    };
+    stream.clone().into_iter().map(inside).sum()
 }
 
 fn flat(stream: &TokenStream) -> Vec<TokenTree> {
