@@ -36,8 +36,10 @@ async fn a_body_that_cannot_be_read_says_so() {
         assert_eq!(told["status"], "error", "{shown}: {told}");
         assert!(told["reason"].is_string() && told["action"].is_string(), "{shown}: {told}");
     }
-    let not_utf8 =
-        hook.try_post_bytes(&good, b"{\"event\":\"\xff\xfe\"}".to_vec()).await.expect("it answers");
+    let not_utf8 = hook
+        .try_post_bytes(&good, b"{\"session\":\"default\",\"event\":\"\xff\"}".to_vec())
+        .await
+        .expect("it answers");
     assert_eq!(not_utf8.status, 400, "{}", not_utf8.text);
     assert_eq!(accepted(&gateway).await, 0.0);
     assert_eq!(hook.say(&good).await["status"], "routed");
