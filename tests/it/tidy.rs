@@ -73,6 +73,63 @@ fn the_readme_is_short_and_names_what_is_there() {
     assert_none(&missing);
 }
 
+/// Every `switchboard …` that the README shows is a command that there is.
+#[test]
+fn the_readme_names_commands_that_there_are() {
+    let binary = switchboard_tests::gateway::binary().unwrap_or_else(|error| panic!("{error:#}"));
+    let mut seen = 0;
+    for command in commands(&read("README.md")) {
+        let mut words: Vec<&str> = command.split_whitespace().collect();
+        // What follows the command's own words are its arguments.
+        words.truncate(
+            words.iter().take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())).count(),
+        );
+        let output = std::process::Command::new(&binary).args(&words).arg("--help").output();
+        let output = output.expect("the binary starts");
+        assert!(
+            output.status.success(),
+            "switchboard {command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let help = String::from_utf8_lossy(&output.stdout);
+        for option in command.split_whitespace().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "switchboard {command}: there is no {option}:\n{help}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} commands found");
+}
+
+/// The README's brain is the one in the SDK's documentation, which is compiled.
+#[test]
+fn the_readmes_brain_is_one_that_compiles() {
+    let readme = read("README.md");
+    let (_, shown) = readme.split_once("```rust\n").expect("the README shows a brain");
+    let (shown, _) = shown.split_once("```").expect("the block ends");
+    let sdk = read("plugin-sdk/src/lib.rs");
+    let lines = sdk
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let documented: Vec<&str> =
+        lines.skip_while(|line| *line != "```").skip(1).take_while(|line| *line != "```").collect();
+    let rust = |lines: Vec<&str>| {
+        lines
+            .into_iter()
+            .filter(|line| !line.is_empty() && !line.starts_with("# "))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(rust(shown.lines().collect()), rust(documented));
+}
+
+/// What stands after `switchboard ` in code, up to the code's end.
+fn commands(markdown: &str) -> Vec<&str> {
+    let begins = ["`switchboard ", "\nswitchboard ", "/switchboard "];
+    let rest = begins.iter().flat_map(|begin| markdown.split(begin).skip(1));
+    rest.map(|rest| rest.split(['`', '\n', '#']).next().unwrap_or_default().trim()).collect()
+}
+
 /// `[text](target)` pairs.
 fn links(markdown: &str) -> Vec<(&str, &str)> {
     markdown
