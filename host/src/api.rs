@@ -22,6 +22,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 
+use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
@@ -51,6 +52,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
+    /// Brains, collections, imports.
+    uploads: Bounds,
     readiness: health::Readiness,
 }
 
@@ -61,9 +64,10 @@ impl App {
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
         draining: Arc<AtomicBool>,
+        uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, readiness })
+        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -114,6 +118,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/retry", post(outbox::retry))
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
+        .route("/api/keys/{id}", delete(audit::remove_key))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
         .route("/api/webhook/explain", post(explain::explain))

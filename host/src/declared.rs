@@ -31,6 +31,9 @@ pub struct Collection {
     pub records: Vec<Value>,
 }
 
+/// Gives the value of an environment variable.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
 /// What declarations are checked against.
 #[derive(Default)]
 pub struct Surroundings<'s> {
@@ -40,8 +43,8 @@ pub struct Surroundings<'s> {
     pub packages: Option<&'s [String]>,
     /// What the store knows already.
     pub directory: Directory,
-    /// Gives the value of an environment variable that a secret names.
-    pub environment: Option<&'s dyn Fn(&str) -> Option<String>>,
+    /// Where secrets find the variables that they name.
+    pub environment: Option<Environment<'s>>,
 }
 
 /// How much [`apply`] changed.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
 use crate::api::auth::OwnMachine;
-use crate::body;
+use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::clock;
 use crate::config::Config;
@@ -87,21 +87,22 @@ impl Gateway {
     /// Every door of this gateway.
     pub fn router(&self) -> Router {
         let http = &self.config.http;
+        let timeout = Duration::from_millis(http.body_timeout_ms);
+        let memory = Memory::new(http.body_memory_bytes);
+        let uploads = Bounds { bytes: http.upload_body_bytes, timeout, memory: memory.clone() };
         let app = App::new(
             self.config.clone(),
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
             self.draining.clone(),
+            uploads,
         );
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
             loopback: self.config.listen.ip().is_loopback(),
-            body: body::Bounds {
-                bytes: http.webhook_body_bytes,
-                timeout: Duration::from_millis(http.body_timeout_ms),
-            },
+            body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
         http::router(app, Arc::new(webhook))
     }
@@ -144,15 +145,29 @@ impl Gateway {
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
-        let turns = tokio::spawn(turns.run(stop.clone()));
-        let delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
+        let mut turns = tokio::spawn(turns.run(stop.clone()));
+        let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
-        stop.cancelled().await;
+        // A gateway whose loops are gone must not go on acknowledging messages.
+        let ended_early = tokio::select! {
+            // The loops end because of `stop`: then it is ready too.
+            biased;
+            () = stop.cancelled() => None,
+            ended = &mut turns => Some(("turn", ended)),
+            ended = &mut delivery => Some(("delivery", ended)),
+        };
         self.draining.store(true, Ordering::Relaxed);
+        if let Some((name, ended)) = ended_early {
+            for task in background {
+                task.abort();
+            }
+            ended.with_context(|| format!("the {name} loop panicked"))?;
+            bail!("the {name} loop ended by itself");
+        }
         let drain = Duration::from_millis(self.config.drain_timeout_ms);
         let drained = tokio::time::timeout(drain, async {
             let turns = turns.await;

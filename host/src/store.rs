@@ -368,6 +368,8 @@ pub trait Store: Send + Sync + 'static {
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
     fn api_keys(&self) -> Result<Vec<ApiKey>>;
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;
+    /// From now on nobody is let in with it.
+    async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey>;
     async fn audit(&self, entry: AuditEntry) -> Result<()>;
     /// Newest first.
     fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>>;

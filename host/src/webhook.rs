@@ -5,7 +5,7 @@
 //! answered with an error, so that it is sent again.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -24,6 +24,11 @@ use crate::metrics::Metrics;
 use crate::route::{Answer, Reason};
 use crate::store::{self, Arrival, Store};
 use crate::tenant::Sender;
+
+/// A webhook for an account that no sender has is checked against this many senders' keys, and only
+/// up to this size; past either it is refused like any other that proves nothing.
+const UNKNOWN_ACCOUNT_SENDERS: usize = 16;
+const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
 
 /// Everything a webhook needs.
 pub struct Webhook {
@@ -57,7 +62,7 @@ impl Webhook {
     async fn receive(&self, provider: Provider, request: Request<Body>) -> Response {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
-        let response = match body::read(body, self.body).await {
+        let response = match body::read(body, &self.body).await {
             Ok(bytes) => match self.take(provider, &parts.headers, &bytes).await {
                 Ok(answer) => Json(answer).into_response(),
                 Err(refusal) => {
@@ -112,11 +117,14 @@ impl Webhook {
             self.verify(adapter, sender, headers, body).map_err(Refusal::Unverified)?;
             return Ok(Some(sender.clone()));
         }
-        let proven = directory
-            .senders
-            .values()
-            .filter(|sender| sender.provider == provider)
-            .any(|sender| self.verify(adapter, sender, headers, body).is_ok());
+        // A stranger must not make us hash a large body once for every sender there is.
+        let proven = body.len() <= UNKNOWN_ACCOUNT_BYTES
+            && directory
+                .senders
+                .values()
+                .filter(|sender| sender.provider == provider)
+                .take(UNKNOWN_ACCOUNT_SENDERS)
+                .any(|sender| self.verify(adapter, sender, headers, body).is_ok());
         if !proven {
             return Err(Refusal::Unverified(Unverified::WrongKey));
         }
@@ -221,6 +229,7 @@ enum Refusal {
 impl Refusal {
     fn counted_as(&self) -> &'static str {
         match self {
+            Refusal::Body(body::Error::NoRoom) => "unavailable",
             Refusal::Body(_) | Refusal::Malformed(_) => "malformed",
             Refusal::NoAdapter | Refusal::Store(_) => "unavailable",
             Refusal::Unverified(_) => "unverified",
@@ -243,6 +252,7 @@ impl Refusal {
         match self {
             Refusal::Body(body::Error::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Body(body::Error::TooSlow { .. }) => StatusCode::REQUEST_TIMEOUT,
+            Refusal::Body(body::Error::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Body(body::Error::Broken(_)) | Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
             Refusal::NoAdapter => StatusCode::NOT_FOUND,
             Refusal::Unverified(_) => StatusCode::UNAUTHORIZED,
@@ -256,6 +266,7 @@ impl Refusal {
                 format!("the body is larger than {limit} bytes"),
                 "raise http.webhook_body_bytes or send less",
             ),
+            Refusal::Body(error @ body::Error::NoRoom) => (error.to_string(), "send it again later"),
             Refusal::Body(error) => (error.to_string(), "send the whole body at once"),
             Refusal::NoAdapter => ("this provider is not spoken".into(), "use another provider"),
             Refusal::Malformed(error) => {
@@ -276,14 +287,9 @@ impl IntoResponse for Refusal {
         let (reason, action) = self.sentences();
         let body = Json(json!({"status": "error", "reason": reason, "action": action}));
         let mut response = (self.status(), body).into_response();
-        if let Refusal::Store(_) = self {
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
         }
         response
     }
-}
-
-/// How long a webhook may take to arrive, and how large it may be.
-pub fn bounds(bytes: usize, timeout_ms: u64) -> body::Bounds {
-    body::Bounds { bytes, timeout: Duration::from_millis(timeout_ms) }
 }

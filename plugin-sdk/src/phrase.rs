@@ -3,19 +3,16 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::host;
 
 /// A value of the personality at a dotted path; `None` where there is none.
 pub fn setting<T: DeserializeOwned>(path: &str) -> Result<Option<T>, Fault> {
-    match host::personality(path) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value).map(Some).map_err(|error| {
-            Fault::new("personality", format!("the personality's `{path}` does not read: {error}"))
-        }),
-    }
+    let Some(json) = host::personality(path) else { return Ok(None) };
+    serde_json::from_str(&json).map_err(|error| {
+        Fault::new("personality", format!("the personality's `{path}` does not read: {error}"))
+    })
 }
 
 /// Read when it is used; `{name}` stands for a value given with [`Phrase::with`].
@@ -63,14 +60,11 @@ impl Phrase {
                 continue;
             }
             asked.push(language);
-            if let Some(Value::String(text)) = host::personality(&format!("{}.{language}", self.path)) {
+            if let Some(text) = text(&format!("{}.{language}", self.path)) {
                 return Some(fill(&text, &self.values));
             }
         }
-        match host::personality(&self.path) {
-            Some(Value::String(text)) => Some(fill(&text, &self.values)),
-            _ => None,
-        }
+        text(&self.path).map(|text| fill(&text, &self.values))
     }
 }
 
@@ -94,6 +88,11 @@ impl From<Phrase> for String {
     fn from(phrase: Phrase) -> String {
         phrase.to_string()
     }
+}
+
+/// What stands at this path, where it is text.
+fn text(path: &str) -> Option<String> {
+    serde_json::from_str(&host::personality(path)?).ok()
 }
 
 /// `pt` of `pt-BR`.

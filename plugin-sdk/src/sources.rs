@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -51,9 +52,11 @@ pub(crate) fn log(level: Level, message: &str) {
     CURRENT.with_borrow_mut(|(_, lines)| lines.push((level, message.to_owned())));
 }
 
-pub(crate) fn personality(path: &str) -> Option<Value> {
+/// The value at a dotted path, as JSON text.
+pub(crate) fn personality(path: &str) -> Option<Rc<str>> {
     CURRENT.with_borrow(|(sources, _)| {
-        path.split('.').try_fold(&*sources.personality, |value, key| value.get(key)).cloned()
+        let value = path.split('.').try_fold(&*sources.personality, |value, key| value.get(key))?;
+        Some(value.to_string().into())
     })
 }
 

@@ -252,6 +252,16 @@ fn check_tells_every_mistake_with_its_line() {
     assert!(said.starts_with("nowhere.toml: cannot be read: No such file"), "{said}");
 }
 
+/// `cargo xtask brains` puts the components in their places first.
+#[test]
+fn the_demo_is_sound() {
+    let place = Place::new();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/demo/switchboard.toml");
+    let said = place.ok(&["check", "--config", demo.to_str().expect("UTF-8"), "--data", "run"]);
+    assert!(said.contains("1 organization, 3 tenants, 2 senders, 2 collections"), "{said}");
+    assert!(said.contains("brains: 2 of 2 packages load"), "{said}");
+}
+
 #[test]
 fn without_a_gateway_the_same_commands_work_on_the_store() {
     let place = Place::new();
@@ -289,7 +299,12 @@ fn without_a_gateway_the_same_commands_work_on_the_store() {
     assert!(!senders.contains("s3cret"), "{senders}");
     let key = place.run(&["key", "add", "--tenant", "7", "--name", "test"]);
     assert!(text(&key.stdout).starts_with("sbt_"), "{}", text(&key.stdout));
-    assert!(place.ok(&["key", "list"]).contains("tenant 7"));
+    let keys = place.json(&["key", "list"]);
+    let id = keys["keys"][0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(keys["keys"][0]["tenant"], 7);
+    place.ok(&["key", "remove", &id]);
+    assert_eq!(place.fails(&["key", "remove", &id]).0, 1);
+    assert!(place.ok(&["key", "list"]).contains("no keys yet"));
     let audit = place.ok(&["audit"]);
     assert!(audit.contains("operator (command line)") && audit.contains("declared data"), "{audit}");
     assert!(place.ok(&["outbox", "list"]).contains("No reply waits"));
@@ -395,7 +410,8 @@ fn a_running_gateway_is_found_and_talked_to() {
     let said = text(&chat.stdout);
     assert!(chat.status.success(), "{said}{}", text(&chat.stderr));
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("Tenant 2: "), "{said}");
+    assert_eq!(lines[0], "> start_realty_2", "{said}");
+    assert!(lines[1].starts_with("Tenant 2: "), "{said}");
     let first = lines.iter().position(|line| *line == "> good morning").expect("what was typed");
     assert!(
         lines[first + 1].starts_with("Tenant 2: ") && lines[first + 1].contains("good morning"),

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::{self, Caller};
 use crate::api::error::{Error, Result};
-use crate::api::request::{Asked, Sent};
+use crate::api::request::{Asked, Params, Sent};
+use crate::clock;
 use crate::store::{ApiKey, AuditEntry};
 
 pub async fn keys(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
@@ -53,6 +54,24 @@ pub async fn make_key(
     let (token, key) = auth::make_key(&*app.store, tenant, new.name.trim(), &caller.actor()).await?;
     let mut value = shown(&key);
     value["key"] = json!(token.expose());
+    Ok(Json(value))
+}
+
+/// Takes a key away: nobody is let in with it any more.
+pub async fn remove_key(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<String>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let keys = app.store.api_keys()?;
+    let found = keys.iter().find(|key| shown(key)["id"] == id.as_str());
+    let found = found.ok_or_else(|| {
+        Error::not_found(format!("there is no key {id}"), "`switchboard key list` shows ids")
+    })?;
+    let removed = app.store.remove_api_key(&found.hash, &caller.actor(), clock::now()).await?;
+    let mut value = shown(&removed);
+    value["status"] = json!("removed");
     Ok(Json(value))
 }
 

@@ -2,7 +2,6 @@
 //! query parameters, a bounded body, a JSON body.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -11,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::App;
 use crate::api::error::Error;
-use crate::body::{self, Bounds};
+use crate::body;
 
 /// Path parameters.
 pub struct Params<T>(pub T);
@@ -54,10 +53,7 @@ impl FromRequest<Arc<App>> for Whole {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        let http = &app.config.http;
-        let bounds =
-            Bounds { bytes: http.upload_body_bytes, timeout: Duration::from_millis(http.body_timeout_ms) };
-        Ok(Whole(body::read(request.into_body(), bounds).await?))
+        Ok(Whole(body::read(request.into_body(), &app.uploads).await?))
     }
 }
 

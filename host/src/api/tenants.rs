@@ -94,7 +94,7 @@ fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result
     body.remove("deep_link");
     body.remove("users");
     let named = body.insert("id".into(), id.into());
-    if named.is_some_and(|named| named != Value::from(id)) {
+    if named.is_some_and(|named| named != id) {
         return Err(Error::invalid(
             format!("the body's id is not the address's {id}"),
             "leave `id` out of the body, or make them agree",

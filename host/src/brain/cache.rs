@@ -119,7 +119,9 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
             file.write_all(part)?;
         }
         file.sync_all()?;
-        std::fs::rename(&beside, path)
+        std::fs::rename(&beside, path)?;
+        // The new name is durable with the directory.
+        std::fs::File::open(directory)?.sync_all()
     })();
     if written.is_err() {
         remove(&beside);

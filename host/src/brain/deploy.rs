@@ -4,63 +4,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::OnceCell;
 
-use super::cache::{Cache, Origin, write_atomically};
+use super::cache::{Cache, Origin};
 use super::engine::{Engine, Turn, Version};
 use super::manifest::{self, Manifest};
-use super::package::{self, COMPONENT, Files, PERSONALITY, Package, Stamp};
+use super::package::{self, COMPONENT, Files, PERSONALITY, Package, Packages, Stamp};
 use super::personality::{Layer, Personality};
 use super::shelf::{Entry, Shelf};
-use super::{PackageStatus, Refused, Settings, Uploaded, preflight, rehearsal};
+use super::{PackageStatus, Settings, preflight, rehearsal};
 use crate::clock;
 use crate::message::TenantId;
+
+mod upload;
 
 /// The hand that lands what was dropped into the directory.
 pub const DROPPED: &str = "plugins directory";
 
 /// Tells which package a tenant names as its brain.
 type BrainOf = Box<dyn Fn(TenantId) -> Option<String> + Send + Sync>;
-
-/// What runs now, as one immutable picture.
-#[derive(Clone, Default)]
-pub struct Packages {
-    /// Those that tenants name.
-    pub named: HashMap<String, Arc<Package>>,
-    /// Those uploaded for one tenant.
-    pub own: HashMap<TenantId, Arc<Package>>,
-}
-
-impl Packages {
-    pub fn get(&self, name: &str) -> Option<&Arc<Package>> {
-        match manifest::tenant_of(name) {
-            Some(tenant) => self.own.get(&tenant),
-            None => self.named.get(name),
-        }
-    }
-
-    fn put(&mut self, package: Arc<Package>) {
-        match package.tenant {
-            Some(tenant) => self.own.insert(tenant, package),
-            None => self.named.insert(package.name.to_string(), package),
-        };
-    }
-
-    fn remove(&mut self, name: &str) -> bool {
-        match manifest::tenant_of(name) {
-            Some(tenant) => self.own.remove(&tenant).is_some(),
-            None => self.named.remove(name).is_some(),
-        }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Package>> {
-        self.named.values().chain(self.own.values())
-    }
-}
 
 pub struct Deployer {
     pub settings: Settings,
@@ -414,98 +379,6 @@ impl Deployer {
     pub fn refusal(&self, name: &str) -> Option<String> {
         lock(&self.refused).get(name).cloned()
     }
-
-    pub async fn put_brain(
-        &self,
-        tenant: TenantId,
-        component: Vec<u8>,
-        actor: &str,
-    ) -> Result<Uploaded, Refused> {
-        let name = manifest::package_of(tenant);
-        self.replace(&name, COMPONENT, actor, |files| files.component = Some(component)).await
-    }
-
-    pub async fn put_personality(
-        &self,
-        tenant: TenantId,
-        toml: String,
-        actor: &str,
-    ) -> Result<Uploaded, Refused> {
-        let name = manifest::package_of(tenant);
-        self.replace(&name, PERSONALITY, actor, |files| files.personality = Some(toml)).await
-    }
-
-    pub async fn rollback(&self, name: &str, digest: Option<&str>, actor: &str) -> Result<Uploaded, Refused> {
-        let live =
-            self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
-        let list = if is_name(name) { self.shelf.list(name) } else { Vec::new() };
-        let mut earlier =
-            list.iter().map(|entry| &entry.digest).filter(|digest| Some(*digest) != live.as_ref());
-        let target = match digest {
-            None => earlier.next(),
-            Some(wanted) if wanted.len() >= 6 => earlier.find(|digest| digest.starts_with(wanted)),
-            Some(_) => return Err(refused("name at least 6 digits of the version".into())),
-        };
-        let Some(target) = target else {
-            let known: Vec<&str> = list.iter().map(|entry| &entry.digest[..12]).collect();
-            return Err(refused(format!(
-                "{name}: no such earlier version; kept are: {}",
-                if known.is_empty() { "none".into() } else { known.join(", ") }
-            )));
-        };
-        let component = self.shelf.component(target).map_err(|error| refused(format!("{name}: {error}")))?;
-        self.replace(name, COMPONENT, actor, |files| files.component = Some(component)).await
-    }
-
-    /// Changes one file of a package: builds with it first, then renames it into the directory.
-    async fn replace(
-        &self,
-        name: &str,
-        file: &str,
-        actor: &str,
-        change: impl FnOnce(&mut Files),
-    ) -> Result<Uploaded, Refused> {
-        let _one = self.landing.lock().await;
-        let directory = self.settings.plugins.join(name);
-        let read = directory.clone();
-        let mut files =
-            blocking(move || Files::read(&read)).await.and_then(|files| files).map_err(refused)?;
-        // Whoever uploads need not know where the gateway keeps its files.
-        files.shown = PathBuf::from(name);
-        change(&mut files);
-        let bytes = match file {
-            COMPONENT => files.component.clone(),
-            _ => files.personality.clone().map(String::into_bytes),
-        };
-        let built = self.build(name, files).await.map_err(refused)?;
-        let path = directory.join(file);
-        let written = blocking(move || {
-            std::fs::create_dir_all(&directory)?;
-            write_atomically(&path, &[&bytes.unwrap_or_default()])?;
-            io::Result::Ok(Stamp::of(&directory))
-        });
-        let stamp = written
-            .await
-            .and_then(|stamp| stamp.map_err(|error| error.to_string()))
-            .map_err(|error| refused(format!("{name}: the plugins directory cannot be written: {error}")))?;
-        lock(&self.seen).insert(name.to_owned(), stamp);
-        let own = built.package.brain.as_ref().map(|version| version.digest.clone());
-        let digest = own.or_else(|| {
-            let base = self.base_of(built.package.tenant?, &built.package.manifest)?;
-            Some(base.brain.as_ref()?.digest.clone())
-        });
-        let uploaded = Uploaded {
-            package: name.to_owned(),
-            digest: digest.unwrap_or_default(),
-            checked: built.checked.clone(),
-        };
-        self.go_live(built, actor).await;
-        Ok(uploaded)
-    }
-}
-
-fn refused(reason: String) -> Refused {
-    Refused { reason }
 }
 
 /// A directory's name that can be a package's: it becomes part of other files' names.

@@ -80,6 +80,8 @@ impl Manifest {
             },
         };
         manifest.name = package_of(tenant);
+        // Which texts lie below is not the uploader's to say: they may be another tenant's.
+        manifest.extends = None;
         match manifest.grants.iter().find(|grant| !Grant::HARMLESS.contains(grant)) {
             None => Ok(manifest),
             Some(grant) => Err(format!(

@@ -2,6 +2,7 @@
 //! files are read in one go and only count when nothing changed meanwhile; building takes what was
 //! read and needs no directory.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,42 @@ pub struct Package {
     pub earlier: Vec<String>,
     /// The version before this one, loaded when a trap first asks for it.
     pub previous: OnceCell<Option<Arc<Version>>>,
+}
+
+/// What runs now, as one immutable picture.
+#[derive(Clone, Default)]
+pub struct Packages {
+    /// Those that tenants name.
+    pub named: HashMap<String, Arc<Package>>,
+    /// Those uploaded for one tenant.
+    pub own: HashMap<TenantId, Arc<Package>>,
+}
+
+impl Packages {
+    pub fn get(&self, name: &str) -> Option<&Arc<Package>> {
+        match manifest::tenant_of(name) {
+            Some(tenant) => self.own.get(&tenant),
+            None => self.named.get(name),
+        }
+    }
+
+    pub fn put(&mut self, package: Arc<Package>) {
+        match package.tenant {
+            Some(tenant) => self.own.insert(tenant, package),
+            None => self.named.insert(package.name.to_string(), package),
+        };
+    }
+
+    pub fn remove(&mut self, name: &str) -> bool {
+        match manifest::tenant_of(name) {
+            Some(tenant) => self.own.remove(&tenant).is_some(),
+            None => self.named.remove(name).is_some(),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Package>> {
+        self.named.values().chain(self.own.values())
+    }
 }
 
 /// How a package's files look from outside: what is compared to see that nothing changes any more.

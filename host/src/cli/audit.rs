@@ -1,7 +1,6 @@
 //! `switchboard audit`.
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::cli::client::Client;
 use crate::cli::tenant::items;
@@ -23,7 +22,7 @@ impl Audit {
         if json {
             return screen::json(&answer);
         }
-        let columns: [(&str, fn(&Value) -> String); 5] = [
+        let columns: [screen::Column; 5] = [
             ("AT", |entry| screen::text(&entry["at"])),
             ("WHO", |entry| screen::text(&entry["actor"])),
             ("DID", |entry| screen::text(&entry["action"])),

@@ -121,7 +121,7 @@ async fn list(client: &Client, json: bool) -> Result<()> {
         return screen::json(&answer);
     }
     let brains = items(&answer, "brains");
-    let columns: [(&str, fn(&Value) -> String); 5] = [
+    let columns: [screen::Column; 5] = [
         ("PACKAGE", |brain| screen::text(&brain["package"])),
         ("LIVE", |brain| short(&brain["digest"])),
         ("SINCE", |brain| screen::text(&brain["live_since"])),

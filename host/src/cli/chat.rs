@@ -90,6 +90,7 @@ impl Conversation<'_> {
     async fn by_script(&mut self, link: Option<String>) -> Result<()> {
         let mut lines = typed_lines();
         if let Some(link) = link {
+            screen::line(&format!("> {link}"))?;
             self.say(&link).await?;
             self.hear_all().await?;
         }
@@ -199,7 +200,7 @@ impl Conversation<'_> {
             let lines = self.offers.show(&outbound);
             for (index, text) in lines.iter().enumerate() {
                 let margin = if index == 0 { format!("{name}: ") } else { "    ".into() };
-                screen::line(&format!("{margin}{text}"))?;
+                screen::line(format!("{margin}{text}").trim_end())?;
             }
         }
         Ok(())

@@ -70,7 +70,7 @@ pub async fn stats(client: &Client, json: bool) -> Result<()> {
             serde_json::json!({"tenant": tenant, "users": stats["users_per_tenant"][tenant], "share": share})
         })
         .collect();
-    let columns: [(&str, fn(&Value) -> String); 3] = [
+    let columns: [screen::Column; 3] = [
         ("TENANT", |row| screen::text(&row["tenant"])),
         ("USERS", |row| screen::text(&row["users"])),
         ("PERCENT", |row| format!("{:.2}", row["share"].as_f64().unwrap_or(0.0))),

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, part};
 use crate::cli::tenant::items;
 use crate::cli::{Result, screen};
 
@@ -11,6 +11,7 @@ pub const EXAMPLES: &str = "Examples:
   switchboard key add --tenant 2 --name \"build server\"     for pushing tenant 2's brain
   switchboard key add --operator --name laptop             another operator's token
   switchboard key list
+  switchboard key remove 3f9a61c20b7e                      it leaked, or is not needed any more
 
 A key is shown once; only its hash is kept. Lost the operator's token? Make a new one on the
 gateway's machine, where no token is needed.";
@@ -21,6 +22,11 @@ pub enum Key {
     List,
     /// Make a key and show it, this once.
     Add(Add),
+    /// Take a key away; it opens nothing any more.
+    Remove {
+        /// As `key list` shows it.
+        id: String,
+    },
 }
 
 #[derive(Args)]
@@ -45,7 +51,7 @@ impl Key {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 4] = [
+                let columns: [screen::Column; 4] = [
                     ("ID", |key| screen::text(&key["id"])),
                     ("FOR", |key| match &key["tenant"] {
                         Value::Null => "operator".into(),
@@ -55,6 +61,14 @@ impl Key {
                     ("MADE", |key| screen::text(&key["created_at"])),
                 ];
                 screen::list(items(&answer, "keys"), &columns, "There are no keys yet.")
+            }
+            Key::Remove { id } => {
+                let answer = client.delete(&format!("/api/keys/{}", part(&id))).await?;
+                if json {
+                    screen::json(&answer)
+                } else {
+                    screen::line(&format!("Key {id} opens nothing any more."))
+                }
             }
             Key::Add(add) => {
                 let body = json!({"tenant": add.tenant, "name": add.name});

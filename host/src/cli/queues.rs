@@ -1,7 +1,7 @@
 //! `switchboard turns` and `switchboard outbox`: what waits, what died and why, nothing hidden.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::client::{Client, part};
 use crate::cli::tenant::items;
@@ -83,7 +83,7 @@ impl Turns {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 6] = [
+                let columns: [screen::Column; 6] = [
                     ("ID", |turn| screen::text(&turn["id"])),
                     ("STATE", |turn| screen::text(&turn["state"])),
                     ("AT", |turn| screen::text(&turn["at"])),
@@ -107,7 +107,7 @@ impl Outbox {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 7] = [
+                let columns: [screen::Column; 7] = [
                     ("ID", |send| screen::text(&send["id"])),
                     ("STATE", |send| screen::text(&send["state"])),
                     ("SENDER", |send| screen::text(&send["sender"])),

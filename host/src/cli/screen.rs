@@ -18,8 +18,11 @@ pub fn json(value: &Value) -> Result<()> {
     line(&format!("{value:#}"))
 }
 
+/// A heading, and what stands below it of each item.
+pub type Column = (&'static str, fn(&Value) -> String);
+
 /// A listing: each row is one of `items`, each column a heading and what it shows of an item.
-pub fn list(items: &[Value], columns: &[(&str, fn(&Value) -> String)], none: &str) -> Result<()> {
+pub fn list(items: &[Value], columns: &[Column], none: &str) -> Result<()> {
     if items.is_empty() {
         return line(none);
     }

@@ -72,7 +72,7 @@ impl Sender {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 8] = [
+                let columns: [screen::Column; 8] = [
                     ("NAME", |sender| screen::text(&sender["name"])),
                     ("PROVIDER", |sender| screen::text(&sender["provider"])),
                     ("ACCOUNT", |sender| screen::text(&sender["account"])),

@@ -81,7 +81,7 @@ impl Tenant {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 9] = [
+                let columns: [screen::Column; 9] = [
                     ("ID", |tenant| screen::text(&tenant["id"])),
                     ("NAME", |tenant| screen::text(&tenant["name"])),
                     ("ORGANIZATION", |tenant| screen::text(&tenant["organization"])),
@@ -180,7 +180,7 @@ impl Organization {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [(&str, fn(&Value) -> String); 2] = [
+                let columns: [screen::Column; 2] = [
                     ("ID", |organization| screen::text(&organization["id"])),
                     ("NAME", |organization| screen::text(&organization["name"])),
                 ];

@@ -12,12 +12,15 @@ use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
 use crate::config::advice::{explain, quoted_after};
 
+/// Line and column, from 1.
+pub type Place = (usize, usize);
+
 /// One mistake: `data/tenants.toml:12:5: tenant[1].language: "english" is not ..., write ...`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
     pub file: PathBuf,
-    /// Line and column from 1; `None` where the whole file is meant.
-    pub place: Option<(usize, usize)>,
+    /// `None` where the whole file is meant.
+    pub place: Option<Place>,
     /// Dotted, `routing.prefixes[1]`; empty where no single key is meant.
     pub key: String,
     /// What is wrong.
@@ -90,7 +93,7 @@ impl Document {
     }
 
     /// Line and column, both from 1, columns in characters.
-    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+    pub fn line_column(&self, offset: usize) -> Place {
         let before = self.text.get(..offset.min(self.text.len())).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -172,7 +175,7 @@ impl Document {
     }
 
     /// The file as a JSON list, each item with its line and column.
-    pub fn json_list(&self) -> Result<Vec<((usize, usize), serde_json::Value)>, Problem> {
+    pub fn json_list(&self) -> Result<Vec<(Place, serde_json::Value)>, Problem> {
         let items: Vec<serde_json::Value> = serde_json::from_str(&self.text).map_err(|error| {
             let text = error.to_string();
             let what = text.split(" at line ").next().unwrap_or(&text).to_owned();

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use crate::config::document::{Document, Places, Problem};
 use crate::declared::rules::{self, Fault};
-use crate::declared::{Collection, Declared, Surroundings};
+use crate::declared::{Collection, Declared, Environment, Surroundings};
 use crate::message::TenantId;
 use crate::tenant::{Organization, Secret, Sender, Tenant};
 
@@ -172,11 +172,7 @@ impl Reader {
     }
 
     /// `env:NAME` and `file:PATH` become what they name.
-    fn resolve_secrets(
-        &mut self,
-        entry: &mut Entry<Sender>,
-        environment: Option<&dyn Fn(&str) -> Option<String>>,
-    ) {
+    fn resolve_secrets(&mut self, entry: &mut Entry<Sender>, environment: Option<Environment<'_>>) {
         let directory = self.files[entry.file].document.path().parent().unwrap_or(Path::new("")).to_owned();
         let sender = &entry.value;
         let mut resolved = Vec::new();
@@ -291,7 +287,7 @@ fn whole_file(path: &Path, what: &str, action: &str) -> Problem {
 fn resolve(
     secret: &Secret,
     directory: &Path,
-    environment: Option<&dyn Fn(&str) -> Option<String>>,
+    environment: Option<Environment<'_>>,
 ) -> Result<Secret, (String, String)> {
     let text = secret.expose();
     if let Some(name) = text.strip_prefix("env:") {

@@ -13,7 +13,8 @@ use crate::body;
 const HEADER_TIMEOUT: Duration = Duration::from_millis(300);
 const BODY_TIMEOUT: Duration = Duration::from_millis(400);
 const WRITE_TIMEOUT: Duration = Duration::from_millis(300);
-const BODY_BYTES: usize = 64 << 10;
+const BODY_BYTES: usize = 128 << 10;
+const BODY_MEMORY: usize = 80 << 10;
 
 /// Far beyond every timeout here; a test that waits this long has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -31,18 +32,15 @@ async fn running(max_connections: usize, drain: Duration) -> Running {
 }
 
 async fn start(settings: Settings) -> Running {
-    let bounds = body::Bounds { bytes: BODY_BYTES, timeout: BODY_TIMEOUT };
-    let take = move |request: Request| async move {
-        match body::read(request.into_body(), bounds).await {
-            Ok(bytes) => format!("took {}", bytes.len()).into_response(),
-            Err(error) => api::error::Error::from(error).into_response(),
-        }
-    };
+    let memory = body::Memory::new(BODY_MEMORY);
+    let bounds = body::Bounds { bytes: BODY_BYTES, timeout: BODY_TIMEOUT, memory };
+    let patient = body::Bounds { timeout: 10 * BODY_TIMEOUT, ..bounds.clone() };
     let router = Router::new()
-        .route("/take", post(take))
+        .route("/take", post(move |request| take(request, bounds.clone())))
+        .route("/hold", post(move |request| take(request, patient.clone())))
         .route("/large", get(|| async { "x".repeat(64 << 20) }))
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_millis(500)).await }))
-        .route("/never", get(|| std::future::pending::<()>()))
+        .route("/never", get(std::future::pending::<()>))
         .route("/panic", get(|| async { panic!("a test's panic") as () }));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
     let address = listener.local_addr().expect("it is bound");
@@ -50,6 +48,13 @@ async fn start(settings: Settings) -> Running {
     let stop = CancellationToken::new();
     let task = tokio::spawn(serve(listener, dress(router), settings, metrics.clone(), stop.clone()));
     Running { address, metrics, stop, task }
+}
+
+async fn take(request: Request, bounds: body::Bounds) -> Response {
+    match body::read(request.into_body(), &bounds).await {
+        Ok(bytes) => format!("took {}", bytes.len()).into_response(),
+        Err(error) => api::error::Error::from(error).into_response(),
+    }
 }
 
 impl Running {
@@ -167,7 +172,32 @@ async fn a_huge_body_is_refused_by_its_length() {
         .ask("POST /take HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n")
         .await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    assert!(answer.contains("the body is larger than 65536 bytes"), "{answer}");
+    assert!(answer.contains("the body is larger than 131072 bytes"), "{answer}");
+}
+
+#[tokio::test]
+async fn large_bodies_share_their_memory_and_small_ones_pass() {
+    let server = running(20, Duration::ZERO).await;
+    let large = 120 << 10;
+    let head = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {large}\r\n\r\n")
+    };
+    // The first holds all but a byte of its body; what it holds beyond the uncounted part leaves too
+    // little for a second.
+    let mut holding = server.connect().await;
+    holding.write_all(head("/hold").as_bytes()).await.expect("it reads");
+    holding.write_all(&vec![b'a'; large - 1]).await.expect("it reads");
+    let second = format!("{}{}", head("/take"), "b".repeat(large));
+    let began = Instant::now();
+    let mut answer = String::new();
+    while !answer.starts_with("HTTP/1.1 503") && began.elapsed() < 5 * BODY_TIMEOUT {
+        answer = server.ask(&second).await;
+    }
+    assert!(answer.contains("http.body_memory_bytes"), "{answer}");
+    server.serves().await;
+    // Given up, it makes room.
+    assert!(until_closed(&mut holding).await.starts_with("HTTP/1.1 408"));
+    assert!(server.ask(&second).await.ends_with(&format!("took {large}")));
 }
 
 #[tokio::test]

@@ -425,6 +425,11 @@ impl Store for Embedded {
         self.write(move |batch| admin::put_api_key(batch, &key, &by)).await
     }
 
+    async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey> {
+        let (hash, actor) = (hash.to_owned(), actor.to_owned());
+        self.write(move |batch| admin::remove_api_key(batch, &hash, &actor, now)).await
+    }
+
     async fn audit(&self, entry: AuditEntry) -> Result<()> {
         self.write(move |batch| batch.audit(&entry)).await
     }

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-
-use serde_json::Value;
+use std::rc::Rc;
 
 use super::world::switchboard::brain as imports;
 use crate::fault::Refusal;
@@ -18,17 +17,16 @@ pub(crate) fn log(level: Level, message: &str) {
 thread_local! {
     /// What this turn has asked already: an instance serves one turn, in which a text is often
     /// needed for every row of a list.
-    static ASKED: RefCell<HashMap<String, Option<Value>>> = RefCell::default();
+    static ASKED: RefCell<HashMap<String, Option<Rc<str>>>> = RefCell::default();
 }
 
-pub(crate) fn personality(path: &str) -> Option<Value> {
+/// The value at a dotted path, as JSON text.
+pub(crate) fn personality(path: &str) -> Option<Rc<str>> {
     ASKED.with_borrow_mut(|asked| {
         if let Some(answer) = asked.get(path) {
             return answer.clone();
         }
-        // What the gateway hands over is JSON; anything else counts as nothing.
-        let answer: Option<Value> =
-            imports::personality::get(path).and_then(|json| serde_json::from_str(&json).ok());
+        let answer: Option<Rc<str>> = imports::personality::get(path).map(Into::into);
         asked.insert(path.to_owned(), answer.clone());
         answer
     })

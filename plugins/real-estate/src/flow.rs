@@ -191,7 +191,8 @@ fn picked(offered: &[Choice], words: &Words) -> Option<Choice> {
     if words.is_empty() {
         return None;
     }
-    let by_title = offered.iter().find(|choice| Words::of(&choice.title) == *words);
+    let by_title =
+        offered.iter().find(|choice| words.may_have(&choice.title) && Words::of(&choice.title) == *words);
     let by_number = || {
         let place =
             words.number(0).filter(|n| words.len() == 1 && n.fract() == 0.0 && (1.0..=10.0).contains(n))?;

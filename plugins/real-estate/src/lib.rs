@@ -6,8 +6,8 @@
 //!             happened text says     looked for  or the viewing (viewing, opening, when)
 //! ```
 //!
-//! Questions are asked in a fixed order ([`memory::Step`]); a text may answer several at once, and
-//! what is answered is not asked. Texts live in `personality.toml`, named by [`texts::Text`]; which
+//! Questions are asked in a fixed order (`memory::Step`); a text may answer several at once, and
+//! what is answered is not asked. Texts live in `personality.toml`, named by `texts::Text`; which
 //! texts there are and what they may contain is written in `personality.schema.json`.
 
 mod ask;

@@ -75,12 +75,13 @@ impl Settings {
         slots
     }
 
-    /// The days with a slot, from today on.
-    pub fn days(&self, zone: &Zone, now: Timestamp) -> Vec<Date> {
+    /// The days with a slot, from today on, with their slots.
+    pub fn days(&self, zone: &Zone, now: Timestamp) -> Vec<(Date, Vec<Slot>)> {
         let today = zone.local(now).date;
         (0..=i32::from(self.days_ahead))
             .map(|ahead| today.plus_days(ahead))
-            .filter(|date| !self.slots(zone, now, *date).is_empty())
+            .map(|date| (date, self.slots(zone, now, date)))
+            .filter(|(_, slots)| !slots.is_empty())
             .collect()
     }
 }
@@ -121,7 +122,8 @@ mod tests {
         assert_eq!(shown(&early), ["09:00", "10:00", "11:00", "16:00"]);
         let later = settings.slots(&zone, at(&zone, "2026-03-02", 9), monday);
         assert_eq!(shown(&later), ["11:00", "16:00"]);
-        assert_eq!(settings.days(&zone, at(&zone, "2026-03-02", 15)), [monday.plus_days(7)]);
+        let days = settings.days(&zone, at(&zone, "2026-03-02", 15));
+        assert_eq!(days.iter().map(|(day, _)| *day).collect::<Vec<_>>(), [monday.plus_days(7)]);
         let closed = Settings { closed: vec![monday], ..settings };
         assert_eq!(closed.slots(&zone, at(&zone, "2026-03-02", 6), monday), []);
     }

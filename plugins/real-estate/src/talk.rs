@@ -28,6 +28,7 @@ pub struct Talk<'t> {
     lead_in: String,
     areas: OnceCell<Vec<Area>>,
     digits: OnceCell<Option<Vec<char>>>,
+    zone: OnceCell<Zone>,
 }
 
 /// A row of a list, or a button.
@@ -51,8 +52,8 @@ impl Offer {
 
 impl<'t> Talk<'t> {
     pub fn new(turn: &'t Turn, reply: &'t mut Reply, memory: Memory) -> Self {
-        let (areas, digits) = (OnceCell::new(), OnceCell::new());
-        Talk { turn, reply, memory, lead_in: String::new(), areas, digits }
+        let (areas, digits, zone) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Talk { turn, reply, memory, lead_in: String::new(), areas, digits, zone }
     }
 
     /// The chosen one; before that the contact's or the tenant's, where it is one of ours.
@@ -146,8 +147,15 @@ impl<'t> Talk<'t> {
         })
     }
 
+    /// The tenant's clock.
     pub fn zone(&self) -> Result<Zone, Fault> {
-        self.turn.zone()
+        match self.zone.get() {
+            Some(zone) => Ok(zone.clone()),
+            None => {
+                let zone = self.turn.zone()?;
+                Ok(self.zone.get_or_init(|| zone).clone())
+            }
+        }
     }
 
     // Things in the contact's language.

@@ -181,7 +181,7 @@ fn kind(words: &Words) -> Option<Kind> {
 fn area(words: &Words, areas: &[Area]) -> Option<String> {
     let mut best: Option<(usize, &str)> = None;
     for area in areas {
-        for name in area.names() {
+        for name in area.names().filter(|name| words.may_have(name)) {
             let name = Words::of(name);
             let found = (0..words.len()).any(|at| words.has_at(at, &name));
             if found && best.is_none_or(|(length, _)| name.len() > length) {

@@ -47,8 +47,7 @@ pub fn ask_day(talk: &mut Talk<'_>) -> Result<(), Fault> {
     let offers = days
         .iter()
         .take(PAGE)
-        .map(|day| {
-            let slots = settings.slots(&zone, now, *day);
+        .map(|(day, slots)| {
             let label = |slot: Option<&Slot>| slot.map(|slot| time(talk, slot)).unwrap_or_default();
             let span = format!("{} – {}", label(slots.first()), label(slots.last()));
             Offer::new(format!("day:{day}"), talk.day_label(*day)).described(span)

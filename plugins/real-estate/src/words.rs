@@ -77,6 +77,20 @@ impl Words {
         self.0.iter().any(|word| is(word, known))
     }
 
+    /// A cheap no to most names: the text has nothing that begins like this one.
+    pub fn may_have(&self, name: &str) -> bool {
+        let mut start = String::with_capacity(8);
+        for c in name.chars().flat_map(normal).skip_while(|c| !c.is_alphanumeric()).take(3) {
+            let other_word =
+                start.chars().next_back().is_some_and(|last| last.is_ascii_digit() != c.is_ascii_digit());
+            if other_word || !c.is_alphanumeric() {
+                break;
+            }
+            start.push(c);
+        }
+        !start.is_empty() && self.1.contains(&start)
+    }
+
     /// Do these words stand here, next to each other?
     pub fn has_at(&self, at: usize, phrase: &Words) -> bool {
         !phrase.is_empty()
@@ -122,6 +136,9 @@ fn bare(word: &str) -> impl Iterator<Item = &str> {
 
 /// One form for each letter and digit; nothing for marks that only change how a text looks.
 fn normal(c: char) -> impl Iterator<Item = char> {
+    if c.is_ascii() {
+        return One::Single(Some(c.to_ascii_lowercase()));
+    }
     let one = match c {
         '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10),
         '۰'..='۹' => char::from_digit(c as u32 - '۰' as u32, 10),
@@ -141,6 +158,8 @@ fn normal(c: char) -> impl Iterator<Item = char> {
         | '\u{feff}' => None,
         // Persian's half space parts words here.
         '\u{200c}' => Some(' '),
+        // Arabic letters have one case.
+        '\u{0600}'..='\u{06ff}' => Some(c),
         _ => return One::Many(c.to_lowercase()),
     };
     One::Single(one)
@@ -179,6 +198,17 @@ mod tests {
             ("شراء", "شرا"),
         ] {
             assert_eq!(Words::of(text).as_slice().join("|"), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_there_may_be_there() {
+        let words = Words::of("a villa in D3, Dubai-Marina or المارينا");
+        for name in ["D3", "dubai marina", "«Marina»", "مارينا", "in"] {
+            assert!(words.may_have(name), "{name}");
+        }
+        for name in ["Palm", "", "!", "جميرا"] {
+            assert!(!words.may_have(name), "{name}");
         }
     }
 

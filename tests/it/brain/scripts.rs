@@ -36,6 +36,11 @@ async fn echo_goes_as_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_estate_goes_as_written() {
+    check("real-estate", "real_estate").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_that_does_not_hold_is_told_by_its_line() {
     let workshop = Workshop::hostile();
     workshop.write(

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use check::Check;
+
 use super::wit;
 use crate::brain::budget::{Exceeded, TEXT_SUM_FACTOR};
 use crate::conversation::{LeadChange, Mode, TimerChange};
@@ -15,6 +17,8 @@ use crate::message::{
     OutboundMedia, Reaction, Template, TemplateParameter, Timestamp,
 };
 use crate::tenant::ResolvedLimits;
+
+mod check;
 
 /// WhatsApp's own limits on interactive messages, in characters
 /// (developers.facebook.com, "Interactive reply buttons messages" and "Interactive list messages").
@@ -316,89 +320,6 @@ fn media_kind(kind: wit::MediaKind) -> MediaKind {
 
 fn to_json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).expect("our own shapes have text keys and no failing parts")
-}
-
-/// One action under examination.
-struct Check<'a> {
-    /// From 1.
-    number: usize,
-    name: &'static str,
-    limits: &'a ResolvedLimits,
-    known_handle: &'a dyn Fn(&str) -> bool,
-    /// Bytes of all texts of the turn so far.
-    texts: &'a mut u64,
-}
-
-impl Check<'_> {
-    fn wrong(&self, field: &str, why: impl std::fmt::Display) -> Rejected {
-        Rejected {
-            code: "actions",
-            message: format!("action {} ({}): {field}: {why}", self.number, self.name),
-        }
-    }
-
-    fn text(&mut self, field: &str, text: String) -> Result<String, Rejected> {
-        *self.texts += text.len() as u64;
-        if text.len() as u64 > self.limits.text_bytes {
-            let place = format!("action {} ({}): {field}", self.number, self.name);
-            return Err(Exceeded::text(self.limits, &place, text.len()).into());
-        }
-        Ok(text)
-    }
-
-    fn filled(&mut self, field: &str, text: String) -> Result<String, Rejected> {
-        if text.trim().is_empty() {
-            return Err(self.wrong(field, "empty"));
-        }
-        self.text(field, text)
-    }
-
-    /// Nothing and the empty text are the same.
-    fn optional(&mut self, field: &str, text: Option<String>) -> Result<Option<String>, Rejected> {
-        text.filter(|text| !text.is_empty()).map(|text| self.text(field, text)).transpose()
-    }
-
-    fn short(&mut self, field: &str, text: String, at_most: usize) -> Result<String, Rejected> {
-        let length = text.chars().count();
-        if length > at_most {
-            return Err(self.wrong(field, format!("{length} characters; WhatsApp takes at most {at_most}")));
-        }
-        self.filled(field, text)
-    }
-
-    fn short_optional(
-        &mut self,
-        field: &str,
-        text: Option<String>,
-        at_most: usize,
-    ) -> Result<Option<String>, Rejected> {
-        text.filter(|text| !text.is_empty()).map(|text| self.short(field, text, at_most)).transpose()
-    }
-
-    fn count(&self, field: &str, count: usize, at_most: usize) -> Result<(), Rejected> {
-        match count {
-            0 => Err(self.wrong(field, "there are none; at least 1")),
-            count if count > at_most => {
-                Err(self.wrong(field, format!("{count}; WhatsApp takes at most {at_most}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn once(&self, field: &str, seen: &mut HashSet<String>, id: &str) -> Result<(), Rejected> {
-        if seen.insert(id.to_owned()) {
-            return Ok(());
-        }
-        Err(self.wrong(field, format!("`{id}` is there twice; the choice could not be told apart")))
-    }
-
-    fn json(&mut self, field: &str, text: String) -> Result<String, Rejected> {
-        let text = self.text(field, text)?;
-        match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-            Ok(_) => Ok(text),
-            Err(error) => Err(self.wrong(field, format!("not JSON: {error}"))),
-        }
-    }
 }
 
 #[cfg(test)]

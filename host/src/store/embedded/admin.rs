@@ -74,6 +74,16 @@ pub fn put_api_key(batch: &mut Batch<'_>, key: &ApiKey, by: &AuditEntry) -> Step
     batch.audit(by)
 }
 
+pub fn remove_api_key(batch: &mut Batch<'_>, hash: &str, actor: &str, now: Timestamp) -> Step<ApiKey> {
+    let removed = batch.tables.api_keys.put()?.remove(hash)?;
+    let removed: Option<ApiKey> =
+        removed.map(|row| super::codec::unpack("api_keys", row.value())).transpose()?;
+    let key = removed.ok_or_else(|| Error::NotFound("there is no such key".into()))?;
+    let subject = key.tenant.map_or("operator".to_owned(), |tenant| format!("tenant {tenant}"));
+    batch.audit(&entry(actor, "remove api key", subject, serde_json::json!({ "name": key.name }), now))?;
+    Ok(key)
+}
+
 pub fn record_session(batch: &mut Batch<'_>, sender: &str, change: &SessionChange) -> Step<()> {
     let known = batch.tables.sessions.get()?.get(sender)?;
     let known: Option<SessionChange> =
