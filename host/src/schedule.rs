@@ -25,21 +25,13 @@ pub struct Item<G> {
 /// Pending items `I` of conversations `C` in groups `G`.
 #[derive(Debug)]
 pub struct Schedule<C, G, I> {
-    per_group: usize,
-    conversations: BTreeMap<Arc<C>, Pending<G, I>>,
-    /// Conversations that are not due yet.
-    waiting: BTreeMap<Slot, Arc<C>>,
-    groups: HashMap<G, Group<C>>,
-    /// The groups that have something ready and are below their limit, each once.
-    ring: VecDeque<G>,
-    ticks: u64,
+    conversations: BTreeMap<Arc<C>, Pending<C, G, I>>,
+    queues: Queues<C, G>,
 }
 
-/// Orders what is queued: by due time, then by when it was queued.
-type Slot = (Timestamp, u64);
-
 #[derive(Debug)]
-struct Pending<G, I> {
+struct Pending<C, G, I> {
+    key: Arc<C>,
     /// Sorted by `I`. A deque, because items come at the back and leave at the front.
     items: VecDeque<(I, Item<G>)>,
     place: Place<G>,
@@ -53,6 +45,21 @@ enum Place<G> {
     Claimed(G),
 }
 
+/// Orders what is queued: by due time, then by when it was queued.
+type Slot = (Timestamp, u64);
+
+/// Where the conversations stand.
+#[derive(Debug)]
+struct Queues<C, G> {
+    per_group: usize,
+    /// Conversations that are not due yet.
+    waiting: BTreeMap<Slot, Arc<C>>,
+    groups: HashMap<G, Group<C>>,
+    /// The groups that have something ready and are below their limit, each once.
+    ring: VecDeque<G>,
+    ticks: u64,
+}
+
 #[derive(Debug)]
 struct Group<C> {
     ready: BTreeMap<Slot, Arc<C>>,
@@ -63,14 +70,14 @@ struct Group<C> {
 impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     /// At most `per_group` conversations of a group are claimed at the same time.
     pub fn new(per_group: usize) -> Self {
-        Schedule {
+        let queues = Queues {
             per_group: per_group.max(1),
-            conversations: BTreeMap::new(),
             waiting: BTreeMap::new(),
             groups: HashMap::new(),
             ring: VecDeque::new(),
             ticks: 0,
-        }
+        };
+        Schedule { conversations: BTreeMap::new(), queues }
     }
 
     /// Adds an item, or gives one that is there another due time or group.
@@ -78,18 +85,17 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     where
         C: Clone,
     {
-        let key = match self.conversations.get_key_value(conversation) {
-            Some((key, _)) => key.clone(),
-            None => Arc::new(conversation.clone()),
+        let Some(pending) = self.conversations.get_mut(conversation) else {
+            let key = Arc::new(conversation.clone());
+            let items = VecDeque::from([(id, item)]);
+            let mut pending = Pending { key: key.clone(), items, place: Place::Nowhere };
+            self.queues.settle(&mut pending);
+            self.conversations.insert(key, pending);
+            return;
         };
-        let pending = self
-            .conversations
-            .entry(key.clone())
-            .or_insert_with(|| Pending { items: VecDeque::with_capacity(1), place: Place::Nowhere });
         let at = match pending.items.back() {
             Some((last, _)) if *last < id => pending.items.len(),
-            None => 0,
-            _ => match pending.items.binary_search_by(|(other, _)| other.cmp(&id)) {
+            _ => match pending.find(&id) {
                 Ok(at) => {
                     pending.items.remove(at);
                     at
@@ -99,19 +105,17 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         };
         pending.items.insert(at, (id, item));
         if at == 0 {
-            self.place(&key);
+            self.queues.settle(pending);
         }
     }
 
     /// Takes an item away, wherever its conversation is.
     pub fn remove(&mut self, conversation: &C, id: &I) {
-        let Some((key, _)) = self.conversations.get_key_value(conversation) else { return };
-        let key = key.clone();
         let Some(pending) = self.conversations.get_mut(conversation) else { return };
-        let Ok(at) = pending.items.binary_search_by(|(other, _)| other.cmp(id)) else { return };
+        let Ok(at) = pending.find(id) else { return };
         pending.items.remove(at);
-        if at == 0 {
-            self.place(&key);
+        if at == 0 && self.queues.settle(pending) {
+            self.conversations.remove(conversation);
         }
     }
 
@@ -120,15 +124,10 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         self.ripen(now);
         let mut claimed = Vec::new();
         while claimed.len() < n {
-            let Some(name) = self.ring.pop_front() else { break };
-            let Some(group) = self.groups.get_mut(&name) else { continue };
-            group.in_ring = false;
-            let Some((_, key)) = group.ready.pop_first() else { continue };
-            group.claimed += 1;
+            let Some((name, key)) = self.queues.next() else { break };
             if let Some(pending) = self.conversations.get_mut(&key) {
-                pending.place = Place::Claimed(name.clone());
+                pending.place = Place::Claimed(name);
             }
-            self.ring_if_eligible(&name);
             claimed.push(key);
         }
         claimed
@@ -136,11 +135,12 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
 
     /// Ends a claim: what is left of the conversation may be claimed again.
     pub fn release(&mut self, conversation: &C) {
-        let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
-        if matches!(pending.place, Place::Claimed(_)) {
-            let key = key.clone();
-            self.unplace(&key);
-            self.place(&key);
+        let Some(pending) = self.conversations.get_mut(conversation) else { return };
+        if pending.is_claimed() {
+            self.queues.leave(&mut pending.place);
+            if self.queues.settle(pending) {
+                self.conversations.remove(conversation);
+            }
         }
     }
 
@@ -154,40 +154,29 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     }
 
     pub fn is_claimed(&self, conversation: &C) -> bool {
-        self.conversations.get(conversation).is_some_and(|pending| matches!(pending.place, Place::Claimed(_)))
+        self.conversations.get(conversation).is_some_and(Pending::is_claimed)
     }
 
     /// The claims that are out.
     pub fn claimed(&self) -> impl Iterator<Item = &Arc<C>> {
-        self.conversations
-            .iter()
-            .filter(|(_, pending)| matches!(pending.place, Place::Claimed(_)))
-            .map(|(key, _)| key)
+        self.conversations.values().filter(|pending| pending.is_claimed()).map(|pending| &pending.key)
     }
 
     /// Claims a conversation by name, due or not; for a schedule that is built anew while claims of
     /// the one before it are out.
     pub fn reclaim(&mut self, conversation: &C) {
-        let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
+        let Some(pending) = self.conversations.get_mut(conversation) else { return };
         let Some((_, item)) = pending.items.front() else { return };
-        let (key, name) = (key.clone(), item.group.clone());
-        self.unplace(&key);
-        self.group(&name).claimed += 1;
-        if let Some(pending) = self.conversations.get_mut(&key) {
-            pending.place = Place::Claimed(name);
-        }
+        let name = item.group.clone();
+        self.queues.leave(&mut pending.place);
+        self.queues.group(&name).claimed += 1;
+        pending.place = Place::Claimed(name);
     }
 
     /// When [`Schedule::claim`] will next find something; in the past if it would now. `None`: not
     /// before something is put or released.
     pub fn next_at(&self) -> Option<Timestamp> {
-        let ready = self.ring.front().and_then(|name| self.groups.get(name));
-        let ready = ready.and_then(|group| group.ready.keys().next()).map(|(due, _)| *due);
-        let waiting = self.waiting.keys().next().map(|(due, _)| *due);
-        match (ready, waiting) {
-            (Some(ready), Some(waiting)) => Some(ready.min(waiting)),
-            (one, other) => one.or(other),
-        }
+        self.queues.next_at()
     }
 
     /// A conversation's items in order.
@@ -211,45 +200,47 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
 
     /// Moves what has become due from the waiting to its group.
     fn ripen(&mut self, now: Timestamp) {
-        while let Some(entry) = self.waiting.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            let (slot, key) = entry.remove_entry();
+        while let Some((slot, key)) = self.queues.due(now) {
             let Some(pending) = self.conversations.get_mut(&key) else { continue };
             let Some((_, first)) = pending.items.front() else { continue };
             let name = first.group.clone();
             pending.place = Place::Ready(name.clone(), slot);
-            self.group(&name).ready.insert(slot, key);
-            self.ring_if_eligible(&name);
+            self.queues.group(&name).ready.insert(slot, key);
+            self.queues.ring_if_eligible(&name);
         }
     }
+}
 
-    /// Puts a conversation where its first item belongs. A claimed one stays claimed.
-    fn place(&mut self, key: &Arc<C>) {
-        let Some(pending) = self.conversations.get(key) else { return };
+impl<C, G, I: Ord> Pending<C, G, I> {
+    fn find(&self, id: &I) -> Result<usize, usize> {
+        self.items.binary_search_by(|(other, _)| other.cmp(id))
+    }
+
+    fn is_claimed(&self) -> bool {
+        matches!(self.place, Place::Claimed(_))
+    }
+}
+
+impl<C, G: Clone + Eq + Hash> Queues<C, G> {
+    /// Puts a conversation where its first item belongs; a claimed one stays claimed. Says whether it
+    /// has nothing left and belongs nowhere.
+    fn settle<I>(&mut self, pending: &mut Pending<C, G, I>) -> bool {
         if matches!(pending.place, Place::Claimed(_)) {
-            return;
+            return false;
         }
-        self.unplace(key);
-        let Some(pending) = self.conversations.get_mut(key) else { return };
-        let Some((_, first)) = pending.items.front() else {
-            self.conversations.remove(key);
-            return;
-        };
+        self.leave(&mut pending.place);
+        let Some((_, first)) = pending.items.front() else { return true };
         self.ticks += 1;
         let slot = (first.due, self.ticks);
         pending.place = Place::Waiting(slot);
-        self.waiting.insert(slot, key.clone());
+        self.waiting.insert(slot, pending.key.clone());
+        false
     }
 
-    fn unplace(&mut self, key: &Arc<C>) {
-        let Some(pending) = self.conversations.get_mut(key) else { return };
-        match std::mem::replace(&mut pending.place, Place::Nowhere) {
+    fn leave(&mut self, place: &mut Place<G>) {
+        match std::mem::replace(place, Place::Nowhere) {
             Place::Nowhere => {}
-            Place::Waiting(slot) => {
-                self.waiting.remove(&slot);
-            }
+            Place::Waiting(slot) => drop(self.waiting.remove(&slot)),
             Place::Ready(name, slot) => {
                 self.group(&name).ready.remove(&slot);
                 self.ring_if_eligible(&name);
@@ -262,12 +253,36 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         }
     }
 
+    /// The first that waits, if it is due.
+    fn due(&mut self, now: Timestamp) -> Option<(Slot, Arc<C>)> {
+        let first = self.waiting.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove_entry())
+    }
+
+    /// The next group's next conversation, counted as claimed.
+    fn next(&mut self) -> Option<(G, Arc<C>)> {
+        let name = self.ring.pop_front()?;
+        let group = self.group(&name);
+        group.in_ring = false;
+        let (_, key) = group.ready.pop_first()?;
+        group.claimed += 1;
+        self.ring_if_eligible(&name);
+        Some((name, key))
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        let ready = self.ring.front().and_then(|name| self.groups.get(name));
+        let ready = ready.and_then(|group| group.ready.keys().next()).map(|(due, _)| *due);
+        let waiting = self.waiting.keys().next().map(|(due, _)| *due);
+        ready.into_iter().chain(waiting).min()
+    }
+
     fn group(&mut self, name: &G) -> &mut Group<C> {
-        self.groups.entry(name.clone()).or_insert_with(|| Group {
-            ready: BTreeMap::new(),
-            claimed: 0,
-            in_ring: false,
-        })
+        // A name is copied only when its group comes up.
+        if !self.groups.contains_key(name) {
+            self.groups.insert(name.clone(), Group { ready: BTreeMap::new(), claimed: 0, in_ring: false });
+        }
+        self.groups.get_mut(name).expect("it is there since the line above at the latest")
     }
 
     /// A group stands in the ring exactly while it has something ready and is below its limit. One

@@ -306,13 +306,19 @@ impl Store for Embedded {
         actor: &str,
         now: Timestamp,
     ) -> Result<ImportReport> {
-        let directory = self.directory();
-        let mut import = admin::Import::new(&directory);
-        let locks = self.read(|snapshot| admin::sift(snapshot, &mut import, locks))?;
+        let shared = self.shared.clone();
+        // A file of millions takes seconds, which are not the serving threads'.
+        let sifted = tokio::task::spawn_blocking(move || {
+            let mut import = admin::Import::new(shared.mirror.directory.load_full());
+            let wanted = admin::sift(&shared.disk.snapshot()?, &mut import, locks)?;
+            Ok((wanted, import.report))
+        });
+        let sifted: Step<_> = sifted.await.map_err(|error| Error::Failed(format!("the import: {error}")))?;
+        let (locks, report) = sifted.map_err(told)?;
         if dry_run {
-            return Ok(import.report);
+            return Ok(report);
         }
-        let mut report = ImportReport { imported: 0, ..import.report };
+        let mut report = ImportReport { imported: 0, ..report };
         for chunk in locks.chunks(admin::CHUNK) {
             let chunk = chunk.to_vec();
             let done = self.write(move |batch| admin::import(batch, &chunk, now)).await?;

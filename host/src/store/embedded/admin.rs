@@ -1,6 +1,6 @@
 //! What the operator changes. Each change writes the audit log in the same commit.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable};
 
@@ -107,48 +107,45 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
     Ok(lock)
 }
 
-/// What an import of these locks comes to. `found`: the contact's lock so far.
-pub struct Import<'a> {
-    directory: &'a Directory,
+/// What an import comes to. Locks are considered in the order of their contacts, those of one
+/// contact in the order of the file.
+pub struct Import {
+    directory: Arc<Directory>,
     pub report: ImportReport,
-    /// What this file has said already.
-    said: HashMap<ContactKey, TenantId>,
+    /// The lock that was found right before, to be made.
+    last: Option<(ContactKey, TenantId)>,
 }
 
-impl<'a> Import<'a> {
-    pub fn new(directory: &'a Directory) -> Self {
-        Import { directory, report: ImportReport::default(), said: HashMap::new() }
+impl Import {
+    pub fn new(directory: Arc<Directory>) -> Self {
+        Import { directory, report: ImportReport::default(), last: None }
     }
 
-    /// Is this lock to be made?
+    /// Is this lock to be made? `found`: the contact's lock so far.
     pub fn consider(&mut self, contact: &ContactKey, tenant: TenantId, found: Option<TenantId>) -> bool {
-        if self.directory.tenant(tenant).is_none() {
-            self.report.conflicts.push(format!("{contact}: there is no tenant {tenant}"));
-            return false;
+        let conflict = if self.directory.tenant(tenant).is_none() {
+            format!("{contact}: there is no tenant {tenant}")
+        } else if let Some(found) = found {
+            format!("{contact}: locked to {found}, the file says {tenant}")
+        } else {
+            match &self.last {
+                Some((last, said)) if last == contact => {
+                    format!("{contact}: the file says {said} first, {tenant} later")
+                }
+                _ => {
+                    self.last = Some((contact.clone(), tenant));
+                    self.report.imported += 1;
+                    return true;
+                }
+            }
+        };
+        let said = self.last.as_ref().filter(|(last, _)| last == contact).map(|(_, said)| *said);
+        if found.or(said) == Some(tenant) {
+            self.report.unchanged += 1;
+        } else {
+            self.report.conflicts.push(conflict);
         }
-        if let Some(found) = found {
-            if found == tenant {
-                self.report.unchanged += 1;
-            } else {
-                self.report.conflicts.push(format!("{contact}: locked to {found}, the file says {tenant}"));
-            }
-            return false;
-        }
-        match self.said.get(contact) {
-            None => {
-                self.said.insert(contact.clone(), tenant);
-                self.report.imported += 1;
-                true
-            }
-            Some(said) if *said == tenant => {
-                self.report.unchanged += 1;
-                false
-            }
-            Some(said) => {
-                self.report.conflicts.push(format!("{contact}: the file says {said} first, {tenant} later"));
-                false
-            }
-        }
+        false
     }
 }
 
@@ -166,26 +163,25 @@ pub fn without_secrets(sender: &Sender) -> serde_json::Value {
 /// Those locks that are to be made, in key order; the others are in the report.
 pub fn sift(
     snapshot: &ReadTransaction,
-    import: &mut Import<'_>,
+    import: &mut Import,
     mut locks: Vec<(ContactKey, TenantId)>,
 ) -> Step<Vec<(ContactKey, TenantId)>> {
-    // Stable: of a contact that comes twice, the first word stays the first.
+    // Stable, here and below: of a contact that comes twice, the first word stays the first.
     locks.sort_by(|(one, _), (other, _)| one.cmp(other));
     let table = snapshot.open_table(define::contacts)?;
-    let mut wanted = Vec::with_capacity(locks.len());
+    let mut found = Vec::with_capacity(locks.len());
     for (contact, tenant) in locks {
         let (canonical, lock) = contacts::find(&table, &contact)?;
-        if import.consider(&canonical, tenant, lock.map(|lock| lock.tenant)) {
-            wanted.push((canonical, tenant));
-        }
+        found.push((canonical, tenant, lock.map(|lock| lock.tenant)));
     }
-    Ok(wanted)
+    found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    found.retain(|(contact, tenant, found)| import.consider(contact, *tenant, *found));
+    Ok(found.into_iter().map(|(contact, tenant, _)| (contact, tenant)).collect())
 }
 
 /// The writer looks again: a contact may have come with a link since the snapshot.
 pub fn import(batch: &mut Batch<'_>, locks: &[(ContactKey, TenantId)], now: Timestamp) -> Step<ImportReport> {
-    let directory = batch.mirror.directory.load_full();
-    let mut import = Import::new(&directory);
+    let mut import = Import::new(batch.mirror.directory.load_full());
     for (contact, tenant) in locks {
         let known = contacts::resolve(batch, contact, &[])?;
         if import.consider(&known.canonical, *tenant, known.lock.map(|lock| lock.tenant)) {

@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = 16 << 20;
 
 /// Copies a snapshot to `to`: a directory, where the copy is named by its time, or a file that does
 /// not exist yet. Returns the copy's path.
-pub fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, Error> {
+pub(super) fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, Error> {
     let to = if to.is_dir() { to.join(file_name(clock::now())) } else { to.to_owned() };
     if to.exists() {
         return Err(Error::Conflict(format!("{} exists already", to.display())));
