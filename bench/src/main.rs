@@ -10,6 +10,7 @@
 //! was started or written is gone when the run ends.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -81,8 +82,18 @@ struct Common {
     data: PathBuf,
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
         Task::Bare(bare) => tokio::runtime::Runtime::new()?.block_on(bare.serve()),
         Task::Limit(common) => local(async move {
             let bench = common.bench().await?;

@@ -2,9 +2,11 @@
 //! settle what came of it. In order per conversation; a provider that is down delays its own sender
 //! only. What may have gone out is never sent again by itself.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +17,8 @@ use crate::config;
 use crate::message::Provider;
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
-use crate::store::{OutboxEntry, SendClaim, Settlement, Store};
+use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
+use crate::tenant::Sender;
 
 const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
@@ -115,17 +118,27 @@ impl DeliveryLoop {
                     Settlement::Dead { error: "this provider is not spoken yet".into() },
                 ),
                 Some(adapter) => {
-                    let outcome = match adapter.encode(sender, &claim.entry.to, &claim.entry.outbound) {
-                        Err(error) => Outcome::Permanent { error: error.to_string() },
-                        Ok(None) => Outcome::Sent { provider_id: None },
-                        Ok(Some(request)) => self.send(adapter, request, &claim.entry.to).await,
-                    };
+                    // A panic of ours says nothing about whether the request went out.
+                    let outcome = AssertUnwindSafe(self.attempt(adapter, sender, &claim.entry))
+                        .catch_unwind()
+                        .await
+                        .unwrap_or_else(|_| Outcome::Unknown {
+                            error: "the gateway panicked while it sent; see its log".into(),
+                        });
                     (Some(sender.provider), self.settlement(&claim.entry, outcome))
                 }
             },
         };
         self.report(&claim, provider, &settlement, began.elapsed());
         self.settle(&claim, settlement).await;
+    }
+
+    async fn attempt(&self, adapter: &dyn Adapter, sender: &Sender, entry: &OutboxEntry) -> Outcome {
+        match adapter.encode(sender, &entry.to, &entry.outbound) {
+            Err(error) => Outcome::Permanent { error: error.to_string() },
+            Ok(None) => Outcome::Sent { provider_id: None },
+            Ok(Some(request)) => self.send(adapter, request, &entry.to).await,
+        }
     }
 
     /// One request; what its answer, or the lack of one, means.
@@ -211,6 +224,10 @@ impl DeliveryLoop {
         loop {
             match self.store.settle_send(&claim.id, settlement.clone(), clock::now()).await {
                 Ok(()) => return,
+                Err(error @ (store::Error::NotFound(_) | store::Error::Conflict(_))) => {
+                    tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome has no place in the store any more");
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome could not be written down; trying again");
                     tokio::time::sleep(STORE_PAUSE).await;

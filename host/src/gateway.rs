@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -149,15 +149,29 @@ impl Gateway {
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
-        let turns = tokio::spawn(turns.run(stop.clone()));
-        let delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
+        let mut turns = tokio::spawn(turns.run(stop.clone()));
+        let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
-        stop.cancelled().await;
+        // A gateway whose loops are gone must not go on acknowledging messages.
+        let ended_early = tokio::select! {
+            // The loops end because of `stop`: then it is ready too.
+            biased;
+            () = stop.cancelled() => None,
+            ended = &mut turns => Some(("turn", ended)),
+            ended = &mut delivery => Some(("delivery", ended)),
+        };
         self.draining.store(true, Ordering::Relaxed);
+        if let Some((name, ended)) = ended_early {
+            for task in background {
+                task.abort();
+            }
+            ended.with_context(|| format!("the {name} loop panicked"))?;
+            bail!("the {name} loop ended by itself");
+        }
         let drain = Duration::from_millis(self.config.drain_timeout_ms);
         let drained = tokio::time::timeout(drain, async {
             let turns = turns.await;

@@ -1,9 +1,12 @@
 //! The turn loop: claim what is due, ask the tenant's brain, commit what it wants as a whole. One
 //! conversation runs one turn at a time; tenants take turns. A brain's failure costs one turn.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::brain::{Answer, Ask, Brains, Failure, Sources};
 use crate::clock;
 use crate::config;
-use crate::conversation::{HistoryEntry, JournalEntry};
+use crate::conversation::{Cost, HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
@@ -112,7 +115,9 @@ impl TurnLoop {
         };
         let now = clock::now();
         let ask = ask(&self.store, &directory, &tenant, &claim, now);
-        match self.brains.handle(ask).await {
+        // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
+        let answer = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind().await;
+        match answer.unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(answer) => {
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
@@ -279,6 +284,22 @@ fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         leads: answer.leads,
         mode: answer.mode,
         now,
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("(no message)");
+    Failure {
+        code: "panic".into(),
+        message: format!("the gateway panicked in this turn: {message}"),
+        retryable: true,
+        version: String::new(),
+        host_calls: Vec::new(),
+        cost: Cost::default(),
     }
 }
 

@@ -25,6 +25,11 @@ use crate::route::{Answer, Reason};
 use crate::store::{self, Arrival, Store};
 use crate::tenant::Sender;
 
+/// A webhook for an account that no sender has is checked against this many senders' keys, and only
+/// up to this size; past either it is refused like any other that proves nothing.
+const UNKNOWN_ACCOUNT_SENDERS: usize = 16;
+const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
+
 /// Everything a webhook needs.
 pub struct Webhook {
     pub store: Arc<dyn Store>,
@@ -112,11 +117,14 @@ impl Webhook {
             self.verify(adapter, sender, headers, body).map_err(Refusal::Unverified)?;
             return Ok(Some(sender.clone()));
         }
-        let proven = directory
-            .senders
-            .values()
-            .filter(|sender| sender.provider == provider)
-            .any(|sender| self.verify(adapter, sender, headers, body).is_ok());
+        // A stranger must not make us hash a large body once for every sender there is.
+        let proven = body.len() <= UNKNOWN_ACCOUNT_BYTES
+            && directory
+                .senders
+                .values()
+                .filter(|sender| sender.provider == provider)
+                .take(UNKNOWN_ACCOUNT_SENDERS)
+                .any(|sender| self.verify(adapter, sender, headers, body).is_ok());
         if !proven {
             return Err(Refusal::Unverified(Unverified::WrongKey));
         }

@@ -274,3 +274,19 @@ async fn eventually<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, good: 
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Edits the texts of an echo several times. Each edit comes right after the last was seen: were it
+/// the timer that finds them, each would take its two seconds.
+async fn edits_are_followed(workshop: &Workshop, brains: &Brains, package: &str) {
+    let began = Instant::now();
+    for n in 0..5 {
+        let before = status(brains, package).personality_version;
+        let toml = format!("[echo]\nen = \"edit {n}: {{said}}\"\n");
+        workshop.write(package, "personality.toml", toml.as_bytes());
+        let version = || status(brains, package).personality_version;
+        eventually("the edit", version, |seen| *seen != before).await;
+        assert_eq!(says(brains, package, "hi").await, format!("edit {n}: hi"));
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(6), "the kernel tells of edits, not the timer: {took:?}");
+}

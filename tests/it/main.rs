@@ -5,7 +5,13 @@
 mod api;
 mod brain;
 mod cli;
+mod delivery;
 mod fake_waha;
+mod guarantees;
+mod journey;
+mod kill;
 mod payloads;
 mod power_loss;
 mod store;
+mod tidy;
+mod webhook;

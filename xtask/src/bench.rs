@@ -14,7 +14,7 @@ name = \"spinning\"
 version = \"0.1.0\"
 description = \"Spins when it is told to.\"
 contract = \"0.1.0\"
-grants = [\"log\"]
+grants = [\"log\", \"personality\", \"history\", \"records\"]
 receipts = false
 ";
 

@@ -29,8 +29,8 @@ const TARGET: Duration = Duration::from_secs(1);
 
 pub async fn rows(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![
-        swaps(bench, "new brain.wasm", "brain.wasm", brain, (LEFT_ALONE, true)).await?,
-        swaps(bench, "new personality.toml", "personality.toml", texts, (WROTE, true)).await?,
+        swaps(bench, "new brain.wasm", "brain.wasm", brain, LEFT_ALONE).await?,
+        swaps(bench, "new personality.toml", "personality.toml", texts, WROTE).await?,
     ])
 }
 
@@ -41,7 +41,7 @@ async fn swaps(
     what: &str,
     file: &str,
     version: fn(&[u8], u32) -> Result<Vec<u8>>,
-    sign: (&'static [u8], bool),
+    sign: &'static [u8],
 ) -> Result<Row> {
     let installation = Installation::new(&bench.programs, &usual())?;
     let original = std::fs::read(installation.package("echo").join(file))?;
@@ -53,13 +53,19 @@ async fn swaps(
     let loading = tokio::task::spawn_local(async move { load::run(&plan, &sink).await });
     tokio::time::sleep(bench.pace.warm_up).await;
     let mut took = Vec::new();
-    for number in 1..=bench.pace.swaps {
-        let new = version(&original, number)?;
-        let there = (number % 2 == 1) == sign.1;
-        took.push(swap(&installation.package("echo"), file, &new, &bench.sink, (sign.0, there)).await?);
+    let swapped: Result<()> = async {
+        for number in 1..=bench.pace.swaps {
+            let new = version(&original, number)?;
+            let there = number % 2 == 1;
+            took.push(swap(&installation.package("echo"), file, &new, &bench.sink, (sign, there)).await?);
+        }
+        Ok(())
     }
+    .await;
+    // First the load, whatever came of the swaps: it must not run beside what is measured next.
     stop.set(true);
     let loaded = loading.await.context("the load panicked")??;
+    swapped?;
     Ok(row(what, &took, &loaded))
 }
 

@@ -15,6 +15,9 @@ mod log;
 mod personality;
 mod records;
 
+/// So many calls to the gateway before a brain gives way to others.
+const CALLS_BETWEEN_YIELDS: u32 = 16;
+
 /// An interface of the contract that a package may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,8 +94,13 @@ pub fn link(linker: &mut Linker<State>, grants: &[Grant]) -> wasmtime::Result<()
 impl interfaces::types::Host for State {}
 
 impl State {
-    /// Counts a call. After the turn's last one the guest is stopped.
-    fn count(&mut self) -> Result<(), Exceeded> {
-        self.meter.host_call()
+    /// Counts a call; after the turn's last one the guest is stopped. Now and then others get their
+    /// chance: the gateway's own work costs the guest no fuel, which is where it gives way otherwise.
+    async fn count(&mut self) -> Result<(), Exceeded> {
+        self.meter.host_call()?;
+        if self.meter.host_calls().is_multiple_of(CALLS_BETWEEN_YIELDS) {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 }

@@ -19,8 +19,11 @@ use super::personality::Personality;
 use crate::message::Timestamp;
 use crate::tenant::ResolvedLimits;
 
-/// A guest may ask for this many random bytes at once.
-const RANDOM_BYTES: u64 = 1 << 20;
+/// A guest may ask for this many random bytes at once. Making them costs it no fuel.
+const RANDOM_BYTES: u64 = 4 << 10;
+
+/// Streams and pollables that a guest holds are the gateway's memory.
+const RESOURCES: usize = 1_000;
 
 /// What a line costs of the log's budget beside its own bytes, so that empty lines end too.
 const LINE_BYTES: u64 = 32;
@@ -63,9 +66,11 @@ impl State {
             .max_random_size(RANDOM_BYTES)
             .allow_tcp(false)
             .allow_udp(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
         State {
             wasi: wasi.build(),
-            table: ResourceTable::new(),
+            table,
             ask,
             personality,
             meter: Meter::new(limits),
@@ -234,6 +239,6 @@ impl OutputStream for Stdio {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(64 << 10)
+        Ok(4 << 10)
     }
 }

@@ -4,6 +4,8 @@
 //! called refused.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +58,7 @@ pub async fn watch(deployer: &Deployer) {
             () = tokio::time::sleep(pause) => {}
         }
         let names = std::mem::take(&mut *told.names.lock().unwrap_or_else(PoisonError::into_inner));
-        if names.iter().any(|name| !watcher.directories.contains(name)) {
+        if !names.is_empty() {
             watcher.follow(deployer);
         }
         for name in names {
@@ -142,7 +144,8 @@ async fn settle(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
 /// packages may bring their sources and whatever their compilers leave there.
 struct Watched {
     watcher: Option<RecommendedWatcher>,
-    directories: HashSet<String>,
+    /// With their inodes.
+    directories: HashMap<String, u64>,
 }
 
 impl Watched {
@@ -170,23 +173,37 @@ impl Watched {
                 );
             })
             .ok();
-        Watched { watcher, directories: HashSet::new() }
+        Watched { watcher, directories: HashMap::new() }
     }
 
-    /// Watches the directories that are there now.
+    /// Watches the directories that are there now. One that was replaced by another of the same name
+    /// is watched anew: the kernel's watch went with the old one.
     fn follow(&mut self, deployer: &Deployer) {
         let Some(watcher) = &mut self.watcher else { return };
         let plugins: &PathBuf = &deployer.settings.plugins;
         let entries = std::fs::read_dir(plugins).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let there: HashSet<String> =
-            names.filter(|name| is_name(name) && plugins.join(name).is_dir()).collect();
-        for name in there.difference(&self.directories) {
-            if let Err(error) = watcher.watch(&plugins.join(name), RecursiveMode::NonRecursive) {
+        let there: HashMap<String, u64> = names
+            .filter(|name| is_name(name))
+            .filter_map(|name| {
+                let metadata = std::fs::metadata(plugins.join(&name)).ok().filter(Metadata::is_dir)?;
+                Some((name, metadata.ino()))
+            })
+            .collect();
+        for (name, inode) in &there {
+            let before = self.directories.get(name);
+            if before == Some(inode) {
+                continue;
+            }
+            let path = plugins.join(name);
+            if before.is_some() {
+                // Fails where the kernel has dropped it already, which is as good.
+                watcher.unwatch(&path).ok();
+            }
+            if let Err(error) = watcher.watch(&path, RecursiveMode::NonRecursive) {
                 tracing::debug!(package = name, %error, "not watched; the timer finds its changes");
             }
         }
-        // The kernel drops its watch on a directory that is gone.
         self.directories = there;
     }
 }

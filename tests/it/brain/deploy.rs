@@ -149,6 +149,24 @@ async fn packages_come_and_go() {
     assert_eq!(fails(&brains, "late", "hi").await.code, "no-brain");
 }
 
+/// As a deployment by two renames does, and then an edit in what is there now.
+#[tokio::test]
+async fn a_directory_that_was_replaced_is_followed() {
+    let workshop = Workshop::new();
+    workshop.package("echo", &component("echo"), "[echo]\nen = \"old: {said}\"\n");
+    let brains = workshop.watched().await;
+    workshop.package(".next", &component("echo"), "[echo]\nen = \"new: {said}\"\n");
+    let (live, next) = (workshop.plugins().join("echo"), workshop.plugins().join(".next"));
+    let version = || status(&brains, "echo").personality_version;
+    let before = version();
+    std::fs::rename(&live, workshop.plugins().join(".old")).expect("renamed");
+    std::fs::rename(&next, &live).expect("renamed");
+    let replaced = eventually("the new directory", version, |seen| *seen != before).await;
+    assert_eq!(says(&brains, "echo", "hi").await, "new: hi");
+    edits_are_followed(&workshop, &brains, "echo").await;
+    assert_ne!(version(), replaced);
+}
+
 #[tokio::test]
 async fn compiled_code_is_kept_checked_and_made_again() {
     let workshop = Workshop::hostile();

@@ -193,3 +193,25 @@ async fn a_turn_that_nobody_waits_for_gives_its_place_back() {
     }
     assert_eq!(says(&brains, "hostile", "good morning").await, "heard: good morning");
 }
+
+/// On one thread: whoever is busy gives way.
+#[tokio::test]
+async fn others_are_answered_while_one_is_busy() {
+    let mut workshop = Workshop::hostile();
+    workshop.limits.fuel = u64::MAX / 4;
+    workshop.limits.wall_time_ms = 600_000;
+    let brains = workshop.open().await;
+    for command in ["spin", "sleep", "log", "nap"] {
+        let busy = tokio::spawn({
+            let brains = brains.clone();
+            async move { brains.handle(ask("hostile", command)).await.is_ok() }
+        });
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+            assert_eq!(says(&brains, "hostile", "static").await, "1", "beside {command}");
+        }
+        assert!(!busy.is_finished(), "{command} goes on");
+        busy.abort();
+        assert!(busy.await.expect_err("aborted").is_cancelled());
+    }
+}

@@ -180,12 +180,13 @@ pub async fn aliases_lead_to_one_contact(factory: &dyn Factory) {
 }
 
 pub async fn a_human_is_not_answered_by_the_brain(factory: &dyn Factory) {
-    let lab = Lab::new(factory).await;
+    let mut lab = Lab::new(factory).await;
     lab.meets("971501", 2, 0).await;
     lab.hears("971501", "agent", 1).await;
     let claim = lab.claim_one(1).await;
     lab.commit(&claim, Reply { says: vec!["one moment"], mode: Some(Mode::Human), ..Reply::default() }, 2)
         .await;
+    lab.restart();
     let accepted = lab.hears("971501", "thank you", 3).await;
     assert_eq!(accepted.answer, routed(2, "971501", false));
     assert_eq!(lab.claim(10, 1000).await.len(), 0);

@@ -9,8 +9,8 @@ use crate::brain::sandbox::State;
 const AT_MOST: u32 = 100;
 
 impl Host for State {
-    fn recent(&mut self, limit: u32) -> wasmtime::Result<Vec<wit::HistoryEntry>> {
-        self.count()?;
+    async fn recent(&mut self, limit: u32) -> wasmtime::Result<Vec<wit::HistoryEntry>> {
+        self.count().await?;
         let limit = limit.min(AT_MOST);
         // The contract has no refusal here; a history that cannot be read ends the turn.
         let entries = self

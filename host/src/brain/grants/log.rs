@@ -11,7 +11,7 @@ use crate::brain::sandbox::{Panic, State};
 const PANIC_BYTES: usize = 2_000;
 
 impl Host for State {
-    fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+    async fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         let (level, name) = match level {
             Level::Trace => (tracing::Level::TRACE, "trace"),
             Level::Debug => (tracing::Level::DEBUG, "debug"),
@@ -21,15 +21,23 @@ impl Host for State {
         };
         if self.log.write(level, &message) {
             self.journal.record("log.write", json!([name, message]).to_string(), "null".into());
+        } else {
+            // A brain that goes on and on keeps the gateway busy with unpacking; others come first.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    fn panicked(&mut self, message: String, file: String, line: u32) -> wasmtime::Result<()> {
+    async fn panicked(&mut self, message: String, file: String, line: u32) -> wasmtime::Result<()> {
+        // The first is the cause; a panic while unwinding is not, and more than one costs a turn of
+        // the scheduler like any line too many.
+        if self.panic.is_some() {
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
         let (message, file) = (cut(message), cut(file));
         self.journal.record("log.panicked", json!([message, file, line]).to_string(), "null".into());
-        // The first is the cause; a panic while unwinding is not.
-        self.panic.get_or_insert(Panic { message, file, line });
+        self.panic = Some(Panic { message, file, line });
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ mod search;
 
 impl Host for State {
     async fn find(&mut self, query: Query) -> wasmtime::Result<Result<Found, Refusal>> {
-        self.count()?;
+        self.count().await?;
         let arguments = describe(&query);
         let answer = match self.collection(&query.collection) {
             Ok(records) => search::find(&records, &query).await,
@@ -32,7 +32,7 @@ impl Host for State {
         collection: String,
         id: String,
     ) -> wasmtime::Result<Result<Option<String>, Refusal>> {
-        self.count()?;
+        self.count().await?;
         let arguments = json!([collection, id]).to_string();
         let answer = self.collection(&collection).map(|records| {
             records.iter().find(|record| has_id(record, &id)).map(|record| record.to_string())

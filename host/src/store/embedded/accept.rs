@@ -80,7 +80,9 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
             let key = ConversationKey { tenant, contact: known.canonical };
-            let met = take_in(batch, incoming, &key, start.map(|start| start.attribution))?;
+            // Asked only where it is told.
+            let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
+            take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
             if let (Some(other), Some(lock)) = (conflict, lock) {
                 report_conflict(batch, incoming, &key, lock, other)?;
             }
@@ -88,7 +90,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
                 let row = rows::Contact { alias_of: Some(key.contact.clone()), lock: None };
                 contacts::put(batch, &alias, &row)?;
             }
-            let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && met);
+            let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && first);
             if let Some(lock) = new_lock {
                 contacts::lock(batch, &key.contact, lock)?;
             }
@@ -104,27 +106,20 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     Ok(Accepted { answer, duplicate: false })
 }
 
-/// Into the inbox, or straight into the history while a human answers. Says whether the
-/// conversation is new. `start`: the message is the tenant's deep link, with its attribution.
+/// Into the inbox, or straight into the history while a human answers. What the message tells of its
+/// conversation stays with the message until its turn is committed, so that nothing of the
+/// conversation is read or written here. `first`: nothing came before it.
 fn take_in(
     batch: &mut Batch<'_>,
     incoming: &Incoming,
     key: &ConversationKey,
     start: Option<Option<String>>,
-) -> Step<bool> {
-    let row = conversation_key(key);
-    let met = match batch.tables.conversations.get()?.get(row.as_slice())? {
-        None => None,
-        Some(found) => match Kept::mode(found.value())? {
-            Mode::Bot => Some(None),
-            Mode::Human | Mode::Ended => Some(Some(Kept::read(found.value())?)),
-        },
-    };
-    let new = met.is_none();
+    first: bool,
+) -> Step<()> {
     let seq = batch.seq();
     let kind = match &start {
         None => WaitingKind::Message,
-        Some(_) => WaitingKind::Started { first: new },
+        Some(_) => WaitingKind::Started { first },
     };
     let due = incoming.received_at.plus_ms(patience(batch, key.tenant, kind));
     let waiting = Waiting {
@@ -142,27 +137,17 @@ fn take_in(
         error: None,
         payload: &incoming.heard,
     };
-    let rewritten = match met {
-        Some(None) => None,
-        Some(Some(mut kept)) if kept.conversation.mode == Mode::Human => {
+    if batch.mirror.is_human(key) {
+        let row = conversation_key(key);
+        // The row has the last word: a human may have given the conversation back just now.
+        if let Some(mut kept) = lines::kept(batch, &row)?
+            && kept.conversation.mode == Mode::Human
+        {
             kept.hear(&waiting);
             lines::append(batch, key, &mut kept, NewLine::heard(&waiting), seq)?;
-            lines::keep(batch, &row, &kept)?;
             batch.effects.push(Effect::Line);
-            return Ok(false);
+            return lines::keep(batch, &row, &kept);
         }
-        Some(Some(mut kept)) => {
-            kept.conversation.mode = Mode::Bot;
-            Some(kept)
-        }
-        None => {
-            let conversation = Conversation { created_at: incoming.received_at, ..Conversation::default() };
-            Some(Kept { conversation, ..Kept::default() })
-        }
-    };
-    if let Some(mut kept) = rewritten {
-        kept.hear(&waiting);
-        lines::keep(batch, &row, &kept)?;
     }
     waiting.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
@@ -173,7 +158,15 @@ fn take_in(
         due,
         alone: waiting.alone(),
     });
-    Ok(new)
+    Ok(())
+}
+
+/// Has nothing come in this conversation yet, neither before nor in this batch?
+fn is_new(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
+    let row = conversation_key(key);
+    let unknown = batch.tables.conversations.get()?.get(row.as_slice())?.is_none()
+        && batch.mirror.turns().items(key).next().is_none();
+    Ok(unknown && batch.met.insert(key.clone()))
 }
 
 /// How long a message waits for others to make one turn with.

@@ -2,14 +2,14 @@
 //! rule of every operation: look first, refuse without having written, then write.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use redb::{ReadableTable, WriteTransaction};
 
 use super::codec::{Unreadable, pack};
 use super::mirror::{Effect, Mirror, State};
 use super::tables::Tables;
-use crate::message::Timestamp;
+use crate::message::{ConversationKey, Timestamp};
 use crate::store::{AuditEntry, Error};
 
 /// Why an operation did not happen.
@@ -53,6 +53,8 @@ pub struct Batch<'t> {
     /// New deduplication records, and the latest time among them.
     pub hashes: Vec<u8>,
     pub hashes_at: Timestamp,
+    /// Conversations that began in this batch.
+    pub met: HashSet<ConversationKey>,
     pub timers_changed: bool,
     /// For rows being written.
     pub buffer: Vec<u8>,
@@ -68,6 +70,7 @@ impl<'t> Batch<'t> {
             users: BTreeMap::new(),
             hashes: Vec::new(),
             hashes_at: Timestamp::ZERO,
+            met: HashSet::new(),
             timers_changed: false,
             buffer: Vec::with_capacity(1024),
         }

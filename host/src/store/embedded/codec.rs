@@ -183,6 +183,15 @@ pub fn conversation_key(key: &ConversationKey) -> Vec<u8> {
     owned_by(key.tenant.get(), key.contact.as_str())
 }
 
+/// Undoes [`conversation_key`].
+pub fn read_conversation_key(table: &'static str, key: &[u8]) -> Read<ConversationKey> {
+    let mut eye = Eye { table, rest: key };
+    let tenant = TenantId::from_stored(eye.u32()?);
+    let wrong = eye.wrong("a contact is not UTF-8");
+    let contact = std::str::from_utf8(eye.rest()).map_err(|_| wrong)?;
+    Ok(ConversationKey { tenant, contact: ContactKey::from_stored(contact) })
+}
+
 /// `number text`, for what an organization or a tenant has one of under a name.
 pub fn owned_by(owner: u32, name: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + name.len());

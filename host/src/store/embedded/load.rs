@@ -1,12 +1,12 @@
 //! Fills the mirrors from the file: at start, and after the file had to be opened again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::batch::{Batch, Fault, Step};
-use super::codec::{read_place, unpack};
+use super::codec::{read_conversation_key, read_place, unpack};
 use super::mirror::{Loaded, Mirror, State};
 use super::rows::{Contact, Reply, Waiting};
 use super::sends;
@@ -28,7 +28,11 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         turns: Schedule::new(settings.turns_per_tenant),
         sends: Schedule::new(settings.sends_per_sender),
         next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
+        humans: HashSet::new(),
     };
+    for row in snapshot.open_table(define::humans)?.iter()? {
+        loaded.humans.insert(read_conversation_key("humans", row?.0.value())?);
+    }
     for row in snapshot.open_table(define::inbox)?.iter()? {
         let (place, row) = row?;
         let (seq, tenant) = read_place(place.value());

@@ -1,7 +1,7 @@
 //! What the store knows without asking the file: the directory, the counters, and who is next. It
 //! changes after a commit and only by what was committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -127,6 +127,11 @@ pub enum Effect {
     SendDone {
         key: ConversationKey,
     },
+    /// A human took the conversation over, or gave it back.
+    Human {
+        key: ConversationKey,
+        answers: bool,
+    },
     /// A conversation's history changed, and nothing else did.
     Line,
 }
@@ -145,6 +150,8 @@ pub struct Mirror {
     turns: Mutex<Turns>,
     sends: Mutex<Sends>,
     next_timer: AtomicI64,
+    /// The conversations that a human has taken over.
+    humans: Mutex<HashSet<ConversationKey>>,
     pub parsed: Parsed,
     pub early: Early,
     /// How far pruning has come among the strangers.
@@ -170,6 +177,7 @@ impl Mirror {
             turns: Mutex::new(Schedule::new(turns)),
             sends: Mutex::new(Schedule::new(sends)),
             next_timer: AtomicI64::new(i64::MAX),
+            humans: Mutex::default(),
             parsed: Parsed::default(),
             early: Early::default(),
             stranger: Mutex::default(),
@@ -199,6 +207,11 @@ impl Mirror {
         Timestamp::from_ms(self.next_timer.load(Ordering::Acquire))
     }
 
+    /// Does a human answer, as far as the last commit tells?
+    pub fn is_human(&self, key: &ConversationKey) -> bool {
+        lock(&self.humans).contains(key)
+    }
+
     /// Everything anew, from what a start or a repair read.
     pub fn replace(&self, loaded: Loaded) {
         self.directory.store(Arc::new(loaded.directory));
@@ -206,6 +219,7 @@ impl Mirror {
         *self.turns() = loaded.turns;
         *self.sends() = loaded.sends;
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
+        *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
         self.wakes.turns.notify_one();
         self.wakes.sends.notify_one();
@@ -280,6 +294,8 @@ impl Mirror {
                     sends.release(&key);
                     woken.sends |= sends.next_at().is_some();
                 }
+                Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),
+                Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Line => woken.history = true,
             }
         }
@@ -305,4 +321,5 @@ pub struct Loaded {
     pub turns: Turns,
     pub sends: Sends,
     pub next_timer: Timestamp,
+    pub humans: HashSet<ConversationKey>,
 }

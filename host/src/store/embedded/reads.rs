@@ -7,9 +7,9 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 use super::batch::Step;
 use super::codec::{Place, conversation_key, owned_by, place, under, unpack};
 use super::mirror::Mirror;
-use super::rows::{Contact, Journaled, Kept, Reply, Spoken, Waiting, WaitingKind};
+use super::rows::{Contact, Journaled, Kept, Reply, Spoken, Waiting};
 use super::tables::define;
-use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead, Mode};
+use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::message::{ContactKey, ConversationKey, OrganizationId};
 use crate::route::Lock;
 use crate::store::{ApiKey, AuditEntry};
@@ -24,20 +24,16 @@ pub fn conversation(
     let waiting: Vec<u64> = mirror.turns().items(key).map(|id| id.seq).collect();
     let snapshot = snapshot()?;
     let table = snapshot.open_table(define::conversations)?;
-    let Some(row) = ReadableTable::get(&table, conversation_key(key).as_slice())? else { return Ok(None) };
-    let mut kept = Kept::read(row.value())?;
+    let row = ReadableTable::get(&table, conversation_key(key).as_slice())?;
+    let mut kept = row.as_ref().map(|row| Kept::read(row.value())).transpose()?;
     if !waiting.is_empty() {
         let inbox = snapshot.open_table(define::inbox)?;
         for seq in waiting {
             let Some(row) = ReadableTable::get(&inbox, &place(seq, key.tenant))? else { continue };
-            let entry = Waiting::read(row.value())?;
-            kept.hear(&entry);
-            if entry.kind != WaitingKind::Timer && kept.conversation.mode == Mode::Ended {
-                kept.conversation.mode = Mode::Bot;
-            }
+            kept.get_or_insert_default().hear(&Waiting::read(row.value())?);
         }
     }
-    Ok(Some(kept.conversation))
+    Ok(kept.map(|kept| kept.conversation))
 }
 
 /// The tables in which lines lie: what was heard and what reached its provider in one, what has not

@@ -113,9 +113,13 @@ impl Kept {
     }
 
     pub fn read(bytes: &[u8]) -> Read<Self> {
-        let mode = Kept::mode(bytes)?;
         let mut eye = Eye::new("conversations", bytes, VERSION)?;
-        eye.u8()?;
+        let mode = match eye.u8()? {
+            0 => Mode::Bot,
+            1 => Mode::Human,
+            2 => Mode::Ended,
+            other => return Err(eye.wrong(format!("unknown mode {other}"))),
+        };
         let (turns, created_at, last_inbound_at) = (eye.u64()?, eye.time()?, eye.time()?);
         let (last_line, last_journal) = (eye.u64()?, eye.u64()?);
         let conversation = Conversation {
@@ -132,21 +136,20 @@ impl Kept {
         Ok(Kept { conversation, last_line, last_journal })
     }
 
-    /// The mode alone, without the memory behind it.
-    pub fn mode(bytes: &[u8]) -> Read<Mode> {
-        let mut eye = Eye::new("conversations", bytes, VERSION)?;
-        Ok(match eye.u8()? {
-            0 => Mode::Bot,
-            1 => Mode::Human,
-            2 => Mode::Ended,
-            other => return Err(eye.wrong(format!("unknown mode {other}"))),
-        })
-    }
-
-    /// What a message tells of its conversation: where it came from, and that it came.
+    /// What a message tells of its conversation: where it came from, and that it came. It opens one
+    /// that had ended.
     pub fn hear(&mut self, entry: &Waiting<'_>) {
         let it = &mut self.conversation;
-        if entry.kind == WaitingKind::Timer || entry.received_at < it.last_inbound_at {
+        if entry.kind == WaitingKind::Timer {
+            return;
+        }
+        if it.mode == Mode::Ended {
+            it.mode = Mode::Bot;
+        }
+        if it.turns == 0 && (it.created_at == Timestamp::ZERO || entry.received_at < it.created_at) {
+            it.created_at = entry.received_at;
+        }
+        if entry.received_at < it.last_inbound_at {
             return;
         }
         it.last_inbound_at = entry.received_at;

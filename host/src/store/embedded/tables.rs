@@ -68,6 +68,8 @@ tables! {
     /// Contact -> when it was last told to use a link.
     notices: Bytes => i64;
     conversations: Bytes => Bytes;
+    /// The conversations that a human has taken over.
+    humans: Bytes => ();
     inbox: At => Bytes;
     dead_turns: Bytes => Bytes;
     /// Replies that wait or are being sent.

@@ -50,10 +50,8 @@ impl<'m> Reader<'m> {
 
     pub fn read(&self, key: &ConversationKey, entries: Vec<InboxId>) -> Step<Found> {
         let row = conversation_key(key);
-        let Some(kept) = ReadableTable::get(&self.conversations, row.as_slice())? else {
-            return Ok(Found::Nothing);
-        };
-        let mut kept = Kept::read(kept.value())?;
+        let kept = ReadableTable::get(&self.conversations, row.as_slice())?;
+        let mut kept = kept.map(|row| Kept::read(row.value())).transpose()?.unwrap_or_default();
         if kept.conversation.mode == Mode::Human {
             return Ok(Found::ForHuman(key.clone(), entries));
         }
@@ -66,9 +64,6 @@ impl<'m> Reader<'m> {
             let entry = Waiting::read(row.value())?;
             failures = failures.max(entry.failures);
             kept.hear(&entry);
-            if entry.kind != WaitingKind::Timer && kept.conversation.mode == Mode::Ended {
-                kept.conversation.mode = Mode::Bot;
-            }
             triggers.push(trigger(&entry)?);
         }
         let Some(trigger) = together(triggers) else { return Ok(Found::Nothing) };
@@ -192,12 +187,15 @@ impl Drop for Held {
     }
 }
 
-/// The entries of a turn, as they stand in the inbox. All must be there.
+/// The entries of a turn, as they stand in the inbox. There is at least one, and all must be there.
 fn entries_of(
     batch: &Batch<'_>,
     key: &ConversationKey,
     entries: &[InboxId],
 ) -> Step<Vec<(InboxId, Vec<u8>)>> {
+    if entries.is_empty() {
+        return Err(Error::Conflict(format!("a turn of {key} uses up at least one entry")).into());
+    }
     let inbox = batch.tables.inbox.get()?;
     let mut rows = Vec::with_capacity(entries.len());
     for id in entries {
@@ -212,9 +210,9 @@ fn entries_of(
     Ok(rows)
 }
 
-fn conversation_of(batch: &Batch<'_>, key: &ConversationKey, row: &[u8]) -> Step<Kept> {
-    let kept = lines::kept(batch, row)?;
-    Ok(kept.ok_or_else(|| Error::NotFound(format!("there is no conversation {key}")))?)
+/// As it is kept; a new one where its first message is only now used up.
+fn conversation_of(batch: &Batch<'_>, row: &[u8]) -> Step<Kept> {
+    Ok(lines::kept(batch, row)?.unwrap_or_default())
 }
 
 /// Takes entries out of the inbox. What the contact said goes into the history, unless it went there
@@ -229,13 +227,7 @@ fn use_up(
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
         kept.hear(&entry);
-        if entry.kind == WaitingKind::Timer {
-            continue;
-        }
-        if kept.conversation.mode == Mode::Ended {
-            kept.conversation.mode = Mode::Bot;
-        }
-        if !entry.died {
+        if entry.kind != WaitingKind::Timer && !entry.died {
             let seq = batch.seq();
             lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
         }
@@ -282,10 +274,7 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let Outcome { turn, sends, journal: entry, row } = outcome;
     let TurnCommit { key, now, .. } = turn;
     let rows = entries_of(batch, key, &turn.entries)?;
-    let mut kept = conversation_of(batch, key, row)?;
-    if !sends.is_empty() && kept.conversation.sender.is_none() {
-        return Err(Error::Conflict(format!("{key} was never heard from")).into());
-    }
+    let mut kept = conversation_of(batch, row)?;
     use_up(batch, key, &mut kept, &rows)?;
     kept.conversation.turns += 1;
     kept.conversation.brain_version = Some(turn.brain_version.clone());
@@ -293,7 +282,7 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
         kept.conversation.memory = Some(memory.clone());
     }
     if let Some(mode) = turn.mode {
-        kept.conversation.mode = mode;
+        change_mode(batch, key, row, &mut kept, mode)?;
     }
     for send in sends {
         replies::queue(batch, key, &mut kept, Author::Brain, send, *now)?;
@@ -314,6 +303,27 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     lines::keep(batch, row, &kept)?;
     batch.state.touch(*now);
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone: turn.entries.clone() });
+    Ok(())
+}
+
+/// Who has taken over is kept apart too: arrivals ask for it, and for nothing else.
+fn change_mode(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    row: &[u8],
+    kept: &mut Kept,
+    mode: Mode,
+) -> Step<()> {
+    let before = std::mem::replace(&mut kept.conversation.mode, mode) == Mode::Human;
+    let answers = mode == Mode::Human;
+    if answers && !before {
+        batch.tables.humans.put()?.insert(row, ())?;
+    } else if before && !answers {
+        batch.tables.humans.put()?.remove(row)?;
+    }
+    if answers != before {
+        batch.effects.push(Effect::Human { key: key.clone(), answers });
+    }
     Ok(())
 }
 
@@ -345,7 +355,7 @@ impl Failed {
 pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
     let TurnFailure { key, entries, fate, now, .. } = &failed.failure;
     let rows = entries_of(batch, key, entries)?;
-    let mut kept = conversation_of(batch, key, &failed.row)?;
+    let mut kept = conversation_of(batch, &failed.row)?;
     let mut gone = Vec::new();
     match fate {
         TurnFate::Retry { at } => put_off(batch, key, &rows, *at, &failed.error)?,
@@ -401,9 +411,7 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
         entry.write(&mut bytes);
         marked.push((id.seq, bytes));
     }
-    let Some((first, _)) = marked.first() else {
-        return Err(Error::Conflict("a turn without entries cannot die".into()).into());
-    };
+    let first = rows.first().map_or(0, |(id, _)| id.seq);
     let name = under(key, &first.to_be_bytes());
     let entries = marked.iter().map(|(seq, row)| (*seq, row.as_slice())).collect();
     Dead { at: failed.failure.now, error: &failed.error, entries }.write(&mut batch.buffer);
@@ -417,7 +425,7 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
 pub fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
     let row = conversation_key(key);
     let rows = entries_of(batch, key, entries)?;
-    let mut kept = conversation_of(batch, key, &row)?;
+    let mut kept = conversation_of(batch, &row)?;
     use_up(batch, key, &mut kept, &rows)?;
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
