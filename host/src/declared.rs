@@ -32,7 +32,7 @@ pub struct Collection {
 }
 
 /// Gives the value of an environment variable.
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+pub type Environment<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 
 /// What declarations are checked against.
 #[derive(Default)]
@@ -148,12 +148,23 @@ mod tests {
         })
     }
 
+    /// Each text in its file, beside what is good, gives exactly these lines.
+    fn check(cases: &[(&str, String, &str)]) {
+        for (file, text, expected) in cases {
+            let mut files = vec![("organizations.toml", ORGANIZATIONS)];
+            if *file != "tenants.toml" {
+                files.push(("tenants.toml", TENANT));
+            }
+            files.push((file, text));
+            let said = load_from(&files, true).map(|_| ()).unwrap_err();
+            assert_eq!(said, *expected, "{file}:\n{text}");
+        }
+    }
+
     #[test]
-    fn each_mistake_is_told_with_file_line_and_way_out() {
-        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
-                      base_url = \"http://127.0.0.1:3000\"\nauth = \"none\"\n";
+    fn mistakes_in_tenants_are_told_with_line_and_way_out() {
         let tenant = |line: &str| format!("{TENANT}{line}\n");
-        let cases: Vec<(&str, String, &str)> = vec![
+        check(&[
             (
                 "tenants.toml",
                 tenant("langage = \"en\""),
@@ -199,6 +210,14 @@ mod tests {
                 "[tenant]\nid = 2\n".into(),
                 "tenants.toml:1:1: tenant: does not belong here; begin each entry with [[tenant]]",
             ),
+        ]);
+    }
+
+    #[test]
+    fn mistakes_in_senders_are_told_with_line_and_way_out() {
+        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
+                      base_url = \"http://127.0.0.1:3000\"\nauth = \"none\"\n";
+        check(&[
             (
                 "senders.toml",
                 format!("{sender}tenant = 9\n"),
@@ -223,6 +242,12 @@ mod tests {
                 "senders.toml:7:11: sender[0].api_key: the environment variable NOT_THERE is not set; \
                  set NOT_THERE and start again",
             ),
+        ]);
+    }
+
+    #[test]
+    fn mistakes_in_collections_are_told_with_line_and_way_out() {
+        check(&[
             (
                 "collections/2/properties.json",
                 "[\n {\"id\": 1},\n {\"id\": \"1\"}, {}\n]".into(),
@@ -241,16 +266,7 @@ mod tests {
                 "collections/3: is named after no tenant; \
                  name it after a declared tenant's id, such as collections/2",
             ),
-        ];
-        for (file, text, expected) in cases {
-            let mut files = vec![("organizations.toml", ORGANIZATIONS)];
-            if file != "tenants.toml" {
-                files.push(("tenants.toml", TENANT));
-            }
-            files.push((file, &text));
-            let said = load_from(&files, true).map(|_| ()).unwrap_err();
-            assert_eq!(said, expected, "{file}:\n{text}");
-        }
+        ]);
     }
 
     #[test]

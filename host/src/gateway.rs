@@ -18,7 +18,7 @@ use crate::brain::{self, Brains};
 use crate::clock;
 use crate::config::Config;
 use crate::config::document::Problem;
-use crate::declared::{self, Applied, Surroundings};
+use crate::declared::{self, Applied, Environment, Surroundings};
 use crate::delivery::DeliveryLoop;
 use crate::http::{self, control};
 use crate::metrics::Metrics;
@@ -62,9 +62,13 @@ impl Gateway {
         })
         .await
         .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        // What is uploaded for a tenant is held against the brain that the tenant names.
+        let known = store.clone();
+        brains.follow_tenants(move |id| known.directory().tenant(id).map(|tenant| tenant.brain.clone()));
         Ok(Gateway {
             config: Arc::new(config),
-            store: Arc::new(store),
+            store,
             brains,
             metrics: Arc::new(Metrics::new()),
             draining: Arc::default(),
@@ -72,13 +76,13 @@ impl Gateway {
     }
 
     /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
-    pub async fn declare(&self) -> std::result::Result<Applied, DeclareError> {
+    pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
         let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
         let around = Surroundings {
             loopback: self.config.listen.ip().is_loopback(),
             packages: Some(&packages),
             directory: (*self.store.directory()).clone(),
-            environment: Some(&|name| std::env::var(name).ok()),
+            environment: Some(environment),
         };
         let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
         declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)

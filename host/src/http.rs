@@ -33,6 +33,7 @@ use crate::webhook::{self, Webhook};
 
 mod connection;
 pub mod control;
+pub mod own;
 
 /// A request line and its headers together.
 const MAX_HEADER_BYTES: usize = 64 << 10;

@@ -478,6 +478,14 @@ fn brains_are_listed_pushed_and_tested() {
     assert_eq!(own.expect("it is listed")["tenants"], json!([2]));
     let audit = place.ok(&["audit", "--limit", "3"]);
     assert!(audit.contains("tenant 2 (developer)") && audit.contains("push brain"), "{audit}");
+    // The very next message is answered with the new texts.
+    place.write("mine.toml", "[welcome]\nen = \"Ahoy!\"\n");
+    place.ok(&["personality", "push", "--tenant", "2", "mine.toml"]);
+    assert_eq!(place.ok(&["chat", "--tenant", "2"]), "> start_realty_2\nTenant 2: Ahoy!\n");
+    place.write("broken.toml", "[welcome\n");
+    let (code, said) = place.fails(&["personality", "push", "--tenant", "2", "broken.toml"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("personality.toml") && said.contains('1'), "{said}");
     place.write("nonsense.wasm", "no component");
     let (code, said) = place.fails(&["brain", "push", "--tenant", "2", "nonsense.wasm"]);
     assert_eq!(code, 1, "{said}");

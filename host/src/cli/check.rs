@@ -67,7 +67,7 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
     let around = Surroundings {
         loopback: config.listen.ip().is_loopback(),
         packages: packages.as_deref(),
-        environment: Some(&|name| std::env::var(name).ok()),
+        environment: Some(&setup::environment),
         ..Surroundings::default()
     };
     match declared::load(&config.declared, around) {

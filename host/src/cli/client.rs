@@ -7,21 +7,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use axum::Router;
-use axum::body::Body;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt as _;
 
-use crate::api::auth::OwnMachine;
 use crate::cli::failure::Failure;
 use crate::cli::{Place, Result, setup};
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::http::control;
+use crate::http::own::Own;
 
 /// Long enough for a long poll and for a brain that is compiled; an endless wait helps nobody.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,7 +35,7 @@ enum Transport {
         _socket: Option<control::Address>,
     },
     /// No gateway runs; this process has opened the store.
-    Here(Router),
+    Here(Own),
 }
 
 /// An answer whose body has not been read yet.
@@ -57,9 +54,9 @@ impl Client {
         let gateway = Gateway::open(config).await?;
         // Before the first start: what is declared is there for `key add`, `import` and the rest.
         if gateway.store.directory().tenants.is_empty() {
-            gateway.declare().await?;
+            gateway.declare(&setup::environment).await?;
         }
-        Ok(Client(Transport::Here(gateway.router())))
+        Ok(Client(Transport::Here(Own::new(gateway.router()))))
     }
 
     /// A gateway that runs: elsewhere, or on this data directory.
@@ -166,19 +163,16 @@ impl Client {
                 let status = response.status();
                 Answer { status, body: pieces(response).boxed() }
             }
-            Transport::Here(router) => {
-                let mut request = Request::builder().method(method).uri(path).extension(OwnMachine);
+            Transport::Here(own) => {
+                let mut request = Request::builder().method(method).uri(path);
                 for (name, value) in headers {
                     request = request.header(*name, value);
                 }
-                let request = request.body(Body::from(body)).context("the request is malformed")?;
-                let response = match router.clone().oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                };
+                let request = request.body(body).context("the request is malformed")?;
+                let response = own.ask(request).await;
                 let status = response.status();
-                let body = response.into_body().into_data_stream();
-                Answer { status, body: body.map_err(|error| anyhow!(error)).boxed() }
+                let body = response.into_body().map_err(|error| anyhow!(error));
+                Answer { status, body: body.boxed() }
             }
         };
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }

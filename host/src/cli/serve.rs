@@ -29,7 +29,7 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     })?;
     let address = listener.local_addr()?;
     let gateway = Gateway::open(config).await?;
-    let applied = gateway.declare().await?;
+    let applied = gateway.declare(&setup::environment).await?;
     let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
     let directory = gateway.store.directory();
     let live = gateway.brains.list().iter().filter(|package| package.digest.is_some()).count();

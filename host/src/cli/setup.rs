@@ -27,6 +27,11 @@ pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Opti
     Ok((config, file))
 }
 
+/// Where secrets in declared data find the variables that they name.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// A directory of one's own that is gone afterwards.
 pub struct Scratch(pub PathBuf);
 
