@@ -1,6 +1,11 @@
-//! What the tests of the gateway as a whole stand on: providers faked over real HTTP, a disk that
-//! loses its power.
+//! What the tests of the gateway as a whole stand on: the gateway as a process, providers faked over
+//! real HTTP, a disk that loses its power.
 
 pub mod client;
+pub mod gateway;
+pub mod hook;
+pub mod package;
 pub mod power_loss;
+pub mod process;
 pub mod waha;
+pub mod wait;

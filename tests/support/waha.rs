@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,16 @@ impl FakeWaha {
     }
 
     pub async fn start_as(engine: Engine) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), engine).await
+    }
+
+    /// At an address that was not answered until now.
+    pub async fn start_on(address: SocketAddr) -> Self {
+        Self::listen(address, Engine::Gows).await
+    }
+
+    async fn listen(address: SocketAddr, engine: Engine) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound address"));
         let model = Model {
             api_key: "waha-api-key".into(),
