@@ -37,8 +37,9 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main, cli > gateway > http > {webhook, turn, delivery, api} > declared > {store, brain, explain} > {channel, route, retry, schedule}
-//!           > {message, conversation, identity, deep_link, tenant, config, clock} > glyph
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain}
+//!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation}
+//!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
 pub mod api;

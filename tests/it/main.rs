@@ -9,3 +9,4 @@ mod fake_waha;
 mod payloads;
 mod power_loss;
 mod store;
+mod tidy;

@@ -1,0 +1,247 @@
+//! The house rule, checked: imports point down, files and functions stay short, each outside world
+//! has one door, pure files are pure, and nothing is left unfinished. Every rule is also shown a
+//! file that breaks it, because a check that never fails checks nothing.
+
+use std::path::{Path, PathBuf};
+
+use self::rules::Floors;
+use self::source::Source;
+
+mod rules;
+mod source;
+
+/// Where Rust files of ours lie.
+const CRATES: &[&str] = &["host", "plugin-sdk", "plugins", "tests", "xtask", "bench"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_path_buf()
+}
+
+fn read(path: &str) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+fn floors() -> Floors {
+    Floors::parse(&read("host/src/lib.rs")).expect("the crate doc has a table of floors")
+}
+
+#[track_caller]
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} against the house rule:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_file_keeps_the_house_rule() {
+    let root = root();
+    let sources: Vec<Source> = CRATES.iter().flat_map(|dir| Source::all_below(&root, dir)).collect();
+    assert!(sources.len() > 40, "only {} files found; is this the workspace?", sources.len());
+    let wrong: Vec<String> = sources.iter().flat_map(rules::everywhere).collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn the_gateway_keeps_its_floors_doors_and_purity() {
+    let floors = floors();
+    let sources = Source::all_below(&root(), "host/src");
+    let wrong: Vec<String> = sources.iter().flat_map(|source| rules::gateway(source, &floors)).collect();
+    assert_none(&wrong);
+}
+
+/// A module that is planned but not there would make the diagram a promise.
+#[test]
+fn every_floor_is_built() {
+    let missing: Vec<String> = floors()
+        .modules()
+        .filter(|module| !root().join(format!("host/src/{module}.rs")).is_file())
+        .map(|module| format!("host/src/lib.rs: the floors name {module}, which is not there"))
+        .collect();
+    assert_none(&missing);
+}
+
+#[test]
+fn the_readme_is_short_and_names_what_is_there() {
+    let readme = read("README.md");
+    let lines = readme.lines().count();
+    assert!(lines < 150, "README.md has {lines} lines; under 150");
+    let mut missing = Vec::new();
+    for (_, target) in links(&readme) {
+        if !target.starts_with("http") && !root().join(target.split('#').next().unwrap_or("")).exists() {
+            missing.push(format!("README.md: links to {target}, which is not there"));
+        }
+    }
+    assert_none(&missing);
+}
+
+/// Every `switchboard …` that the README shows is a command that there is.
+#[test]
+fn the_readme_names_commands_that_there_are() {
+    let binary = switchboard_tests::gateway::binary().unwrap_or_else(|error| panic!("{error:#}"));
+    let mut seen = 0;
+    for command in commands(&read("README.md")) {
+        let mut words: Vec<&str> = command.split_whitespace().collect();
+        // What follows the command's own words are its arguments.
+        words.truncate(
+            words.iter().take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())).count(),
+        );
+        let output = std::process::Command::new(&binary).args(&words).arg("--help").output();
+        let output = output.expect("the binary starts");
+        assert!(
+            output.status.success(),
+            "switchboard {command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let help = String::from_utf8_lossy(&output.stdout);
+        for option in command.split_whitespace().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "switchboard {command}: there is no {option}:\n{help}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} commands found");
+}
+
+/// The README's brain is the one in the SDK's documentation, which is compiled.
+#[test]
+fn the_readmes_brain_is_one_that_compiles() {
+    let readme = read("README.md");
+    let (_, shown) = readme.split_once("```rust\n").expect("the README shows a brain");
+    let (shown, _) = shown.split_once("```").expect("the block ends");
+    let sdk = read("plugin-sdk/src/lib.rs");
+    let lines = sdk
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let documented: Vec<&str> =
+        lines.skip_while(|line| *line != "```").skip(1).take_while(|line| *line != "```").collect();
+    let rust = |lines: Vec<&str>| {
+        lines
+            .into_iter()
+            .filter(|line| !line.is_empty() && !line.starts_with("# "))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(rust(shown.lines().collect()), rust(documented));
+}
+
+/// What stands after `switchboard ` in code, up to the code's end.
+fn commands(markdown: &str) -> Vec<&str> {
+    let begins = ["`switchboard ", "\nswitchboard ", "/switchboard "];
+    let rest = begins.iter().flat_map(|begin| markdown.split(begin).skip(1));
+    rest.map(|rest| rest.split(['`', '\n', '#']).next().unwrap_or_default().trim()).collect()
+}
+
+/// `[text](target)` pairs.
+fn links(markdown: &str) -> Vec<(&str, &str)> {
+    markdown
+        .split('[')
+        .skip(1)
+        .filter_map(|rest| {
+            let (text, rest) = rest.split_once("](")?;
+            let (target, _) = rest.split_once(')')?;
+            Some((text, target))
+        })
+        .collect()
+}
+
+/// What `deny.toml` bans is not in the lock file, and everything comes from the one registry.
+#[test]
+fn dependencies_are_the_allowed_ones() {
+    let deny: toml::Table = read("deny.toml").parse().expect("deny.toml is TOML");
+    let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
+    let banned: Vec<&str> = deny["bans"]["deny"]
+        .as_array()
+        .expect("a list of bans")
+        .iter()
+        .filter_map(|ban| ban["crate"].as_str())
+        .collect();
+    assert!(!banned.is_empty(), "deny.toml bans nothing");
+    let mut wrong = Vec::new();
+    for package in lock["package"].as_array().expect("a list of packages") {
+        let name = package["name"].as_str().expect("packages have names");
+        if banned.contains(&name) {
+            wrong.push(format!("Cargo.lock: {name} is banned in deny.toml"));
+        }
+        let source = package.get("source").and_then(toml::Value::as_str);
+        if source.is_some_and(|source| source != "registry+https://github.com/rust-lang/crates.io-index") {
+            wrong.push(format!("Cargo.lock: {name} comes from {}", source.unwrap_or_default()));
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// The floors that the cases below stand on.
+const FLOORS: &str = "//! # Floors\n//!\n//! ```text\n//! main > cli > {webhook, delivery} > {store, brain}\n//!   > {channel, route} > message\n//! ```\n";
+
+/// `(path, text, what is said of it)`; an empty last part: nothing is wrong.
+const CASES: &[(&str, &str, &str)] = &[
+    ("host/src/store.rs", "//! A.\nuse crate::route::Lock;\nuse crate::message::Id;", ""),
+    ("host/src/store/embedded.rs", "//! A.\nuse super::Store;\nuse crate::store::Error;", ""),
+    (
+        "host/src/route.rs",
+        "//! A.\nuse crate::store::Store;",
+        "route.rs:2: route imports store, which is above",
+    ),
+    ("host/src/route.rs", "//! A.\nfn f() { crate::store::go() }", "route imports store"),
+    (
+        "host/src/channel/waha.rs",
+        "//! A.\nuse crate::{message::Id, route::Lock};",
+        "channel and route are neigh",
+    ),
+    ("host/src/store/embedded.rs", "//! A.\nuse crate::brain::Brains;", "store and brain are neighbours"),
+    ("host/src/cli/serve.rs", "//! A.\nuse switchboard::store::Store;", ""),
+    ("host/src/message.rs", "//! A.\nuse crate::cellar::Wine;", "cellar stands on no floor"),
+    ("host/src/attic.rs", "//! A.\n", "attic stands on no floor"),
+    ("host/src/route.rs", "//! A.\n#[cfg(test)]\nmod tests { use crate::store::Store; }", ""),
+    ("host/src/webhook.rs", "//! A.\nuse axum::Router;", ""),
+    ("host/src/delivery.rs", "//! A.\nuse axum::Router;", "axum belongs to"),
+    ("host/src/store.rs", "//! A.\nfn f(c: reqwest::Client) {}", "reqwest belongs to"),
+    ("host/src/brain.rs", "//! A.\nuse redb::Database;", "redb belongs to store"),
+    ("host/src/store.rs", "//! A.\nuse wasmtime::Engine;", "wasmtime belongs to brain"),
+    ("host/src/route.rs", "//! A.\nasync fn f() {}", "route is pure and knows no `async`"),
+    ("host/src/channel/waha.rs", "//! A.\nfn f() { std::time::Instant::now(); }", "knows no `Instant`"),
+    ("host/src/route.rs", "//! A.\nuse tokio::sync::Mutex;", "knows no `tokio::sync::Mutex`"),
+    ("host/src/route.rs", "//! A.\nfn f() { jiff::Timestamp::now(); }", "knows no `jiff::Timestamp::now`"),
+    ("host/src/store.rs", "//! A.\nfn f() { g().unwrap(); }", "store.rs:2: unwrap() is for tests"),
+    ("host/src/store.rs", "//! A.\n#[test]\nfn f() { g().unwrap(); }", ""),
+    ("host/src/store.rs", "//! A.\nfn f() { unsafe { g() } }", "unsafe is for"),
+    ("host/src/brain/cache.rs", "//! A.\nfn f() { unsafe { g() } }", ""),
+    ("host/src/store.rs", "//! A.\nfn f() { std::env::var(\"A\"); }", "the environment is read in"),
+    ("host/src/lib.rs", "//! A.\npub use crate::store::Store;", "re-exports nothing"),
+    ("xtask/src/main.rs", "fn main() {}", "begin it with `//!`"),
+    ("xtask/src/utils.rs", "//! A.", "`utils` says nothing"),
+    ("xtask/src/store/mod.rs", "//! A.", "`mod` says nothing"),
+    ("xtask/src/a.rs", concat!("//! A.\n// TO", "DO: later"), "a.rs:2: TO"),
+    ("xtask/src/a.rs", "//! A.\nfn f() { todo!() }", "todo! has no place"),
+    ("xtask/src/a.rs", "//! A.\nfn f() { g(|| { unimplemented!(\"x\") }) }", "unimplemented! has no place"),
+    ("xtask/src/a.rs", "//! A.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}", "a.rs:3: an ignored test"),
+    ("xtask/src/a.rs", "//! A.\nconst A: &str = \"todo!() .unwrap() unsafe #[ignore]\";", ""),
+];
+
+#[test]
+fn every_rule_catches_what_breaks_it() {
+    let floors = Floors::parse(FLOORS).expect("the table reads");
+    for (path, text, expected) in CASES {
+        let source = Source::new(path, text).expect("it is Rust");
+        let mut wrong = rules::everywhere(&source);
+        if path.starts_with("host/src") {
+            wrong.extend(rules::gateway(&source, &floors));
+        }
+        let said = wrong.join("\n");
+        if expected.is_empty() {
+            assert_eq!(said, "", "{path} is fine:\n{text}");
+        } else {
+            assert!(said.contains(expected), "{path}:\n{text}\nexpected: {expected}\nsaid: {said}");
+        }
+    }
+}
+
+#[test]
+fn too_long_is_caught() {
+    let function = format!("//! A.\nfn long() {{\n{}}}\n", "    step();\n".repeat(69));
+    let file = format!("//! A.\n{}", "// One more line.\n".repeat(600));
+    for (text, expected) in [(function, "fn long has 71 lines"), (file, "601 lines; 600 at most")] {
+        let source = Source::new("host/src/store.rs", &text).expect("it is Rust");
+        let said = rules::everywhere(&source).join("\n");
+        assert!(said.contains(expected), "expected: {expected}\nsaid: {said}");
+    }
+}
