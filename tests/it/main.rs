@@ -10,3 +10,4 @@ mod payloads;
 mod power_loss;
 mod store;
 mod tidy;
+mod webhook;
