@@ -5,6 +5,7 @@
 mod api;
 mod brain;
 mod cli;
+mod delivery;
 mod fake_waha;
 mod payloads;
 mod power_loss;
