@@ -7,6 +7,7 @@ mod brain;
 mod cli;
 mod delivery;
 mod fake_waha;
+mod guarantees;
 mod payloads;
 mod power_loss;
 mod store;
