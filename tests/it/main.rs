@@ -8,6 +8,7 @@ mod cli;
 mod delivery;
 mod fake_waha;
 mod guarantees;
+mod journey;
 mod payloads;
 mod power_loss;
 mod store;
