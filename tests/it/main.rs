@@ -9,6 +9,7 @@ mod delivery;
 mod fake_waha;
 mod guarantees;
 mod journey;
+mod kill;
 mod payloads;
 mod power_loss;
 mod store;
