@@ -143,6 +143,26 @@ async fn from_the_link_to_a_booked_viewing_in_arabic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_the_link_to_a_booked_viewing_in_persian() {
+    let waha = FakeWaha::start().await;
+    let mut gateway = demo(&waha).await;
+    let mut contact = Contact::new(&gateway, &waha, "971501234572");
+    contact.says("start_realty_55", "Nima").await;
+    contact.says("فارسی", "خرید").await;
+    contact.says("اجاره", "چه نوع ملکی").await;
+    contact.says("آپارتمان", "چند اتاق خواب").await;
+    contact.says("۱", "کدام محله").await;
+    contact.says("بیزینس بی", "بودجه").await;
+    contact.says("تا ۱۰۰ هزار", "ملک پیدا کردم").await;
+    contact.says("۱", "گرفتن وقت بازدید").await;
+    contact.says("گرفتن وقت بازدید", "چه روزی").await;
+    contact.says("۱", "1. ").await;
+    contact.says("۱", "بله").await;
+    contact.says("بله", "بازدید شما ثبت شد").await;
+    assert_eq!(lead_of(&mut gateway, "971501234572").await.stage, "viewing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_the_link_to_a_booked_viewing_in_the_terminal() {
     let waha = FakeWaha::start().await;
     let mut gateway = demo(&waha).await;
