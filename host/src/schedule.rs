@@ -42,15 +42,16 @@ type Slot = (Timestamp, u64);
 struct Pending<G, I> {
     /// Sorted by `I`. A deque, because items come at the back and leave at the front.
     items: VecDeque<(I, Item<G>)>,
-    place: Place<G>,
+    place: Place<G, I>,
 }
 
 #[derive(Debug)]
-enum Place<G> {
+enum Place<G, I> {
     Nowhere,
     Waiting(Slot),
     Ready(G, Slot),
-    Claimed(G),
+    /// With the item that stood first when it was claimed: it names the claim.
+    Claimed(G, I),
 }
 
 #[derive(Debug)]
@@ -125,8 +126,10 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
             group.in_ring = false;
             let Some((_, key)) = group.ready.pop_first() else { continue };
             group.claimed += 1;
-            if let Some(pending) = self.conversations.get_mut(&key) {
-                pending.place = Place::Claimed(name.clone());
+            if let Some(pending) = self.conversations.get_mut(&key)
+                && let Some((first, _)) = pending.items.front()
+            {
+                pending.place = Place::Claimed(name.clone(), first.clone());
             }
             self.ring_if_eligible(&name);
             claimed.push(key);
@@ -137,10 +140,19 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     /// Ends a claim: what is left of the conversation may be claimed again.
     pub fn release(&mut self, conversation: &C) {
         let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
-        if matches!(pending.place, Place::Claimed(_)) {
+        if matches!(pending.place, Place::Claimed(..)) {
             let key = key.clone();
             self.unplace(&key);
             self.place(&key);
+        }
+    }
+
+    /// Ends the claim that began with this item, and no other claim of the conversation: what is
+    /// told late of a claim that is over must not end the one that came after it.
+    pub fn release_claim(&mut self, conversation: &C, id: &I) {
+        let pending = self.conversations.get(conversation);
+        if pending.is_some_and(|pending| matches!(&pending.place, Place::Claimed(_, of) if of == id)) {
+            self.release(conversation);
         }
     }
 
@@ -154,27 +166,29 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     }
 
     pub fn is_claimed(&self, conversation: &C) -> bool {
-        self.conversations.get(conversation).is_some_and(|pending| matches!(pending.place, Place::Claimed(_)))
+        self.conversations
+            .get(conversation)
+            .is_some_and(|pending| matches!(pending.place, Place::Claimed(..)))
     }
 
-    /// The claims that are out.
-    pub fn claimed(&self) -> impl Iterator<Item = &Arc<C>> {
-        self.conversations
-            .iter()
-            .filter(|(_, pending)| matches!(pending.place, Place::Claimed(_)))
-            .map(|(key, _)| key)
+    /// The claims that are out, with the items that they began with.
+    pub fn claimed(&self) -> impl Iterator<Item = (&Arc<C>, &I)> {
+        self.conversations.iter().filter_map(|(key, pending)| match &pending.place {
+            Place::Claimed(_, id) => Some((key, id)),
+            _ => None,
+        })
     }
 
     /// Claims a conversation by name, due or not; for a schedule that is built anew while claims of
     /// the one before it are out.
-    pub fn reclaim(&mut self, conversation: &C) {
+    pub fn reclaim(&mut self, conversation: &C, id: &I) {
         let Some((key, pending)) = self.conversations.get_key_value(conversation) else { return };
         let Some((_, item)) = pending.items.front() else { return };
         let (key, name) = (key.clone(), item.group.clone());
         self.unplace(&key);
         self.group(&name).claimed += 1;
         if let Some(pending) = self.conversations.get_mut(&key) {
-            pending.place = Place::Claimed(name);
+            pending.place = Place::Claimed(name, id.clone());
         }
     }
 
@@ -228,7 +242,7 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     /// Puts a conversation where its first item belongs. A claimed one stays claimed.
     fn place(&mut self, key: &Arc<C>) {
         let Some(pending) = self.conversations.get(key) else { return };
-        if matches!(pending.place, Place::Claimed(_)) {
+        if matches!(pending.place, Place::Claimed(..)) {
             return;
         }
         self.unplace(key);
@@ -254,7 +268,7 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
                 self.group(&name).ready.remove(&slot);
                 self.ring_if_eligible(&name);
             }
-            Place::Claimed(name) => {
+            Place::Claimed(name, _) => {
                 let group = self.group(&name);
                 group.claimed = group.claimed.saturating_sub(1);
                 self.ring_if_eligible(&name);

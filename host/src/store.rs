@@ -314,6 +314,7 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `n` sends that are due, in order per conversation, fair between senders; each is marked
     /// [`OutboxState::Sending`] durably first.
     async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
+    /// Writes down what came of a send. One that is settled already stays as it is.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
     async fn record_receipt(&self, receipt: Receipt) -> Result<()>;

@@ -110,7 +110,7 @@ suite! { Files:
         receipts_move_forward_only,
         a_receipt_may_overtake_the_answer,
         what_ended_can_be_retried_and_dropped,
-        a_settlement_needs_a_claim,
+        a_settlement_is_written_once,
     }
     admin {
         unlocking_separates_the_tenants,

@@ -54,7 +54,7 @@ impl Drop for Held {
         }
         let mut sends = self.shared.mirror.sends();
         for id in self.ids.drain(..) {
-            sends.release(&id.key);
+            sends.release_claim(&id.key, &id.seq);
         }
     }
 }
@@ -90,12 +90,18 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Option<Vec<u8>>>
     Ok(rows)
 }
 
+/// Once: a commit that was answered with an error may have reached the disk all the same, and its
+/// outcome is then told again. What is not being sent is settled already; only its claim ends.
 pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: Timestamp) -> Step<()> {
-    let row = row_of(batch, id)?
-        .ok_or_else(|| Error::NotFound(format!("there is no send {} in {}", id.seq, id.key)))?;
+    let done = Effect::SendDone { key: id.key.clone(), seq: id.seq };
+    let Some(row) = row_of(batch, id)? else {
+        batch.effects.push(done);
+        return Ok(());
+    };
     let reply = Reply::read(&row)?;
     if reply.state != OutboxState::Sending {
-        return Err(Error::Conflict(format!("send {} in {} is not being sent", id.seq, id.key)).into());
+        batch.effects.push(done);
+        return Ok(());
     }
     match settlement {
         Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref())?,
@@ -116,7 +122,7 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
         }
     }
     batch.state.touch(now);
-    batch.effects.push(Effect::SendDone { key: id.key.clone() });
+    batch.effects.push(done);
     Ok(())
 }
 
