@@ -81,6 +81,8 @@ suite! { Files:
         a_dedicated_sender_decides_by_itself,
         an_unknown_sender_is_refused,
         a_stranger_is_told_once_a_day(Options { notice: true, ..Options::default() }),
+        a_link_that_names_no_tenant_is_told_of_too(Options { notice: true, ..Options::default() }),
+        what_was_ignored_is_forgotten_in_time,
         aliases_lead_to_one_contact,
         a_human_is_not_answered_by_the_brain,
         an_ended_conversation_opens_again,

@@ -3,7 +3,7 @@
 use switchboard::conversation::{Mode, Trigger};
 use switchboard::message::SenderName;
 use switchboard::route::{Answer, Reason};
-use switchboard::store::Error;
+use switchboard::store::{Error, Retention};
 
 use super::lab::{Answer as Reply, Factory, Lab, all, arrival, at, contact, key, says, tenant_id, words};
 
@@ -146,7 +146,7 @@ pub async fn a_stranger_is_told_once_a_day(factory: &dyn Factory) {
     }
     assert_eq!(told, [1, 1, 1, 2, 2]);
     lab.hears("971502", "start_realty_99", DAY).await;
-    assert_eq!(lab.store().counters().outbox_waiting, 2, "a wrong link is answered by nobody");
+    assert_eq!(lab.store().counters().outbox_waiting, 3, "a wrong link helps no more than none");
     let sends = lab.sends(1, DAY).await;
     assert_eq!(sends[0].id.key, key(0, "971501"), "in the gateway's own name");
     assert_eq!(sends[0].entry.to, "971501@c.us");
@@ -225,4 +225,24 @@ pub async fn an_ended_conversation_opens_again(factory: &dyn Factory) {
     lab.commit(&claim, says(&["hi"]), 21).await;
     let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
     assert_eq!(conversation.mode, Mode::Bot, "it stays open until the brain ends it again");
+}
+
+pub async fn a_link_that_names_no_tenant_is_told_of_too(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.hears("971501", "start_realty_222", 0).await;
+    assert_eq!(lab.sends_one(1).await, "Please open your agent's link.");
+    lab.hears("971501", "start_realty_222", 2).await;
+    assert_eq!(lab.sends(1, 3).await.len(), 0, "once");
+}
+
+pub async fn what_was_ignored_is_forgotten_in_time(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for id in ["m1", "m2", "m3"] {
+        assert!(!lab.accept(arrival("971501", id, "hello", at(0))).await.duplicate);
+    }
+    let keep = Retention { dedup_ms: 1000, history_ms: 1000, journal_ms: 1000, audit_ms: i64::MAX };
+    lab.store().prune(keep, at(5000), 1000).await.expect("pruned");
+    for id in ["m1", "m2", "m3"] {
+        assert!(!lab.accept(arrival("971501", id, "hello", at(6000))).await.duplicate, "{id}");
+    }
 }

@@ -73,7 +73,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
     let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
         Decision::Ignored(reason) => {
-            if reason == Reason::NoTenant {
+            if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
                 notice(batch, incoming, sender, &known.canonical)?;
             }
             Answer::Ignored(reason)
