@@ -210,6 +210,12 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         pending.into_iter().flat_map(|pending| pending.items.iter().map(|(id, _)| id))
     }
 
+    /// Those of a conversation's items that stand alone.
+    pub fn alone(&self, conversation: &C) -> impl Iterator<Item = &I> {
+        let items = self.conversations.get(conversation).into_iter().flat_map(|pending| &pending.items);
+        items.filter(|(_, item)| item.alone).map(|(id, _)| id)
+    }
+
     /// Conversations with their items in order, from `first` on.
     pub fn from<'a, Q: Ord>(
         &'a self,

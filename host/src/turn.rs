@@ -18,7 +18,7 @@ use crate::conversation::{Cost, HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
-use crate::store::{Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 
 /// Replies are free-form for this long after the contact's last message, where a provider says so.
@@ -122,7 +122,7 @@ impl TurnLoop {
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
                 }
-                self.commit(commit(claim, answer, now), guard, began).await;
+                self.commit(&tenant, commit(claim, answer, now), guard, began).await;
             }
             Err(failure) => {
                 let outcome = self.failed(&tenant, claim, failure, now);
@@ -179,13 +179,23 @@ impl TurnLoop {
         Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms }
     }
 
-    async fn commit(&self, turn: TurnCommit, mut guard: Release, began: Instant) {
-        match self.store.commit_turn(turn).await {
-            Ok(()) => {
+    async fn commit(&self, tenant: &Tenant, turn: TurnCommit, mut guard: Release, began: Instant) {
+        let refusal = Refusal::of(&turn);
+        match (self.store.commit_turn(turn).await, refusal) {
+            (Ok(()), _) => {
                 guard.settled();
                 self.metrics.turn("done", began.elapsed());
             }
-            Err(error) => self.store_refused(&error, guard).await,
+            (Err(store::Error::Limit { code, message }), Some(refusal)) => {
+                tracing::error!(
+                    tenant = %tenant.id, conversation = %refusal.key, version = refusal.journal.brain_version,
+                    code, error = message,
+                    "a turn wanted more than is allowed; the contact gets the fallback text, see `switchboard turns list`"
+                );
+                let fallback = Outbound::text(tenant.fallback_text.clone());
+                self.fail(refusal.failure(code, message, fallback), "dead", guard, began).await;
+            }
+            (Err(error), _) => self.store_refused(&error, guard).await,
         }
     }
 
@@ -204,6 +214,50 @@ impl TurnLoop {
         tracing::error!(conversation = ?guard.key.as_ref().map(ToString::to_string), %error, "a turn could not be committed; it runs again");
         tokio::time::sleep(STORE_PAUSE).await;
         drop(guard);
+    }
+}
+
+/// What is needed of a turn if the store refuses it for what it wants.
+struct Refusal {
+    key: ConversationKey,
+    entries: Vec<InboxId>,
+    journal: JournalEntry,
+    now: Timestamp,
+}
+
+impl Refusal {
+    /// Only what is counted over turns can be refused.
+    fn of(turn: &TurnCommit) -> Option<Self> {
+        if turn.timers.is_empty() && turn.leads.is_empty() {
+            return None;
+        }
+        let TurnCommit { key, entries, journal, now, .. } = turn;
+        let journal = JournalEntry {
+            turn: journal.turn,
+            at: journal.at,
+            brain_version: journal.brain_version.clone(),
+            seed: journal.seed,
+            trigger: journal.trigger.clone(),
+            memory_before: journal.memory_before.clone(),
+            host_calls: Vec::new(),
+            outcome: serde_json::Value::Null,
+            cost: journal.cost,
+        };
+        Some(Refusal { key: key.clone(), entries: entries.clone(), journal, now: *now })
+    }
+
+    fn failure(self, code: &str, message: String, fallback: Outbound) -> TurnFailure {
+        let outcome = serde_json::json!({"fault": {"code": code, "message": message}});
+        TurnFailure {
+            key: self.key,
+            entries: self.entries,
+            trigger: self.journal.trigger.clone(),
+            code: code.into(),
+            message,
+            fate: TurnFate::Dead { fallback: Some(fallback) },
+            journal: Some(JournalEntry { outcome, ..self.journal }),
+            now: self.now,
+        }
     }
 }
 
@@ -283,6 +337,7 @@ fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         timers: answer.timers,
         leads: answer.leads,
         mode: answer.mode,
+        wants_receipts: false,
         now,
     }
 }

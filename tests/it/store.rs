@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod handoffs;
 pub mod lab;
 mod random;
 mod reads;
@@ -125,6 +126,14 @@ suite! { Files:
         everything_is_audited_without_secrets,
         sessions_go_forward,
         what_is_past_its_time_is_removed,
+    }
+    handoffs {
+        a_hand_back_tells_what_was_said,
+        a_human_takes_over_by_itself,
+        a_conversation_has_few_timers,
+        what_is_cancelled_does_not_ring,
+        a_lead_does_not_grow_without_end,
+        receipts_become_turns_where_they_are_wanted,
     }
     reads {
         history_pages_both_ways,

@@ -46,6 +46,8 @@ mod codec;
 mod collections;
 mod contacts;
 mod disk;
+mod handoff;
+mod inbox;
 mod leads;
 mod lines;
 mod listing;
@@ -164,6 +166,11 @@ fn no_send(id: &str) -> Error {
     Error::NotFound(format!("{id:?} names no send; ids look like 2-971501234567-17"))
 }
 
+/// A conversation in the audit log.
+fn named(key: &ConversationKey) -> String {
+    format!("{}/{}", key.tenant, key.contact)
+}
+
 #[async_trait]
 impl Store for Embedded {
     fn wakes(&self) -> &Wakes {
@@ -248,7 +255,8 @@ impl Store for Embedded {
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
         let id = codec::message_hash(receipt.provider, &receipt.account, &receipt.message_id);
-        self.write(move |batch| receipts::record(batch, &id, receipt.state)).await
+        let now = clock::now();
+        self.write(move |batch| receipts::record(batch, &id, &receipt, now)).await
     }
 
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()> {
@@ -297,6 +305,18 @@ impl Store for Embedded {
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock> {
         let (contact, actor) = (contact.clone(), actor.to_owned());
         self.write(move |batch| admin::unlock(batch, &contact, &actor, now)).await
+    }
+
+    async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {
+        let by = entry(actor, "take over", named(key), serde_json::Value::Null, now);
+        let key = key.clone();
+        self.write(move |batch| handoff::take_over(batch, &key, &by)).await
+    }
+
+    async fn hand_back(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {
+        let by = entry(actor, "hand back", named(key), serde_json::Value::Null, now);
+        let key = key.clone();
+        self.write(move |batch| handoff::hand_back(batch, &key, &by)).await
     }
 
     async fn import_locks(

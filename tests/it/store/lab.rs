@@ -145,6 +145,7 @@ pub fn turn(claim: &TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         timers: answer.timers,
         leads: answer.leads,
         mode: answer.mode,
+        wants_receipts: false,
         journal: journal(claim, now),
         now,
     }

@@ -6,10 +6,10 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, message_hash, place, under};
-use super::lines;
 use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
+use super::{lines, receipts};
 use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -104,7 +104,7 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
         return Ok(());
     }
     match settlement {
-        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref())?,
+        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref(), now)?,
         Settlement::Later { at, error } => {
             put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..reply })?;
             batch.effects.push(Effect::Queued {
@@ -127,7 +127,13 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
 }
 
 /// Out of the outbox and into the history, with what receipts will find it by.
-fn sent(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, provider_id: Option<&str>) -> Step<()> {
+fn sent(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    provider_id: Option<&str>,
+    now: Timestamp,
+) -> Step<()> {
     let directory = batch.mirror.directory.load();
     let sender = directory.senders.get(&SenderName::new(reply.sender));
     let sent_id =
@@ -140,6 +146,9 @@ fn sent(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, provider_id: Opti
         batch.tables.sent_ids.put()?.insert(sent_id, &place)?;
     }
     lines::put(batch, &id.key, id.seq, &Spoken { state: Some(state), sent_id, ..reply.line() })?;
+    if let Some(message_id) = provider_id.filter(|_| state != DeliveryState::Sent) {
+        receipts::tell(batch, &id.key, receipts::Report { message_id, state, reason: None }, now)?;
+    }
     leave(batch, id)
 }
 
