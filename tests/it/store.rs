@@ -85,6 +85,7 @@ suite! { Files:
         a_link_that_names_no_tenant_is_told_of_too(Options { notice: true, ..Options::default() }),
         what_was_ignored_is_forgotten_in_time,
         aliases_lead_to_one_contact,
+        two_locks_of_one_person_become_one,
         a_human_is_not_answered_by_the_brain,
         an_ended_conversation_opens_again,
     }

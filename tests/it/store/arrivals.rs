@@ -1,5 +1,6 @@
 //! Messages coming in.
 
+use serde_json::json;
 use switchboard::conversation::{Mode, Trigger};
 use switchboard::message::SenderName;
 use switchboard::route::{Answer, Reason};
@@ -245,4 +246,41 @@ pub async fn what_was_ignored_is_forgotten_in_time(factory: &dyn Factory) {
     for id in ["m1", "m2", "m3"] {
         assert!(!lab.accept(arrival("971501", id, "hello", at(6000))).await.duplicate, "{id}");
     }
+}
+
+pub async fn two_locks_of_one_person_become_one(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let both = |phone: &str, lid: &str, id: &str, ms: i64| {
+        let mut both = arrival(phone, id, "hello", at(ms));
+        both.inbound.aliases = vec![contact(lid)];
+        both
+    };
+    lab.meets("111@lid", 1, 0).await;
+    lab.meets("971501", 2, 1).await;
+    assert_eq!(lab.store().counters().users, 2);
+    let accepted = lab.accept(both("971501", "111@lid", "m1", 10)).await;
+    assert_eq!(accepted.answer, routed(1, "111@lid", false), "the older lock wins");
+    lab.restart();
+    for who in ["971501", "111@lid"] {
+        assert_eq!(lab.hears(who, "and again", 11).await.answer, routed(1, "111@lid", false));
+        let lock = lab.store().lock_of(&contact(who)).expect("read").expect("locked");
+        assert_eq!(lock.tenant, tenant_id(1));
+    }
+    let counters = lab.store().counters();
+    assert_eq!((counters.users, counters.users_per_tenant.get(&2)), (1, None));
+    lab.assert_counters_true();
+    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    assert_eq!((audit.action.as_str(), audit.subject.as_str()), ("merge", "111@lid"));
+    assert_eq!((&audit.detail["merged"], &audit.detail["was_locked_to"]), (&json!("971501"), &json!(2)));
+
+    // The canonical key is freed, and later turns out to be somebody with an older lock: whoever led
+    // to it leads there too.
+    lab.meets("971600", 3, 20).await;
+    lab.store().unlock(&contact("971501"), "test", at(21)).await.expect("unlocked");
+    lab.accept(both("971600", "111@lid", "m2", 22)).await;
+    for who in ["971600", "111@lid", "971501"] {
+        assert_eq!(lab.hears(who, "hi", 23).await.answer, routed(3, "971600", false), "{who}");
+        assert_eq!(lab.store().lock_of(&contact(who)).expect("read").expect("locked").tenant, tenant_id(3));
+    }
+    lab.assert_counters_true();
 }
