@@ -205,7 +205,13 @@ impl Store for Embedded {
                 Found::Turn(claim) => claims.push(*claim),
                 Found::Nothing => {}
                 Found::ForHuman(key, entries) => {
-                    self.write(move |batch| turns::absorb(batch, &key, &entries)).await?;
+                    let done = self.write(move |batch| turns::absorb(batch, &key, &entries)).await;
+                    // What is not there any more needs no taking in, and keeps nobody waiting.
+                    if let Err(error) = done
+                        && !matches!(error, Error::Conflict(_))
+                    {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -240,8 +246,8 @@ impl Store for Embedded {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.write(move |batch| sends::begin(batch, &ids)).await?;
-        held.hand_over(rows).map_err(told)
+        let begun = self.write(move |batch| sends::begin(batch, &ids)).await?;
+        Ok(held.hand_over(begun))
     }
 
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {

@@ -194,6 +194,11 @@ impl<'f> Lab<'f> {
         Lab { factory, store: Some(store) }
     }
 
+    /// As it was left.
+    pub fn open(factory: &'f dyn Factory) -> Self {
+        Lab { factory, store: Some(factory.open()) }
+    }
+
     pub fn store(&self) -> &Arc<dyn Store> {
         self.store.as_ref().expect("open")
     }

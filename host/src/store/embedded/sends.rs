@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use redb::ReadableTable;
 
-use super::batch::{Batch, Step};
-use super::codec::{Place, message_hash, place, under};
+use super::batch::{Batch, Fault, Step};
+use super::codec::{Place, Unreadable, message_hash, place, under};
 use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
@@ -33,17 +33,29 @@ impl Held {
         Held { shared: shared.clone(), ids }
     }
 
-    /// Reads what [`begin`] marked, and makes it the caller's.
-    pub fn hand_over(&mut self, rows: Vec<Option<Vec<u8>>>) -> Step<Vec<SendClaim>> {
-        let mut claims = Vec::with_capacity(rows.len());
-        for (id, row) in self.ids.iter().zip(rows) {
-            if let Some(row) = row {
-                claims.push(SendClaim { id: id.clone(), entry: Reply::read(&row)?.entry()? });
+    /// Reads what [`begin`] marked, and makes it the caller's. One that cannot be read stays claimed,
+    /// out of the way of the others, until the next start: asked again it would fail again.
+    pub fn hand_over(&mut self, begun: Vec<Begun>) -> Vec<SendClaim> {
+        let mut claims = Vec::with_capacity(begun.len());
+        let mut gone = Vec::new();
+        for (id, begun) in std::mem::take(&mut self.ids).into_iter().zip(begun) {
+            let entry = match begun {
+                Begun::Gone => {
+                    gone.push(id);
+                    continue;
+                }
+                Begun::Row(row) => Reply::read(&row).and_then(|reply| reply.entry()),
+                Begun::Unreadable(error) => Err(error),
+            };
+            match entry {
+                Ok(entry) => claims.push(SendClaim { id, entry }),
+                Err(error) => {
+                    tracing::error!(send = text_of(&id), %error, "a reply cannot be read and waits for the next start");
+                }
             }
         }
-        let mut handed = claims.iter().map(|claim| &claim.id).peekable();
-        self.ids.retain(|id| handed.next_if(|next| *next == id).is_none());
-        Ok(claims)
+        self.ids = gone;
+        claims
     }
 }
 
@@ -74,18 +86,34 @@ fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     Ok(())
 }
 
-/// Marks replies as being sent. `None` for one that has gone.
-pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Option<Vec<u8>>>> {
+/// A reply that is about to be sent.
+pub enum Begun {
+    /// As it is kept from now on.
+    Row(Vec<u8>),
+    Gone,
+    Unreadable(Unreadable),
+}
+
+/// Marks replies as being sent.
+pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Begun>> {
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        let Some(row) = row_of(batch, id)? else {
-            rows.push(None);
-            continue;
+        let row = match row_of(batch, id) {
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                rows.push(Begun::Gone);
+                continue;
+            }
+            Err(Fault::Row(error)) => {
+                rows.push(Begun::Unreadable(error));
+                continue;
+            }
+            Err(other) => return Err(other),
         };
         let reply = Reply::read(&row)?;
         let reply = Reply { state: OutboxState::Sending, attempts: reply.attempts + 1, ..reply };
         put(batch, id, &reply)?;
-        rows.push(Some(batch.buffer.clone()));
+        rows.push(Begun::Row(batch.buffer.clone()));
     }
     Ok(rows)
 }

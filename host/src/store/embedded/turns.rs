@@ -418,7 +418,12 @@ pub fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId])
     for (_, row) in &rows {
         let entry = Waiting::read(row)?;
         if entry.kind == WaitingKind::Timer {
-            timers::put_back(batch, key, &entry)?;
+            match timers::put_back(batch, key, &entry) {
+                Err(Fault::Row(error)) => {
+                    tracing::error!(conversation = %key, %error, "a timer cannot be read and does not ring");
+                }
+                done => done?,
+            }
         }
     }
     use_up(batch, key, &mut kept, &rows)?;
