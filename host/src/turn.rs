@@ -117,7 +117,11 @@ impl TurnLoop {
         let ask = ask(&self.store, &directory, &tenant, &claim, now);
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let answer = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind().await;
-        match answer.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(panic) => Err(panicked(&*panic)),
+        };
+        match answer {
             Ok(answer) => {
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
@@ -386,5 +390,58 @@ impl Sources for StoreSources {
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
         let tenant: TenantId = self.key.tenant;
         self.store.collection(tenant, name).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::{TimerChange, Trigger};
+    use crate::message::ContactKey;
+
+    fn turn(timers: Vec<TimerChange>) -> TurnCommit {
+        let trigger = Trigger::Timer { key: "k".into(), payload: String::new() };
+        TurnCommit {
+            key: ConversationKey {
+                tenant: TenantId::from_stored(2),
+                contact: ContactKey::from_stored("971501"),
+            },
+            entries: vec![InboxId { at: Timestamp::ZERO, seq: 7 }],
+            memory: Some("{}".into()),
+            brain_version: "v1".into(),
+            sends: vec![Outbound::text("never said")],
+            timers,
+            leads: Vec::new(),
+            mode: None,
+            wants_receipts: false,
+            journal: JournalEntry {
+                turn: 3,
+                at: Timestamp::ZERO,
+                brain_version: "v1".into(),
+                seed: 1,
+                trigger,
+                memory_before: Some("{\"before\":1}".into()),
+                host_calls: Vec::new(),
+                outcome: serde_json::json!({"actions": ["schedule"]}),
+                cost: Cost::default(),
+            },
+            now: Timestamp::from_ms(5),
+        }
+    }
+
+    #[test]
+    fn a_turn_that_wants_too_much_dies_with_what_it_wanted() {
+        assert!(Refusal::of(&turn(Vec::new())).is_none(), "nothing of it can be refused");
+        let wants = turn(vec![TimerChange::Cancel { key: "k".into() }]);
+        let refusal = Refusal::of(&wants).expect("timers are counted");
+        let failure = refusal.failure("timers", "65 timers".into(), Outbound::text("sorry"));
+        assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
+        assert_eq!((failure.code.as_str(), failure.message.as_str()), ("timers", "65 timers"));
+        assert!(
+            matches!(&failure.fate, TurnFate::Dead { fallback: Some(said) } if *said == Outbound::text("sorry"))
+        );
+        let journal = failure.journal.expect("the turn is on record");
+        assert_eq!((journal.turn, journal.memory_before), (3, wants.journal.memory_before));
+        assert_eq!(journal.outcome, serde_json::json!({"fault": {"code": "timers", "message": "65 timers"}}));
     }
 }
