@@ -9,7 +9,7 @@
 //! | `/api/mapping/*` | operator | locks in bulk |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
-//! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said |
+//! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -106,6 +106,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
         .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
+        .route("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
+        .route("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))

@@ -44,6 +44,9 @@ pub struct Conversation {
     pub display_name: Option<String>,
     pub last_inbound_at: Timestamp,
     pub created_at: Timestamp,
+    /// Its brain is to be told what becomes of its replies.
+    #[serde(default)]
+    pub wants_receipts: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

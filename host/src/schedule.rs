@@ -34,15 +34,16 @@ struct Pending<C, G, I> {
     key: Arc<C>,
     /// Sorted by `I`. A deque, because items come at the back and leave at the front.
     items: VecDeque<(I, Item<G>)>,
-    place: Place<G>,
+    place: Place<G, I>,
 }
 
 #[derive(Debug)]
-enum Place<G> {
+enum Place<G, I> {
     Nowhere,
     Waiting(Slot),
     Ready(G, Slot),
-    Claimed(G),
+    /// With the item that stood first when it was claimed: it names the claim.
+    Claimed(G, I),
 }
 
 /// Orders what is queued: by due time, then by when it was queued.
@@ -125,8 +126,10 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         let mut claimed = Vec::new();
         while claimed.len() < n {
             let Some((name, key)) = self.queues.next() else { break };
-            if let Some(pending) = self.conversations.get_mut(&key) {
-                pending.place = Place::Claimed(name);
+            if let Some(pending) = self.conversations.get_mut(&key)
+                && let Some((first, _)) = pending.items.front()
+            {
+                pending.place = Place::Claimed(name, first.clone());
             }
             claimed.push(key);
         }
@@ -144,6 +147,15 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         }
     }
 
+    /// Ends the claim that began with this item, and no other claim of the conversation: what is
+    /// told late of a claim that is over must not end the one that came after it.
+    pub fn release_claim(&mut self, conversation: &C, id: &I) {
+        let pending = self.conversations.get(conversation);
+        if pending.is_some_and(|pending| matches!(&pending.place, Place::Claimed(_, of) if of == id)) {
+            self.release(conversation);
+        }
+    }
+
     /// The items to hand out together: the first, and those after it that do not stand alone, at
     /// most `cap`.
     pub fn run(&self, conversation: &C, cap: usize) -> Vec<I> {
@@ -157,20 +169,23 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         self.conversations.get(conversation).is_some_and(Pending::is_claimed)
     }
 
-    /// The claims that are out.
-    pub fn claimed(&self) -> impl Iterator<Item = &Arc<C>> {
-        self.conversations.values().filter(|pending| pending.is_claimed()).map(|pending| &pending.key)
+    /// The claims that are out, with the items that they began with.
+    pub fn claimed(&self) -> impl Iterator<Item = (&Arc<C>, &I)> {
+        self.conversations.values().filter_map(|pending| match &pending.place {
+            Place::Claimed(_, id) => Some((&pending.key, id)),
+            _ => None,
+        })
     }
 
     /// Claims a conversation by name, due or not; for a schedule that is built anew while claims of
     /// the one before it are out.
-    pub fn reclaim(&mut self, conversation: &C) {
+    pub fn reclaim(&mut self, conversation: &C, id: &I) {
         let Some(pending) = self.conversations.get_mut(conversation) else { return };
         let Some((_, item)) = pending.items.front() else { return };
         let name = item.group.clone();
         self.queues.leave(&mut pending.place);
         self.queues.group(&name).claimed += 1;
-        pending.place = Place::Claimed(name);
+        pending.place = Place::Claimed(name, id.clone());
     }
 
     /// When [`Schedule::claim`] will next find something; in the past if it would now. `None`: not
@@ -183,6 +198,12 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     pub fn items(&self, conversation: &C) -> impl DoubleEndedIterator<Item = &I> {
         let pending = self.conversations.get(conversation);
         pending.into_iter().flat_map(|pending| pending.items.iter().map(|(id, _)| id))
+    }
+
+    /// Those of a conversation's items that stand alone.
+    pub fn alone(&self, conversation: &C) -> impl Iterator<Item = &I> {
+        let items = self.conversations.get(conversation).into_iter().flat_map(|pending| &pending.items);
+        items.filter(|(_, item)| item.alone).map(|(id, _)| id)
     }
 
     /// Conversations with their items in order, from `first` on.
@@ -217,7 +238,7 @@ impl<C, G, I: Ord> Pending<C, G, I> {
     }
 
     fn is_claimed(&self) -> bool {
-        matches!(self.place, Place::Claimed(_))
+        matches!(self.place, Place::Claimed(..))
     }
 }
 
@@ -225,7 +246,7 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
     /// Puts a conversation where its first item belongs; a claimed one stays claimed. Says whether it
     /// has nothing left and belongs nowhere.
     fn settle<I>(&mut self, pending: &mut Pending<C, G, I>) -> bool {
-        if matches!(pending.place, Place::Claimed(_)) {
+        if matches!(pending.place, Place::Claimed(..)) {
             return false;
         }
         self.leave(&mut pending.place);
@@ -237,7 +258,7 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
         false
     }
 
-    fn leave(&mut self, place: &mut Place<G>) {
+    fn leave<I>(&mut self, place: &mut Place<G, I>) {
         match std::mem::replace(place, Place::Nowhere) {
             Place::Nowhere => {}
             Place::Waiting(slot) => drop(self.waiting.remove(&slot)),
@@ -245,7 +266,7 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
                 self.group(&name).ready.remove(&slot);
                 self.ring_if_eligible(&name);
             }
-            Place::Claimed(name) => {
+            Place::Claimed(name, _) => {
                 let group = self.group(&name);
                 group.claimed = group.claimed.saturating_sub(1);
                 self.ring_if_eligible(&name);

@@ -41,6 +41,9 @@ pub enum Error {
     /// What was asked for contradicts what is there.
     #[error("{0}")]
     Conflict(String),
+    /// More than is allowed; asking again does not help. `code` is for programs.
+    #[error("{message}")]
+    Limit { code: &'static str, message: String },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -97,6 +100,8 @@ pub struct TurnCommit {
     pub timers: Vec<TimerChange>,
     pub leads: Vec<LeadChange>,
     pub mode: Option<Mode>,
+    /// Its brain is to be told what becomes of its replies, from now on.
+    pub wants_receipts: bool,
     pub journal: JournalEntry,
     pub now: Timestamp,
 }
@@ -305,6 +310,8 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `n` turns that are due, fair between tenants, one per conversation. Due timers become
     /// turns here.
     async fn claim_turns(&self, n: usize, now: Timestamp) -> Result<Vec<TurnClaim>>;
+    /// A turn that would leave too many timers or too large a lead is refused with
+    /// [`Error::Limit`]. The mode of a conversation that a human has taken over stays as it is.
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()>;
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()>;
     /// Gives a claim back untouched: the gateway stops.
@@ -314,8 +321,10 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `n` sends that are due, in order per conversation, fair between senders; each is marked
     /// [`OutboxState::Sending`] durably first.
     async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
+    /// Writes down what came of a send. One that is settled already stays as it is.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
+    /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.
     async fn record_receipt(&self, receipt: Receipt) -> Result<()>;
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
 
@@ -337,6 +346,10 @@ pub trait Store: Send + Sync + 'static {
     /// Frees the contact; its next deep link decides anew. Pending turns of the old tenant still
     /// run; its history stays with it.
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock>;
+    /// A human answers from now on; the brain is not asked, and its timers wait.
+    async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()>;
+    /// The brain answers again: a turn tells it what was said since the human took over.
+    async fn hand_back(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()>;
     /// Locks from another system. Conflicts are listed and left as they are.
     async fn import_locks(
         &self,

@@ -18,7 +18,7 @@ use crate::conversation::{Cost, HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
-use crate::store::{Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 
 /// Replies are free-form for this long after the contact's last message, where a provider says so.
@@ -117,12 +117,16 @@ impl TurnLoop {
         let ask = ask(&self.store, &directory, &tenant, &claim, now);
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let answer = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind().await;
-        match answer.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(panic) => Err(panicked(&*panic)),
+        };
+        match answer {
             Ok(answer) => {
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
                 }
-                self.commit(commit(claim, answer, now), guard, began).await;
+                self.commit(&tenant, commit(claim, answer, now), guard, began).await;
             }
             Err(failure) => {
                 let outcome = self.failed(&tenant, claim, failure, now);
@@ -179,13 +183,23 @@ impl TurnLoop {
         Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms }
     }
 
-    async fn commit(&self, turn: TurnCommit, mut guard: Release, began: Instant) {
-        match self.store.commit_turn(turn).await {
-            Ok(()) => {
+    async fn commit(&self, tenant: &Tenant, turn: TurnCommit, mut guard: Release, began: Instant) {
+        let refusal = Refusal::of(&turn);
+        match (self.store.commit_turn(turn).await, refusal) {
+            (Ok(()), _) => {
                 guard.settled();
                 self.metrics.turn("done", began.elapsed());
             }
-            Err(error) => self.store_refused(&error, guard).await,
+            (Err(store::Error::Limit { code, message }), Some(refusal)) => {
+                tracing::error!(
+                    tenant = %tenant.id, conversation = %refusal.key, version = refusal.journal.brain_version,
+                    code, error = message,
+                    "a turn wanted more than is allowed; the contact gets the fallback text, see `switchboard turns list`"
+                );
+                let fallback = Outbound::text(tenant.fallback_text.clone());
+                self.fail(refusal.failure(code, message, fallback), "dead", guard, began).await;
+            }
+            (Err(error), _) => self.store_refused(&error, guard).await,
         }
     }
 
@@ -204,6 +218,50 @@ impl TurnLoop {
         tracing::error!(conversation = ?guard.key.as_ref().map(ToString::to_string), %error, "a turn could not be committed; it runs again");
         tokio::time::sleep(STORE_PAUSE).await;
         drop(guard);
+    }
+}
+
+/// What is needed of a turn if the store refuses it for what it wants.
+struct Refusal {
+    key: ConversationKey,
+    entries: Vec<InboxId>,
+    journal: JournalEntry,
+    now: Timestamp,
+}
+
+impl Refusal {
+    /// Only what is counted over turns can be refused.
+    fn of(turn: &TurnCommit) -> Option<Self> {
+        if turn.timers.is_empty() && turn.leads.is_empty() {
+            return None;
+        }
+        let TurnCommit { key, entries, journal, now, .. } = turn;
+        let journal = JournalEntry {
+            turn: journal.turn,
+            at: journal.at,
+            brain_version: journal.brain_version.clone(),
+            seed: journal.seed,
+            trigger: journal.trigger.clone(),
+            memory_before: journal.memory_before.clone(),
+            host_calls: Vec::new(),
+            outcome: serde_json::Value::Null,
+            cost: journal.cost,
+        };
+        Some(Refusal { key: key.clone(), entries: entries.clone(), journal, now: *now })
+    }
+
+    fn failure(self, code: &str, message: String, fallback: Outbound) -> TurnFailure {
+        let outcome = serde_json::json!({"fault": {"code": code, "message": message}});
+        TurnFailure {
+            key: self.key,
+            entries: self.entries,
+            trigger: self.journal.trigger.clone(),
+            code: code.into(),
+            message,
+            fate: TurnFate::Dead { fallback: Some(fallback) },
+            journal: Some(JournalEntry { outcome, ..self.journal }),
+            now: self.now,
+        }
     }
 }
 
@@ -283,6 +341,7 @@ fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         timers: answer.timers,
         leads: answer.leads,
         mode: answer.mode,
+        wants_receipts: false,
         now,
     }
 }
@@ -331,5 +390,58 @@ impl Sources for StoreSources {
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
         let tenant: TenantId = self.key.tenant;
         self.store.collection(tenant, name).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::{TimerChange, Trigger};
+    use crate::message::ContactKey;
+
+    fn turn(timers: Vec<TimerChange>) -> TurnCommit {
+        let trigger = Trigger::Timer { key: "k".into(), payload: String::new() };
+        TurnCommit {
+            key: ConversationKey {
+                tenant: TenantId::from_stored(2),
+                contact: ContactKey::from_stored("971501"),
+            },
+            entries: vec![InboxId { at: Timestamp::ZERO, seq: 7 }],
+            memory: Some("{}".into()),
+            brain_version: "v1".into(),
+            sends: vec![Outbound::text("never said")],
+            timers,
+            leads: Vec::new(),
+            mode: None,
+            wants_receipts: false,
+            journal: JournalEntry {
+                turn: 3,
+                at: Timestamp::ZERO,
+                brain_version: "v1".into(),
+                seed: 1,
+                trigger,
+                memory_before: Some("{\"before\":1}".into()),
+                host_calls: Vec::new(),
+                outcome: serde_json::json!({"actions": ["schedule"]}),
+                cost: Cost::default(),
+            },
+            now: Timestamp::from_ms(5),
+        }
+    }
+
+    #[test]
+    fn a_turn_that_wants_too_much_dies_with_what_it_wanted() {
+        assert!(Refusal::of(&turn(Vec::new())).is_none(), "nothing of it can be refused");
+        let wants = turn(vec![TimerChange::Cancel { key: "k".into() }]);
+        let refusal = Refusal::of(&wants).expect("timers are counted");
+        let failure = refusal.failure("timers", "65 timers".into(), Outbound::text("sorry"));
+        assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
+        assert_eq!((failure.code.as_str(), failure.message.as_str()), ("timers", "65 timers"));
+        assert!(
+            matches!(&failure.fate, TurnFate::Dead { fallback: Some(said) } if *said == Outbound::text("sorry"))
+        );
+        let journal = failure.journal.expect("the turn is on record");
+        assert_eq!((journal.turn, journal.memory_before), (3, wants.journal.memory_before));
+        assert_eq!(journal.outcome, serde_json::json!({"fault": {"code": "timers", "message": "65 timers"}}));
     }
 }

@@ -205,6 +205,8 @@ fn of_tenants() -> Vec<Case> {
         ("GET", "/api/tenants/2/brain", json!(null), [200, 200, 404]),
         ("GET", "/api/tenants/2/conversations/971501234567", json!(null), [404, 404, 404]),
         ("GET", "/api/tenants/2/conversations/971501234567/messages", json!(null), [200, 200, 404]),
+        ("POST", "/api/tenants/2/conversations/971501234567/handoff", json!(null), [404, 404, 404]),
+        ("POST", "/api/tenants/2/conversations/971501234567/handback", json!(null), [404, 404, 404]),
         ("GET", "/api/brains", json!(null), [200, 403, 403]),
         ("POST", "/api/brains/quiet/rollback", json!({}), [422, 403, 403]),
         ("GET", "/api/senders", json!(null), [200, 403, 403]),
@@ -409,6 +411,36 @@ async fn a_long_poll_ends_with_news_or_with_time() {
         json!({"status": "routed", "tenant_id": 2, "phone_number": "971501234567", "is_new_session": true})
     );
     assert_eq!(news["messages"][0]["line"]["heard"]["content"]["text"], "start_realty_2", "{news}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_human_takes_over_and_gives_back() {
+    let gateway = running().await;
+    let says = async |id: &str, text: &str| {
+        let body = json!({"id": id, "from": "971501234567", "text": text});
+        gateway.operator(Method::POST, "/api/gateway/simulator", body).await
+    };
+    says("1", "start_realty_2").await;
+    let (own, other) = (gateway.tenant_key(2).await, gateway.tenant_key(55).await);
+    let path = "/api/tenants/2/conversations/971501234567";
+    let turn = async |verb: &str, key: &str| {
+        gateway.ask(Method::POST, &format!("{path}/{verb}"), Some(key), Value::Null).await
+    };
+    assert_eq!(turn("handoff", &other).await.0, StatusCode::NOT_FOUND);
+    let (status, answer) = turn("handoff", &own).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(answer, json!({"tenant_id": 2, "phone_number": "971501234567", "mode": "human"}));
+    assert_eq!(gateway.operator(Method::GET, path, Value::Null).await["mode"], "human");
+    assert_eq!(turn("handoff", &gateway.operator).await.0, StatusCode::CONFLICT);
+    says("2", "to the human").await;
+    assert_eq!(turn("handback", &other).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(turn("handback", &gateway.operator).await.1["mode"], "bot");
+    assert_eq!(gateway.operator(Method::GET, path, Value::Null).await["mode"], "bot");
+    assert_eq!(turn("handback", &own).await.0, StatusCode::CONFLICT);
+    let audit = gateway.operator(Method::GET, "/api/audit?limit=2", Value::Null).await;
+    let done = |at: usize| (&audit["audit"][at]["action"], &audit["audit"][at]["actor"]);
+    assert_eq!(done(0).0, "hand back");
+    assert_eq!(done(1), (&json!("take over"), &json!("tenant 2 (test)")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -423,6 +423,16 @@ fn a_running_gateway_is_found_and_talked_to() {
     let contact = contact.split('"').nth(1).expect("one contact").to_owned();
     let (code, said) = place.fails(&["chat", "--tenant", "1", "--as", &contact]);
     assert_eq!((code, said.contains("is locked to tenant 2")), (1, true), "{said}");
+    // A human takes the chat over and gives it back, once each.
+    for (verb, says, twice) in [
+        ("takeover", "A human answers", "a human answers"),
+        ("handback", "The bot answers", "no human answers"),
+    ] {
+        let args = ["contact", verb, "--tenant", "2", &contact];
+        assert_eq!(place.ok(&args), format!("{says} {contact} now.\n"));
+        let (code, said) = place.fails(&args);
+        assert_eq!((code, said.contains(twice)), (1, true), "{said}");
+    }
     // From elsewhere, with a token, and with none that is good.
     let url = gateway.url.clone();
     let remote = ["tenant", "list", "--url", &url, "--token", &token];

@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod handoffs;
 pub mod lab;
 mod random;
 mod reads;
@@ -81,7 +82,10 @@ suite! { Files:
         a_dedicated_sender_decides_by_itself,
         an_unknown_sender_is_refused,
         a_stranger_is_told_once_a_day(Options { notice: true, ..Options::default() }),
+        a_link_that_names_no_tenant_is_told_of_too(Options { notice: true, ..Options::default() }),
+        what_was_ignored_is_forgotten_in_time,
         aliases_lead_to_one_contact,
+        two_locks_of_one_person_become_one,
         a_human_is_not_answered_by_the_brain,
         an_ended_conversation_opens_again,
     }
@@ -110,7 +114,7 @@ suite! { Files:
         receipts_move_forward_only,
         a_receipt_may_overtake_the_answer,
         what_ended_can_be_retried_and_dropped,
-        a_settlement_needs_a_claim,
+        a_settlement_is_written_once,
     }
     admin {
         unlocking_separates_the_tenants,
@@ -123,6 +127,14 @@ suite! { Files:
         everything_is_audited_without_secrets,
         sessions_go_forward,
         what_is_past_its_time_is_removed,
+    }
+    handoffs {
+        a_hand_back_tells_what_was_said,
+        a_human_takes_over_by_itself,
+        a_conversation_has_few_timers,
+        what_is_cancelled_does_not_ring,
+        a_lead_does_not_grow_without_end,
+        receipts_become_turns_where_they_are_wanted,
     }
     reads {
         history_pages_both_ways,

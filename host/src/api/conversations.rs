@@ -15,7 +15,7 @@ use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params};
 use crate::clock;
-use crate::conversation::{Conversation, HistoryEntry};
+use crate::conversation::{Conversation, HistoryEntry, Mode};
 use crate::identity;
 use crate::message::{ConversationKey, DeliveryState};
 use crate::store::{Filter, TurnState, TurnSummary};
@@ -62,6 +62,32 @@ pub async fn show(
     value["last_inbound_at"] = json!(conversation.last_inbound_at.to_string());
     value["created_at"] = json!(conversation.created_at.to_string());
     Ok(Json(value))
+}
+
+/// A human answers from now on.
+pub async fn take_over(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params((tenant, contact)): Params<(u32, String)>,
+) -> Result<Json<Value>> {
+    let key = key(&app, &caller, tenant, &contact)?;
+    app.store.take_over(&key, &caller.actor(), clock::now()).await?;
+    Ok(Json(answered_by(&key, Mode::Human)))
+}
+
+/// The bot answers again, and is told what was said meanwhile.
+pub async fn hand_back(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params((tenant, contact)): Params<(u32, String)>,
+) -> Result<Json<Value>> {
+    let key = key(&app, &caller, tenant, &contact)?;
+    app.store.hand_back(&key, &caller.actor(), clock::now()).await?;
+    Ok(Json(answered_by(&key, Mode::Bot)))
+}
+
+fn answered_by(key: &ConversationKey, mode: Mode) -> Value {
+    json!({"tenant_id": key.tenant, "phone_number": key.contact, "mode": mode})
 }
 
 fn found(app: &App, key: &ConversationKey) -> Result<Conversation> {

@@ -143,6 +143,7 @@ impl From<store::Error> for Error {
             store::Error::Conflict(message) => {
                 error(StatusCode::CONFLICT, "conflict", message, "look at what is there and decide")
             }
+            store::Error::Limit { message, .. } => Error::invalid(message, "ask for less"),
             store::Error::Busy(why) => {
                 tracing::warn!(why, "a request was refused: the store is busy");
                 Error::unavailable("the store cannot take more now; nothing was changed", "try again shortly")

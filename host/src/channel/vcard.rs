@@ -2,12 +2,21 @@
 
 use crate::message::ContactCard;
 
-/// Every card in the text. A card that is cut off in the middle gives what it has; text that is no
+/// What is read of a message at most; people send a few, and machines anything.
+pub const CARDS: usize = 100;
+
+/// Telephone numbers of a card that are read.
+const PHONES: usize = 50;
+
+/// Every card in the text, up to [`CARDS`]. A card that is cut off in the middle gives what it has; text that is no
 /// card gives none.
 pub fn read(text: &str) -> Vec<ContactCard> {
     let mut cards = Vec::new();
     let mut open: Option<Card> = None;
     for line in unfold(text) {
+        if cards.len() == CARDS {
+            return cards;
+        }
         let Some(property) = Property::read(&line) else { continue };
         match property.name.as_str() {
             "BEGIN" if property.value.eq_ignore_ascii_case("VCARD") => {
@@ -53,7 +62,8 @@ impl Card {
                 // WhatsApp's own parameter; the only number on cards of businesses.
                 let number =
                     if written.is_empty() { property.parameter("waid").unwrap_or("") } else { written };
-                if !number.is_empty() && !self.phones.iter().any(|phone| phone == number) {
+                let room = self.phones.len() < PHONES;
+                if room && !number.is_empty() && !self.phones.iter().any(|phone| phone == number) {
                     self.phones.push(number.to_owned());
                 }
             }
@@ -192,6 +202,18 @@ mod tests {
         check("BEGIN:VCARD\nEND:VCARD", &[("", &[])]);
         check("hello: TEL:1", &[]);
         check("", &[]);
+    }
+
+    #[test]
+    fn no_more_is_read_than_anybody_sends() {
+        let numbers: String = (0..200_000).map(|n| format!("TEL:{n}\n")).collect();
+        let cards = read(&format!("BEGIN:VCARD\nFN:Many\n{numbers}END:VCARD\n"));
+        assert_eq!((cards.len(), cards[0].phones.len()), (1, PHONES));
+        assert_eq!((cards[0].name.as_str(), cards[0].phones[PHONES - 1].as_str()), ("Many", "49"));
+        let many = read(&"BEGIN:VCARD\nFN:One\nTEL:1\nEND:VCARD\n".repeat(100_000));
+        assert_eq!(many.len(), CARDS);
+        let unclosed = read(&"BEGIN:VCARD\nTEL:1\n".repeat(CARDS + 7));
+        assert_eq!(unclosed.len(), CARDS);
     }
 
     proptest! {

@@ -62,12 +62,25 @@ impl Restore {
         let (config, _) = setup::config(place, None)?;
         gateway::private_dir(&config.data)?;
         let store = gateway::store_file(&config);
-        let kept = tokio::task::spawn_blocking(move || embedded::backup::restore(&self.file, &store))
+        let restored = tokio::task::spawn_blocking(move || embedded::backup::restore(&self.file, &store))
             .await
             .context("restoring panicked")?
             .map_err(anyhow::Error::from)?;
         screen::line("Restored. Start the gateway again.")?;
-        match kept {
+        if restored.unknown > 0 {
+            screen::line(&format!(
+                "Replies that waited then and may have gone out since: {}. They are unknown now and are not \
+                 sent by themselves; see `switchboard outbox list --dead`.",
+                restored.unknown
+            ))?;
+        }
+        if restored.waiting > 0 {
+            screen::line(&format!(
+                "Messages and timers that waited for their turn then and are handled again: {}.",
+                restored.waiting
+            ))?;
+        }
+        match restored.replaced {
             Some(kept) => screen::line(&format!("What was there before is kept as {}", kept.display())),
             None => Ok(()),
         }

@@ -1,14 +1,16 @@
 //! `switchboard contact` and `switchboard stats`: who is locked to whom.
 
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use crate::cli::client::{Client, part};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard contact show +971501234567       which tenant it belongs to, since when
-  switchboard contact unlock 971501234567      free it; its next link decides anew";
+  switchboard contact unlock 971501234567      free it; its next link decides anew
+  switchboard contact takeover --tenant 2 971501234567   a human answers from now on
+  switchboard contact handback --tenant 2 971501234567   the bot answers again";
 
 pub const STATS_EXAMPLES: &str = "Example:
   switchboard stats --json";
@@ -25,6 +27,30 @@ pub enum Contact {
         /// A phone number with its country code, or a WhatsApp id.
         phone: String,
     },
+    /// A human answers from now on: the bot stays silent, its timers wait.
+    Takeover(Named),
+    /// The bot answers again; it is told what was said meanwhile.
+    Handback(Named),
+}
+
+#[derive(Args)]
+pub struct Named {
+    /// In the conversation with this tenant.
+    #[arg(long, value_name = "ID")]
+    tenant: u32,
+    /// A phone number with its country code, or a WhatsApp id.
+    phone: String,
+}
+
+impl Named {
+    async fn turn_to(&self, client: &Client, verb: &str, who: &str, json: bool) -> Result<()> {
+        let path = format!("/api/tenants/{}/conversations/{}/{verb}", self.tenant, part(&self.phone));
+        let answer = client.post(&path, &json!({})).await?;
+        if json {
+            return screen::json(&answer);
+        }
+        screen::line(&format!("{who} answers {} now.", screen::text(&answer["phone_number"])))
+    }
 }
 
 impl Contact {
@@ -45,6 +71,8 @@ impl Contact {
                     answer["previous_tenant_id"]
                 ))
             }
+            Contact::Takeover(named) => named.turn_to(client, "handoff", "A human", json).await,
+            Contact::Handback(named) => named.turn_to(client, "handback", "The bot", json).await,
         }
     }
 }
@@ -67,7 +95,7 @@ pub async fn stats(client: &Client, json: bool) -> Result<()> {
     let rows: Vec<Value> = shares
         .iter()
         .map(|(tenant, share)| {
-            serde_json::json!({"tenant": tenant, "users": stats["users_per_tenant"][tenant], "share": share})
+            json!({"tenant": tenant, "users": stats["users_per_tenant"][tenant], "share": share})
         })
         .collect();
     let columns: [screen::Column; 3] = [

@@ -97,11 +97,26 @@ fn a_retried_item_keeps_its_place_and_waits() {
 fn a_rebuilt_schedule_knows_the_claims_that_are_out() {
     let mut schedule = Schedule::new(10);
     schedule.put(&7, 1, item(1, 0));
-    schedule.reclaim(&7);
+    schedule.reclaim(&7, &1);
     assert_eq!(claim(&mut schedule, 1, 0), [0u32; 0]);
-    assert_eq!(schedule.claimed().map(|key| **key).collect::<Vec<_>>(), [7]);
+    assert_eq!(schedule.claimed().map(|(key, id)| (**key, *id)).collect::<Vec<_>>(), [(7, 1)]);
     schedule.release(&7);
     assert_eq!(claim(&mut schedule, 1, 0), [7]);
+}
+
+#[test]
+fn a_claim_is_ended_by_its_own_item_only() {
+    let mut schedule = Schedule::new(10);
+    schedule.put(&7, 1, item(1, 0));
+    schedule.put(&7, 2, item(1, 0));
+    assert_eq!(claim(&mut schedule, 1, 0), [7]);
+    schedule.remove(&7, &1);
+    schedule.release_claim(&7, &2);
+    assert_eq!(claim(&mut schedule, 1, 0), [0u32; 0], "it is still out");
+    schedule.release_claim(&7, &1);
+    assert_eq!(claim(&mut schedule, 1, 0), [7]);
+    schedule.release_claim(&7, &1);
+    assert_eq!(claim(&mut schedule, 1, 0), [0u32; 0], "the claim before it was told of twice");
 }
 
 #[derive(Clone, Debug)]
@@ -192,7 +207,7 @@ proptest! {
             let claimable = !model.claimable(clock, LIMIT).is_empty();
             let says = schedule.next_at().is_some_and(|at| at.as_ms() <= clock);
             prop_assert!(!claimable || says, "next_at tells of everything that can be claimed");
-            let out: Vec<u32> = schedule.claimed().map(|key| **key).collect();
+            let out: Vec<u32> = schedule.claimed().map(|(key, _)| **key).collect();
             prop_assert_eq!(out, model.claimed.keys().copied().collect::<Vec<_>>());
         }
     }

@@ -46,6 +46,8 @@ mod codec;
 mod collections;
 mod contacts;
 mod disk;
+mod handoff;
+mod inbox;
 mod leads;
 mod lines;
 mod listing;
@@ -164,6 +166,11 @@ fn no_send(id: &str) -> Error {
     Error::NotFound(format!("{id:?} names no send; ids look like 2-971501234567-17"))
 }
 
+/// A conversation in the audit log.
+fn named(key: &ConversationKey) -> String {
+    format!("{}/{}", key.tenant, key.contact)
+}
+
 #[async_trait]
 impl Store for Embedded {
     fn wakes(&self) -> &Wakes {
@@ -198,7 +205,13 @@ impl Store for Embedded {
                 Found::Turn(claim) => claims.push(*claim),
                 Found::Nothing => {}
                 Found::ForHuman(key, entries) => {
-                    self.write(move |batch| turns::absorb(batch, &key, &entries)).await?;
+                    let done = self.write(move |batch| turns::absorb(batch, &key, &entries)).await;
+                    // What is not there any more needs no taking in, and keeps nobody waiting.
+                    if let Err(error) = done
+                        && !matches!(error, Error::Conflict(_))
+                    {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -233,8 +246,8 @@ impl Store for Embedded {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.write(move |batch| sends::begin(batch, &ids)).await?;
-        held.hand_over(rows).map_err(told)
+        let begun = self.write(move |batch| sends::begin(batch, &ids)).await?;
+        Ok(held.hand_over(begun))
     }
 
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {
@@ -248,7 +261,8 @@ impl Store for Embedded {
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
         let id = codec::message_hash(receipt.provider, &receipt.account, &receipt.message_id);
-        self.write(move |batch| receipts::record(batch, &id, receipt.state)).await
+        let now = clock::now();
+        self.write(move |batch| receipts::record(batch, &id, &receipt, now)).await
     }
 
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()> {
@@ -299,6 +313,18 @@ impl Store for Embedded {
         self.write(move |batch| admin::unlock(batch, &contact, &actor, now)).await
     }
 
+    async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {
+        let by = entry(actor, "take over", named(key), serde_json::Value::Null, now);
+        let key = key.clone();
+        self.write(move |batch| handoff::take_over(batch, &key, &by)).await
+    }
+
+    async fn hand_back(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {
+        let by = entry(actor, "hand back", named(key), serde_json::Value::Null, now);
+        let key = key.clone();
+        self.write(move |batch| handoff::hand_back(batch, &key, &by)).await
+    }
+
     async fn import_locks(
         &self,
         locks: Vec<(ContactKey, TenantId)>,
@@ -318,19 +344,20 @@ impl Store for Embedded {
         if dry_run {
             return Ok(report);
         }
-        let mut report = ImportReport { imported: 0, ..report };
-        for chunk in locks.chunks(admin::CHUNK) {
-            let chunk = chunk.to_vec();
-            let done = self.write(move |batch| admin::import(batch, &chunk, now)).await?;
+        // The first commit tells of what was sifted out too; there is one even if nothing is left.
+        let mut so_far = ImportReport { imported: 0, ..report };
+        let mut report = ImportReport::default();
+        let mut chunks = locks.chunks(admin::CHUNK);
+        let mut next = Some(chunks.next().unwrap_or_default());
+        while let Some(chunk) = next {
+            let (chunk, actor) = (chunk.to_vec(), actor.to_owned());
+            let known = std::mem::take(&mut so_far);
+            let done = self.write(move |batch| admin::import(batch, &chunk, &known, &actor, now)).await?;
             report.imported += done.imported;
             report.unchanged += done.unchanged;
             report.conflicts.extend(done.conflicts);
+            next = chunks.next();
         }
-        let detail = serde_json::json!({
-            "imported": report.imported, "unchanged": report.unchanged, "conflicts": report.conflicts.len(),
-        });
-        let by = entry(actor, "import locks", "", detail, now);
-        self.write(move |batch| batch.audit(&by)).await?;
         Ok(report)
     }
 

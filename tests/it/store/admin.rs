@@ -83,6 +83,17 @@ pub async fn an_import_refuses_conflicts(factory: &dyn Factory) {
     }
     let again = import(false).await.expect("reported");
     assert_eq!((again.imported, again.unchanged, again.conflicts.len()), (0, 25_002, 3));
+    // Each commit names whoever made it.
+    let audit = lab.store().audit_log(4).expect("audit");
+    let told: Vec<_> = audit
+        .iter()
+        .map(|entry| {
+            assert_eq!((entry.action.as_str(), entry.actor.as_str()), ("import locks", "operator"));
+            ["imported", "unchanged", "conflicts"]
+                .map(|count| entry.detail[count].as_u64().unwrap_or(u64::MAX))
+        })
+        .collect();
+    assert_eq!(told, [[0, 25_002, 3], [5_000, 0, 0], [10_000, 0, 0], [10_000, 2, 3]]);
     assert_eq!(lab.store().lock_of(&contact("971501")).expect("read").expect("locked").tenant, tenant_id(2));
     lab.assert_counters_true();
 }

@@ -1,9 +1,10 @@
 //! Messages coming in.
 
+use serde_json::json;
 use switchboard::conversation::{Mode, Trigger};
 use switchboard::message::SenderName;
 use switchboard::route::{Answer, Reason};
-use switchboard::store::Error;
+use switchboard::store::{Error, Retention};
 
 use super::lab::{Answer as Reply, Factory, Lab, all, arrival, at, contact, key, says, tenant_id, words};
 
@@ -146,7 +147,7 @@ pub async fn a_stranger_is_told_once_a_day(factory: &dyn Factory) {
     }
     assert_eq!(told, [1, 1, 1, 2, 2]);
     lab.hears("971502", "start_realty_99", DAY).await;
-    assert_eq!(lab.store().counters().outbox_waiting, 2, "a wrong link is answered by nobody");
+    assert_eq!(lab.store().counters().outbox_waiting, 3, "a wrong link helps no more than none");
     let sends = lab.sends(1, DAY).await;
     assert_eq!(sends[0].id.key, key(0, "971501"), "in the gateway's own name");
     assert_eq!(sends[0].entry.to, "971501@c.us");
@@ -225,4 +226,61 @@ pub async fn an_ended_conversation_opens_again(factory: &dyn Factory) {
     lab.commit(&claim, says(&["hi"]), 21).await;
     let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
     assert_eq!(conversation.mode, Mode::Bot, "it stays open until the brain ends it again");
+}
+
+pub async fn a_link_that_names_no_tenant_is_told_of_too(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.hears("971501", "start_realty_222", 0).await;
+    assert_eq!(lab.sends_one(1).await, "Please open your agent's link.");
+    lab.hears("971501", "start_realty_222", 2).await;
+    assert_eq!(lab.sends(1, 3).await.len(), 0, "once");
+}
+
+pub async fn what_was_ignored_is_forgotten_in_time(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for id in ["m1", "m2", "m3"] {
+        assert!(!lab.accept(arrival("971501", id, "hello", at(0))).await.duplicate);
+    }
+    let keep = Retention { dedup_ms: 1000, history_ms: 1000, journal_ms: 1000, audit_ms: i64::MAX };
+    lab.store().prune(keep, at(5000), 1000).await.expect("pruned");
+    for id in ["m1", "m2", "m3"] {
+        assert!(!lab.accept(arrival("971501", id, "hello", at(6000))).await.duplicate, "{id}");
+    }
+}
+
+pub async fn two_locks_of_one_person_become_one(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let both = |phone: &str, lid: &str, id: &str, ms: i64| {
+        let mut both = arrival(phone, id, "hello", at(ms));
+        both.inbound.aliases = vec![contact(lid)];
+        both
+    };
+    lab.meets("111@lid", 1, 0).await;
+    lab.meets("971501", 2, 1).await;
+    assert_eq!(lab.store().counters().users, 2);
+    let accepted = lab.accept(both("971501", "111@lid", "m1", 10)).await;
+    assert_eq!(accepted.answer, routed(1, "111@lid", false), "the older lock wins");
+    lab.restart();
+    for who in ["971501", "111@lid"] {
+        assert_eq!(lab.hears(who, "and again", 11).await.answer, routed(1, "111@lid", false));
+        let lock = lab.store().lock_of(&contact(who)).expect("read").expect("locked");
+        assert_eq!(lock.tenant, tenant_id(1));
+    }
+    let counters = lab.store().counters();
+    assert_eq!((counters.users, counters.users_per_tenant.get(&2)), (1, None));
+    lab.assert_counters_true();
+    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    assert_eq!((audit.action.as_str(), audit.subject.as_str()), ("merge", "111@lid"));
+    assert_eq!((&audit.detail["merged"], &audit.detail["was_locked_to"]), (&json!("971501"), &json!(2)));
+
+    // The canonical key is freed, and later turns out to be somebody with an older lock: whoever led
+    // to it leads there too.
+    lab.meets("971600", 3, 20).await;
+    lab.store().unlock(&contact("971501"), "test", at(21)).await.expect("unlocked");
+    lab.accept(both("971600", "111@lid", "m2", 22)).await;
+    for who in ["971600", "111@lid", "971501"] {
+        assert_eq!(lab.hears(who, "hi", 23).await.answer, routed(3, "971600", false), "{who}");
+        assert_eq!(lab.store().lock_of(&contact(who)).expect("read").expect("locked").tenant, tenant_id(3));
+    }
+    lab.assert_counters_true();
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redb::{Database, TableDefinition};
-use switchboard::store::Store;
+use switchboard::conversation::TimerChange;
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
+use switchboard::store::{OutboxState, Store};
 
 use super::Files;
-use super::lab::{Lab, Options, arrival, at, contact, furnish, says};
+use super::lab::{Answer, Lab, Options, all, arrival, at, contact, furnish, key, says, words};
 
 /// A store in which something has happened, closed.
 async fn inhabited() -> (Files, Settings) {
@@ -142,9 +143,25 @@ async fn a_newer_file_is_refused_with_the_newest_good_backup() {
     std::fs::write(&settings.path, b"garbage").expect("written");
     let error = Embedded::open(settings.clone()).err().expect("refused");
     assert!(error.to_string().contains(&way_back), "{error}");
-    let replaced = restore(&backups[1], &settings.path).expect("restored").expect("the present file is kept");
+    let restored = restore(&backups[1], &settings.path).expect("restored");
+    let replaced = restored.replaced.expect("the present file is kept");
     assert_eq!(std::fs::read(replaced).expect("kept"), b"garbage");
     let store = Embedded::open(settings.clone()).expect("opened");
+    // What waited may have gone out since the backup.
+    assert_eq!((restored.unknown, restored.waiting), (120, 60));
+    assert_eq!(store.claim_sends(1000, at(1_000_000)).await.expect("claimed").len(), 0);
+    let outbox = store.outbox(&all()).expect("outbox");
+    assert_eq!(
+        (outbox.len(), store.counters().outbox_unknown, store.counters().outbox_waiting),
+        (120, 120, 0)
+    );
+    let name = backups[1].file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(
+        outbox.iter().all(|send| send.entry.state == OutboxState::Unknown
+            && send.entry.last_error.as_ref().is_some_and(|error| error.contains(name))),
+        "{:?}",
+        outbox[0]
+    );
     assert_eq!(store.counters(), store.recount().expect("recounted"));
     assert_eq!(store.counters().users, 60);
     drop(store);
@@ -199,4 +216,48 @@ async fn a_backup_under_load_is_consistent() {
     let taken = lab.store().backup(&files.settings().backups.join("0.redb")).await;
     assert!(taken.is_err(), "a backup is not written over");
     assert!(lab.store().lock_of(&contact("980")).expect("read").is_some());
+}
+
+/// Changes the first row of a table, while nobody has the file.
+fn spoil_first<K: redb::Key + 'static>(path: &Path, name: &str, spoil: impl FnOnce(&mut Vec<u8>)) {
+    let definition: TableDefinition<'_, K, &[u8]> = TableDefinition::new(name);
+    let database = Database::open(path).expect("opened");
+    let transaction = database.begin_write().expect("begun");
+    {
+        let mut table = transaction.open_table(definition).expect("the table");
+        let mut rows = table.extract_if(|_, _| true).expect("rows");
+        let (key, row) = rows.next().expect("a row").expect("read");
+        let mut changed = row.value().to_vec();
+        let name = K::as_bytes(&key.value()).as_ref().to_vec();
+        drop((key, row, rows));
+        spoil(&mut changed);
+        table.insert(K::from_bytes(&name), changed.as_slice()).expect("written");
+    }
+    transaction.commit().expect("committed");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_nobody_else() {
+    let files = Files::new(Options::default());
+    let lab = Lab::new(&files).await;
+    for who in ["971501", "971502"] {
+        lab.owes(who, 2, &["hello"], 0).await;
+        lab.hears(who, "remind me", 10).await;
+        let claim = lab.claim_one(10).await;
+        let timers = vec![TimerChange::Set { key: "k".into(), at: at(100), payload: String::new() }];
+        lab.commit(&claim, Answer { timers, ..Answer::default() }, 11).await;
+    }
+    drop(lab);
+    let path = files.settings().path;
+    // Of the first conversation in both tables. A reply's head says when it is due and is sound.
+    spoil_first::<&[u8; 12]>(&path, "outbox", |row| row.truncate(row.len() - 5));
+    spoil_first::<&[u8]>(&path, "timers", |row| row.truncate(3));
+    let lab = Lab::open(&files);
+    let sends = lab.sends(10, 1000).await;
+    assert_eq!(sends.iter().map(|claim| claim.id.key.clone()).collect::<Vec<_>>(), [key(2, "971502")]);
+    assert_eq!(lab.sends(10, 1000).await.len(), 0, "it is not asked for again");
+    let turns = lab.claim(10, 1000).await;
+    assert_eq!(turns.iter().map(|claim| claim.key.clone()).collect::<Vec<_>>(), [key(2, "971502")]);
+    assert_eq!(words(&turns[0].trigger), ["timer: k "]);
+    assert_eq!(lab.store().next_turn_at(), None);
 }

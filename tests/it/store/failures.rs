@@ -202,3 +202,42 @@ async fn a_failed_disk_acknowledges_nothing_and_is_taken_up_again() {
         assert_eq!(again.counters().users, 21);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_while_the_file_is_opened_again() {
+    let disk = Moody::new();
+    // Held by the test while the file is to take long to open.
+    let gate = Arc::new(Mutex::new(()));
+    let (backend, opening) = (disk.clone(), gate.clone());
+    let store = Embedded::open_on(settings(1024), move || {
+        let _open = opening.lock().expect("lock");
+        Ok(Box::new(backend.clone()))
+    });
+    let store = Arc::new(store.expect("opened"));
+    furnish(store.as_ref()).await;
+    disk.feels(BROKEN);
+    store.probe().await.expect_err("the disk is broken");
+    disk.feels(WORKS);
+    let held = gate.lock().expect("lock");
+    let writing = store.clone();
+    // Opening begins with what is written next.
+    let opened = tokio::spawn(async move { eventually(|| writing.probe()).await });
+    let reader = store.clone();
+    // On a thread of its own: a reader that waited would wait for this test.
+    let (told, answer) = std::sync::mpsc::channel();
+    let asking = std::thread::spawn(move || {
+        loop {
+            let answer = reader.lock_of(&super::lab::contact("971501"));
+            if answer.is_err() && told.send(answer).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let answer = answer.recv_timeout(Duration::from_secs(30)).expect("it does not wait");
+    assert!(matches!(&answer, Err(Error::Busy(text)) if text.contains("opened again")), "{answer:?}");
+    drop(held);
+    asking.join().expect("no panic");
+    opened.await.expect("no panic");
+    assert_eq!(store.lock_of(&super::lab::contact("971501")).expect("read"), None);
+}

@@ -145,6 +145,7 @@ pub fn turn(claim: &TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         timers: answer.timers,
         leads: answer.leads,
         mode: answer.mode,
+        wants_receipts: false,
         journal: journal(claim, now),
         now,
     }
@@ -191,6 +192,11 @@ impl<'f> Lab<'f> {
         let store = factory.open();
         furnish(store.as_ref()).await;
         Lab { factory, store: Some(store) }
+    }
+
+    /// As it was left.
+    pub fn open(factory: &'f dyn Factory) -> Self {
+        Lab { factory, store: Some(factory.open()) }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {

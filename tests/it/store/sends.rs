@@ -192,22 +192,25 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
     lab.assert_counters_true();
 }
 
-pub async fn a_settlement_needs_a_claim(factory: &dyn Factory) {
+pub async fn a_settlement_is_written_once(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
-    lab.owes("971501", 2, &["one"], 0).await;
+    lab.owes("971501", 2, &["one", "two"], 0).await;
     let claim = lab.sends(1, 10).await.remove(0);
     lab.settle(&claim, sent("p1"), 11).await;
-    let again = lab.store().settle_send(&claim.id, sent("p1"), at(12)).await;
-    assert!(matches!(again, Err(Error::NotFound(_))), "{again:?}");
+    let second = lab.sends(1, 12).await.remove(0);
+    assert_eq!(text_of(&second.entry.outbound), "two");
+    // The answer to the first was lost, so that it is told again; whatever it says now, it is late.
+    let before = lab.store().counters();
+    lab.settle(&claim, Settlement::Unknown { error: "told again".into() }, 13).await;
     let mut strange = claim.id.clone();
     strange.key = key(3, "971501");
-    assert!(matches!(lab.store().settle_send(&strange, sent("p"), at(12)).await, Err(Error::NotFound(_))));
-    lab.hears("971501", "more", 20).await;
-    let turn = lab.claim_one(20).await;
-    lab.commit(&turn, says(&["two"]), 21).await;
-    let waiting = lab.store().outbox(&all()).expect("outbox").remove(0);
-    let seq = waiting.id.rsplit('-').next().and_then(|seq| seq.parse().ok()).expect("a number");
-    let unclaimed = switchboard::store::SendId { key: key(2, "971501"), seq };
-    let settled = lab.store().settle_send(&unclaimed, sent("p2"), at(22)).await;
-    assert!(matches!(settled, Err(Error::Conflict(_))), "{settled:?}");
+    lab.store().settle_send(&strange, sent("p"), at(13)).await.expect("nothing to write");
+    assert_eq!(lab.store().counters(), before);
+    assert_eq!(lab.lines(2, "971501")[2..], ["Brain: one (Sent)", "Brain: two (Queued)"]);
+    assert_eq!(lab.sends(1, 14).await.len(), 0, "the second is still being sent");
+    lab.settle(&second, Settlement::Later { at: at(50), error: "busy".into() }, 15).await;
+    lab.settle(&second, sent("p2"), 16).await;
+    assert_eq!(lab.lines(2, "971501")[3], "Brain: two (Queued)", "it waits for its time");
+    assert_eq!((lab.sends(1, 49).await.len(), lab.sends_one(50).await.as_str()), (0, "two"));
+    lab.assert_counters_true();
 }

@@ -296,7 +296,7 @@ fn contacts(payload: &Object, raw: &Raw<'_>) -> Option<Content> {
     let mut cards = Vec::new();
     match json::field(payload, "vCards") {
         Some(Value::Array(texts)) => {
-            cards.extend(texts.iter().filter_map(Value::as_str).flat_map(vcard::read));
+            cards.extend(texts.iter().filter_map(Value::as_str).flat_map(vcard::read).take(vcard::CARDS));
         }
         Some(Value::String(text)) => cards.extend(vcard::read(text)),
         _ => {}
@@ -306,7 +306,12 @@ fn contacts(payload: &Object, raw: &Raw<'_>) -> Option<Content> {
         let many =
             raw.part("contactsArrayMessage").and_then(|array| json::field(array, "contacts")?.as_array());
         let many = many.into_iter().flatten().filter_map(Value::as_object);
-        cards.extend(one.chain(many).filter_map(|card| json::text(card, "vcard")).flat_map(vcard::read));
+        cards.extend(
+            one.chain(many)
+                .filter_map(|card| json::text(card, "vcard"))
+                .flat_map(vcard::read)
+                .take(vcard::CARDS),
+        );
     }
     (!cards.is_empty()).then_some(Content::Contacts { contacts: cards })
 }

@@ -73,23 +73,20 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
     let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
         Decision::Ignored(reason) => {
-            if reason == Reason::NoTenant {
+            if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
                 notice(batch, incoming, sender, &known.canonical)?;
             }
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            let key = ConversationKey { tenant, contact: known.canonical };
+            let key = ConversationKey { tenant, contact: known.canonical.clone() };
             // Asked only where it is told.
             let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
             take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
             if let (Some(other), Some(lock)) = (conflict, lock) {
                 report_conflict(batch, incoming, &key, lock, other)?;
             }
-            for alias in known.new_aliases {
-                let row = rows::Contact { alias_of: Some(key.contact.clone()), lock: None };
-                contacts::put(batch, &alias, &row)?;
-            }
+            contacts::merge(batch, &known, incoming.received_at)?;
             let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && first);
             if let Some(lock) = new_lock {
                 contacts::lock(batch, &key.contact, lock)?;

@@ -180,8 +180,16 @@ pub fn sift(
 }
 
 /// The writer looks again: a contact may have come with a link since the snapshot.
-pub fn import(batch: &mut Batch<'_>, locks: &[(ContactKey, TenantId)], now: Timestamp) -> Step<ImportReport> {
+/// `so_far`: what is known of this part of the import already; the audit log tells the sum.
+pub fn import(
+    batch: &mut Batch<'_>,
+    locks: &[(ContactKey, TenantId)],
+    so_far: &ImportReport,
+    actor: &str,
+    now: Timestamp,
+) -> Step<ImportReport> {
     let mut import = Import::new(batch.mirror.directory.load_full());
+    import.report = so_far.clone();
     for (contact, tenant) in locks {
         let known = contacts::resolve(batch, contact, &[])?;
         if import.consider(&known.canonical, *tenant, known.lock.map(|lock| lock.tenant)) {
@@ -191,5 +199,10 @@ pub fn import(batch: &mut Batch<'_>, locks: &[(ContactKey, TenantId)], now: Time
         }
     }
     batch.state.touch(now);
-    Ok(import.report)
+    let report = import.report;
+    let detail = serde_json::json!({
+        "imported": report.imported, "unchanged": report.unchanged, "conflicts": report.conflicts.len(),
+    });
+    batch.audit(&entry(actor, "import locks", "", detail, now))?;
+    Ok(report)
 }

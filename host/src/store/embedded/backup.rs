@@ -5,14 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redb::{Builder, Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value};
+use redb::{
+    Builder, Database, Key, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value,
+    WriteTransaction,
+};
 
-use super::disk::Maker;
+use super::batch::Step;
+use super::codec::{read_place, under};
+use super::disk::{Backend, Maker};
+use super::mirror::State;
 use super::open::{file, verify};
-use super::tables::{Copy, copy_all};
+use super::rows::Reply;
+use super::tables::{Copy, copy_all, define};
 use crate::clock;
-use crate::message::Timestamp;
-use crate::store::Error;
+use crate::message::{ContactKey, ConversationKey, Timestamp};
+use crate::store::{Error, OutboxState};
 
 /// Written between two commits of the copy.
 const CHUNK_BYTES: usize = 16 << 20;
@@ -111,9 +118,21 @@ pub enum RestoreError {
     Io { what: String, source: io::Error },
 }
 
-/// Checks `backup` and puts a copy of it in the place of `target`. What was there is kept beside it;
-/// returns where. A crash in between leaves one or the other in place, never neither.
-pub fn restore(backup: &Path, target: &Path) -> Result<Option<PathBuf>, RestoreError> {
+/// What a restore did.
+#[derive(Debug)]
+pub struct Restored {
+    /// Where that lies which was there before.
+    pub replaced: Option<PathBuf>,
+    /// Replies that waited in the backup. They may have gone out since, so they are of unknown
+    /// outcome now and are not sent by themselves.
+    pub unknown: u64,
+    /// Messages and timers that waited for their turn in the backup, and do so again.
+    pub waiting: u64,
+}
+
+/// Checks `backup` and puts a copy of it in the place of `target`. What was there is kept beside it.
+/// A crash in between leaves one or the other in place, never neither.
+pub fn restore(backup: &Path, target: &Path) -> Result<Restored, RestoreError> {
     let bad = |flaw: String| RestoreError::Bad { backup: backup.to_owned(), flaw };
     if std::fs::metadata(backup).is_ok_and(|there| there.len() == 0) {
         return Err(bad("it is empty".into()));
@@ -133,6 +152,7 @@ pub fn restore(backup: &Path, target: &Path) -> Result<Option<PathBuf>, RestoreE
     }
     let unfinished = with_suffix(target, ".restoring");
     std::fs::copy(backup, &unfinished).map_err(failed("copying to", &unfinished))?;
+    let (unknown, waiting) = doubt(&unfinished, backup).map_err(|fault| bad(fault.to_string()))?;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed("writing", &unfinished))?;
     let replaced = present.as_ref().map(|_| with_suffix(target, &format!(".replaced-{}", stamp())));
     if let Some(replaced) = &replaced {
@@ -146,7 +166,59 @@ pub fn restore(backup: &Path, target: &Path) -> Result<Option<PathBuf>, RestoreE
         // The lock goes with the file in any case.
         let _ = present.close();
     }
-    Ok(replaced)
+    Ok(Restored { replaced, unknown, waiting })
+}
+
+/// Rows that are moved in one commit.
+const ROWS: usize = 10_000;
+
+/// Declares the replies that wait in `file` to be of unknown outcome. How many, and how much waits in
+/// the inbox.
+fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
+    let backend = file(file_of).map_err(redb::Error::Io)?;
+    let database = Builder::new().create_with_backend(Backend(backend)).map_err(redb::Error::from)?;
+    let name = backup.file_name().unwrap_or(backup.as_os_str()).to_string_lossy();
+    let error = format!("restored from the backup {name}; it may have gone out since");
+    let mut unknown = 0;
+    loop {
+        let mut transaction = database.begin_write().map_err(redb::Error::from)?;
+        transaction.set_two_phase_commit(true);
+        let moved = doubt_some(&transaction, &error)?;
+        let waiting = transaction.open_table(define::inbox)?.len()?;
+        transaction.commit().map_err(redb::Error::from)?;
+        unknown += moved as u64;
+        if moved < ROWS {
+            return Ok((unknown, waiting));
+        }
+    }
+}
+
+fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
+    let mut outbox = transaction.open_table(define::outbox)?;
+    let mut ended = transaction.open_table(define::ended_sends)?;
+    let mut rows = Vec::new();
+    for row in outbox.iter()?.take(ROWS) {
+        let (place, row) = row?;
+        rows.push((*place.value(), row.value().to_vec()));
+    }
+    let mut buffer = Vec::new();
+    for (place, row) in &rows {
+        let (seq, tenant) = read_place(place);
+        let reply = Reply::read(row)?;
+        let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
+        Reply { state: OutboxState::Unknown, error: Some(error), ..reply }.write(&mut buffer);
+        ended.insert(under(&key, &seq.to_be_bytes()).as_slice(), buffer.as_slice())?;
+        outbox.remove(place)?;
+    }
+    let mut meta = transaction.open_table(define::meta)?;
+    let state = meta.get("state")?.map(|row| State::read(row.value())).transpose()?;
+    if let Some(mut state) = state {
+        state.outbox_waiting = state.outbox_waiting.saturating_sub(rows.len() as u64);
+        state.outbox_unknown += rows.len() as u64;
+        state.write(&mut buffer);
+        meta.insert("state", buffer.as_slice())?;
+    }
+    Ok(rows.len())
 }
 
 fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {

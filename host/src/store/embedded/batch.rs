@@ -98,9 +98,12 @@ impl<'t> Batch<'t> {
     /// the mirrors need of the tables.
     pub fn seal(&mut self) -> Step<Sealed> {
         if !self.hashes.is_empty() {
+            // Ignored messages take no number of their own, and two commits of one millisecond need
+            // two keys.
+            let seq = self.seq();
             let mut key = [0; 16];
             key[..8].copy_from_slice(&(self.hashes_at.as_ms().max(0) as u64).to_be_bytes());
-            key[8..].copy_from_slice(&self.state.next_seq.to_be_bytes());
+            key[8..].copy_from_slice(&seq.to_be_bytes());
             self.tables.dedup_log.put()?.insert(&key, self.hashes.as_slice())?;
         }
         let mut users = Vec::with_capacity(self.users.len());

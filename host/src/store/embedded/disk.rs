@@ -24,11 +24,12 @@ impl Disk {
         Ok(Disk { make, cache_bytes, database: RwLock::new(Some(database)) })
     }
 
-    /// What was committed last. Holds nobody up and is held up by nobody.
+    /// What was committed last. Holds nobody up and is held up by nobody: while the file is being
+    /// opened again, the answer is `Busy` at once.
     pub fn snapshot(&self) -> Result<ReadTransaction, Error> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
-            return Err(Error::Failed("its file is being opened again after an error".into()));
+            return Err(Error::Busy("its file is being opened again after an error".into()));
         };
         database.begin_read().map_err(|error| failed(&error.into()))
     }
@@ -41,10 +42,14 @@ impl Disk {
 
     /// Closes the file and opens it again, which repairs what a failed commit left.
     pub fn reopen(&self) -> Result<(), DatabaseError> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The old one first: it holds the lock on the file.
-        drop(database.take());
-        *database = Some(open(&self.make, self.cache_bytes)?);
+        let replace = |new| {
+            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *database, new)
+        };
+        // The old one first: it holds the lock on the file. Repairing may take long, and nobody
+        // waits for it: the place stays empty and its lock free.
+        drop(replace(None));
+        replace(Some(open(&self.make, self.cache_bytes)?));
         Ok(())
     }
 }

@@ -4,21 +4,38 @@ use std::collections::btree_map::Entry;
 
 use redb::ReadableTable;
 
-use super::batch::{Batch, Step};
+use super::batch::{Batch, Fault, Step};
 use super::codec::{owned_by, pack, unpack};
 use super::contacts;
 use crate::conversation::{Lead, LeadChange, LeadThread};
 use crate::message::{ConversationKey, Timestamp};
+use crate::store::Error;
 
-/// Merges a turn's changes. `started`: the attribution of a deep link that this turn answers.
+/// What a lead may hold. All tenants of its organization are shown it with every turn.
+const MOST_BYTES: usize = 64 << 10;
+const MOST_FIELDS: usize = 256;
+
+/// A lead as it will be: its key and its row.
+pub struct Changed {
+    key: Vec<u8>,
+    row: Vec<u8>,
+}
+
+/// Merges a turn's changes, without writing yet. `started`: the attribution of a deep link that this
+/// turn answers.
 pub fn change(
-    batch: &mut Batch<'_>,
+    batch: &Batch<'_>,
     key: &ConversationKey,
     changes: &[LeadChange],
     started: Option<String>,
     now: Timestamp,
-) -> Step<()> {
-    let Some(organization) = batch.mirror.directory.load().organization_of(key.tenant) else { return Ok(()) };
+) -> Step<Option<Changed>> {
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let Some(organization) = batch.mirror.directory.load().organization_of(key.tenant) else {
+        return Ok(None);
+    };
     let row = owned_by(organization.0, key.contact.as_str());
     let found = batch.tables.leads.get()?.get(row.as_slice())?;
     let mut lead: Lead = found.map(|row| unpack("leads", row.value())).transpose()?.unwrap_or_default();
@@ -40,6 +57,24 @@ pub fn change(
         }
     }
     lead.updated_at = now;
-    batch.tables.leads.put()?.insert(row.as_slice(), pack(&lead).as_slice())?;
+    let fields = lead.fields.len();
+    if fields > MOST_FIELDS {
+        return Err(too_much(&format!("would have {fields} fields; the limit is {MOST_FIELDS}")));
+    }
+    let packed = pack(&lead);
+    if packed.len() > MOST_BYTES {
+        let used = packed.len();
+        return Err(too_much(&format!("would take {used} bytes; the limit is {MOST_BYTES}")));
+    }
+    Ok(Some(Changed { key: row, row: packed }))
+}
+
+fn too_much(what: &str) -> Fault {
+    let message = format!("the lead {what}. A null takes a field away");
+    Error::Limit { code: "lead", message }.into()
+}
+
+pub fn put(batch: &mut Batch<'_>, changed: &Changed) -> Step<()> {
+    batch.tables.leads.put()?.insert(changed.key.as_slice(), changed.row.as_slice())?;
     Ok(())
 }

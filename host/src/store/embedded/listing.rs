@@ -42,8 +42,12 @@ where
     });
     let from = first.as_ref().map_or(Bound::Unbounded, Bound::Included);
     let tenant = |key: &ConversationKey| filter.tenant.is_none_or(|tenant| tenant == key.tenant);
-    let within =
-        schedule.from(from).take_while(|(key, _)| tenant(key)).filter(|(key, _)| matches(filter, key));
+    // Whoever waits for one conversation does not pass all those behind it.
+    let only = first.as_ref().filter(|_| filter.contact.is_some());
+    let within = schedule
+        .from(from)
+        .take_while(|(key, _)| only.map_or_else(|| tenant(key), |only| only == *key))
+        .filter(|(key, _)| matches(filter, key));
     within
         .flat_map(|(key, items)| items.map(move |id| (key.clone(), id.clone())))
         .take(filter.limit)

@@ -90,18 +90,11 @@ pub fn counters(snapshot: &ReadTransaction) -> Step<Counters> {
 }
 
 /// After an I/O error: the last commit may or may not have reached the file, so everything is read
-/// again. What this process has claimed stays claimed.
+/// again.
 pub fn again(shared: &Arc<Shared>) -> Result<(), redb::Error> {
     let mirror = &shared.mirror;
     let read = || -> Step<()> {
-        let mut loaded = load(mirror, &shared.disk.snapshot()?)?;
-        for key in mirror.turns().claimed() {
-            loaded.turns.reclaim(key);
-        }
-        for key in mirror.sends().claimed() {
-            loaded.sends.reclaim(key);
-        }
-        mirror.replace(loaded);
+        mirror.replace(load(mirror, &shared.disk.snapshot()?)?);
         Ok(())
     };
     read().map_err(|fault| match fault {

@@ -123,9 +123,10 @@ pub enum Effect {
         key: ConversationKey,
         seq: u64,
     },
-    /// The claim of a reply ends.
+    /// The claim of this reply ends.
     SendDone {
         key: ConversationKey,
+        seq: u64,
     },
     /// A human took the conversation over, or gave it back.
     Human {
@@ -212,12 +213,21 @@ impl Mirror {
         lock(&self.humans).contains(key)
     }
 
-    /// Everything anew, from what a start or a repair read.
-    pub fn replace(&self, loaded: Loaded) {
+    /// Everything anew, from what a start or a repair read. What this process has claimed stays
+    /// claimed: nobody claims in between, because the schedules are held meanwhile.
+    pub fn replace(&self, mut loaded: Loaded) {
         self.directory.store(Arc::new(loaded.directory));
         *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
-        *self.turns() = loaded.turns;
-        *self.sends() = loaded.sends;
+        {
+            let (mut turns, mut sends) = (self.turns(), self.sends());
+            for (key, id) in turns.claimed() {
+                loaded.turns.reclaim(key, id);
+            }
+            for (key, id) in sends.claimed() {
+                loaded.sends.reclaim(key, id);
+            }
+            (*turns, *sends) = (loaded.turns, loaded.sends);
+        }
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
         *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
@@ -290,8 +300,8 @@ impl Mirror {
                     sends.remove(&key, &seq);
                     woken.history = true;
                 }
-                Effect::SendDone { key } => {
-                    sends.release(&key);
+                Effect::SendDone { key, seq } => {
+                    sends.release_claim(&key, &seq);
                     woken.sends |= sends.next_at().is_some();
                 }
                 Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),

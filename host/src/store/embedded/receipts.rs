@@ -6,17 +6,20 @@ use std::sync::Mutex;
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
+use super::codec::{conversation_key, pack, read_place};
 use super::mirror::{Effect, lock};
-use super::rows::Spoken;
-use crate::message::DeliveryState;
+use super::rows::{Kept, Spoken, WaitingKind};
+use super::{inbox, lines};
+use crate::conversation::{Mode, Trigger};
+use crate::message::{ContactKey, ConversationKey, DeliveryState, Receipt, Timestamp};
 
 /// Receipts that came before the answer to the request they are about. In memory only: one that is
 /// lost with the process costs a check mark, and the provider's next report makes up for it.
 #[derive(Default)]
-pub struct Early(Mutex<Kept>);
+pub struct Early(Mutex<Noted>);
 
 #[derive(Default)]
-struct Kept {
+struct Noted {
     states: HashMap<[u8; 16], DeliveryState>,
     order: VecDeque<[u8; 16]>,
 }
@@ -47,7 +50,8 @@ impl Early {
 }
 
 /// Moves the line's state forward; back it never goes. Receipts of what is not ours are forgotten.
-pub fn record(batch: &mut Batch<'_>, id: &[u8; 16], state: DeliveryState) -> Step<()> {
+pub fn record(batch: &mut Batch<'_>, id: &[u8; 16], receipt: &Receipt, now: Timestamp) -> Step<()> {
+    let state = receipt.state;
     let Some(place) = batch.tables.sent_ids.get()?.get(id)?.map(|row| *row.value()) else {
         batch.mirror.early.note(*id, state);
         return Ok(());
@@ -61,6 +65,30 @@ pub fn record(batch: &mut Batch<'_>, id: &[u8; 16], state: DeliveryState) -> Ste
         Spoken { state: Some(after), ..line }.write(&mut batch.buffer);
         batch.tables.history.put()?.insert(&place, batch.buffer.as_slice())?;
         batch.effects.push(Effect::Line);
+        let (tenant, contact) = (read_place(&place).1, ContactKey::from_stored(line.contact));
+        let report =
+            Report { message_id: &receipt.message_id, state: after, reason: receipt.reason.as_deref() };
+        tell(batch, &ConversationKey { tenant, contact }, report, now)?;
     }
     Ok(())
+}
+
+/// What a brain is told of a reply of its.
+pub struct Report<'a> {
+    pub message_id: &'a str,
+    pub state: DeliveryState,
+    pub reason: Option<&'a str>,
+}
+
+/// A turn of its own, where the brain wants it and is asked at all.
+pub fn tell(batch: &mut Batch<'_>, key: &ConversationKey, report: Report<'_>, now: Timestamp) -> Step<()> {
+    let kept = lines::kept(batch, &conversation_key(key))?;
+    let wants = |kept: &Kept| kept.conversation.wants_receipts && kept.conversation.mode != Mode::Human;
+    let Some(kept) = kept.filter(wants) else { return Ok(()) };
+    let payload = pack(&Trigger::Receipt {
+        message_id: report.message_id.to_owned(),
+        state: report.state,
+        reason: report.reason.map(str::to_owned),
+    });
+    inbox::enter(batch, key, &kept.conversation, WaitingKind::Receipt, now, &payload, now)
 }

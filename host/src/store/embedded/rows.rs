@@ -89,17 +89,29 @@ pub struct Kept {
     pub conversation: Conversation,
     pub last_line: u64,
     pub last_journal: u64,
+    /// The newest line when a human took over.
+    pub handed_off: u64,
 }
+
+/// Beside the mode in a conversation's first byte.
+const WANTS_RECEIPTS: u8 = 0x10;
+const HANDED_OFF: u8 = 0x20;
 
 impl Kept {
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let it = &self.conversation;
         let mut pen = Pen::new(buffer, VERSION);
-        pen.u8(match it.mode {
+        let mode = match it.mode {
             Mode::Bot => 0,
             Mode::Human => 1,
             Mode::Ended => 2,
-        });
+        };
+        let receipts = if it.wants_receipts { WANTS_RECEIPTS } else { 0 };
+        let handed_off = if self.handed_off > 0 { HANDED_OFF } else { 0 };
+        pen.u8(mode | receipts | handed_off);
+        if self.handed_off > 0 {
+            pen.u64(self.handed_off);
+        }
         pen.u64(it.turns);
         pen.time(it.created_at);
         pen.time(it.last_inbound_at);
@@ -114,12 +126,14 @@ impl Kept {
 
     pub fn read(bytes: &[u8]) -> Read<Self> {
         let mut eye = Eye::new("conversations", bytes, VERSION)?;
-        let mode = match eye.u8()? {
+        let first = eye.u8()?;
+        let mode = match first & !(WANTS_RECEIPTS | HANDED_OFF) {
             0 => Mode::Bot,
             1 => Mode::Human,
             2 => Mode::Ended,
             other => return Err(eye.wrong(format!("unknown mode {other}"))),
         };
+        let handed_off = if first & HANDED_OFF == 0 { 0 } else { eye.u64()? };
         let (turns, created_at, last_inbound_at) = (eye.u64()?, eye.time()?, eye.time()?);
         let (last_line, last_journal) = (eye.u64()?, eye.u64()?);
         let conversation = Conversation {
@@ -132,15 +146,16 @@ impl Kept {
             display_name: eye.maybe()?.map(str::to_owned),
             brain_version: eye.maybe()?.map(str::to_owned),
             memory: eye.maybe()?.map(str::to_owned),
+            wants_receipts: first & WANTS_RECEIPTS != 0,
         };
-        Ok(Kept { conversation, last_line, last_journal })
+        Ok(Kept { conversation, last_line, last_journal, handed_off })
     }
 
     /// What a message tells of its conversation: where it came from, and that it came. It opens one
     /// that had ended.
     pub fn hear(&mut self, entry: &Waiting<'_>) {
         let it = &mut self.conversation;
-        if entry.kind == WaitingKind::Timer {
+        if !entry.kind.is_heard() {
             return;
         }
         if it.mode == Mode::Ended {
@@ -173,6 +188,17 @@ pub enum WaitingKind {
     Started { first: bool },
     /// The payload is the timer's key and its own payload.
     Timer,
+    /// The payload is the `Trigger`.
+    Handback,
+    /// The payload is the `Trigger`.
+    Receipt,
+}
+
+impl WaitingKind {
+    /// Did the contact say it?
+    pub fn is_heard(self) -> bool {
+        matches!(self, WaitingKind::Message | WaitingKind::Started { .. })
+    }
 }
 
 /// An inbox entry. What it tells of its conversation is kept here until its turn is committed, so
@@ -203,6 +229,8 @@ impl<'a> Waiting<'a> {
             WaitingKind::Started { first: false } => 1,
             WaitingKind::Started { first: true } => 2,
             WaitingKind::Timer => 3,
+            WaitingKind::Handback => 4,
+            WaitingKind::Receipt => 5,
         });
         pen.u8(u8::from(self.died));
         pen.u32(self.failures);
@@ -225,6 +253,8 @@ impl<'a> Waiting<'a> {
             1 => WaitingKind::Started { first: false },
             2 => WaitingKind::Started { first: true },
             3 => WaitingKind::Timer,
+            4 => WaitingKind::Handback,
+            5 => WaitingKind::Receipt,
             other => return Err(eye.wrong(format!("unknown kind {other}"))),
         };
         Ok(Waiting {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use redb::ReadableTable;
 
-use super::batch::{Batch, Step};
-use super::codec::{Place, message_hash, place, under};
-use super::lines;
+use super::batch::{Batch, Fault, Step};
+use super::codec::{Place, Unreadable, message_hash, place, under};
 use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
+use super::{lines, receipts};
 use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -33,17 +33,29 @@ impl Held {
         Held { shared: shared.clone(), ids }
     }
 
-    /// Reads what [`begin`] marked, and makes it the caller's.
-    pub fn hand_over(&mut self, rows: Vec<Option<Vec<u8>>>) -> Step<Vec<SendClaim>> {
-        let mut claims = Vec::with_capacity(rows.len());
-        for (id, row) in self.ids.iter().zip(rows) {
-            if let Some(row) = row {
-                claims.push(SendClaim { id: id.clone(), entry: Reply::read(&row)?.entry()? });
+    /// Reads what [`begin`] marked, and makes it the caller's. One that cannot be read stays claimed,
+    /// out of the way of the others, until the next start: asked again it would fail again.
+    pub fn hand_over(&mut self, begun: Vec<Begun>) -> Vec<SendClaim> {
+        let mut claims = Vec::with_capacity(begun.len());
+        let mut gone = Vec::new();
+        for (id, begun) in std::mem::take(&mut self.ids).into_iter().zip(begun) {
+            let entry = match begun {
+                Begun::Gone => {
+                    gone.push(id);
+                    continue;
+                }
+                Begun::Row(row) => Reply::read(&row).and_then(|reply| reply.entry()),
+                Begun::Unreadable(error) => Err(error),
+            };
+            match entry {
+                Ok(entry) => claims.push(SendClaim { id, entry }),
+                Err(error) => {
+                    tracing::error!(send = text_of(&id), %error, "a reply cannot be read and waits for the next start");
+                }
             }
         }
-        let mut handed = claims.iter().map(|claim| &claim.id).peekable();
-        self.ids.retain(|id| handed.next_if(|next| *next == id).is_none());
-        Ok(claims)
+        self.ids = gone;
+        claims
     }
 }
 
@@ -54,7 +66,7 @@ impl Drop for Held {
         }
         let mut sends = self.shared.mirror.sends();
         for id in self.ids.drain(..) {
-            sends.release(&id.key);
+            sends.release_claim(&id.key, &id.seq);
         }
     }
 }
@@ -74,31 +86,53 @@ fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     Ok(())
 }
 
-/// Marks replies as being sent. `None` for one that has gone.
-pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Option<Vec<u8>>>> {
+/// A reply that is about to be sent.
+pub enum Begun {
+    /// As it is kept from now on.
+    Row(Vec<u8>),
+    Gone,
+    Unreadable(Unreadable),
+}
+
+/// Marks replies as being sent.
+pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Begun>> {
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        let Some(row) = row_of(batch, id)? else {
-            rows.push(None);
-            continue;
+        let row = match row_of(batch, id) {
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                rows.push(Begun::Gone);
+                continue;
+            }
+            Err(Fault::Row(error)) => {
+                rows.push(Begun::Unreadable(error));
+                continue;
+            }
+            Err(other) => return Err(other),
         };
         let reply = Reply::read(&row)?;
         let reply = Reply { state: OutboxState::Sending, attempts: reply.attempts + 1, ..reply };
         put(batch, id, &reply)?;
-        rows.push(Some(batch.buffer.clone()));
+        rows.push(Begun::Row(batch.buffer.clone()));
     }
     Ok(rows)
 }
 
+/// Once: a commit that was answered with an error may have reached the disk all the same, and its
+/// outcome is then told again. What is not being sent is settled already; only its claim ends.
 pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: Timestamp) -> Step<()> {
-    let row = row_of(batch, id)?
-        .ok_or_else(|| Error::NotFound(format!("there is no send {} in {}", id.seq, id.key)))?;
+    let done = Effect::SendDone { key: id.key.clone(), seq: id.seq };
+    let Some(row) = row_of(batch, id)? else {
+        batch.effects.push(done);
+        return Ok(());
+    };
     let reply = Reply::read(&row)?;
     if reply.state != OutboxState::Sending {
-        return Err(Error::Conflict(format!("send {} in {} is not being sent", id.seq, id.key)).into());
+        batch.effects.push(done);
+        return Ok(());
     }
     match settlement {
-        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref())?,
+        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref(), now)?,
         Settlement::Later { at, error } => {
             put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..reply })?;
             batch.effects.push(Effect::Queued {
@@ -116,12 +150,18 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
         }
     }
     batch.state.touch(now);
-    batch.effects.push(Effect::SendDone { key: id.key.clone() });
+    batch.effects.push(done);
     Ok(())
 }
 
 /// Out of the outbox and into the history, with what receipts will find it by.
-fn sent(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, provider_id: Option<&str>) -> Step<()> {
+fn sent(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    provider_id: Option<&str>,
+    now: Timestamp,
+) -> Step<()> {
     let directory = batch.mirror.directory.load();
     let sender = directory.senders.get(&SenderName::new(reply.sender));
     let sent_id =
@@ -134,6 +174,9 @@ fn sent(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, provider_id: Opti
         batch.tables.sent_ids.put()?.insert(sent_id, &place)?;
     }
     lines::put(batch, &id.key, id.seq, &Spoken { state: Some(state), sent_id, ..reply.line() })?;
+    if let Some(message_id) = provider_id.filter(|_| state != DeliveryState::Sent) {
+        receipts::tell(batch, &id.key, receipts::Report { message_id, state, reason: None }, now)?;
+    }
     leave(batch, id)
 }
 

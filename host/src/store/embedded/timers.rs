@@ -1,18 +1,28 @@
-//! Timers: one per conversation and key. A due one becomes an inbox entry, in a commit of its own.
+//! Timers: one per conversation and key. A due one becomes an inbox entry, in a commit of its own,
+//! unless a human answers: then it waits until the conversation is given back.
+
+use std::collections::HashSet;
+use std::ops::Bound;
 
 use redb::ReadableTable;
 
-use super::batch::{Batch, Step};
-use super::codec::{Eye, Pen, Unreadable, conversation_key, pack, place, read_under, under};
-use super::lines;
+use super::batch::{Batch, Fault, Step};
+use super::codec::{
+    Eye, Pen, Unreadable, after_prefix, conversation_key, conversation_prefix, pack, place, read_under,
+    under, unpack,
+};
 use super::mirror::Effect;
 use super::rows::{Waiting, WaitingKind};
-use crate::conversation::Mode;
-use crate::message::{ConversationKey, SenderName, Timestamp};
-use crate::store::InboxId;
+use super::{inbox, lines};
+use crate::conversation::{Mode, TimerChange};
+use crate::message::{ConversationKey, Timestamp};
+use crate::store::{Error, InboxId};
 
 /// How many become due in one commit.
 const AT_ONCE: usize = 1000;
+
+/// Timers that a conversation may have, those that have rung and wait for their turn among them.
+const MOST: usize = 64;
 
 fn name(key: &ConversationKey, timer: &str) -> Vec<u8> {
     under(key, timer.as_bytes())
@@ -39,12 +49,17 @@ pub fn set(
 ) -> Step<()> {
     cancel(batch, key, timer)?;
     let name = name(key, timer);
+    write(batch, &name, at, payload)?;
+    batch.tables.timers_due.put()?.insert(due_key(at, &name).as_slice(), ())?;
+    batch.timers_changed = true;
+    Ok(())
+}
+
+fn write(batch: &mut Batch<'_>, name: &[u8], at: Timestamp, payload: &str) -> Step<()> {
     let mut pen = Pen::new(&mut batch.buffer, 1);
     pen.time(at);
     pen.text(payload);
-    batch.tables.timers.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
-    batch.tables.timers_due.put()?.insert(due_key(at, &name).as_slice(), ())?;
-    batch.timers_changed = true;
+    batch.tables.timers.put()?.insert(name, batch.buffer.as_slice())?;
     Ok(())
 }
 
@@ -71,7 +86,8 @@ pub fn first_due(table: &impl ReadableTable<&'static [u8], ()>) -> Step<Timestam
     Ok(Timestamp::from_ms(at.map_or(i64::MAX, |at| i64::try_from(at).unwrap_or(i64::MAX))))
 }
 
-/// Makes inbox entries of the timers that are due.
+/// Makes inbox entries of the timers that are due. One that cannot be read rings no more and keeps
+/// nobody else's from ringing.
 pub fn ring(batch: &mut Batch<'_>, now: Timestamp) -> Step<()> {
     let end = due_key(now.plus_ms(1), &[]);
     let mut due = Vec::new();
@@ -79,53 +95,129 @@ pub fn ring(batch: &mut Batch<'_>, now: Timestamp) -> Step<()> {
         due.push(row?.0.value().to_vec());
     }
     for due in due {
-        let name = &due[8..];
         batch.tables.timers_due.put()?.remove(due.as_slice())?;
         batch.timers_changed = true;
-        let row = batch.tables.timers.put()?.remove(name)?.map(|row| row.value().to_vec());
-        let Some(row) = row else { continue };
-        let (at, payload) = read(&row)?;
-        let (key, timer) = read_under("timers", name)?;
-        let timer = String::from_utf8_lossy(timer);
-        enter(batch, &key, &timer, at, payload, now)?;
+        match ring_one(batch, &due[8..], now) {
+            Err(Fault::Row(error)) => tracing::error!(%error, "a timer cannot be read and does not ring"),
+            done => done?,
+        }
     }
     Ok(())
 }
 
-fn enter(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    timer: &str,
-    at: Timestamp,
-    payload: &str,
-    now: Timestamp,
-) -> Step<()> {
-    let Some(kept) = lines::kept(batch, &conversation_key(key))? else { return Ok(()) };
-    // What the brain wanted to be reminded of is not the human's business.
-    if kept.conversation.mode == Mode::Human {
+fn ring_one(batch: &mut Batch<'_>, name: &[u8], now: Timestamp) -> Step<()> {
+    let row = batch.tables.timers.get()?.get(name)?.map(|row| row.value().to_vec());
+    let Some(row) = row else { return Ok(()) };
+    let (at, payload) = read(&row)?;
+    let (key, timer) = read_under("timers", name)?;
+    let kept = lines::kept(batch, &conversation_key(&key))?;
+    // What the brain wanted to be reminded of is not the human's business: it stays, due at no time,
+    // until the conversation is given back.
+    if kept.as_ref().is_some_and(|kept| kept.conversation.mode == Mode::Human) {
         return Ok(());
     }
-    let seq = batch.seq();
-    let payload = pack(&(timer, payload));
-    let entry = Waiting {
-        kind: WaitingKind::Timer,
-        died: false,
-        failures: 0,
-        at,
-        received_at: now,
-        due: now,
-        contact: key.contact.as_str(),
-        sender: kept.conversation.sender.as_ref().map_or("", SenderName::as_str),
-        reply_to: &kept.conversation.reply_to,
-        display_name: None,
-        attribution: None,
-        error: None,
-        payload: &payload,
-    };
-    entry.write(&mut batch.buffer);
-    batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
-    batch.state.inbox += 1;
-    batch.state.touch(now);
-    batch.effects.push(Effect::Waits { key: key.clone(), id: InboxId { at, seq }, due: now, alone: true });
+    batch.tables.timers.put()?.remove(name)?;
+    let Some(kept) = kept else { return Ok(()) };
+    let payload = pack(&(String::from_utf8_lossy(timer), payload));
+    inbox::enter(batch, &key, &kept.conversation, WaitingKind::Timer, at, &payload, now)
+}
+
+/// A timer that rang for a brain that is not asked any more waits on with the others. One that was
+/// set again meanwhile stands.
+pub fn put_back(batch: &mut Batch<'_>, key: &ConversationKey, entry: &Waiting<'_>) -> Step<()> {
+    let (timer, payload): (String, String) = unpack("inbox", entry.payload)?;
+    let name = name(key, &timer);
+    if batch.tables.timers.get()?.get(name.as_slice())?.is_none() {
+        write(batch, &name, entry.at, &payload)?;
+    }
     Ok(())
+}
+
+/// The brain is asked again: what was due meanwhile rings.
+pub fn resume(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<()> {
+    for (name, row) in of(batch, key)? {
+        match read(&row) {
+            Ok((at, _)) => {
+                batch.tables.timers_due.put()?.insert(due_key(at, &name).as_slice(), ())?;
+                batch.timers_changed = true;
+            }
+            Err(error) => {
+                tracing::error!(conversation = %key, %error, "a timer cannot be read and does not ring")
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A conversation's timers: names and rows.
+fn of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(Vec<u8>, Vec<u8>)>> {
+    let first = conversation_prefix(key);
+    let end = after_prefix(&first).map_or(Bound::Unbounded, Bound::Excluded);
+    let range = (Bound::Included(first.as_slice()), end.as_ref().map(Vec::as_slice));
+    let mut found = Vec::new();
+    for row in batch.tables.timers.get()?.range::<&[u8]>(range)? {
+        let (name, row) = row?;
+        found.push((name.value().to_vec(), row.value().to_vec()));
+    }
+    Ok(found)
+}
+
+/// Timers of a conversation that have rung and whose turn has not come, by their keys.
+fn rung(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(InboxId, String)>> {
+    let mut ids: Vec<InboxId> = batch.mirror.turns().alone(key).copied().collect();
+    if batch.timers_changed {
+        // The mirror does not show yet what rang in this very group.
+        ids.extend(batch.effects.iter().filter_map(|effect| match effect {
+            Effect::Waits { key: other, id, alone: true, .. } if other == key => Some(*id),
+            _ => None,
+        }));
+    }
+    let table = batch.tables.inbox.get()?;
+    let mut found = Vec::new();
+    for id in ids {
+        let Some(row) = table.get(&place(id.seq, key.tenant))? else { continue };
+        let entry = Waiting::read(row.value())?;
+        if entry.kind == WaitingKind::Timer && entry.contact == key.contact.as_str() {
+            let (timer, _): (String, String) = unpack("inbox", entry.payload)?;
+            found.push((id, timer));
+        }
+    }
+    Ok(found)
+}
+
+/// Before a turn is committed: may it change these timers? Returns what has rung already and is
+/// overtaken by its changes. `used`: the entries that the turn uses up.
+pub fn check(
+    batch: &Batch<'_>,
+    key: &ConversationKey,
+    changes: &[TimerChange],
+    used: &[InboxId],
+) -> Step<Vec<InboxId>> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rung = rung(batch, key)?;
+    rung.retain(|(id, _)| !used.contains(id));
+    let mut timers: HashSet<String> = rung.iter().map(|(_, timer)| timer.clone()).collect();
+    for (name, _) in of(batch, key)? {
+        timers.insert(String::from_utf8_lossy(read_under("timers", &name)?.1).into_owned());
+    }
+    let mut changed = HashSet::new();
+    for change in changes {
+        let (TimerChange::Set { key, .. } | TimerChange::Cancel { key }) = change;
+        changed.insert(key.as_str());
+        match change {
+            TimerChange::Set { .. } => drop(timers.insert(key.clone())),
+            TimerChange::Cancel { .. } => drop(timers.remove(key)),
+        }
+    }
+    if timers.len() > MOST {
+        let message = format!(
+            "the conversation would have {} timers; the limit is {MOST}. Set them under keys that are used \
+             again, and cancel those that are not needed",
+            timers.len()
+        );
+        return Err(Error::Limit { code: "timers", message }.into());
+    }
+    Ok(rung.into_iter().filter(|(_, timer)| changed.contains(timer.as_str())).map(|(id, _)| id).collect())
 }

@@ -13,7 +13,7 @@ use super::mirror::{Effect, Mirror};
 use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
 use super::tables::define;
 use super::writer::Shared;
-use super::{coalesce_ms, leads, replies, timers};
+use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
 use crate::conversation::{Author, Mode, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
@@ -96,6 +96,7 @@ pub fn trigger(entry: &Waiting<'_>) -> Step<Trigger> {
             let (key, payload) = unpack("inbox", entry.payload)?;
             Trigger::Timer { key, payload }
         }
+        WaitingKind::Handback | WaitingKind::Receipt => unpack("inbox", entry.payload)?,
     })
 }
 
@@ -227,7 +228,7 @@ fn use_up(
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
         kept.hear(&entry);
-        if entry.kind != WaitingKind::Timer && !entry.died {
+        if entry.kind.is_heard() && !entry.died {
             let seq = batch.seq();
             lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
         }
@@ -275,17 +276,25 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let TurnCommit { key, now, .. } = turn;
     let rows = entries_of(batch, key, &turn.entries)?;
     let mut kept = conversation_of(batch, row)?;
+    // Whatever may be refused is looked at before anything is written.
+    let started = rows
+        .iter()
+        .find_map(|(_, row)| Waiting::read(row).ok().and_then(|entry| entry.attribution.map(str::to_owned)));
+    let lead = leads::change(batch, key, &turn.leads, started, *now)?;
+    let overtaken = timers::check(batch, key, &turn.timers, &turn.entries)?;
     use_up(batch, key, &mut kept, &rows)?;
     kept.conversation.turns += 1;
     kept.conversation.brain_version = Some(turn.brain_version.clone());
+    kept.conversation.wants_receipts = turn.wants_receipts;
     if let Some(memory) = &turn.memory {
         kept.conversation.memory = Some(memory.clone());
     }
-    if let Some(mode) = turn.mode {
-        change_mode(batch, key, row, &mut kept, mode)?;
-    }
     for send in sends {
         replies::queue(batch, key, &mut kept, Author::Brain, send, *now)?;
+    }
+    // Who took over while this turn ran keeps the conversation.
+    if let Some(mode) = turn.mode.filter(|_| kept.conversation.mode != Mode::Human) {
+        handoff::change_mode(batch, key, row, &mut kept, mode)?;
     }
     for timer in &turn.timers {
         match timer {
@@ -293,37 +302,17 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
             TimerChange::Cancel { key: name } => timers::cancel(batch, key, name)?,
         }
     }
-    if !turn.leads.is_empty() {
-        let started = rows.iter().find_map(|(_, row)| {
-            Waiting::read(row).ok().and_then(|entry| entry.attribution.map(str::to_owned))
-        });
-        leads::change(batch, key, &turn.leads, started, *now)?;
+    for id in &overtaken {
+        inbox::withdraw(batch, key, id)?;
+    }
+    if let Some(lead) = &lead {
+        leads::put(batch, lead)?;
     }
     journal(batch, key, &mut kept, *now, entry)?;
     lines::keep(batch, row, &kept)?;
     batch.state.touch(*now);
-    batch.effects.push(Effect::TurnDone { key: key.clone(), gone: turn.entries.clone() });
-    Ok(())
-}
-
-/// Who has taken over is kept apart too: arrivals ask for it, and for nothing else.
-fn change_mode(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    row: &[u8],
-    kept: &mut Kept,
-    mode: Mode,
-) -> Step<()> {
-    let before = std::mem::replace(&mut kept.conversation.mode, mode) == Mode::Human;
-    let answers = mode == Mode::Human;
-    if answers && !before {
-        batch.tables.humans.put()?.insert(row, ())?;
-    } else if before && !answers {
-        batch.tables.humans.put()?.remove(row)?;
-    }
-    if answers != before {
-        batch.effects.push(Effect::Human { key: key.clone(), answers });
-    }
+    let gone = [turn.entries.as_slice(), &overtaken].concat();
+    batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
     Ok(())
 }
 
@@ -421,11 +410,22 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
 }
 
 /// Entries of a conversation that a human has taken over since they came: into the history without a
-/// turn. Timers meant for the brain are dropped.
+/// turn. Timers meant for the brain wait until it is asked again.
 pub fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
     let row = conversation_key(key);
     let rows = entries_of(batch, key, entries)?;
     let mut kept = conversation_of(batch, &row)?;
+    for (_, row) in &rows {
+        let entry = Waiting::read(row)?;
+        if entry.kind == WaitingKind::Timer {
+            match timers::put_back(batch, key, &entry) {
+                Err(Fault::Row(error)) => {
+                    tracing::error!(conversation = %key, %error, "a timer cannot be read and does not ring");
+                }
+                done => done?,
+            }
+        }
+    }
     use_up(batch, key, &mut kept, &rows)?;
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
