@@ -27,6 +27,7 @@ mod grants;
 mod journal;
 mod manifest;
 mod outcome;
+mod pace;
 mod package;
 mod personality;
 mod preflight;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Found, Host, Query};
 use crate::brain::abi::wit::Refusal;
+use crate::brain::pace::Pace;
 use crate::brain::sandbox::State;
 
 mod search;
@@ -34,9 +35,10 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Option<String>, Refusal>> {
         self.count().await?;
         let arguments = json!([collection, id]).to_string();
-        let answer = self.collection(&collection).map(|records| {
-            records.iter().find(|record| has_id(record, &id)).map(|record| record.to_string())
-        });
+        let answer = match self.collection(&collection) {
+            Ok(records) => Ok(with_id(&records, &id).await.map(Value::to_string)),
+            Err(refusal) => Err(refusal),
+        };
         let recorded = match &answer {
             Ok(record) => record.clone().unwrap_or_else(|| "null".into()),
             Err(refusal) => refusal_json(refusal),
@@ -71,6 +73,17 @@ fn refusal(code: &str, message: String) -> Refusal {
 
 fn refusal_json(refusal: &Refusal) -> String {
     json!({ "refused": { "code": refusal.code, "message": refusal.message } }).to_string()
+}
+
+async fn with_id<'r>(records: &'r [Value], id: &str) -> Option<&'r Value> {
+    let mut pace = Pace::new();
+    for record in records {
+        if has_id(record, id) {
+            return Some(record);
+        }
+        pace.keep().await;
+    }
+    None
 }
 
 /// Ids are text or integers.
