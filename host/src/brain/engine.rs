@@ -184,7 +184,7 @@ impl Engine {
             Ok(Ok(Err(fault))) => return Err(faulted(fault, &mut store, started, version)),
             Ok(Ok(Ok(ended))) => ended,
         };
-        let checked = actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask))
+        let checked = actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask), ask.now)
             .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
