@@ -79,6 +79,8 @@ pub struct Answer {
     pub outcome: serde_json::Value,
     pub host_calls: Vec<HostCall>,
     pub cost: Cost,
+    /// Does the package ask for a turn when a message that it sent changes its delivery state?
+    pub wants_receipts: bool,
 }
 
 /// A turn that came to nothing.
@@ -257,15 +259,9 @@ impl Brains {
             package: plan.package.name.clone(),
             limits: self.deployer.settings.limits.with(&ask.tenant.limits),
             contact_language: ask.lead.as_ref().and_then(language),
+            receipts: plan.package.manifest.receipts,
             migrate_from: migrate_from.cloned(),
         }
-    }
-
-    /// Does the tenant's brain ask for a turn when a message changes its delivery state?
-    pub fn wants_receipts(&self, tenant: &Tenant) -> bool {
-        let packages = self.deployer.packages.load();
-        let own = packages.own.get(&tenant.id).filter(|own| own.brain.is_some());
-        own.or(packages.named.get(&tenant.brain)).is_some_and(|package| package.manifest.receipts)
     }
 
     /// Follows the plugins directory until dropped or aborted.

@@ -262,6 +262,7 @@ impl Deployer {
             package: name.into(),
             limits: self.settings.limits,
             contact_language: None,
+            receipts: false,
             migrate_from: None,
         };
         match self.engine.probe(&version, turn).await {

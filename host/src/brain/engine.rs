@@ -71,6 +71,8 @@ pub struct Turn {
     pub limits: ResolvedLimits,
     /// BCP 47, where known. No provider tells it.
     pub contact_language: Option<String>,
+    /// Does the package ask for receipts?
+    pub receipts: bool,
     /// The version that wrote the memory, where it must be migrated first.
     pub migrate_from: Option<String>,
 }
@@ -203,6 +205,7 @@ impl Engine {
             outcome: wanted.outcome,
             host_calls: store.data_mut().journal.take(),
             cost,
+            wants_receipts: turn.receipts,
         })
     }
 

@@ -66,6 +66,7 @@ impl Subject for Built {
             package: self.package.clone(),
             limits: self.limits,
             contact_language: ask.context.contact.language.clone(),
+            receipts: false,
             migrate_from: None,
         };
         match self.runtime.block_on(self.engine.turn(&self.version, turn)) {

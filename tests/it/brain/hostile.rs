@@ -253,3 +253,36 @@ async fn long_answers_of_the_gateway_let_others_in() {
     assert_eq!(failure.code, "host-calls");
     assert!(polls >= 200, "200 calls of 200 KB, {polls} times others were let in");
 }
+
+#[tokio::test]
+async fn every_trigger_reaches_a_brain() {
+    use switchboard::conversation::{Author, Line};
+    use switchboard::message::DeliveryState;
+    let workshop = Workshop::hostile();
+    let with_receipts = manifest("hostile", GRANTS) + "receipts = true\n";
+    workshop.write("asks", "plugin.toml", with_receipts.as_bytes());
+    workshop.write("asks", "brain.wasm", &component("hostile"));
+    let brains = workshop.open().await;
+    let first = ask("hostile", "hello");
+    let Trigger::Messages { messages } = &first.trigger else { unreachable!("it is a message") };
+    let line = |author, line| HistoryEntry { at: first.now, author, line, state: None };
+    let said = vec![
+        line(Author::Contact, Line::Heard(messages[0].clone())),
+        line(Author::Human, Line::Said(switchboard::message::Outbound::text("a colleague here".to_owned()))),
+    ];
+    let receipt = |state| Trigger::Receipt { message_id: "out-7".into(), state, reason: Some("why".into()) };
+    let cases = [
+        (Trigger::Handback { said }, "handback: 2 said"),
+        (Trigger::Timer { key: "later".into(), payload: "{}".into() }, "timer: later"),
+        (receipt(DeliveryState::Read), "receipt: out-7"),
+        (receipt(DeliveryState::Failed), "receipt: out-7"),
+    ];
+    for (trigger, expected) in cases {
+        for (package, asks) in [("hostile", false), ("asks", true)] {
+            let answer = brains.handle(Ask { trigger: trigger.clone(), ..ask(package, "") }).await;
+            let answer = answer.unwrap_or_else(|failure| panic!("{trigger:?}: {failure}"));
+            assert_eq!(texts(&answer), [expected]);
+            assert_eq!(answer.wants_receipts, asks, "{package}");
+        }
+    }
+}
