@@ -84,6 +84,8 @@ fn config() -> Config {
         .concurrency_support(false)
         .max_wasm_stack(STACK)
         .async_stack_size(STACK + (512 << 10))
+        // Compiling must leave the turns a core.
+        .parallel_compilation(false)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16));
     config
 }
@@ -186,8 +188,9 @@ impl Engine {
             Ok(Ok(Err(fault))) => return Err(faulted(fault, &mut store, started, version)),
             Ok(Ok(Ok(ended))) => ended,
         };
-        let checked = actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask), ask.now)
-            .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
+        let checked =
+            actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask), ask.now)
+                .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
             Err(rejected) => return Err(failure(rejected, false, &mut store, started, version)),
