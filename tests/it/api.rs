@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 mod brains;
+mod collections;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
