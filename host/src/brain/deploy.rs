@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
-use wasmtime::component::Component;
 
 use super::cache::Cache;
 use super::engine::{Engine, Turn, Version};
@@ -20,7 +19,9 @@ use super::shelf::{Entry, Shelf};
 use super::{PackageStatus, Settings, preflight, rehearsal};
 use crate::clock;
 use crate::message::TenantId;
+use compiled::Coming;
 
+mod compiled;
 mod upload;
 
 /// The hand that lands what was dropped into the directory.
@@ -92,24 +93,6 @@ impl Deployer {
         }
         self.sweep().await;
         Ok(())
-    }
-
-    /// Removes compiled code of what neither runs nor can be gone back to nor is being built: of
-    /// refused components, and of what fell off the shelf.
-    async fn sweep(&self) {
-        let _one = self.shelving.lock().await;
-        let (shelf, cache, engine) = (self.shelf.clone(), self.cache.clone(), self.engine.clone());
-        let mut wanted = lock(&self.coming).clone();
-        wanted.extend(
-            self.packages.load().iter().filter_map(|package| Some(package.brain.as_ref()?.digest.clone())),
-        );
-        let swept = blocking(move || {
-            wanted.extend(shelf.digests());
-            cache.keep_only(engine.wasmtime(), &wanted);
-        });
-        if let Err(error) = swept.await {
-            tracing::warn!(error, "the cache of compiled brains could not be swept");
-        }
     }
 
     /// The directories that hold a file of a package, by name.
@@ -342,32 +325,6 @@ impl Deployer {
         })
     }
 
-    /// Compiles, or takes from the cache, away from the threads that run turns.
-    async fn load(&self, digest: String, component: Vec<u8>, manifest: &Manifest) -> Result<Version, String> {
-        let (engine, cache, wanted) = (self.engine.clone(), self.cache.clone(), digest.clone());
-        let kept = blocking(move || cache.find(engine.wasmtime(), &wanted)).await?;
-        let code = match kept {
-            Some(code) => code,
-            None => self.compile(digest.clone(), component).await?,
-        };
-        let version = self.engine.version(digest, &code, &manifest.grants);
-        version.map_err(|error| format!("cannot be linked: {error:#}"))
-    }
-
-    async fn compile(&self, digest: String, component: Vec<u8>) -> Result<Component, String> {
-        let turn = self.compiler.clone().acquire_owned().await.map_err(|error| error.to_string())?;
-        let (engine, cache) = (self.engine.clone(), self.cache.clone());
-        blocking(move || {
-            let began = std::time::Instant::now();
-            let code = cache.compile(engine.wasmtime(), &digest, &component);
-            tracing::debug!(digest = &digest[..12], took_ms = began.elapsed().as_millis() as u64, "compiled");
-            // Not given back before: a caller who has gone away leaves the compiler busy.
-            drop(turn);
-            code.map_err(|error| format!("not a component that can run here: {error:#}"))
-        })
-        .await?
-    }
-
     /// `withdrawn`: the version that ran until now and is no good.
     async fn go_live(&self, built: Built, actor: &str, withdrawn: Option<String>) {
         let Built { mut package, component, .. } = built;
@@ -473,29 +430,6 @@ impl Deployer {
 
     pub fn refusal(&self, name: &str) -> Option<String> {
         lock(&self.refused).get(name).cloned()
-    }
-}
-
-/// A component that is being built.
-struct Coming<'a> {
-    all: &'a Mutex<Vec<String>>,
-    digest: Option<String>,
-}
-
-impl<'a> Coming<'a> {
-    fn new(all: &'a Mutex<Vec<String>>, files: &Files) -> Self {
-        let digest = files.component.as_deref().map(package::digest);
-        lock(all).extend(digest.clone());
-        Coming { all, digest }
-    }
-}
-
-impl Drop for Coming<'_> {
-    fn drop(&mut self) {
-        let mut all = lock(self.all);
-        if let Some(at) = all.iter().position(|digest| Some(digest) == self.digest.as_ref()) {
-            all.swap_remove(at);
-        }
     }
 }
 

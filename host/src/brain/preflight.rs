@@ -325,10 +325,10 @@ mod tests {
         let section = |id: u8, content: Vec<u8>| [vec![id], leb(content.len()), content].concat();
         let component = |function: usize| {
             let code = [vec![1], leb(function), vec![0; function]].concat();
-            let module = [b"\0asm\x01\0\0\0".to_vec(), section(10, code)].concat();
+            let module = [b"\0asm\x01\0\0\0".to_vec(), section(3, vec![1, 0]), section(10, code)].concat();
             [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat()
         };
-        assert!(examine(&component(FUNCTION_BYTES), "brain.wasm").is_ok());
+        examine(&component(FUNCTION_BYTES), "brain.wasm").expect("as large as may be");
         let refused = examine(&component(FUNCTION_BYTES + 1), "brain.wasm").expect_err("refused");
         assert!(
             refused.starts_with("brain.wasm: a function of 524289 bytes at byte ")

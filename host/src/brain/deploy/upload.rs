@@ -4,7 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{Coming, Deployer, blocking, is_name, lock};
+use super::compiled::Coming;
+use super::{Deployer, blocking, is_name, lock};
 use crate::brain::cache::write_atomically;
 use crate::brain::manifest;
 use crate::brain::package::{COMPONENT, Files, PERSONALITY, Stamp};

@@ -181,6 +181,7 @@ mod tests {
         let records: Records = Arc::new(vec![small]);
         let tenant = TenantId::GATEWAY;
         for n in 0..10 {
+            assert!(parsed.find(tenant, &n.to_string()).0.is_none());
             parsed.keep(tenant, &n.to_string(), &records, PARSED_BYTES / 4, 0);
         }
         assert!(parsed.find(tenant, "5").0.is_none(), "the oldest are gone");
