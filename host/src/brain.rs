@@ -27,6 +27,7 @@ mod grants;
 mod journal;
 mod manifest;
 mod outcome;
+mod pace;
 mod package;
 mod personality;
 mod preflight;
@@ -78,6 +79,8 @@ pub struct Answer {
     pub outcome: serde_json::Value,
     pub host_calls: Vec<HostCall>,
     pub cost: Cost,
+    /// Does the package ask for a turn when a message that it sent changes its delivery state?
+    pub wants_receipts: bool,
 }
 
 /// A turn that came to nothing.
@@ -158,20 +161,18 @@ struct Plan {
 
 impl Brains {
     /// Loads every package in the plugins directory. A package that cannot be loaded is listed as
-    /// refused; only a directory that cannot be read is an error.
-    pub async fn open(settings: Settings) -> std::io::Result<Arc<Self>> {
+    /// refused; only a directory that cannot be read is an error. `brain_of` tells which package a
+    /// tenant names as its brain: a tenant's own package is held against that one before it goes live.
+    pub async fn open(
+        settings: Settings,
+        brain_of: impl Fn(TenantId) -> Option<String> + Send + Sync + 'static,
+    ) -> std::io::Result<Arc<Self>> {
         let engine =
             Engine::new(settings.concurrent).map_err(|error| std::io::Error::other(format!("{error:#}")))?;
         let engine = Arc::new(engine);
-        let deployer = Deployer::open(settings, engine.clone())?;
+        let deployer = Deployer::open(settings, engine.clone(), Box::new(brain_of))?;
         deployer.land_all().await?;
         Ok(Arc::new(Brains { engine, deployer }))
-    }
-
-    /// Tells which package a tenant names as its brain, so that what is uploaded for a tenant is held
-    /// against it before it goes live. Without, it is taken on its own.
-    pub fn follow_tenants(&self, brain_of: impl Fn(TenantId) -> Option<String> + Send + Sync + 'static) {
-        self.deployer.set_brain_of(Box::new(brain_of));
     }
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.
@@ -256,15 +257,9 @@ impl Brains {
             package: plan.package.name.clone(),
             limits: self.deployer.settings.limits.with(&ask.tenant.limits),
             contact_language: ask.lead.as_ref().and_then(language),
+            receipts: plan.package.manifest.receipts,
             migrate_from: migrate_from.cloned(),
         }
-    }
-
-    /// Does the tenant's brain ask for a turn when a message changes its delivery state?
-    pub fn wants_receipts(&self, tenant: &Tenant) -> bool {
-        let packages = self.deployer.packages.load();
-        let own = packages.own.get(&tenant.id).filter(|own| own.brain.is_some());
-        own.or(packages.named.get(&tenant.brain)).is_some_and(|package| package.manifest.receipts)
     }
 
     /// Follows the plugins directory until dropped or aborted.

@@ -54,18 +54,18 @@ impl Gateway {
         let store = tokio::task::spawn_blocking(move || Embedded::open(settings))
             .await
             .context("opening the store panicked")??;
-        let brains = Brains::open(brain::Settings {
+        let store: Arc<dyn Store> = Arc::new(store);
+        let settings = brain::Settings {
             plugins: config.plugins.clone(),
             cache: config.data.join("brains"),
             limits: config.limits,
             concurrent: config.turns.concurrent,
-        })
-        .await
-        .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        // What is uploaded for a tenant is held against the brain that the tenant names.
-        let known = store.clone();
-        brains.follow_tenants(move |id| known.directory().tenant(id).map(|tenant| tenant.brain.clone()));
+        };
+        let tenants = store.clone();
+        let brains =
+            Brains::open(settings, move |tenant| Some(tenants.directory().tenant(tenant)?.brain.clone()))
+                .await
+                .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         Ok(Gateway {
             config: Arc::new(config),
             store,

@@ -14,6 +14,9 @@ use switchboard::store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+mod brains;
+mod collections;
+
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
     base: String,
@@ -45,8 +48,14 @@ fn write(path: &Path, text: &str) {
 }
 
 async fn running() -> Running {
+    running_with(|_| {}).await
+}
+
+/// `prepare` adds to the gateway's directory before it opens.
+async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let root = directory.path();
+    prepare(root);
     write(&root.join("plugins/quiet/plugin.toml"), "name = \"quiet\"\n");
     write(&root.join("organizations.toml"), "[[organization]]\nid = 1\nname = \"Demo\"\n");
     let tenant = |id: u32, name: &str| {

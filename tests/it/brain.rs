@@ -111,7 +111,7 @@ impl Workshop {
             let open = || {
                 let runtime =
                     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(Brains::open(settings)).expect("the brains open");
+                runtime.block_on(Brains::open(settings, |_| None)).expect("the brains open");
             };
             // Not on the thread of a test, which has a runtime already.
             std::thread::scope(|scope| scope.spawn(open).join().expect("compiled"));
@@ -162,8 +162,15 @@ impl Workshop {
         }
     }
 
+    /// Of a gateway that serves no tenant.
     async fn open(&self) -> Arc<Brains> {
-        Brains::open(self.settings()).await.expect("the brains open")
+        Brains::open(self.settings(), |_| None).await.expect("the brains open")
+    }
+
+    /// Of a gateway whose tenant 2 has this brain.
+    async fn open_for(&self, brain: &'static str) -> Arc<Brains> {
+        let brain_of = move |tenant: TenantId| (tenant.get() == 2).then(|| brain.to_owned());
+        Brains::open(self.settings(), brain_of).await.expect("the brains open")
     }
 
     /// Opened, and following the directory until the end of the test.

@@ -14,6 +14,10 @@ use crate::api::request::{Params, Sent, Whole};
 use crate::brain::{PackageStatus, Refused, Uploaded};
 use crate::tenant::Tenant;
 
+/// What a tenant's key may push. A Rust brain has 50 KB to 2 MB; larger ones, which take the compiler
+/// long, are the operator's to push.
+const TENANT_COMPONENT_BYTES: usize = 8 << 20;
+
 /// Every package, and whom it answers for.
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
@@ -72,8 +76,16 @@ pub async fn push(
     Whole(component): Whole,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?;
-    let result = app.brains.put_brain(tenant.id, component.to_vec(), &caller.actor()).await;
-    done(&app, &caller, "push brain", &format!("tenant {id}"), result).await
+    if caller.confined_to().is_some() && component.len() > TENANT_COMPONENT_BYTES {
+        return Err(Error::too_large(
+            format!("the component: limit {TENANT_COMPONENT_BYTES} bytes, used {}", component.len()),
+            "build with `opt-level = \"s\"` and `strip = true`, or let the operator push it",
+        ));
+    }
+    let (brains, actor) = (app.brains.clone(), caller.actor());
+    let wanted = json!({"bytes": component.len()});
+    let change = async move { brains.put_brain(tenant.id, component.to_vec(), &actor).await };
+    audited(app, caller, "push brain", format!("tenant {id}"), wanted, change).await
 }
 
 /// The body is the personality as TOML. The next turn sees it.
@@ -90,8 +102,10 @@ pub async fn push_personality(
             "send the personality as TOML in UTF-8",
         )
     })?;
-    let result = app.brains.put_personality(tenant.id, text, &caller.actor()).await;
-    done(&app, &caller, "push personality", &format!("tenant {id}"), result).await
+    let (brains, actor) = (app.brains.clone(), caller.actor());
+    let wanted = json!({"bytes": text.len()});
+    let change = async move { brains.put_personality(tenant.id, text, &actor).await };
+    audited(app, caller, "push personality", format!("tenant {id}"), wanted, change).await
 }
 
 #[derive(Default, Deserialize)]
@@ -116,8 +130,7 @@ pub async fn rollback_of_tenant(
             "push one, or roll the shared package back: switchboard brain rollback --package NAME",
         )
     })?;
-    let result = app.brains.rollback(&own.package, back.digest.as_deref(), &caller.actor()).await;
-    done(&app, &caller, "roll back brain", &own.package, result).await
+    roll_back(app, caller, own.package, back).await
 }
 
 pub async fn rollback(
@@ -133,22 +146,46 @@ pub async fn rollback(
             "`switchboard brain list` shows them",
         ));
     }
-    let result = app.brains.rollback(&package, back.digest.as_deref(), &caller.actor()).await;
-    done(&app, &caller, "roll back brain", &package, result).await
+    roll_back(app, caller, package, back).await
 }
 
-/// Audits what was done and answers what is live now; a refusal goes to the log and the caller.
-async fn done(
-    app: &App,
-    caller: &Caller,
-    action: &str,
-    subject: &str,
-    result: std::result::Result<Uploaded, Refused>,
+async fn roll_back(app: Arc<App>, caller: Caller, package: String, back: Back) -> Result<Json<Value>> {
+    let (brains, actor, subject) = (app.brains.clone(), caller.actor(), package.clone());
+    let wanted = json!({"to": back.digest});
+    let change = async move { brains.rollback(&package, back.digest.as_deref(), &actor).await };
+    audited(app, caller, "roll back brain", subject, wanted, change).await
+}
+
+/// Audits who wants what before it happens, so that nothing changes unseen, and how it ended after.
+/// A caller who goes away meanwhile changes neither. A refusal goes to the log and the caller.
+async fn audited(
+    app: Arc<App>,
+    caller: Caller,
+    action: &'static str,
+    subject: String,
+    wanted: Value,
+    change: impl Future<Output = std::result::Result<Uploaded, Refused>> + Send + 'static,
 ) -> Result<Json<Value>> {
-    let uploaded = result.inspect_err(|refused| {
-        tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
-    })?;
-    let detail = json!({"package": uploaded.package, "digest": uploaded.digest});
-    app.audit(caller, action, subject.to_owned(), detail).await?;
-    Ok(Json(json!(uploaded)))
+    let done = tokio::spawn(async move {
+        let mut begun = wanted;
+        begun["state"] = json!("begun");
+        app.audit(&caller, action, subject.clone(), begun).await?;
+        let result = change.await;
+        let ended = match &result {
+            Ok(uploaded) => json!({"state": "live", "package": uploaded.package, "digest": uploaded.digest}),
+            Err(refused) => {
+                tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
+                json!({"state": "refused", "reason": refused.reason})
+            }
+        };
+        // What is live is live: the entry above names who did it.
+        if app.audit(&caller, action, subject.clone(), ended).await.is_err() {
+            tracing::error!(actor = caller.actor(), action, subject, "how it ended is not in the audit log");
+        }
+        Ok(Json(json!(result?)))
+    });
+    done.await.unwrap_or_else(|panic| {
+        tracing::error!(%panic, action, "a deployment broke off");
+        Err(Error::internal())
+    })
 }

@@ -89,6 +89,10 @@ impl Error {
         error(StatusCode::BAD_REQUEST, "malformed", message, action)
     }
 
+    pub fn too_large(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, action)
+    }
+
     /// Well-formed, and still not possible.
     pub fn invalid(message: impl Into<String>, action: impl Into<String>) -> Self {
         error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message, action)

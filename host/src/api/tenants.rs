@@ -10,10 +10,13 @@ use serde_json::{Map, Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
-use crate::api::request::{Params, Sent};
+use crate::api::request::{Params, Sent, Whole};
 use crate::declared::rules;
 use crate::message::TenantId;
 use crate::tenant::{Organization, Tenant};
+
+/// A collection's file may be this much longer than its records: people indent.
+const WHITE_SPACE: usize = 2;
 
 pub async fn organizations(
     State(app): State<Arc<App>>,
@@ -111,10 +114,14 @@ pub async fn collection(
     Params((id, name)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?;
-    let records = app.store.collection(tenant.id, &name)?.ok_or_else(|| {
-        Error::not_found(format!("tenant {id} has no collection \"{name}\""), "put one: PUT at this address")
-    })?;
-    Ok(Json(json!({"tenant": tenant.id, "collection": name, "records": *records})))
+    let reading = away(move || {
+        let records = app.store.collection(tenant.id, &name)?.ok_or_else(|| {
+            let what = format!("tenant {id} has no collection \"{name}\"");
+            Error::not_found(what, "put one: PUT at this address")
+        })?;
+        Ok(Json(json!({"tenant": tenant.id, "collection": name, "records": *records})))
+    });
+    reading.await
 }
 
 /// Replaces the whole collection.
@@ -122,16 +129,45 @@ pub async fn put_collection(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name)): Params<(u32, String)>,
-    Sent(records): Sent<Vec<Value>>,
+    Whole(body): Whole,
 ) -> Result<Json<Value>> {
     let tenant: TenantId = caller.tenant(&app, id)?.id;
     if let Some(fault) = rules::collection_name(&name) {
         return Err(Error::faults(&[fault]));
     }
-    if let Some((index, fault)) = rules::records(&records).into_iter().next() {
-        return Err(Error::invalid(format!("record {index}: {} {}", fault.key, fault.what), fault.action));
-    }
+    let records = away(move || records(&body)).await?;
     let count = records.len();
     app.store.put_collection(tenant, &name, records, &caller.actor()).await?;
     Ok(Json(json!({"tenant": tenant, "collection": name, "records": count})))
+}
+
+fn records(body: &[u8]) -> Result<Vec<Value>> {
+    let limit = rules::COLLECTION_BYTES * WHITE_SPACE;
+    if body.len() > limit {
+        return Err(Error::too_large(
+            format!("the collection's file: limit {limit} bytes, used {}", body.len()),
+            format!(
+                "split the collection: without white space it may have {} bytes",
+                rules::COLLECTION_BYTES
+            ),
+        ));
+    }
+    let records: Vec<Value> = serde_json::from_slice(body).map_err(|error| {
+        Error::malformed(format!("the body cannot be read: {error}"), "send a JSON list of records")
+    })?;
+    match rules::records(&records).into_iter().next() {
+        None => Ok(records),
+        Some((index, fault)) => {
+            let what = format!("{} {}", fault.key, fault.what);
+            Err(Error::invalid(format!("record {index}: {}", what.trim_start()), fault.action))
+        }
+    }
+}
+
+/// Work with much JSON, away from the threads that run turns.
+async fn away<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        tracing::error!(%panic, "a request broke off");
+        Err(Error::internal())
+    })
 }

@@ -21,39 +21,27 @@ pub struct Cache {
     directory: PathBuf,
 }
 
-/// Where a component came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    Compiled,
-    Cached,
-}
-
 impl Cache {
     pub fn open(directory: PathBuf) -> io::Result<Self> {
         std::fs::create_dir_all(&directory)?;
         Ok(Cache { directory })
     }
 
-    /// The component, from the cache where possible. Blocks for as long as compiling takes.
-    pub fn component(
-        &self,
-        engine: &Engine,
-        digest: &str,
-        wasm: &[u8],
-    ) -> wasmtime::Result<(Component, Origin)> {
+    /// The component, where it was compiled before.
+    pub fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        deserialize(engine, &read(&self.path(engine, digest))?).ok()
+    }
+
+    /// Compiles, which blocks for as long as it takes, and keeps the code.
+    pub fn compile(&self, engine: &Engine, digest: &str, wasm: &[u8]) -> wasmtime::Result<Component> {
         let path = self.path(engine, digest);
-        if let Some(code) = read(&path)
-            && let Ok(component) = deserialize(engine, &code)
-        {
-            return Ok((component, Origin::Cached));
-        }
         let code = engine.precompile_component(wasm)?;
         let digest: [u8; 32] = Sha256::digest(&code).into();
         // Without the cache the next start is slower; that is no reason to refuse a brain.
         if let Err(error) = write_atomically(&path, &[MAGIC, &digest, &code]) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
         }
-        Ok((deserialize(engine, &code)?, Origin::Compiled))
+        deserialize(engine, &code)
     }
 
     /// Removes what belongs to none of these digests, or to another engine.

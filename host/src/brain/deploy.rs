@@ -1,15 +1,16 @@
 //! One road for every package, whether it was dropped into the plugins directory or uploaded: read,
 //! build (preflight, compile, selftest), swap. A package that does not get to the end leaves the one
-//! that runs untouched. One deployment at a time; turns never wait for one.
+//! that runs untouched. One deployment of a package at a time, one compilation at a time; turns never
+//! wait for either.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
 
-use super::cache::{Cache, Origin};
+use super::cache::Cache;
 use super::engine::{Engine, Turn, Version};
 use super::manifest::{self, Manifest};
 use super::package::{self, COMPONENT, Files, PERSONALITY, Package, Packages, Stamp};
@@ -18,14 +19,16 @@ use super::shelf::{Entry, Shelf};
 use super::{PackageStatus, Settings, preflight, rehearsal};
 use crate::clock;
 use crate::message::TenantId;
+use compiled::Coming;
 
+mod compiled;
 mod upload;
 
 /// The hand that lands what was dropped into the directory.
 pub const DROPPED: &str = "plugins directory";
 
 /// Tells which package a tenant names as its brain.
-type BrainOf = Box<dyn Fn(TenantId) -> Option<String> + Send + Sync>;
+pub type BrainOf = Box<dyn Fn(TenantId) -> Option<String> + Send + Sync>;
 
 pub struct Deployer {
     pub settings: Settings,
@@ -37,9 +40,15 @@ pub struct Deployer {
     refused: Mutex<BTreeMap<String, String>>,
     /// How each directory looked when it was last landed or refused.
     seen: Mutex<HashMap<String, Stamp>>,
-    /// Held for the length of a deployment.
-    landing: tokio::sync::Mutex<()>,
-    brain_of: OnceLock<BrainOf>,
+    /// By package; held for the length of a deployment of it.
+    landing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The compiler runs once at a time and on one thread, so that turns keep the others.
+    compiler: Arc<Semaphore>,
+    /// What is being built, so that its compiled code is not swept away meanwhile.
+    coming: Mutex<Vec<String>>,
+    /// Held while a version is put on the shelf or the cache is swept.
+    shelving: tokio::sync::Mutex<()>,
+    brain_of: BrainOf,
 }
 
 /// A package that passed, with the component it was made of.
@@ -50,7 +59,7 @@ pub struct Built {
 }
 
 impl Deployer {
-    pub fn open(settings: Settings, engine: Arc<Engine>) -> io::Result<Self> {
+    pub fn open(settings: Settings, engine: Arc<Engine>, brain_of: BrainOf) -> io::Result<Self> {
         let cache = Cache::open(settings.cache.join("compiled"))?;
         let shelf = Shelf::open(settings.cache.join("versions"))?;
         Ok(Deployer {
@@ -61,28 +70,28 @@ impl Deployer {
             packages: ArcSwap::default(),
             refused: Mutex::default(),
             seen: Mutex::default(),
-            landing: tokio::sync::Mutex::new(()),
-            brain_of: OnceLock::new(),
+            landing: Mutex::default(),
+            compiler: Arc::new(Semaphore::new(1)),
+            coming: Mutex::default(),
+            shelving: tokio::sync::Mutex::default(),
+            brain_of,
         })
     }
 
-    /// Only the first is kept: the gateway has one directory of tenants.
-    pub fn set_brain_of(&self, brain_of: BrainOf) {
-        let _ = self.brain_of.set(brain_of);
+    /// The right to deploy one package.
+    async fn landing(&self, name: &str) -> OwnedMutexGuard<()> {
+        let of_package = lock(&self.landing).entry(name.to_owned()).or_default().clone();
+        of_package.lock_owned().await
     }
 
     /// Lands everything there is; what cannot be landed is listed as refused.
     pub async fn land_all(&self) -> io::Result<()> {
         for name in self.directories()? {
-            if let Err(reason) = self.land(&name).await {
+            if let Err(reason) = self.land_one(&name).await {
                 self.refuse(&name, reason);
             }
         }
-        let mut digests = self.shelf.digests();
-        digests.extend(
-            self.packages.load().iter().filter_map(|package| Some(package.brain.as_ref()?.digest.clone())),
-        );
-        self.cache.keep_only(self.engine.wasmtime(), &digests.into_iter().collect::<Vec<_>>());
+        self.sweep().await;
         Ok(())
     }
 
@@ -107,7 +116,13 @@ impl Deployer {
     /// Puts what lies in a package's directory in place of what runs. An error leaves that as it is,
     /// and is the caller's to tell.
     pub async fn land(&self, name: &str) -> Result<(), String> {
-        let _one = self.landing.lock().await;
+        let landed = self.land_one(name).await;
+        self.sweep().await;
+        landed
+    }
+
+    async fn land_one(&self, name: &str) -> Result<(), String> {
+        let _one = self.landing(name).await;
         let directory = self.settings.plugins.join(name);
         let stamp = Stamp::of(&directory);
         if stamp == self.seen(name) && !lock(&self.refused).contains_key(name) {
@@ -122,8 +137,9 @@ impl Deployer {
         if Stamp::of(&self.settings.plugins.join(name)) != stamp {
             return Err(format!("{name}: the files changed while they were read"));
         }
+        let _coming = Coming::new(&self.coming, &files);
         let built = self.build(name, files).await?;
-        self.go_live(built, DROPPED).await;
+        self.go_live(built, DROPPED, None).await;
         Ok(())
     }
 
@@ -150,9 +166,12 @@ impl Deployer {
     fn forget(&self, name: &str) {
         lock(&self.refused).remove(name);
         lock(&self.seen).remove(name);
-        let mut packages = Packages::clone(&self.packages.load());
-        if packages.remove(name) {
-            self.packages.store(Arc::new(packages));
+        let before = self.packages.rcu(|packages| {
+            let mut packages = Packages::clone(packages);
+            packages.remove(name);
+            packages
+        });
+        if before.get(name).is_some() {
             tracing::warn!(package = name, "gone from the plugins directory; its tenants have no brain now");
         }
     }
@@ -191,7 +210,22 @@ impl Deployer {
                 }
                 Some(version)
             }
-            _ if tenant.is_some() && personality.is_some() => None,
+            _ if tenant.is_some() && personality.is_some() => {
+                if let Some(base) = &base
+                    && let Some(version) = &base.brain
+                {
+                    let texts = Personality {
+                        package: base.personality.clone(),
+                        own: personality.clone(),
+                        ..Personality::default()
+                    };
+                    let place = files.path(PERSONALITY).display().to_string();
+                    if self.rehearse(name, version, texts, &place).await? {
+                        checked.push("selftest".to_owned());
+                    }
+                }
+                None
+            }
             _ => {
                 return Err(format!(
                     "{place}: not there; build it and copy it here (the bundled brains: `cargo xtask brains`)"
@@ -207,6 +241,7 @@ impl Deployer {
             schema,
             live_since: clock::now(),
             earlier: Vec::new(),
+            fallback: None,
             previous: OnceCell::new(),
         };
         Ok(Built { package, component: files.component, checked })
@@ -231,13 +266,13 @@ impl Deployer {
     fn base_of(&self, tenant: TenantId, manifest: &Manifest) -> Option<Arc<Package>> {
         let name = match &manifest.extends {
             Some(name) => name.clone(),
-            None => self.brain_of.get()?(tenant)?,
+            None => (self.brain_of)(tenant)?,
         };
         self.packages.load().named.get(&name).cloned()
     }
 
-    /// The component ready to run, and whether it was put to its selftest. The version that runs is
-    /// taken again where neither component nor grants changed.
+    /// The component ready to run, and whether it has a selftest, which it then passed. The version that
+    /// runs is taken again where neither component nor grants changed.
     async fn version(
         &self,
         name: &str,
@@ -247,57 +282,71 @@ impl Deployer {
         place: &str,
     ) -> Result<(Arc<Version>, bool), String> {
         let digest = package::digest(component);
-        if let Some(running) = self.packages.load().get(name)
-            && let Some(version) = &running.brain
-            && version.digest == digest
-            && running.manifest.grants == manifest.grants
-        {
-            return Ok((version.clone(), false));
-        }
-        let version =
-            self.load(digest, component.to_vec(), manifest).await.map_err(|why| format!("{place}: {why}"))?;
+        let running = self.packages.load().get(name).and_then(|running| {
+            let same = running.manifest.grants == manifest.grants;
+            running.brain.clone().filter(|version| same && version.digest == digest)
+        });
+        let version = match running {
+            Some(version) => version,
+            None => {
+                let loaded = self.load(digest, component.to_vec(), manifest).await;
+                Arc::new(loaded.map_err(|why| format!("{place}: {why}"))?)
+            }
+        };
+        let tested = self.rehearse(name, &version, personality, place).await?;
+        Ok((version, tested))
+    }
+
+    /// Starts a version and runs its selftest with these texts; `true` where it has one.
+    async fn rehearse(
+        &self,
+        name: &str,
+        version: &Version,
+        personality: Personality,
+        place: &str,
+    ) -> Result<bool, String> {
         let turn = Turn {
             ask: Arc::new(rehearsal::ask(clock::now())),
             personality,
             package: name.into(),
             limits: self.settings.limits,
             contact_language: None,
+            receipts: false,
             migrate_from: None,
         };
-        match self.engine.probe(&version, turn).await {
-            Ok(tested) => Ok((Arc::new(version), tested)),
-            Err(stopped) => {
-                let what = if stopped.fault { "its selftest failed" } else { "it cannot be started" };
-                Err(format!("{place}: {what}: {}", stopped.failure))
-            }
-        }
-    }
-
-    /// Compiles, or takes from the cache, away from the threads that run turns.
-    async fn load(&self, digest: String, component: Vec<u8>, manifest: &Manifest) -> Result<Version, String> {
-        let (engine, cache, grants) = (self.engine.clone(), self.cache.clone(), manifest.grants.clone());
-        blocking(move || {
-            let (code, origin) = cache
-                .component(engine.wasmtime(), &digest, &component)
-                .map_err(|error| format!("not a component that can run here: {error:#}"))?;
-            tracing::debug!(digest = &digest[..12], compiled = origin == Origin::Compiled, "component ready");
-            engine.version(digest, &code, &grants).map_err(|error| format!("cannot be linked: {error:#}"))
+        self.engine.probe(version, turn).await.map_err(|stopped| {
+            let what = match (place.ends_with(COMPONENT), stopped.fault) {
+                (true, true) => "its selftest failed",
+                (true, false) => "it cannot be started",
+                (false, true) => "the brain's selftest failed with it",
+                (false, false) => "the brain cannot be started with it",
+            };
+            format!("{place}: {what}: {}", stopped.failure)
         })
-        .await?
     }
 
-    async fn go_live(&self, built: Built, actor: &str) {
+    /// `withdrawn`: the version that ran until now and is no good.
+    async fn go_live(&self, built: Built, actor: &str, withdrawn: Option<String>) {
         let Built { mut package, component, .. } = built;
         let name = package.name.clone();
         if let (Some(version), Some(component)) = (&package.brain, component) {
-            let entry =
-                Entry { digest: version.digest.clone(), live_since: package.live_since, actor: actor.into() };
+            let entry = Entry {
+                digest: version.digest.clone(),
+                live_since: package.live_since,
+                actor: actor.into(),
+                withdrawn: false,
+            };
+            let _one = self.shelving.lock().await;
             let (shelf, list_of) = (self.shelf.clone(), name.clone());
-            let kept =
-                blocking(move || shelf.put(&list_of, entry, &component).map_err(|error| error.to_string()));
+            let kept = blocking(move || {
+                let list = shelf.put(&list_of, entry, &component, withdrawn.as_deref());
+                list.map_err(|error| error.to_string())
+            });
             match kept.await.and_then(|kept| kept) {
                 Ok(list) => {
                     package.live_since = list.first().map_or(package.live_since, |live| live.live_since);
+                    package.fallback =
+                        list.iter().skip(1).find(|entry| !entry.withdrawn).map(|entry| entry.digest.clone());
                     package.earlier = list.into_iter().skip(1).map(|entry| entry.digest).collect();
                 }
                 Err(error) => {
@@ -313,15 +362,18 @@ impl Deployer {
             "live"
         );
         lock(&self.refused).remove(&*name);
-        let mut packages = Packages::clone(&self.packages.load());
-        packages.put(Arc::new(package));
-        self.packages.store(Arc::new(packages));
+        let package = Arc::new(package);
+        self.packages.rcu(|packages| {
+            let mut packages = Packages::clone(packages);
+            packages.put(package.clone());
+            packages
+        });
     }
 
-    /// The version that ran before this package's, if it can still run.
+    /// The last good version before this package's, if it can still run.
     pub async fn previous(&self, package: &Package) -> Option<Arc<Version>> {
         let load = async {
-            let digest = package.earlier.first()?.clone();
+            let digest = package.fallback.clone()?;
             let shelf = self.shelf.clone();
             let wanted = digest.clone();
             let read = blocking(move || shelf.component(&wanted).map_err(|error| error.to_string()));

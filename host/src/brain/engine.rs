@@ -71,6 +71,8 @@ pub struct Turn {
     pub limits: ResolvedLimits,
     /// BCP 47, where known. No provider tells it.
     pub contact_language: Option<String>,
+    /// Does the package ask for receipts?
+    pub receipts: bool,
     /// The version that wrote the memory, where it must be migrated first.
     pub migrate_from: Option<String>,
 }
@@ -82,6 +84,8 @@ fn config() -> Config {
         .concurrency_support(false)
         .max_wasm_stack(STACK)
         .async_stack_size(STACK + (512 << 10))
+        // Compiling must leave the turns a core.
+        .parallel_compilation(false)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16));
     config
 }
@@ -184,8 +188,9 @@ impl Engine {
             Ok(Ok(Err(fault))) => return Err(faulted(fault, &mut store, started, version)),
             Ok(Ok(Ok(ended))) => ended,
         };
-        let checked = actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask))
-            .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
+        let checked =
+            actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask), ask.now)
+                .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
             Err(rejected) => return Err(failure(rejected, false, &mut store, started, version)),
@@ -203,6 +208,7 @@ impl Engine {
             outcome: wanted.outcome,
             host_calls: store.data_mut().journal.take(),
             cost,
+            wants_receipts: turn.receipts,
         })
     }
 

@@ -8,7 +8,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::abi::bindings::switchboard::brain as interfaces;
 use super::budget::Exceeded;
-use super::sandbox::State;
+use super::sandbox::{State, clock};
 
 mod history;
 mod log;
@@ -17,6 +17,9 @@ mod records;
 
 /// So many calls to the gateway before a brain gives way to others.
 const CALLS_BETWEEN_YIELDS: u32 = 16;
+
+/// So many bytes of texts between a brain and the gateway before others get their chance.
+const BYTES_BETWEEN_YIELDS: usize = 64 << 10;
 
 /// An interface of the contract that a package may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +75,7 @@ impl Grant {
 /// Links WASI, the contract's types and the granted interfaces.
 pub fn link(linker: &mut Linker<State>, grants: &[Grant]) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    clock::link(linker)?;
     interfaces::types::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
     for grant in grants {
         match grant {
@@ -102,5 +106,14 @@ impl State {
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+
+    /// Copying and writing down long texts is the gateway's work too.
+    async fn carry(&mut self, bytes: usize) {
+        self.carried += bytes;
+        if self.carried >= BYTES_BETWEEN_YIELDS {
+            self.carried = 0;
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -41,7 +41,9 @@ pub struct Package {
     pub live_since: Timestamp,
     /// Digests that ran before, newest first.
     pub earlier: Vec<String>,
-    /// The version before this one, loaded when a trap first asks for it.
+    /// The newest of them that nobody went back from: what answers where this one traps.
+    pub fallback: Option<String>,
+    /// The fallback, loaded when a trap first asks for it.
     pub previous: OnceCell<Option<Arc<Version>>>,
 }
 

@@ -12,6 +12,10 @@ use super::grants::Grant;
 /// and memory in proportion, so there is an end.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
+/// Compiling takes more than twice as long for a function twice as long. The interpreters of other
+/// languages have functions of some hundred kilobytes.
+const FUNCTION_BYTES: usize = 512 << 10;
+
 /// Sections that the SDK writes are small; a larger one is not the SDK's.
 const SECTION_BYTES: usize = 64 << 10;
 
@@ -50,6 +54,13 @@ pub fn examine(bytes: &[u8], place: &str) -> Result<Examined, String> {
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CodeSectionEntry(body) if body.range().len() > FUNCTION_BYTES => {
+                return Err(format!(
+                    "{place}: a function of {} bytes at byte {}: limit {FUNCTION_BYTES} bytes; split it up",
+                    body.range().len(),
+                    body.range().start
+                ));
+            }
             Payload::CustomSection(section) => custom(&section, &mut examined, place)?,
             Payload::ComponentImportSection(imports) if depth == 0 => {
                 for import in imports {
@@ -298,5 +309,31 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(examine(bytes, "brain.wasm").expect_err("refused"), expected);
         }
+    }
+
+    #[test]
+    fn a_function_too_large_to_compile_in_time_is_refused() {
+        let leb = |mut n: usize| {
+            let mut bytes = Vec::new();
+            while n >= 0x80 {
+                bytes.push(n as u8 | 0x80);
+                n >>= 7;
+            }
+            bytes.push(n as u8);
+            bytes
+        };
+        let section = |id: u8, content: Vec<u8>| [vec![id], leb(content.len()), content].concat();
+        let component = |function: usize| {
+            let code = [vec![1], leb(function), vec![0; function]].concat();
+            let module = [b"\0asm\x01\0\0\0".to_vec(), section(3, vec![1, 0]), section(10, code)].concat();
+            [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat()
+        };
+        examine(&component(FUNCTION_BYTES), "brain.wasm").expect("as large as may be");
+        let refused = examine(&component(FUNCTION_BYTES + 1), "brain.wasm").expect_err("refused");
+        assert!(
+            refused.starts_with("brain.wasm: a function of 524289 bytes at byte ")
+                && refused.ends_with(": limit 524288 bytes; split it up"),
+            "{refused}"
+        );
     }
 }

@@ -5,25 +5,29 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::Ask;
 use super::budget::Meter;
 use super::journal::Recorder;
 use super::personality::Personality;
-use crate::message::Timestamp;
 use crate::tenant::ResolvedLimits;
+use clock::Clock;
+
+pub mod clock;
 
 /// A guest may ask for this many random bytes at once. Making them costs it no fuel.
 const RANDOM_BYTES: u64 = 4 << 10;
 
 /// Streams and pollables that a guest holds are the gateway's memory.
 const RESOURCES: usize = 1_000;
+
+/// Standard output and error take this much in one call.
+const STDIO_BYTES: usize = 4 << 10;
 
 /// What a line costs of the log's budget beside its own bytes, so that empty lines end too.
 const LINE_BYTES: u64 = 32;
@@ -39,6 +43,8 @@ pub struct State {
     pub log: Arc<Log>,
     /// What the SDK's panic hook said before the trap.
     pub panic: Option<Panic>,
+    /// Carried between guest and gateway since the turn last gave way.
+    pub carried: usize,
 }
 
 /// A panic inside a guest: `index out of bounds` at `src/lib.rs:12`.
@@ -77,6 +83,7 @@ impl State {
             journal: Recorder::default(),
             log,
             panic: None,
+            carried: 0,
         }
     }
 }
@@ -84,35 +91,6 @@ impl State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-/// The turn's moment. It stands still: a turn run again sees the same time.
-struct Clock(Timestamp);
-
-impl Clock {
-    fn since_1970(&self) -> Duration {
-        Duration::from_millis(self.0.as_ms().max(0) as u64)
-    }
-}
-
-impl HostWallClock for Clock {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.since_1970()
-    }
-}
-
-impl HostMonotonicClock for Clock {
-    fn resolution(&self) -> u64 {
-        1_000_000
-    }
-
-    fn now(&self) -> u64 {
-        self.since_1970().as_nanos() as u64
     }
 }
 
@@ -228,6 +206,12 @@ impl Pollable for Stdio {
 
 impl OutputStream for Stdio {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > STDIO_BYTES {
+            return Err(StreamError::Trap(wasmtime::format_err!(
+                "wrote {} bytes at once to an output stream that takes {STDIO_BYTES}",
+                bytes.len()
+            )));
+        }
         for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
             self.0.write(self.1, line);
         }
@@ -239,6 +223,6 @@ impl OutputStream for Stdio {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(4 << 10)
+        Ok(STDIO_BYTES)
     }
 }

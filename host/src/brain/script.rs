@@ -30,7 +30,7 @@ pub async fn test_package(directory: &Path, settings: Settings) -> Result<Report
     let limits = settings.limits;
     let engine = Engine::new(1).map_err(|error| refused(format!("the engine cannot start: {error:#}")))?;
     let engine = Arc::new(engine);
-    let deployer = Deployer::open(settings, engine.clone())
+    let deployer = Deployer::open(settings, engine.clone(), Box::new(|_| None))
         .map_err(|error| refused(format!("the cache directory cannot be used: {error}")))?;
     let files = Files::read(directory).map_err(refused)?;
     let place = files.path(COMPONENT);
@@ -66,6 +66,7 @@ impl Subject for Built {
             package: self.package.clone(),
             limits: self.limits,
             contact_language: ask.context.contact.language.clone(),
+            receipts: false,
             migrate_from: None,
         };
         match self.runtime.block_on(self.engine.turn(&self.version, turn)) {

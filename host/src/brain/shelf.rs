@@ -25,6 +25,9 @@ pub struct Entry {
     pub live_since: Timestamp,
     /// `tenant 2`, `operator`, `plugins directory`.
     pub actor: String,
+    /// Somebody went back from it, so it is not what stands in for the one after it.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 impl Shelf {
@@ -51,8 +54,15 @@ impl Shelf {
         })
     }
 
-    /// Puts a version on top, and what falls off the end away. A version that was there moves up.
-    pub fn put(&self, package: &str, entry: Entry, component: &[u8]) -> io::Result<Vec<Entry>> {
+    /// Puts a version on top, and what falls off the end away. A version that was there moves up;
+    /// `withdrawn` stays where it is, marked.
+    pub fn put(
+        &self,
+        package: &str,
+        entry: Entry,
+        component: &[u8],
+        withdrawn: Option<&str>,
+    ) -> io::Result<Vec<Entry>> {
         let path = self.component_path(&entry.digest);
         if !path.exists() {
             write_atomically(&path, &[component])?;
@@ -62,6 +72,9 @@ impl Shelf {
             return Ok(list);
         }
         list.retain(|earlier| earlier.digest != entry.digest);
+        for earlier in &mut list {
+            earlier.withdrawn |= Some(earlier.digest.as_str()) == withdrawn;
+        }
         list.insert(0, entry);
         list.truncate(KEPT);
         let text = serde_json::to_vec_pretty(&list).map_err(io::Error::other)?;
@@ -117,7 +130,12 @@ mod tests {
     use super::*;
 
     fn entry(component: &[u8], at: i64) -> Entry {
-        Entry { digest: digest(component), live_since: Timestamp::from_ms(at), actor: "operator".into() }
+        Entry {
+            digest: digest(component),
+            live_since: Timestamp::from_ms(at),
+            actor: "operator".into(),
+            withdrawn: false,
+        }
     }
 
     #[test]
@@ -126,7 +144,7 @@ mod tests {
         let shelf = Shelf::open(directory.path().to_owned()).expect("opens");
         let component = |n: u8| vec![n; 4];
         for n in 0..12 {
-            shelf.put("echo", entry(&component(n), n.into()), &component(n)).expect("kept");
+            shelf.put("echo", entry(&component(n), n.into()), &component(n), None).expect("kept");
         }
         let list = shelf.list("echo");
         assert_eq!(list.len(), KEPT);
@@ -134,8 +152,14 @@ mod tests {
         assert!(shelf.component(&digest(&component(1))).is_err(), "the twelfth newest is gone");
         assert_eq!(shelf.component(&digest(&component(2))).expect("kept"), component(2));
 
-        shelf.put("echo", entry(&component(5), 99), &component(5)).expect("kept");
+        let live = digest(&component(11));
+        shelf.put("echo", entry(&component(5), 99), &component(5), Some(&live)).expect("kept");
         let list = shelf.list("echo");
         assert_eq!((list.len(), &list[0].digest), (KEPT, &digest(&component(5))), "an old one moves up");
+        let withdrawn: Vec<&str> =
+            list.iter().filter(|entry| entry.withdrawn).map(|entry| entry.digest.as_str()).collect();
+        assert_eq!(withdrawn, [live.as_str()]);
+        shelf.put("echo", entry(&component(11), 100), &component(11), None).expect("kept");
+        assert!(!shelf.list("echo")[0].withdrawn, "brought again, it counts again");
     }
 }

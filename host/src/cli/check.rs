@@ -97,7 +97,7 @@ async fn brains(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<S
         limits: config.limits,
         concurrent: 1,
     };
-    let brains = Brains::open(settings).await.context("the plugins directory cannot be read");
+    let brains = Brains::open(settings, |_| None).await.context("the plugins directory cannot be read");
     let packages = brains?.list();
     for package in &packages {
         if let Some(reason) = &package.refused {

@@ -26,6 +26,14 @@ fn fault(key: &'static str, what: impl Into<String>, action: impl Into<String>) 
 const MAX_NAME: usize = 200;
 const MAX_TEXT: usize = 4096;
 
+/// A collection as JSON without white space. It is read whole.
+pub const COLLECTION_BYTES: usize = 8 << 20;
+const RECORD_BYTES: usize = 64 << 10;
+
+/// Objects, lists and plain values in a collection. Each takes some hundred bytes of memory, however
+/// short it is written.
+const COLLECTION_VALUES: usize = 500_000;
+
 pub fn organization(organization: &Organization) -> Vec<Fault> {
     let mut faults = Vec::new();
     if organization.id.0 == 0 {
@@ -217,7 +225,57 @@ pub fn records(records: &[Value]) -> Vec<(usize, Fault)> {
             faults.push((index, fault("id", format!("\"{id}\" is used twice"), "ids are unique")));
         }
     }
+    faults.extend(sizes(records));
     faults
+}
+
+/// A collection that is too large is told at the record that makes it so.
+fn sizes(records: &[Value]) -> Vec<(usize, Fault)> {
+    let mut faults = Vec::new();
+    // The brackets around them.
+    let mut all = Size { bytes: 2, values: 0 };
+    let mut first = None;
+    for (index, record) in records.iter().enumerate() {
+        let size = Size::of(record);
+        if size.bytes > RECORD_BYTES {
+            let what = format!("is too large: limit {RECORD_BYTES} bytes, used {}", size.bytes);
+            faults.push((index, fault("", what, "keep long texts and files elsewhere")));
+        }
+        all = Size { bytes: all.bytes + size.bytes + 1, values: all.values + size.values };
+        if all.bytes > COLLECTION_BYTES || all.values > COLLECTION_VALUES {
+            first.get_or_insert(index);
+        }
+    }
+    if let Some(index) = first {
+        let what = if all.bytes > COLLECTION_BYTES {
+            format!("makes the collection too large: limit {COLLECTION_BYTES} bytes, used {}", all.bytes)
+        } else {
+            format!("makes the collection too large: limit {COLLECTION_VALUES} values, used {}", all.values)
+        };
+        faults.push((index, fault("", what, "split the collection, or leave fields out")));
+    }
+    faults
+}
+
+struct Size {
+    bytes: usize,
+    values: usize,
+}
+
+impl Size {
+    fn of(value: &Value) -> Self {
+        // As it is written without white space; a `Value` has nothing that cannot be.
+        let bytes = value.to_string().len();
+        Size { bytes, values: values(value) }
+    }
+}
+
+fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Object(fields) => fields.values().map(values).sum(),
+        _ => 0,
+    }
 }
 
 /// May a collection be called this? It is a file's name and a part of addresses.

@@ -205,6 +205,6 @@ async fn compiled_code_is_kept_checked_and_made_again() {
 async fn a_plugins_directory_that_is_not_there_is_an_error() {
     let workshop = Workshop::new();
     std::fs::remove_dir(workshop.plugins()).expect("removed");
-    let error = Brains::open(workshop.settings()).await.err().expect("cannot open");
+    let error = Brains::open(workshop.settings(), |_| None).await.err().expect("cannot open");
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }

@@ -54,17 +54,28 @@ async fn endless_work_runs_out_of_fuel() {
 }
 
 #[tokio::test]
-async fn waiting_runs_out_of_time() {
+async fn busy_for_too_long_runs_out_of_time() {
     let mut workshop = Workshop::hostile();
     workshop.limits.wall_time_ms = 300;
+    workshop.limits.fuel = u64::MAX / 4;
     let brains = workshop.open().await;
-    let failure = fails(&brains, "hostile", "nap").await;
+    let failure = fails(&brains, "hostile", "spin").await;
     assert_eq!(failure.code, "wall-time");
     assert!(failure.retryable, "a slow machine may be faster later");
-    let expected = "the turn took too long: limit 300 ms, used 3";
+    let expected = "the turn took too long: limit 300 ms, used ";
     assert!(failure.message.starts_with(expected), "{}", failure.message);
     assert!(failure.message.ends_with(&format!("raise `[limits] wall_time_ms` {RAISE}wall_time_ms`")));
     assert!(failure.cost.wall_time_us >= 300_000);
+}
+
+/// An hour's sleep is over at once: it would hold a place and cost the guest nothing.
+#[tokio::test]
+async fn who_sleeps_is_awake_at_once() {
+    let brains = Workshop::hostile().open().await;
+    let nap = || brains.handle(ask("hostile", "nap"));
+    let (a, b) = (nap().await.expect("it wakes"), nap().await.expect("it wakes"));
+    assert!(a.cost.wall_time_us < 5_000_000, "{:?}", a.cost);
+    assert_eq!(a.cost.fuel, b.cost.fuel, "and does the same each time");
 }
 
 #[tokio::test]
@@ -186,10 +197,11 @@ async fn more_turns_than_places_wait_and_are_all_answered() {
 async fn a_turn_that_nobody_waits_for_gives_its_place_back() {
     let mut workshop = Workshop::hostile();
     workshop.concurrent = 1;
+    workshop.limits.fuel = u64::MAX / 4;
     let brains = workshop.open().await;
     for _ in 0..5 {
-        let nap = brains.handle(ask("hostile", "nap"));
-        assert!(tokio::time::timeout(Duration::from_millis(30), nap).await.is_err(), "it sleeps");
+        let spin = brains.handle(ask("hostile", "spin"));
+        assert!(tokio::time::timeout(Duration::from_millis(30), spin).await.is_err(), "it is busy");
     }
     assert_eq!(says(&brains, "hostile", "good morning").await, "heard: good morning");
 }
@@ -201,7 +213,7 @@ async fn others_are_answered_while_one_is_busy() {
     workshop.limits.fuel = u64::MAX / 4;
     workshop.limits.wall_time_ms = 600_000;
     let brains = workshop.open().await;
-    for command in ["spin", "sleep", "log", "nap"] {
+    for command in ["spin", "sleep", "log"] {
         let busy = tokio::spawn({
             let brains = brains.clone();
             async move { brains.handle(ask("hostile", command)).await.is_ok() }
@@ -213,5 +225,64 @@ async fn others_are_answered_while_one_is_busy() {
         assert!(!busy.is_finished(), "{command} goes on");
         busy.abort();
         assert!(busy.await.expect_err("aborted").is_cancelled());
+    }
+}
+
+/// Others come after every call that carries much, not after sixteen of them.
+#[tokio::test]
+async fn long_answers_of_the_gateway_let_others_in() {
+    use switchboard::conversation::{Author, Line};
+    let mut workshop = Workshop::hostile();
+    workshop.limits.fuel = u64::MAX / 4;
+    workshop.limits.wall_time_ms = 600_000;
+    workshop.limits.memory_bytes = 256 << 20;
+    let brains = workshop.open().await;
+    let mut ask = ask("hostile", "calls");
+    let Trigger::Messages { messages } = &ask.trigger else { unreachable!("it is a message") };
+    let said = Heard { content: Content::Text { text: "x".repeat(2_000) }, ..messages[0].clone() };
+    let entry = HistoryEntry { at: ask.now, author: Author::Contact, line: Line::Heard(said), state: None };
+    ask.sources = Arc::new(Shelf { history: vec![entry; 100], ..Shelf::default() });
+    // Polled once more each time it gives way.
+    let mut polls = 0;
+    let mut turn = std::pin::pin!(brains.handle(ask));
+    let ended = std::future::poll_fn(|context| {
+        polls += 1;
+        turn.as_mut().poll(context)
+    });
+    let failure = ended.await.expect_err("too many calls");
+    assert_eq!(failure.code, "host-calls");
+    assert!(polls >= 200, "200 calls of 200 KB, {polls} times others were let in");
+}
+
+#[tokio::test]
+async fn every_trigger_reaches_a_brain() {
+    use switchboard::conversation::{Author, Line};
+    use switchboard::message::DeliveryState;
+    let workshop = Workshop::hostile();
+    let with_receipts = manifest("hostile", GRANTS) + "receipts = true\n";
+    workshop.write("asks", "plugin.toml", with_receipts.as_bytes());
+    workshop.write("asks", "brain.wasm", &component("hostile"));
+    let brains = workshop.open().await;
+    let first = ask("hostile", "hello");
+    let Trigger::Messages { messages } = &first.trigger else { unreachable!("it is a message") };
+    let line = |author, line| HistoryEntry { at: first.now, author, line, state: None };
+    let said = vec![
+        line(Author::Contact, Line::Heard(messages[0].clone())),
+        line(Author::Human, Line::Said(switchboard::message::Outbound::text("a colleague here".to_owned()))),
+    ];
+    let receipt = |state| Trigger::Receipt { message_id: "out-7".into(), state, reason: Some("why".into()) };
+    let cases = [
+        (Trigger::Handback { said }, "handback: 2 said"),
+        (Trigger::Timer { key: "later".into(), payload: "{}".into() }, "timer: later"),
+        (receipt(DeliveryState::Read), "receipt: out-7"),
+        (receipt(DeliveryState::Failed), "receipt: out-7"),
+    ];
+    for (trigger, expected) in cases {
+        for (package, asks) in [("hostile", false), ("asks", true)] {
+            let answer = brains.handle(Ask { trigger: trigger.clone(), ..ask(package, "") }).await;
+            let answer = answer.unwrap_or_else(|failure| panic!("{trigger:?}: {failure}"));
+            assert_eq!(texts(&answer), [expected]);
+            assert_eq!(answer.wants_receipts, asks, "{package}");
+        }
     }
 }

@@ -33,6 +33,10 @@ const SECTION_TITLE: usize = 24;
 const LIST_BUTTON: usize = 20;
 const FOOTER: usize = 60;
 
+/// A timer is due this long after the turn at the earliest: timers that are due at once would be a
+/// loop that nobody writes to.
+const TIMER_MS: i64 = 1_000;
+
 /// Timer keys are part of the store's keys.
 const TIMER_KEY: usize = 128;
 
@@ -62,11 +66,12 @@ impl From<Exceeded> for Rejected {
     }
 }
 
-/// Checks an outcome. `known_handle` tells whether a media handle was received in this conversation.
+/// Checks the outcome of a turn at `now`. `known_handle` tells whether a media handle was received in this conversation.
 pub fn check(
     outcome: wit::Outcome,
     limits: &ResolvedLimits,
     known_handle: &dyn Fn(&str) -> bool,
+    now: Timestamp,
 ) -> Result<Wanted, Rejected> {
     if outcome.actions.len() > limits.actions as usize {
         return Err(Exceeded::actions(limits, outcome.actions.len()).into());
@@ -76,7 +81,7 @@ pub fn check(
     let mut texts = 0;
     for (index, action) in outcome.actions.into_iter().enumerate() {
         let mut check =
-            Check { number: index + 1, name: name(&action), limits, known_handle, texts: &mut texts };
+            Check { number: index + 1, name: name(&action), limits, known_handle, now, texts: &mut texts };
         journal.push(wanted.take(action, &mut check)?);
     }
     if texts > limits.text_bytes.saturating_mul(TEXT_SUM_FACTOR) {
@@ -136,6 +141,7 @@ impl Wanted {
                 let payload = check.json("payload", schedule.payload)?;
                 let at = i64::try_from(schedule.at)
                     .map_err(|_| check.wrong("at", format!("{} is not a time", schedule.at)))?;
+                let at = at.max(check.now.plus_ms(TIMER_MS).as_ms());
                 let entry = json!({ "kind": "schedule", "key": key, "at": at, "payload": payload });
                 self.timers.push(TimerChange::Set { key, at: Timestamp::from_ms(at), payload });
                 entry

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::compiled::Coming;
 use super::{Deployer, blocking, is_name, lock};
 use crate::brain::cache::write_atomically;
 use crate::brain::manifest;
@@ -19,7 +20,7 @@ impl Deployer {
         actor: &str,
     ) -> Result<Uploaded, Refused> {
         let name = manifest::package_of(tenant);
-        self.replace(&name, COMPONENT, actor, |files| files.component = Some(component)).await
+        self.replace(&name, COMPONENT, actor, None, |files| files.component = Some(component)).await
     }
 
     pub async fn put_personality(
@@ -29,18 +30,18 @@ impl Deployer {
         actor: &str,
     ) -> Result<Uploaded, Refused> {
         let name = manifest::package_of(tenant);
-        self.replace(&name, PERSONALITY, actor, |files| files.personality = Some(toml)).await
+        self.replace(&name, PERSONALITY, actor, None, |files| files.personality = Some(toml)).await
     }
 
     pub async fn rollback(&self, name: &str, digest: Option<&str>, actor: &str) -> Result<Uploaded, Refused> {
         let live =
             self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
         let list = if is_name(name) { self.shelf.list(name) } else { Vec::new() };
-        let mut earlier =
-            list.iter().map(|entry| &entry.digest).filter(|digest| Some(*digest) != live.as_ref());
+        let mut earlier = list.iter().filter(|entry| Some(&entry.digest) != live.as_ref());
         let target = match digest {
-            None => earlier.next(),
-            Some(wanted) if wanted.len() >= 6 => earlier.find(|digest| digest.starts_with(wanted)),
+            // Where somebody went back already, going back again goes further.
+            None => earlier.find(|entry| !entry.withdrawn),
+            Some(wanted) if wanted.len() >= 6 => earlier.find(|entry| entry.digest.starts_with(wanted)),
             Some(_) => return Err(refused("name at least 6 digits of the version".into())),
         };
         let Some(target) = target else {
@@ -50,8 +51,9 @@ impl Deployer {
                 if known.is_empty() { "none".into() } else { known.join(", ") }
             )));
         };
-        let component = self.shelf.component(target).map_err(|error| refused(format!("{name}: {error}")))?;
-        self.replace(name, COMPONENT, actor, |files| files.component = Some(component)).await
+        let component =
+            self.shelf.component(&target.digest).map_err(|error| refused(format!("{name}: {error}")))?;
+        self.replace(name, COMPONENT, actor, live, |files| files.component = Some(component)).await
     }
 
     /// Changes one file of a package: builds with it first, then renames it into the directory.
@@ -60,13 +62,13 @@ impl Deployer {
         name: &str,
         file: &str,
         actor: &str,
+        withdrawn: Option<String>,
         change: impl FnOnce(&mut Files),
     ) -> Result<Uploaded, Refused> {
-        let _one = self.landing.lock().await;
+        let _one = self.landing(name).await;
         let directory = self.settings.plugins.join(name);
-        let read = directory.clone();
         let mut files =
-            blocking(move || Files::read(&read)).await.and_then(|files| files).map_err(refused)?;
+            blocking(move || Files::read(&directory)).await.and_then(|files| files).map_err(refused)?;
         // Whoever uploads need not know where the gateway keeps its files.
         files.shown = PathBuf::from(name);
         change(&mut files);
@@ -74,6 +76,23 @@ impl Deployer {
             COMPONENT => files.component.clone(),
             _ => files.personality.clone().map(String::into_bytes),
         };
+        let coming = Coming::new(&self.coming, &files);
+        let replaced = self.replace_with(name, file, files, bytes, actor, withdrawn).await;
+        drop(coming);
+        self.sweep().await;
+        replaced
+    }
+
+    async fn replace_with(
+        &self,
+        name: &str,
+        file: &str,
+        files: Files,
+        bytes: Option<Vec<u8>>,
+        actor: &str,
+        withdrawn: Option<String>,
+    ) -> Result<Uploaded, Refused> {
+        let directory = self.settings.plugins.join(name);
         let built = self.build(name, files).await.map_err(refused)?;
         let path = directory.join(file);
         let written = blocking(move || {
@@ -96,7 +115,7 @@ impl Deployer {
             digest: digest.unwrap_or_default(),
             checked: built.checked.clone(),
         };
-        self.go_live(built, actor).await;
+        self.go_live(built, actor, withdrawn).await;
         Ok(uploaded)
     }
 }

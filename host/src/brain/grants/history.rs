@@ -19,6 +19,7 @@ impl Host for State {
             .history(limit as usize)
             .map_err(|error| wasmtime::format_err!("the history could not be read: {error}"))?;
         let answer = serde_json::to_string(&entries).unwrap_or_default();
+        self.carry(answer.len()).await;
         self.journal.record("history.recent", json!([limit]).to_string(), answer);
         Ok(entries.iter().map(abi::history_entry).collect())
     }

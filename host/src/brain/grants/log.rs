@@ -19,6 +19,7 @@ impl Host for State {
             Level::Warn => (tracing::Level::WARN, "warn"),
             Level::Error => (tracing::Level::ERROR, "error"),
         };
+        self.carry(message.len()).await;
         if self.log.write(level, &message) {
             self.journal.record("log.write", json!([name, message]).to_string(), "null".into());
         } else {
@@ -29,6 +30,7 @@ impl Host for State {
     }
 
     async fn panicked(&mut self, message: String, file: String, line: u32) -> wasmtime::Result<()> {
+        self.carry(message.len() + file.len()).await;
         // The first is the cause; a panic while unwinding is not, and more than one costs a turn of
         // the scheduler like any line too many.
         if self.panic.is_some() {

@@ -10,6 +10,7 @@ impl Host for State {
         self.count().await?;
         let answer = self.personality.get(&path).map(|value| value.to_string());
         let recorded = answer.clone().unwrap_or_else(|| "null".into());
+        self.carry(path.len() + recorded.len()).await;
         self.journal.record("personality.get", json!([path]).to_string(), recorded);
         Ok(answer)
     }
@@ -19,7 +20,9 @@ impl Host for State {
         // The journal names the version: the whole text in every turn would outweigh the rest of it.
         let version = self.personality.version();
         self.journal.record("personality.all", "[]".into(), json!({ "version": version }).to_string());
-        Ok(Value::Object(self.personality.all()).to_string())
+        let all = Value::Object(self.personality.all()).to_string();
+        self.carry(all.len()).await;
+        Ok(all)
     }
 
     async fn version(&mut self) -> wasmtime::Result<String> {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::brain::Sources;
 use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Found, Host, Query};
 use crate::brain::abi::wit::Refusal;
+use crate::brain::pace::Pace;
 use crate::brain::sandbox::State;
 
 mod search;
@@ -15,7 +17,7 @@ impl Host for State {
     async fn find(&mut self, query: Query) -> wasmtime::Result<Result<Found, Refusal>> {
         self.count().await?;
         let arguments = describe(&query);
-        let answer = match self.collection(&query.collection) {
+        let answer = match read(&self.ask.sources, &query.collection).await {
             Ok(records) => search::find(&records, &query).await,
             Err(refusal) => Err(refusal),
         };
@@ -23,6 +25,7 @@ impl Host for State {
             Ok(found) => format!(r#"{{"records":[{}],"total":{}}}"#, found.records.join(","), found.total),
             Err(refusal) => refusal_json(refusal),
         };
+        self.carry(arguments.len() + recorded.len()).await;
         self.journal.record("records.find", arguments, recorded);
         Ok(answer)
     }
@@ -34,34 +37,35 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Option<String>, Refusal>> {
         self.count().await?;
         let arguments = json!([collection, id]).to_string();
-        let answer = self.collection(&collection).map(|records| {
-            records.iter().find(|record| has_id(record, &id)).map(|record| record.to_string())
-        });
+        let answer = match read(&self.ask.sources, &collection).await {
+            Ok(records) => Ok(with_id(&records, &id).await.map(Value::to_string)),
+            Err(refusal) => Err(refusal),
+        };
         let recorded = match &answer {
             Ok(record) => record.clone().unwrap_or_else(|| "null".into()),
             Err(refusal) => refusal_json(refusal),
         };
+        self.carry(arguments.len() + recorded.len()).await;
         self.journal.record("records.get", arguments, recorded);
         Ok(answer)
     }
 }
 
-impl State {
-    fn collection(&self, name: &str) -> Result<Arc<Vec<Value>>, Refusal> {
-        match self.ask.sources.collection(name) {
-            Ok(Some(records)) => Ok(records),
-            Ok(None) => Err(refusal(
-                "unknown-collection",
-                format!(
-                    "the tenant has no collection `{name}`; `switchboard import collection` brings one in"
-                ),
-            )),
-            Err(error) => Err(Refusal {
-                code: "unavailable".into(),
-                message: format!("the collection `{name}` could not be read: {error}"),
-                retryable: true,
-            }),
-        }
+/// Reading a large collection is work for another thread.
+async fn read(sources: &Arc<dyn Sources>, name: &str) -> Result<Arc<Vec<Value>>, Refusal> {
+    let (sources, wanted) = (sources.clone(), name.to_owned());
+    let read = tokio::task::spawn_blocking(move || sources.collection(&wanted)).await;
+    match read.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(Some(records)) => Ok(records),
+        Ok(None) => Err(refusal(
+            "unknown-collection",
+            format!("the tenant has no collection `{name}`; `switchboard import collection` brings one in"),
+        )),
+        Err(error) => Err(Refusal {
+            code: "unavailable".into(),
+            message: format!("the collection `{name}` could not be read: {error}"),
+            retryable: true,
+        }),
     }
 }
 
@@ -71,6 +75,17 @@ fn refusal(code: &str, message: String) -> Refusal {
 
 fn refusal_json(refusal: &Refusal) -> String {
     json!({ "refused": { "code": refusal.code, "message": refusal.message } }).to_string()
+}
+
+async fn with_id<'r>(records: &'r [Value], id: &str) -> Option<&'r Value> {
+    let mut pace = Pace::new();
+    for record in records {
+        if has_id(record, id) {
+            return Some(record);
+        }
+        pace.keep().await;
+    }
+    None
 }
 
 /// Ids are text or integers.

@@ -13,14 +13,21 @@ use super::tables::define;
 use crate::message::TenantId;
 use crate::store::Error;
 
-/// Bytes of JSON whose parsed form is kept; parsed it is a few times as large.
-const PARSED_BYTES: usize = 32 << 20;
+/// Memory, about, of the parsed collections that are kept.
+const PARSED_BYTES: usize = 256 << 20;
+
+/// Larger ones are parsed one at a time: many at once would take much memory for a moment.
+const SMALL_BYTES: usize = 256 << 10;
 
 pub type Records = Arc<Vec<Value>>;
 
 /// Parsed collections by use.
 #[derive(Default)]
-pub struct Parsed(Mutex<Cache>);
+pub struct Parsed {
+    cache: Mutex<Cache>,
+    /// Held while a large one is parsed.
+    parsing: Mutex<()>,
+}
 
 #[derive(Default)]
 struct Cache {
@@ -39,7 +46,7 @@ struct Entry {
 
 impl Parsed {
     fn find(&self, tenant: TenantId, name: &str) -> (Option<Records>, u64) {
-        let mut cache = lock(&self.0);
+        let mut cache = lock(&self.cache);
         cache.uses += 1;
         let now = cache.uses;
         let generation = cache.generation;
@@ -52,7 +59,7 @@ impl Parsed {
     }
 
     fn keep(&self, tenant: TenantId, name: &str, records: &Records, bytes: usize, generation: u64) {
-        let mut cache = lock(&self.0);
+        let mut cache = lock(&self.cache);
         if cache.generation != generation || bytes > PARSED_BYTES {
             return;
         }
@@ -70,7 +77,7 @@ impl Parsed {
     }
 
     pub fn forget(&self, tenant: TenantId, name: &str) {
-        let mut cache = lock(&self.0);
+        let mut cache = lock(&self.cache);
         cache.generation += 1;
         if let Some(old) = cache.kept.remove(&(tenant, name.to_owned())) {
             cache.bytes -= old.bytes;
@@ -78,7 +85,7 @@ impl Parsed {
     }
 
     pub fn clear(&self) {
-        let mut cache = lock(&self.0);
+        let mut cache = lock(&self.cache);
         let generation = cache.generation + 1;
         *cache = Cache { generation, ..Cache::default() };
     }
@@ -128,9 +135,61 @@ pub fn read(
     let key = owned_by(tenant.get(), name);
     let Some(row) = ReadableTable::get(&table, key.as_slice())? else { return Ok(None) };
     let json = row.value();
+    let one = (json.len() > SMALL_BYTES).then(|| lock(&parsed.parsing));
+    // Whoever waited may find it there.
+    if one.is_some()
+        && let (Some(found), now) = parsed.find(tenant, name)
+        && now == generation
+    {
+        return Ok(Some(found));
+    }
     let records: Vec<Value> = serde_json::from_slice(json)
         .map_err(|error| Unreadable { table: "collections", what: error.to_string() })?;
     let records = Arc::new(records);
-    parsed.keep(tenant, name, &records, json.len(), generation);
+    let bytes = records.iter().map(memory).sum();
+    parsed.keep(tenant, name, &records, bytes, generation);
     Ok(Some(records))
+}
+
+/// What a parsed value takes, about: itself, what it holds, and the room that lists and objects leave.
+fn memory(value: &Value) -> usize {
+    const FIELD: usize = size_of::<Value>() + size_of::<String>() + 2 * size_of::<usize>();
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(memory).sum(),
+            Value::Object(fields) => {
+                let inside: usize = fields.iter().map(|(key, value)| key.len() + memory(value)).sum();
+                inside + fields.len().next_power_of_two().max(4) * FIELD
+            }
+            _ => 0,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_cache_is_bounded_by_what_it_takes() {
+        let parsed = Parsed::default();
+        // Short to write, large to hold: 7 bytes and some hundred.
+        let small = json!({"a": {}});
+        assert!(memory(&small) > 50 * small.to_string().len());
+        let records: Records = Arc::new(vec![small]);
+        let tenant = TenantId::GATEWAY;
+        for n in 0..10 {
+            assert!(parsed.find(tenant, &n.to_string()).0.is_none());
+            parsed.keep(tenant, &n.to_string(), &records, PARSED_BYTES / 4, 0);
+        }
+        assert!(parsed.find(tenant, "5").0.is_none(), "the oldest are gone");
+        for n in 6..10 {
+            assert!(parsed.find(tenant, &n.to_string()).0.is_some(), "{n}");
+        }
+        assert!(lock(&parsed.cache).bytes <= PARSED_BYTES);
+        parsed.keep(tenant, "huge", &records, PARSED_BYTES + 1, 0);
+        assert!(parsed.find(tenant, "huge").0.is_none(), "more than all is not kept");
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Rejected;
 use crate::brain::budget::Exceeded;
+use crate::message::Timestamp;
 use crate::tenant::ResolvedLimits;
 
 /// One action under examination.
@@ -13,6 +14,8 @@ pub struct Check<'a> {
     pub name: &'static str,
     pub limits: &'a ResolvedLimits,
     pub known_handle: &'a dyn Fn(&str) -> bool,
+    /// The turn's moment.
+    pub now: Timestamp,
     /// Bytes of all texts of the turn so far.
     pub texts: &'a mut u64,
 }

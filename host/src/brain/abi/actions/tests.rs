@@ -53,7 +53,7 @@ fn lead(fields: &str) -> wit::Action {
 fn run(actions: Vec<wit::Action>, memory: Option<&str>) -> Result<Wanted, Rejected> {
     let limits = ResolvedLimits { actions: 4, text_bytes: 40, state_bytes: 20, ..ResolvedLimits::default() };
     let outcome = wit::Outcome { actions, memory: memory.map(str::to_owned) };
-    check(outcome, &limits, &|handle| handle == "waha/abc")
+    check(outcome, &limits, &|handle| handle == "waha/abc", Timestamp::from_ms(1_000_000))
 }
 
 fn refused(action: wit::Action) -> String {
@@ -168,4 +168,16 @@ fn what_passes_keeps_its_order_and_is_written_for_the_journal() {
             { "kind": "end-conversation" }
         ])
     );
+}
+
+#[test]
+fn a_timer_is_never_due_at_once() {
+    for (asked, due) in [(0, 1_001_000), (1_000_000, 1_001_000), (1_001_001, 1_001_001)] {
+        let schedule = wit::Schedule { key: "again".into(), at: asked, payload: "{}".into() };
+        let wanted = run(vec![wit::Action::Schedule(schedule)], None).expect("passes");
+        let expected =
+            TimerChange::Set { key: "again".into(), at: Timestamp::from_ms(due), payload: "{}".into() };
+        assert_eq!(wanted.timers, [expected], "asked for {asked}");
+        assert_eq!(wanted.outcome[0]["at"], due, "the journal tells what was set");
+    }
 }

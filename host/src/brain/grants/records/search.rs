@@ -3,13 +3,15 @@
 //! Text compares without case, numbers by value. A record without the field matches only
 //! `not-equal`; one whose value is of another type than its neighbours' matches nothing else.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{comparison_name, refusal};
-use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Filter, Found, Query};
+use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Filter, Found, Query, Sort};
 use crate::brain::abi::wit::Refusal;
+use crate::brain::pace::Pace;
 
 /// As the contract says.
 const LIMIT: u32 = 100;
@@ -17,7 +19,7 @@ const FILTERS: usize = 32;
 const SORTS: usize = 8;
 const ONE_OF: usize = 256;
 
-/// After this many records other turns get their chance.
+/// So many records are put in order in one go.
 const STRETCH: usize = 2_000;
 
 pub async fn find(records: &[Value], query: &Query) -> Result<Found, Refusal> {
@@ -26,20 +28,67 @@ pub async fn find(records: &[Value], query: &Query) -> Result<Found, Refusal> {
     within("sort", query.sort.len(), SORTS)?;
     let tests =
         query.filters.iter().map(|filter| Test::new(filter, records)).collect::<Result<Vec<_>, _>>()?;
+    let mut pace = Pace::new();
     let mut matching = Vec::new();
-    for stretch in records.chunks(STRETCH) {
-        matching.extend(stretch.iter().filter(|record| tests.iter().all(|test| test.holds(record))));
-        if records.len() > STRETCH {
-            tokio::task::yield_now().await;
+    for record in records {
+        if all_hold(&tests, record, &mut pace).await {
+            matching.push(record);
         }
     }
     if !query.sort.is_empty() {
-        // Stable: what is equal keeps the collection's own order.
-        matching.sort_by(|a, b| order(a, b, query));
+        let wanted = (query.offset as usize).saturating_add(query.limit as usize);
+        return Ok(Found {
+            total: count(&matching),
+            records: sorted(&matching, query, wanted, &mut pace).await,
+        });
     }
-    let total = u32::try_from(matching.len()).unwrap_or(u32::MAX);
+    let total = count(&matching);
     let page = matching.into_iter().skip(query.offset as usize).take(query.limit as usize);
     Ok(Found { records: page.map(Value::to_string).collect(), total })
+}
+
+async fn all_hold(tests: &[Test<'_>], record: &Value, pace: &mut Pace) -> bool {
+    pace.keep().await;
+    for test in tests {
+        if !test.holds(record) {
+            return false;
+        }
+        pace.keep().await;
+    }
+    true
+}
+
+fn count(matching: &[&Value]) -> u32 {
+    u32::try_from(matching.len()).unwrap_or(u32::MAX)
+}
+
+/// The page that ends at `wanted`, in order: stretches are ordered by themselves and merged as far as
+/// the page goes. What is equal keeps the collection's own order.
+async fn sorted(matching: &[&Value], query: &Query, wanted: usize, pace: &mut Pace) -> Vec<String> {
+    let mut stretches = Vec::new();
+    for (number, stretch) in matching.chunks(STRETCH).enumerate() {
+        let mut places = Vec::with_capacity(stretch.len());
+        for (index, record) in stretch.iter().enumerate() {
+            places.push(Place { keys: keys(record, &query.sort), index: number * STRETCH + index });
+            pace.keep().await;
+        }
+        places.sort_unstable();
+        stretches.push(places.into_iter());
+        pace.keep().await;
+    }
+    let first =
+        |(number, stretch): (usize, &mut std::vec::IntoIter<Place>)| Some(Reverse((stretch.next()?, number)));
+    let mut heads: BinaryHeap<_> = stretches.iter_mut().enumerate().filter_map(first).collect();
+    let mut page = Vec::new();
+    for position in 0..wanted {
+        let Some(Reverse((place, number))) = heads.pop() else { break };
+        if position >= query.offset as usize {
+            page.push(matching[place.index].to_string());
+        }
+        heads.extend(stretches[number].next().map(|place| Reverse((place, number))));
+        pace.keep().await;
+    }
+    page
 }
 
 fn within(what: &str, count: usize, limit: usize) -> Result<(), Refusal> {
@@ -50,7 +99,7 @@ fn within(what: &str, count: usize, limit: usize) -> Result<(), Refusal> {
 }
 
 /// What a value is, in the words of the refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Boolean,
     Number,
@@ -206,31 +255,101 @@ fn contains_item(held: &Value, asked: &Value) -> bool {
 /// None where the two are of different types.
 fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
-            (Some(a), Some(b)) => Some(a.cmp(&b)),
-            _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
-        },
+        (Value::Number(a), Value::Number(b)) => Some(Quantity::of(a).cmp(&Quantity::of(b))),
         (Value::String(a), Value::String(b)) => Some(a.to_lowercase().cmp(&b.to_lowercase())),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         _ => None,
     }
 }
 
-/// Records without the field come last, whichever the direction.
-fn order(a: &Value, b: &Value, query: &Query) -> Ordering {
-    for sort in &query.sort {
-        let order = match (at(a, &sort.field), at(b, &sort.field)) {
-            (Some(a), Some(b)) => {
-                let order = compare(a, b).unwrap_or_else(|| Kind::of(a).cmp(&Kind::of(b)));
-                if sort.descending { order.reverse() } else { order }
-            }
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        };
-        if order.is_ne() {
-            return order;
+/// A number by its exact value, so that the order is total: comparing a large integer with a float as
+/// floats would call neighbours equal that are not.
+#[derive(Clone, Copy, Debug)]
+enum Quantity {
+    Whole(i128),
+    Float(f64),
+}
+
+impl Quantity {
+    fn of(number: &Number) -> Self {
+        let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+        // JSON has no number that is neither.
+        whole.map_or_else(|| Quantity::Float(number.as_f64().unwrap_or(0.0)), Quantity::Whole)
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (*self, *other) {
+            (Quantity::Whole(a), Quantity::Whole(b)) => a.cmp(&b),
+            (Quantity::Whole(a), Quantity::Float(b)) => whole_with_float(a, b),
+            (Quantity::Float(a), Quantity::Whole(b)) => whole_with_float(b, a).reverse(),
+            // The two zeros are equal; others that cannot be compared are not JSON.
+            (Quantity::Float(a), Quantity::Float(b)) => a.partial_cmp(&b).unwrap_or_else(|| a.total_cmp(&b)),
         }
     }
-    Ordering::Equal
+}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Quantity {}
+
+/// `whole` is within 64 bits, signed or not.
+fn whole_with_float(whole: i128, float: f64) -> Ordering {
+    // Exact: what is beyond an i128 stays beyond every 64 bits.
+    let below = float.floor() as i128;
+    whole.cmp(&below).then(if float > float.floor() { Ordering::Less } else { Ordering::Equal })
+}
+
+/// What a record is sorted by, read once. Variants in the order of [`Kind`]; a record without the
+/// field comes last, whichever the direction.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Ascending(Rank),
+    Descending(Reverse<Rank>),
+    Missing,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Boolean(bool),
+    Number(Quantity),
+    Text(String),
+    List,
+    Object,
+}
+
+/// A record on its way into order.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    keys: Vec<Key>,
+    /// Among those that match.
+    index: usize,
+}
+
+fn keys(record: &Value, sort: &[Sort]) -> Vec<Key> {
+    let key = |sort: &Sort| {
+        let rank = match at(record, &sort.field) {
+            None | Some(Value::Null) => return Key::Missing,
+            Some(Value::Bool(yes)) => Rank::Boolean(*yes),
+            Some(Value::Number(number)) => Rank::Number(Quantity::of(number)),
+            Some(Value::String(text)) => Rank::Text(text.to_lowercase()),
+            Some(Value::Array(_)) => Rank::List,
+            Some(Value::Object(_)) => Rank::Object,
+        };
+        if sort.descending { Key::Descending(Reverse(rank)) } else { Key::Ascending(rank) }
+    };
+    sort.iter().map(key).collect()
 }
 
 #[cfg(test)]

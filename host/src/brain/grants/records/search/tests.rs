@@ -111,3 +111,79 @@ async fn a_wrong_question_is_refused_by_field_and_type() {
     many.limit = 101;
     assert_eq!(refused(many).await, "limit: `limit`: at most 100, asked 101");
 }
+
+/// Neighbours of the integers that a float cannot hold, and the floats between them.
+fn number() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    prop_oneof![
+        (0..9_i64).prop_map(|n| json!(i64::MAX - n)),
+        (0..9_u64).prop_map(|n| json!(i64::MAX as u64 + n)),
+        (0..9_i64).prop_map(|n| json!(i64::MIN + n)),
+        (-4..4_i64).prop_map(|n| json!((1_i64 << 53) + n)),
+        (-4..4_i32).prop_map(|n| json!(9_223_372_036_854_775_807.0 + f64::from(n) * 2048.0)),
+        (-4..4_i32).prop_map(|n| json!(9_007_199_254_740_992.0 + f64::from(n))),
+        (-4..4_i32).prop_map(|n| json!(f64::from(n) / 2.0)),
+        any::<f64>().prop_map(|n| json!(n)),
+    ]
+}
+
+/// As it is written, digit by digit: the sign, the digits before the point, those after it.
+fn in_order(a: &Value, b: &Value) -> bool {
+    let exact = |value: &Value| match (value.as_i64(), value.as_u64(), value.as_f64()) {
+        (Some(n), ..) => (i128::from(n), 0.0),
+        (_, Some(n), _) => (i128::from(n), 0.0),
+        (.., Some(n)) => (n.floor() as i128, if n.abs() < 1e38 { n - n.floor() } else { n }),
+        _ => unreachable!("a number"),
+    };
+    exact(a) <= exact(b)
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_list_has_an_order(
+        numbers in proptest::collection::vec(number(), 0..100),
+        descending in proptest::bool::ANY,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let records: Vec<Value> = numbers.iter().map(|n| json!({"id": 1, "n": n})).collect();
+        let mut query = query(Vec::new());
+        query.sort = vec![Sort { field: "n".into(), descending }];
+        query.limit = 100;
+        let found = runtime.block_on(find(&records, &query)).expect("found");
+        let mut sorted: Vec<Value> =
+            found.records.iter().map(|record| serde_json::from_str::<Value>(record).expect("JSON")["n"].clone()).collect();
+        if descending {
+            sorted.reverse();
+        }
+        proptest::prop_assert_eq!(sorted.len(), records.len());
+        for pair in sorted.windows(2) {
+            proptest::prop_assert!(in_order(&pair[0], &pair[1]), "{} before {}", pair[0], pair[1]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_collection_is_sorted_as_a_small_one_and_others_come_between() {
+    let records: Vec<Value> =
+        (0..30_000_u64).map(|n| json!({"id": n, "town": format!("Town {}", n * 7_919 % 100)})).collect();
+    let mut query = query(Vec::new());
+    query.sort = vec![Sort { field: "town".into(), descending: true }];
+    (query.limit, query.offset) = (100, 290);
+    let mut expected: Vec<&Value> = records.iter().collect();
+    expected.sort_by_key(|record| Reverse(record["town"].as_str().expect("text").to_lowercase()));
+    let expected: Vec<String> = expected[290..390].iter().map(|record| record.to_string()).collect();
+    let ticks = std::cell::Cell::new(0_u32);
+    let beside = async {
+        loop {
+            ticks.set(ticks.get() + 1);
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::select! {
+        biased;
+        found = find(&records, &query) => found.expect("found"),
+        () = beside => unreachable!("it never ends"),
+    };
+    assert_eq!((found.records, found.total), (expected, 30_000));
+    assert!(ticks.get() >= 3, "others came {} times", ticks.get());
+}
