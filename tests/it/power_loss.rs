@@ -107,7 +107,7 @@ impl Witness {
 /// The reply names the turn, so that reply, journal entry and used message can be matched.
 fn answer(claim: &TurnClaim, now: i64) -> switchboard::store::TurnCommit {
     let timer = TimerChange::Set { key: "nudge".into(), at: at(now + 40), payload: String::new() };
-    let timers = if claim.conversation.turns % 3 == 0 { vec![timer] } else { Vec::new() };
+    let timers = if claim.conversation.turns.is_multiple_of(3) { vec![timer] } else { Vec::new() };
     let mut commit = turn(claim, Reply { memory: Some(r#"{"n":1}"#), timers, ..Reply::default() }, at(now));
     commit.sends = vec![Outbound::text(format!("re: {}", words(&claim.trigger).join(" ")))];
     commit
