@@ -260,4 +260,10 @@ async fn a_row_that_cannot_be_read_stops_nobody_else() {
     assert_eq!(turns.iter().map(|claim| claim.key.clone()).collect::<Vec<_>>(), [key(2, "971502")]);
     assert_eq!(words(&turns[0].trigger), ["timer: k "]);
     assert_eq!(lab.store().next_turn_at(), None);
+    // The brain may set it anew.
+    lab.hears("971501", "once more", 2000).await;
+    let claim = lab.claim_one(2000).await;
+    let timers = vec![TimerChange::Set { key: "k".into(), at: at(3000), payload: String::new() }];
+    lab.commit(&claim, Answer { timers, ..Answer::default() }, 2001).await;
+    assert_eq!(words(&lab.claim_one(3000).await.trigger), ["timer: k "]);
 }

@@ -67,10 +67,13 @@ pub fn cancel(batch: &mut Batch<'_>, key: &ConversationKey, timer: &str) -> Step
     let name = name(key, timer);
     let at = match batch.tables.timers.get()?.get(name.as_slice())? {
         None => return Ok(()),
-        Some(row) => read(row.value())?.0,
+        Some(row) => read(row.value()).map(|(at, _)| at),
     };
     batch.tables.timers.put()?.remove(name.as_slice())?;
-    batch.tables.timers_due.put()?.remove(due_key(at, &name).as_slice())?;
+    // Without its time it rings no more: see [`ring`].
+    if let Ok(at) = at {
+        batch.tables.timers_due.put()?.remove(due_key(at, &name).as_slice())?;
+    }
     batch.timers_changed = true;
     Ok(())
 }
@@ -176,9 +179,12 @@ fn rung(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(InboxId, String)>
     let mut found = Vec::new();
     for id in ids {
         let Some(row) = table.get(&place(id.seq, key.tenant))? else { continue };
-        let entry = Waiting::read(row.value())?;
-        if entry.kind == WaitingKind::Timer && entry.contact == key.contact.as_str() {
-            let (timer, _): (String, String) = unpack("inbox", entry.payload)?;
+        // One that cannot be read is told of where it is claimed; it must not stop this turn.
+        let Ok(entry) = Waiting::read(row.value()) else { continue };
+        if entry.kind == WaitingKind::Timer
+            && entry.contact == key.contact.as_str()
+            && let Ok((timer, _)) = unpack::<(String, String)>("inbox", entry.payload)
+        {
             found.push((id, timer));
         }
     }
