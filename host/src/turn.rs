@@ -139,7 +139,9 @@ impl TurnLoop {
     /// Decides what a failure costs, and says so once.
     fn failed(&self, tenant: &Tenant, claim: TurnClaim, failure: Failure, now: Timestamp) -> TurnFailure {
         let attempt = claim.failures + 1;
-        let again = failure.retryable && attempt < self.settings.attempts;
+        // A brain that takes too long holds a place each time; once more is enough.
+        let attempts = if failure.code == "wall-time" { 2 } else { self.settings.attempts };
+        let again = failure.retryable && attempt < attempts.min(self.settings.attempts);
         let fate = if again {
             let delay = self.backoff().delay_ms(attempt, None, rand::random());
             tracing::warn!(
@@ -341,7 +343,7 @@ fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {
         timers: answer.timers,
         leads: answer.leads,
         mode: answer.mode,
-        wants_receipts: false,
+        wants_receipts: answer.wants_receipts,
         now,
     }
 }

@@ -62,7 +62,10 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
 
 /// Log lines go to standard error.
 fn log_as(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|error| anyhow!("log.level: {error}"))?;
+    // The watcher of the plugins directory warns of every directory that is replaced; we say what
+    // became of it ourselves. `log.level` can still name it.
+    let directives = format!("notify=error,{}", log.level);
+    let filter = EnvFilter::try_new(directives).map_err(|error| anyhow!("log.level: {error}"))?;
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match log.format {
         LogFormat::Human => {

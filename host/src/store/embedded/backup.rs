@@ -31,7 +31,8 @@ pub(super) fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, E
     if to.exists() {
         return Err(Error::Conflict(format!("{} exists already", to.display())));
     }
-    let unfinished = with_suffix(&to, ".unfinished");
+    // Two backups of the same millisecond have one name; they must not write one file.
+    let unfinished = with_suffix(&to, &format!(".unfinished-{:08x}", rand::random::<u32>()));
     let wrong = |what: &str, error: &dyn std::fmt::Display| {
         Error::Failed(format!("the backup {}: {what}: {error}", to.display()))
     };
