@@ -86,7 +86,8 @@ fn read(file: &Path) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// The gateway, or its data; none where there is neither. A look at a payload makes no store.
+/// The gateway, or its data; none where there is neither. A look at a payload makes no store, and
+/// needs none: what a body says can be told beside a store that does not open.
 async fn with_data(place: &Place) -> Result<Option<Client>> {
     if let Some(client) = Client::running(place).await? {
         return Ok(Some(client));
@@ -95,7 +96,13 @@ async fn with_data(place: &Place) -> Result<Option<Client>> {
     if !gateway::store_file(&config).exists() {
         return Ok(None);
     }
-    Ok(Some(Client::open(place).await?))
+    match Client::open(place).await {
+        Ok(client) => Ok(Some(client)),
+        Err(failure) => {
+            eprintln!("The data cannot be used, so nothing is said of the tenant: {failure}");
+            Ok(None)
+        }
+    }
 }
 
 impl Explain {

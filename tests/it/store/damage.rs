@@ -116,6 +116,21 @@ fn write_format(path: &Path, format: u32) {
 }
 
 #[tokio::test]
+async fn a_file_from_before_a_table_existed_gains_it() {
+    let (_files, settings) = inhabited().await;
+    let before = Embedded::open(settings.clone()).expect("sound").counters();
+    let database = Database::open(&settings.path).expect("opened");
+    let transaction = database.begin_write().expect("begun");
+    let humans = TableDefinition::<&[u8], ()>::new("humans");
+    assert!(transaction.delete_table(humans).expect("deleted"), "it was there");
+    transaction.commit().expect("committed");
+    drop(database);
+    let store = Embedded::open(settings).expect("taken as it is");
+    assert_eq!(store.counters(), before);
+    store.probe().await.expect("it commits");
+}
+
+#[tokio::test]
 async fn a_newer_file_is_refused_with_the_newest_good_backup() {
     let (_files, settings) = inhabited().await;
     let store = Embedded::open(settings.clone()).expect("opened");

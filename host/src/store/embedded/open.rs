@@ -159,6 +159,12 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         if format_of(&snapshot)?.is_none() {
             return Ok(());
         }
+        drop(snapshot);
+        // A file from before a table existed gains it when it is opened; here only in the overlay.
+        let transaction = database.begin_write().map_err(|error| Flaw::Damaged(error.to_string()))?;
+        create_all(&transaction).map_err(|error| Flaw::Damaged(error.to_string()))?;
+        transaction.commit().map_err(|error| Flaw::Damaged(error.to_string()))?;
+        let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
         let (kept, counted) = (load::counters(&snapshot)?, load::recount(&snapshot)?);
         if kept != counted {
             return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
@@ -200,7 +206,8 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     Ok(shared)
 }
 
-/// Gives a new file its tables, its format and its secret; returns the secret.
+/// Gives a new file its tables, its format and its secret, and an older one the tables that came
+/// after it; returns the secret.
 fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
     let work = |database: &Database| -> Result<[u8; 32], redb::Error> {
         let mut transaction = database.begin_write()?;
@@ -209,11 +216,11 @@ fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
         let known = meta.get("secret")?.and_then(|row| row.value().first_chunk::<32>().copied());
         let formatted = meta.get("format")?.is_some();
         drop(meta);
+        create_all(&transaction)?;
         if let Some(secret) = known.filter(|_| formatted) {
-            transaction.abort()?;
+            transaction.commit()?;
             return Ok(secret);
         }
-        create_all(&transaction)?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| redb::Error::Io(io::Error::other(error.to_string())))?;
         let mut meta = transaction.open_table(define::meta)?;
