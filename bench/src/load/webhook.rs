@@ -23,18 +23,18 @@ pub const TOKEN_MARK: &[u8] = b"no. ";
 pub const HELLO: &str = "Hello from GOWS, no. TTTTTTTTTTTTTTTT";
 
 /// Stands where the text goes.
-const TEXT: &str = "XXXX";
+const TEXT: &str = "%TXT";
 
 const BODY: &str = concat!(
     r#"{"id":"evt_MMMMMMMMMMMMMMMMMMMM","timestamp":SSSSSSSSSS000,"event":"message","session":"default","metadata":{},"#,
     r#""me":{"id":"5511900000001@c.us","pushName":"Test Shop","lid":"144444444444444@lid","jid":"5511900000001:42@s.whatsapp.net"},"#,
     r#""payload":{"id":"false_CCCCCCCCCCCC@c.us_MMMMMMMMMMMMMMMMMMMM","timestamp":SSSSSSSSSS,"from":"CCCCCCCCCCCC@c.us","#,
-    r#""fromMe":false,"source":"app","body":"XXXX","to":null,"participant":null,"#,
+    r#""fromMe":false,"source":"app","body":"%TXT","to":null,"participant":null,"#,
     r#""hasMedia":false,"media":null,"ack":2,"location":null,"vCards":null,"ackName":"DEVICE","replyTo":null,"#,
     r#""_data":{"Info":{"Chat":"CCCCCCCCCCCC@s.whatsapp.net","Sender":"CCCCCCCCCCCC:3@s.whatsapp.net","#,
     r#""IsFromMe":false,"IsGroup":false,"AddressingMode":"pn","SenderAlt":"","RecipientAlt":"","#,
     r#""ID":"MMMMMMMMMMMMMMMMMMMM","Type":"text","PushName":"Maria","Timestamp":"2025-03-06T08:28:21Z"},"#,
-    r#""Message":{"conversation":"XXXX"}}},"#,
+    r#""Message":{"conversation":"%TXT"}}},"#,
     r#""engine":"GOWS","environment":{"version":"2026.7.1","engine":"GOWS","tier":"CORE","browser":null,"#,
     r#""platform":"linux/x64","worker":{"id":null}}}"#,
 );
