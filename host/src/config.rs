@@ -249,7 +249,7 @@ impl Default for Turns {
     fn default() -> Self {
         Turns {
             paused: false,
-            concurrent: 64,
+            concurrent: 128,
             per_tenant: 16,
             attempts: 5,
             backoff_ms: 1_000,
@@ -277,7 +277,7 @@ impl Default for Delivery {
     fn default() -> Self {
         Delivery {
             concurrent: 256,
-            per_sender: 64,
+            per_sender: 128,
             give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,
