@@ -49,7 +49,7 @@ pub async fn watch(deployer: &Deployer) {
     let mut watcher = Watched::new(&deployer.settings.plugins, told.clone());
     let mut pending = HashMap::new();
     let mut scanned = Instant::now();
-    watcher.follow(deployer);
+    watcher.follow();
     scan(deployer, &mut pending);
     loop {
         let pause = if pending.is_empty() { SCAN.saturating_sub(scanned.elapsed()) } else { LOOK };
@@ -59,14 +59,14 @@ pub async fn watch(deployer: &Deployer) {
         }
         let names = std::mem::take(&mut *told.names.lock().unwrap_or_else(PoisonError::into_inner));
         if !names.is_empty() {
-            watcher.follow(deployer);
+            watcher.follow();
         }
         for name in names {
             note(deployer, &mut pending, name);
         }
         if scanned.elapsed() >= SCAN {
             scanned = Instant::now();
-            watcher.follow(deployer);
+            watcher.follow();
             scan(deployer, &mut pending);
         }
         settle(deployer, &mut pending).await;
@@ -144,13 +144,17 @@ async fn settle(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
 /// packages may bring their sources and whatever their compilers leave there.
 struct Watched {
     watcher: Option<RecommendedWatcher>,
+    /// The plugins directory, absolute: the kernel's word names absolute paths, and the configuration
+    /// may not.
+    root: PathBuf,
     /// With their inodes.
     directories: HashMap<String, u64>,
 }
 
 impl Watched {
     fn new(plugins: &Path, told: Arc<Told>) -> Self {
-        let root = plugins.to_owned();
+        let absolute = std::path::absolute(plugins).unwrap_or_else(|_| plugins.to_owned());
+        let root = absolute.clone();
         let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             if matches!(event.kind, EventKind::Access(_)) {
@@ -162,7 +166,7 @@ impl Watched {
                 told.wake.notify_one();
             }
         })
-        .and_then(|mut watcher| watcher.watch(plugins, RecursiveMode::NonRecursive).map(|()| watcher));
+        .and_then(|mut watcher| watcher.watch(&absolute, RecursiveMode::NonRecursive).map(|()| watcher));
         let watcher = made
             .inspect_err(|error| {
                 tracing::warn!(
@@ -173,14 +177,14 @@ impl Watched {
                 );
             })
             .ok();
-        Watched { watcher, directories: HashMap::new() }
+        Watched { watcher, root: absolute, directories: HashMap::new() }
     }
 
     /// Watches the directories that are there now. One that was replaced by another of the same name
     /// is watched anew: the kernel's watch went with the old one.
-    fn follow(&mut self, deployer: &Deployer) {
+    fn follow(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let plugins: &PathBuf = &deployer.settings.plugins;
+        let plugins = &self.root;
         let entries = std::fs::read_dir(plugins).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let there: HashMap<String, u64> = names
@@ -215,4 +219,29 @@ fn package_of(plugins: &Path, path: &Path) -> Option<String> {
     let file = inside.next().map(|file| file.as_os_str());
     let concerns = file.is_none_or(|file| FILES.iter().any(|known| file == *known));
     (is_name(name) && concerns).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the working directory up to the root and down again.
+    fn relative(path: &Path) -> PathBuf {
+        let here = std::env::current_dir().expect("there is a working directory");
+        let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        up.join(path.strip_prefix("/").expect("it is absolute"))
+    }
+
+    #[tokio::test]
+    async fn the_kernel_tells_of_packages_below_a_relative_path() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("echo")).expect("a package");
+        let told = Arc::new(Told::default());
+        let mut watched = Watched::new(&relative(dir.path()), told.clone());
+        watched.follow();
+        std::fs::write(dir.path().join("echo/personality.toml"), "welcome = \"hi\"").expect("written");
+        let woken = tokio::time::timeout(Duration::from_secs(10), told.wake.notified()).await;
+        woken.expect("the kernel told of it");
+        assert!(told.names.lock().expect("whole").contains("echo"));
+    }
 }
