@@ -41,6 +41,9 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
         changed = applied.changed,
         "opened"
     );
+    // Before anybody is told that it runs, and might stop it.
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
     screen::line(&format!(
         "Switchboard {} listens on http://{address} with {}, {} and {}.",
         env!("CARGO_PKG_VERSION"),
@@ -54,8 +57,6 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the gateway can be reached from other machines; put TLS in front of it");
     }
-    let stop = CancellationToken::new();
-    stop_on_signals(stop.clone())?;
     gateway.serve(listener, stop).await?;
     Ok(())
 }
