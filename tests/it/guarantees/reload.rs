@@ -44,7 +44,9 @@ async fn swaps_under_load_lose_nothing() {
             tokio::spawn(async move {
                 let phone = format!("97150300{number:04}");
                 let mut said = 0;
-                hook.say(&text(&phone, &format!("S{number}"), "start_realty_1")).await;
+                // Before everything else by the provider's time too, which orders what is pending.
+                let link = text(&phone, &format!("S{number}"), "start_realty_1");
+                hook.say(&link.sent_at_s(1_741_250_000)).await;
                 while !enough.load(std::sync::atomic::Ordering::Relaxed) {
                     said += 1;
                     let text = text(&phone, &format!("T{number}N{said}"), &format!("word {said}"));
