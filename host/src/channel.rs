@@ -1,56 +1,104 @@
 //! The seam to the providers. An adapter is a codec: it verifies a webhook, decodes it into events,
-//! encodes a reply into one or more HTTP requests, and reads the outcome of a request from the
-//! answer. No adapter does I/O, knows the store or reads a clock.
+//! encodes a reply into an HTTP request, and reads the outcome of a request from the answer. No
+//! adapter does I/O, knows the store or reads a clock.
+//!
+//! Each adapter is a folder of the same parts: `decode` (a webhook's events), `encode` (a reply's
+//! request), `outcome` (an answer's fate, from a table). What only some providers have stands in
+//! traits of its own: [`templates::Api`], [`media::Api`].
 
 use http::HeaderMap;
 
-use crate::message::{Event, Outbound, Provider};
+use crate::message::{Event, Fate, Outbound, OutboundContent, Provider};
+use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
+mod answer;
+pub mod fallback;
+pub mod gupshup;
+pub mod infobip;
 mod json;
+pub mod media;
+pub mod meta;
+mod mime;
+mod proof;
 pub mod signature;
 pub mod simulator;
+pub mod templates;
 mod time;
 mod vcard;
 pub mod waha;
 
 /// Verify, decode, encode, outcome.
 pub trait Adapter: Sync {
-    /// The account that an unverified body says it is for. Only for choosing whose key to check.
-    fn claimed_account(&self, body: &[u8]) -> std::result::Result<Option<String>, DecodeError>;
+    /// The accounts that an unverified body says it is for, each once. Only for choosing whose keys to
+    /// check.
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError>;
     /// Does the webhook prove that it comes from the provider, by this sender's keys?
-    fn verify(
-        &self,
-        sender: &Sender,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> std::result::Result<(), Unverified>;
-    /// Everything the body says. Unknown kinds and fields become [`Event::Ignored`], never an error.
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified>;
+    /// Everything the body says. Unknown kinds and fields become [`Event::Ignored`], never an error,
+    /// and neither does one broken item among others.
     /// `groups`: are group messages wanted?
-    fn decode(&self, body: &[u8], groups: bool) -> std::result::Result<Vec<Event>, DecodeError>;
-    /// The request that sends this reply to `to`; `None` where there is nothing to call, because the
-    /// contact reads the history itself (the simulator).
-    fn encode(
-        &self,
-        sender: &Sender,
-        to: &str,
-        outbound: &Outbound,
-    ) -> std::result::Result<Option<Request>, EncodeError>;
-    /// What the provider's answer means.
+    fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError>;
+    /// The request that sends this reply; `None` where there is nothing to call, because the contact
+    /// reads the history itself (the simulator).
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError>;
+    /// What the provider's answer means. `to`: whom the request was for.
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome;
-}
 
-/// The adapter of a provider; `None` for those not spoken yet.
-pub fn adapter(provider: Provider) -> Option<&'static dyn Adapter> {
-    match provider {
-        Provider::Waha => Some(&waha::Waha),
-        Provider::Simulator => Some(&simulator::Simulator),
-        Provider::Infobip | Provider::Gupshup | Provider::Meta => None,
+    /// The body that a webhook's answer must have.
+    fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement::Json
+    }
+
+    /// The answer to a handshake by GET, if this sender's token is the one in the query.
+    fn challenge(&self, _sender: &Sender, _query: &[(String, String)]) -> Option<String> {
+        None
+    }
+
+    /// Does the provider show this as it is, or will it go out as text with numbered options?
+    fn shows(&self, _content: &OutboundContent) -> bool {
+        true
+    }
+
+    /// The request that marks a received message as read, or shows that an answer is being written.
+    fn signal(&self, _sender: &Sender, _to: &str, _message_id: &str, _signal: Signal) -> Option<Request> {
+        None
+    }
+
+    /// Its template management, where it has one.
+    fn templates(&self) -> Option<&dyn templates::Api> {
+        None
+    }
+
+    /// How its files are fetched and stored.
+    fn media(&self) -> Option<&dyn media::Api> {
+        None
     }
 }
 
+/// The adapter of a provider.
+pub fn adapter(provider: Provider) -> &'static dyn Adapter {
+    match provider {
+        Provider::Waha => &waha::Waha,
+        Provider::Infobip => &infobip::Infobip,
+        Provider::Gupshup => &gupshup::Gupshup,
+        Provider::Meta => &meta::Meta,
+        Provider::Simulator => &simulator::Simulator,
+    }
+}
+
+/// A webhook as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook<'a> {
+    pub headers: &'a HeaderMap,
+    /// The last segment of `/api/gateway/{provider}/{key}`, where there is one.
+    pub path_key: Option<&'a str>,
+    /// Raw: signatures are made of exactly these bytes.
+    pub body: &'a [u8],
+}
+
 /// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
-pub fn bodies(file: &[u8]) -> std::result::Result<Vec<Vec<u8>>, DecodeError> {
+pub fn bodies(file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     if file.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Ok(vec![file.to_vec()]);
     }
@@ -70,16 +118,50 @@ pub struct DecodeError {
 /// Why a webhook is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
-    #[error("the X-Webhook-Hmac header is missing")]
+    #[error("the signature header is missing")]
     MissingSignature,
     #[error("the signature does not match the body")]
     WrongSignature,
-    #[error("the X-Api-Key header is missing")]
+    #[error("the header with the webhook key is missing")]
     MissingKey,
-    #[error("the X-Api-Key header does not match")]
+    #[error("the webhook key does not match")]
     WrongKey,
-    #[error("the sender has neither an HMAC key nor a webhook key, and does not say auth = \"none\"")]
+    #[error("the secret end of the webhook's address is missing or wrong")]
+    WrongPath,
+    #[error("the sender has no key that a webhook could prove itself by, and does not say auth = \"none\"")]
     NoKeyConfigured,
+}
+
+/// How a webhook's answer looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// What became of each message.
+    Json,
+    /// Nothing: the provider takes any other body for a refusal.
+    Empty,
+}
+
+/// A reply, with all that an adapter needs to make a request of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    pub sender: &'a Sender,
+    /// The address as it was received.
+    pub to: &'a str,
+    pub outbound: &'a Outbound,
+    /// Our name for this reply: never used for another one, hard to guess, 16 to 64 of `A-Za-z0-9-_`.
+    pub reference: &'a str,
+    /// Of an [`OutboundContent::Template`]: the template as it was approved.
+    pub template: Option<&'a Template>,
+    /// Of an [`OutboundContent::Media`] whose source is a received file, or of a template with such a
+    /// header: where the provider finds it. Without it the source is an address.
+    pub media: Option<&'a media::Source>,
+}
+
+/// What the contact sees of us before the answer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Read,
+    Typing,
 }
 
 /// An HTTP request, ready to be sent.
@@ -92,6 +174,24 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// Without a body.
+    pub fn get(url: impl Into<String>) -> Self {
+        Request { method: http::Method::GET, url: url.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn json(method: http::Method, url: impl Into<String>, body: &serde_json::Value) -> Self {
+        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        Request { method, url: url.into(), headers, body: body.to_string().into_bytes() }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
 /// A reply that this provider has no way to send. Permanent.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -102,24 +202,31 @@ pub struct EncodeError(pub String);
 pub enum Outcome {
     Sent {
         provider_id: Option<String>,
+        /// The address under which the network knows the contact, where the answer tells another one
+        /// than we had written.
+        known_as: Option<String>,
     },
-    /// Nothing went out; again after the hint, if there is one.
-    Retry {
+    Failed {
+        fate: Fate,
+        /// The provider's own hint, with [`Fate::Retry`]: again after this.
         after_ms: Option<u64>,
+        /// For the operator: never the request's own words.
         error: String,
     },
-    /// Never again.
-    Permanent {
-        error: String,
-    },
-    /// The contact does not want messages.
-    OptedOut {
-        error: String,
-    },
-    /// It may have gone out.
-    Unknown {
-        error: String,
-    },
+}
+
+impl Outcome {
+    pub fn sent(provider_id: Option<String>) -> Self {
+        Outcome::Sent { provider_id, known_as: None }
+    }
+
+    pub fn failed(fate: Fate, error: impl Into<String>) -> Self {
+        Outcome::Failed { fate, after_ms: None, error: error.into() }
+    }
+
+    pub fn retry(after_ms: Option<u64>, error: impl Into<String>) -> Self {
+        Outcome::Failed { fate: Fate::Retry, after_ms, error: error.into() }
+    }
 }
 
 /// Does the sender's policy let an unproven webhook in?

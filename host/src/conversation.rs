@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Content, DeliveryState, Outbound, SenderName, Timestamp};
+use crate::message::{Content, DeliveryState, Outbound, Referral, SenderName, Timestamp};
 
 /// Why a turn is to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Heard {
     pub sent_at: Timestamp,
     pub content: Content,
     pub quoted: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
 }
 
 /// A conversation as it stands between turns.

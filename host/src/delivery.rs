@@ -11,10 +11,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::channel::{self, Adapter, Outcome, Request};
+use crate::channel::{self, Outcome, Outgoing};
 use crate::clock;
 use crate::config;
-use crate::message::Provider;
+use crate::egress::Egress;
+use crate::message::{Fate, Provider};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
@@ -23,37 +24,25 @@ use crate::tenant::Sender;
 const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
 
-/// A provider's answer is read up to here; more is not an answer.
-const ANSWER_BYTES: usize = 1 << 20;
-
 /// Sends replies until it is told to stop.
 pub struct DeliveryLoop {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     settings: config::Delivery,
-    client: reqwest::Client,
+    egress: Egress,
     slots: Arc<Semaphore>,
     freed: Notify,
 }
 
 impl DeliveryLoop {
-    /// Fails where the TLS set-up does.
     pub fn new(
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
         settings: config::Delivery,
-    ) -> reqwest::Result<Arc<Self>> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
-            .timeout(Duration::from_millis(settings.timeout_ms))
-            // A redirected POST would carry the key elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(settings.per_sender)
-            .tcp_nodelay(true)
-            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        egress: Egress,
+    ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Ok(Arc::new(DeliveryLoop { store, metrics, settings, client, slots, freed: Notify::new() }))
+        Arc::new(DeliveryLoop { store, metrics, settings, egress, slots, freed: Notify::new() })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
@@ -112,65 +101,49 @@ impl DeliveryLoop {
             Some(sender) if !sender.active => {
                 (Some(sender.provider), self.later(&claim.entry, None, "the sender is switched off".into()))
             }
-            Some(sender) => match channel::adapter(sender.provider) {
-                None => (
-                    Some(sender.provider),
-                    Settlement::Dead { error: "this provider is not spoken yet".into() },
-                ),
-                Some(adapter) => {
-                    // A panic of ours says nothing about whether the request went out.
-                    let outcome = AssertUnwindSafe(self.attempt(adapter, sender, &claim.entry))
-                        .catch_unwind()
-                        .await
-                        .unwrap_or_else(|_| Outcome::Unknown {
-                            error: "the gateway panicked while it sent; see its log".into(),
-                        });
-                    (Some(sender.provider), self.settlement(&claim.entry, outcome))
-                }
-            },
+            Some(sender) => {
+                // A panic of ours says nothing about whether the request went out.
+                let outcome =
+                    AssertUnwindSafe(self.attempt(sender, &claim)).catch_unwind().await.unwrap_or_else(
+                        |_| Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"),
+                    );
+                (Some(sender.provider), self.settlement(&claim.entry, outcome))
+            }
         };
         self.report(&claim, provider, &settlement, began.elapsed());
         self.settle(&claim, settlement).await;
     }
 
-    async fn attempt(&self, adapter: &dyn Adapter, sender: &Sender, entry: &OutboxEntry) -> Outcome {
-        match adapter.encode(sender, &entry.to, &entry.outbound) {
-            Err(error) => Outcome::Permanent { error: error.to_string() },
-            Ok(None) => Outcome::Sent { provider_id: None },
-            Ok(Some(request)) => self.send(adapter, request, &entry.to).await,
-        }
-    }
-
-    /// One request; what its answer, or the lack of one, means.
-    async fn send(&self, adapter: &dyn Adapter, request: Request, to: &str) -> Outcome {
-        let mut builder = self.client.request(request.method, &request.url).body(request.body);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        let mut response = match builder.send().await {
-            Ok(response) => response,
-            Err(error) => return unanswered(&error),
+    async fn attempt(&self, sender: &Sender, claim: &SendClaim) -> Outcome {
+        let adapter = channel::adapter(sender.provider);
+        let to = claim.entry.to.as_str();
+        let outgoing = Outgoing {
+            sender,
+            to,
+            outbound: &claim.entry.outbound,
+            reference: &claim.reference,
+            template: None,
+            media: None,
         };
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES => body.extend_from_slice(&chunk),
-                Ok(Some(_) | None) => break,
-                // The status is there: what it says holds, with or without the rest of the body.
-                Err(_) => break,
-            }
+        let request = match adapter.encode(&outgoing) {
+            Err(error) => return Outcome::failed(Fate::Permanent, error.to_string()),
+            Ok(None) => return Outcome::sent(None),
+            Ok(Some(request)) => request,
+        };
+        match self.egress.send(request).await {
+            Ok(answer) => adapter.outcome(answer.status, &answer.headers, &answer.body, to),
+            Err(outcome) => outcome,
         }
-        adapter.outcome(status, &headers, &body, to)
     }
 
     fn settlement(&self, entry: &OutboxEntry, outcome: Outcome) -> Settlement {
         match outcome {
-            Outcome::Sent { provider_id } => Settlement::Sent { provider_id },
-            Outcome::Retry { after_ms, error } => self.later(entry, after_ms, error),
-            Outcome::Permanent { error } | Outcome::OptedOut { error } => Settlement::Dead { error },
-            Outcome::Unknown { error } => Settlement::Unknown { error },
+            Outcome::Sent { provider_id, .. } => Settlement::Sent { provider_id },
+            Outcome::Failed { fate: Fate::Retry, after_ms, error } => self.later(entry, after_ms, error),
+            Outcome::Failed { fate: Fate::Unknown, error, .. } => Settlement::Unknown { error },
+            Outcome::Failed {
+                fate: Fate::Permanent | Fate::OptedOut | Fate::WindowClosed, error, ..
+            } => Settlement::Dead { error },
         }
     }
 
@@ -235,29 +208,4 @@ impl DeliveryLoop {
             }
         }
     }
-}
-
-/// A request that got no answer at all: did anything go out?
-fn unanswered(error: &reqwest::Error) -> Outcome {
-    // reqwest names the URL in its message; the reason alone is what helps.
-    let reason = reason(error);
-    if error.is_builder() || error.is_request() && error.url().is_none() {
-        return Outcome::Permanent { error: format!("the request cannot be made: {reason}") };
-    }
-    if error.is_connect() {
-        return Outcome::Retry { after_ms: None, error: format!("cannot connect: {reason}") };
-    }
-    if error.is_timeout() {
-        return Outcome::Unknown { error: "no answer in time; the message may have gone out".into() };
-    }
-    Outcome::Unknown { error: format!("the connection broke; the message may have gone out: {reason}") }
-}
-
-/// The innermost cause, which is the one that says something.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, DecodeError};
 use crate::deep_link;
-use crate::message::{ContactKey, Content, DeliveryState, Event, Ignored, Provider, TenantId, Timestamp};
+use crate::message::{
+    ContactKey, Content, DeliveryState, Event, Ignored, Own, Provider, TenantId, Timestamp,
+};
 use crate::route::{self, Decision, Lock};
 use crate::tenant::Directory;
 
@@ -43,8 +45,6 @@ pub enum Kind {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error("the provider {0} is not spoken yet")]
-    NotSpoken(Provider),
     #[error("not a webhook body: {0}")]
     Unreadable(#[from] DecodeError),
     /// One of several bodies in a file, counted from 1.
@@ -54,7 +54,7 @@ pub enum Error {
 
 /// Explains a body, or a JSON list of bodies. `groups`: does the sender want group messages?
 pub fn explain(provider: Provider, file: &[u8], groups: bool) -> Result<Vec<Explained>, Error> {
-    let adapter = channel::adapter(provider).ok_or(Error::NotSpoken(provider))?;
+    let adapter = channel::adapter(provider);
     let bodies = channel::bodies(file)?;
     let mut explained = Vec::new();
     for (at, body) in bodies.iter().enumerate() {
@@ -99,6 +99,19 @@ impl Explained {
         }
     }
 
+    /// What our own number said is nothing to answer.
+    fn own(own: Own) -> Self {
+        Explained {
+            reason: Some("own message".into()),
+            account: Some(own.account),
+            message_id: Some(own.id),
+            contact: own.contact,
+            from_raw: own.from_raw,
+            sent_at: readable(own.sent_at),
+            ..Explained::new(Kind::Ignored, own.provider)
+        }
+    }
+
     /// Nothing known but what it is and from whom.
     fn new(kind: Kind, provider: Provider) -> Self {
         Explained {
@@ -134,7 +147,7 @@ impl From<Event> for Explained {
                     Some(reason) => format!("{}: {reason}", name(receipt.state)),
                     None => name(receipt.state).into(),
                 }),
-                account: Some(receipt.account),
+                account: receipt.account,
                 message_id: Some(receipt.message_id),
                 contact: receipt.contact,
                 from_raw: receipt.from_raw,
@@ -146,6 +159,30 @@ impl From<Event> for Explained {
                 account: Some(change.account),
                 sent_at: readable(change.at),
                 ..Explained::new(Kind::Session, change.provider)
+            },
+            Event::Own(own) => Explained::own(*own),
+            Event::Template(change) => Explained {
+                reason: change.status.or(change.reason),
+                account: change.account,
+                message_id: change.template_id,
+                sent_at: readable(change.at),
+                ..Explained::new(Kind::Template, change.provider)
+            },
+            Event::SamePerson(same) => Explained {
+                reason: Some(same.reason),
+                account: Some(same.account),
+                message_id: same.message_id,
+                contact: Some(same.known),
+                sent_at: readable(same.at),
+                ..Explained::new(Kind::Ignored, same.provider)
+            },
+            Event::Consent(consent) => Explained {
+                reason: Some(if consent.opted_in { "opted in" } else { "opted out" }.into()),
+                account: Some(consent.account),
+                contact: Some(consent.contact),
+                from_raw: Some(consent.from_raw),
+                sent_at: readable(consent.at),
+                ..Explained::new(Kind::Ignored, consent.provider)
             },
             Event::Ignored(Ignored { provider, account, message_id, contact, from_raw, sent_at, reason }) => {
                 Explained {
@@ -255,7 +292,6 @@ mod tests {
         let error = explain(Provider::Simulator, &broken, false).expect_err("a broken body");
         assert!(error.to_string().starts_with("body 2 is not a webhook body: invalid type"), "{error}");
         assert_eq!(explain(Provider::Simulator, b"[]", false), Ok(vec![]));
-        assert_eq!(explain(Provider::Meta, BODY, false), Err(Error::NotSpoken(Provider::Meta)));
         let error = explain(Provider::Waha, b"oops", false).expect_err("no JSON");
         assert_eq!(error.to_string(), "not a webhook body: expected an object at line 1 column 1");
     }

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::config::document::Problem;
 use crate::declared::{self, Applied, Environment, Surroundings};
 use crate::delivery::DeliveryLoop;
+use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::metrics::Metrics;
 use crate::store::embedded::{self, Embedded};
@@ -39,6 +40,7 @@ pub struct Gateway {
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
+    pub egress: Egress,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -66,7 +68,9 @@ impl Gateway {
             Brains::open(settings, move |tenant| Some(tenants.directory().tenant(tenant)?.brain.clone()))
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
+        let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
         Ok(Gateway {
+            egress,
             config: Arc::new(config),
             store,
             brains,
@@ -138,9 +142,12 @@ impl Gateway {
     /// Runs the loops until `stop`, then lets what has begun come to its end, for at most
     /// `drain_timeout_ms`. What has not ended by then is claimed again after the next start.
     pub async fn run(&self, stop: CancellationToken) -> Result<()> {
-        let delivery =
-            DeliveryLoop::new(self.store.clone(), self.metrics.clone(), self.config.delivery.clone())
-                .context("cannot set up the HTTP client")?;
+        let delivery = DeliveryLoop::new(
+            self.store.clone(),
+            self.metrics.clone(),
+            self.config.delivery.clone(),
+            self.egress.clone(),
+        );
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),

@@ -37,8 +37,8 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain}
-//!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain, egress}
+//!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -53,6 +53,7 @@ pub mod conversation;
 pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod egress;
 pub mod explain;
 pub mod gateway;
 pub mod glyph;
@@ -64,6 +65,7 @@ pub mod retry;
 pub mod route;
 pub mod schedule;
 pub mod store;
+pub mod template;
 pub mod tenant;
 pub mod turn;
 pub mod webhook;

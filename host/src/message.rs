@@ -105,10 +105,20 @@ impl Provider {
         }
     }
 
+    pub const ALL: [Provider; 5] =
+        [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta, Provider::Simulator];
+
     pub fn parse(name: &str) -> Option<Self> {
-        [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta, Provider::Simulator]
-            .into_iter()
-            .find(|provider| provider.name() == name)
+        Provider::ALL.into_iter().find(|provider| provider.name() == name)
+    }
+
+    /// How long free-form messages may follow the contact's last one; `None`: without end. WhatsApp's
+    /// rule for its business platform, whoever sells access to it.
+    pub const fn window_ms(self) -> Option<i64> {
+        match self {
+            Provider::Infobip | Provider::Gupshup | Provider::Meta => Some(24 * 60 * 60 * 1000),
+            Provider::Waha | Provider::Simulator => None,
+        }
     }
 }
 
@@ -190,9 +200,31 @@ impl fmt::Display for ConversationKey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Message(Box<Inbound>),
+    /// What our own number said, through us or typed on its phone.
+    Own(Box<Own>),
     Receipt(Receipt),
     Session(SessionChange),
+    Template(TemplateChange),
+    SamePerson(SamePerson),
+    /// The contact told the provider itself that it wants messages, or wants no more.
+    Consent(Consent),
     Ignored(Ignored),
+}
+
+impl Event {
+    /// The provider's account that it is about, where the body says so.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Event::Message(inbound) => Some(&inbound.account),
+            Event::Own(own) => Some(&own.account),
+            Event::Receipt(receipt) => receipt.account.as_deref(),
+            Event::Session(change) => Some(&change.account),
+            Event::Template(change) => change.account.as_deref(),
+            Event::SamePerson(same) => Some(&same.account),
+            Event::Consent(consent) => Some(&consent.account),
+            Event::Ignored(left) => left.account.as_deref(),
+        }
+    }
 }
 
 /// A message from a contact.
@@ -216,6 +248,72 @@ pub struct Inbound {
     pub content: Content,
     /// The id of the message this one quotes.
     pub quoted: Option<String>,
+    /// The advertisement or post that led here.
+    pub referral: Option<Referral>,
+}
+
+/// What led a contact here: an advertisement that opens a chat (click to WhatsApp), or a post.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Referral {
+    /// `ad` or `post`, or the provider's own word.
+    pub kind: String,
+    /// The advertisement's or post's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Meta's click id (`ctwa_clid`), for reporting a conversion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_id: Option<String>,
+}
+
+/// A message from our own number. Never a contact's words: it is kept as history, or, if we sent it
+/// ourselves, it is known already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    pub provider: Provider,
+    pub account: String,
+    pub id: String,
+    /// Whom it was said to; `None` where the payload does not tell, or it was not said to a person.
+    pub contact: Option<ContactKey>,
+    pub from_raw: Option<String>,
+    /// The address it went to, exactly as received.
+    pub to_raw: Option<String>,
+    pub sent_at: Timestamp,
+    /// `None` where there is nothing to keep.
+    pub content: Option<Content>,
+    pub quoted: Option<String>,
+}
+
+/// Two addresses of one person: a number that changed, a form of it that the network prefers, a hidden
+/// id beside its phone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamePerson {
+    pub provider: Provider,
+    pub account: String,
+    /// As we have known it.
+    pub known: ContactKey,
+    /// What it is as well.
+    pub also: ContactKey,
+    pub message_id: Option<String>,
+    pub at: Timestamp,
+    /// A stable phrase: `number changed`, `number form`.
+    pub reason: String,
+}
+
+/// The contact's wish, told through a switch of the provider's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Consent {
+    pub provider: Provider,
+    pub account: String,
+    pub contact: ContactKey,
+    pub from_raw: String,
+    pub opted_in: bool,
+    pub at: Timestamp,
 }
 
 /// What a message holds, as the brain sees it. JSON: `{"type":"text","text":"hi"}`.
@@ -337,15 +435,56 @@ impl DeliveryState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub provider: Provider,
-    pub account: String,
+    /// `None` where reports do not say whose they are (Infobip); the ids are unique without it then.
+    pub account: Option<String>,
     /// The id of our message, at the provider.
     pub message_id: String,
+    /// Further ids of it: Gupshup's own beside WhatsApp's.
+    pub other_ids: Vec<String>,
+    /// What we had called it, where the provider gives that back.
+    pub reference: Option<String>,
     /// Whom we had written to, where the report says so.
     pub contact: Option<ContactKey>,
     pub from_raw: Option<String>,
     pub state: DeliveryState,
     pub at: Timestamp,
     pub reason: Option<String>,
+    /// Of a failure: what follows from it.
+    pub fate: Option<Fate>,
+}
+
+/// What follows from a failure, as the provider's code tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Nothing went out; the same may go well later.
+    Retry,
+    /// Never again.
+    Permanent,
+    /// The contact does not want messages.
+    OptedOut,
+    /// More than 24 hours since the contact wrote: only an approved template may go out.
+    WindowClosed,
+    /// It may have gone out.
+    Unknown,
+}
+
+/// What became of a template at the provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TemplateChange {
+    pub provider: Provider,
+    /// Meta's WhatsApp business account, Gupshup's app.
+    pub account: Option<String>,
+    /// The provider's id of the template.
+    pub template_id: Option<String>,
+    pub name: Option<String>,
+    pub language: Option<String>,
+    /// The provider's word: `APPROVED`, `REJECTED`, `PAUSED`.
+    pub status: Option<String>,
+    /// The provider's word: `MARKETING`, `UTILITY`, `AUTHENTICATION`.
+    pub category: Option<String>,
+    pub reason: Option<String>,
+    pub at: Timestamp,
 }
 
 /// A WAHA session changed its state.

@@ -25,7 +25,10 @@ use crate::message::{
 use crate::route::{Answer, Lock};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
+pub mod contacts;
 pub mod embedded;
+pub mod media;
+pub mod templates;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -167,6 +170,8 @@ pub enum OutboxState {
 pub struct SendClaim {
     pub id: SendId,
     pub entry: OutboxEntry,
+    /// Our name for it at the provider.
+    pub reference: String,
 }
 
 #[derive(Clone, Debug)]
@@ -297,7 +302,9 @@ pub struct Wakes {
 }
 
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store:
+    contacts::Contacts + templates::Templates + media::MediaShelf + Send + Sync + 'static
+{
     fn wakes(&self) -> &Wakes;
     fn directory(&self) -> Arc<Directory>;
     fn counters(&self) -> Counters;

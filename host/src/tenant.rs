@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity;
 use crate::message::{OrganizationId, Provider, SenderName, TenantId};
 
 /// Owns tenants. Leads are shared inside it and never across it.
@@ -52,6 +53,11 @@ pub struct Tenant {
 
 fn yes() -> bool {
     true
+}
+
+/// serde asks by reference.
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn english() -> String {
@@ -168,15 +174,102 @@ pub struct Sender {
     /// How webhooks prove themselves.
     #[serde(default)]
     pub auth: WebhookAuth,
-    /// Checks `X-Webhook-Hmac`.
+    /// Checks the signature of the body. At Meta this is the app's secret.
     #[serde(default, skip_serializing_if = "Secret::is_empty")]
     pub hmac_key: Secret,
-    /// Expected in the webhook's `X-Api-Key`.
+    /// Infobip: the header that carries the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac_header: Option<String>,
+    /// Infobip: what the signature is made with.
+    #[serde(default, skip_serializing_if = "HmacAlgorithm::is_default")]
+    pub hmac_algorithm: HmacAlgorithm,
+    /// Expected in a header of the webhook; with `webhook_user` it is the password of Basic
+    /// authentication.
     #[serde(default, skip_serializing_if = "Secret::is_empty")]
     pub webhook_key: Secret,
+    /// The header that carries `webhook_key`; by itself `X-Api-Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_header: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_user: Option<String>,
+    /// The secret end of the webhook's address: `/api/gateway/gupshup/{webhook_path}`.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub webhook_path: Secret,
+    /// Meta: what its handshake must bring.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub verify_token: Secret,
+    /// Meta: the WhatsApp business account that the number and its templates belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_account: Option<String>,
+    /// Gupshup: the app's id, beside its name in `account`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// Meta: the version of its API, such as `v23.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// Hosts, besides the provider's own, that received files may be fetched from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_hosts: Vec<String>,
+    /// Messages a second; the provider's limit by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// Are messages marked as read when a brain takes them up?
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub read_receipts: bool,
+    /// Does the contact see that an answer is being written?
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub typing: bool,
     /// Are groups answered?
     #[serde(default)]
     pub groups: bool,
+}
+
+impl Sender {
+    /// Has it nothing that a webhook could prove itself by?
+    pub fn is_keyless(&self) -> bool {
+        self.hmac_key.is_empty() && self.webhook_key.is_empty() && self.webhook_path.is_empty()
+    }
+
+    /// Everything that a provider may call it by in a webhook.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.account.as_str()).chain(self.app_id.as_deref())
+    }
+
+    /// Its secrets, under their names in the configuration.
+    pub fn secrets(&self) -> [(&'static str, &Secret); 5] {
+        [
+            ("api_key", &self.api_key),
+            ("hmac_key", &self.hmac_key),
+            ("webhook_key", &self.webhook_key),
+            ("webhook_path", &self.webhook_path),
+            ("verify_token", &self.verify_token),
+        ]
+    }
+
+    pub fn secrets_mut(&mut self) -> [(&'static str, &mut Secret); 5] {
+        [
+            ("api_key", &mut self.api_key),
+            ("hmac_key", &mut self.hmac_key),
+            ("webhook_key", &mut self.webhook_key),
+            ("webhook_path", &mut self.webhook_path),
+            ("verify_token", &mut self.verify_token),
+        ]
+    }
+}
+
+/// What an Infobip signature is made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HmacAlgorithm {
+    #[default]
+    Sha256,
+    Sha512,
+}
+
+impl HmacAlgorithm {
+    fn is_default(&self) -> bool {
+        *self == HmacAlgorithm::default()
+    }
 }
 
 /// How a webhook proves that it comes from the provider.
@@ -236,9 +329,14 @@ impl Directory {
 
     pub fn put_sender(&mut self, sender: Sender) {
         if let Some(old) = self.senders.get(&sender.name) {
-            self.by_account.remove(&(old.provider, old.account.clone()));
+            for account in old.accounts() {
+                self.by_account.remove(&(old.provider, account_key(old.provider, account)));
+            }
         }
-        self.by_account.insert((sender.provider, sender.account.clone()), sender.name.clone());
+        for account in sender.accounts() {
+            let account = account_key(sender.provider, account);
+            self.by_account.insert((sender.provider, account), sender.name.clone());
+        }
         self.senders.insert(sender.name.clone(), Arc::new(sender));
     }
 
@@ -249,11 +347,27 @@ impl Directory {
     /// The sender that a provider's account belongs to.
     pub fn sender_of(&self, provider: Provider, account: &str) -> Option<&Arc<Sender>> {
         // A borrowed pair cannot look up an owned pair; the account is short.
-        let name = self.by_account.get(&(provider, account.to_owned()))?;
+        let name = self.by_account.get(&(provider, account_key(provider, account)))?;
         self.senders.get(name)
+    }
+
+    /// The senders of a provider, in the order of their names.
+    pub fn senders_of(&self, provider: Provider) -> Vec<&Arc<Sender>> {
+        let mut senders: Vec<_> =
+            self.senders.values().filter(|sender| sender.provider == provider).collect();
+        senders.sort_by(|left, right| left.name.cmp(&right.name));
+        senders
     }
 
     pub fn organization_of(&self, tenant: TenantId) -> Option<OrganizationId> {
         self.tenants.get(&tenant).map(|tenant| tenant.organization)
+    }
+}
+
+/// Where the account is a phone number, any way of writing it means the same.
+fn account_key(provider: Provider, account: &str) -> String {
+    match provider {
+        Provider::Infobip => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
+        Provider::Waha | Provider::Gupshup | Provider::Meta | Provider::Simulator => account.to_owned(),
     }
 }

@@ -15,14 +15,13 @@ use crate::brain::{Answer, Ask, Brains, Failure, Sources};
 use crate::clock;
 use crate::config;
 use crate::conversation::{Cost, HistoryEntry, JournalEntry};
-use crate::message::{ConversationKey, Outbound, Provider, TenantId, Timestamp};
+use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
 use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 
 /// Replies are free-form for this long after the contact's last message, where a provider says so.
-const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The loop looks anew at least this often, whatever signals it missed.
 const TICK: Duration = Duration::from_secs(1);
@@ -305,8 +304,8 @@ fn ask(
         lead: claim.lead.clone(),
         sender: sender.map(|sender| sender_address(sender)).unwrap_or_default(),
         window_open_until: sender
-            .filter(|sender| has_window(sender.provider))
-            .map(|_| conversation.last_inbound_at.plus_ms(WINDOW_MS)),
+            .and_then(|sender| sender.provider.window_ms())
+            .map(|window_ms| conversation.last_inbound_at.plus_ms(window_ms)),
         conversation,
         seed: claim.seed,
         now,
@@ -316,10 +315,6 @@ fn ask(
 
 fn sender_address(sender: &Sender) -> String {
     sender.number.clone().unwrap_or_else(|| sender.account.clone())
-}
-
-fn has_window(provider: Provider) -> bool {
-    matches!(provider, Provider::Infobip | Provider::Gupshup | Provider::Meta)
 }
 
 fn commit(claim: TurnClaim, answer: Answer, now: Timestamp) -> TurnCommit {

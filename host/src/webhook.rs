@@ -1,5 +1,9 @@
-//! `POST /api/gateway/{provider}`: which sender, verify, decode, keep, answer. A 2xx is given after
+//! `POST /api/gateway/{provider}`: which senders, verify, decode, keep, answer. A 2xx is given after
 //! the durable commit and never before. Nothing here calls a brain or a provider.
+//!
+//! A body may hold many items, for several senders and tenants. Each item is kept by the sender whose
+//! account it names, if the body proves itself by that sender's keys too; one that does not is left
+//! out and costs the others nothing.
 //!
 //! What a provider must not resend is answered 200, even if nobody wants it; what was not kept is
 //! answered with an error, so that it is sent again.
@@ -8,27 +12,26 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use futures::future::join_all;
 use serde_json::{Value, json};
 
+use self::proven::Proven;
 use crate::body;
-use crate::channel::{self, Adapter, DecodeError, Unverified};
+use crate::channel::{self, Acknowledgement, DecodeError, Hook, Unverified, signature};
 use crate::clock;
 use crate::message::{Event, Provider};
 use crate::metrics::Metrics;
 use crate::route::{Answer, Reason};
 use crate::store::{self, Arrival, Store};
-use crate::tenant::Sender;
+use crate::tenant::{Directory, Sender};
 
-/// A webhook for an account that no sender has is checked against this many senders' keys, and only
-/// up to this size; past either it is refused like any other that proves nothing.
-const UNKNOWN_ACCOUNT_SENDERS: usize = 16;
-const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
+mod proven;
 
 /// Everything a webhook needs.
 pub struct Webhook {
@@ -41,30 +44,54 @@ pub struct Webhook {
 
 /// The doors that providers knock at. Each request proves itself by its sender's keys.
 pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
-    Router::new().route("/api/gateway/waha", post(waha)).with_state(webhook)
+    let mut router = Router::new();
+    for provider in [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta] {
+        let take = async move |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
+            webhook.receive(provider, None, request).await
+        };
+        let take_at = async move |State(webhook): State<Arc<Webhook>>,
+                                  Path(key): Path<String>,
+                                  request: Request<Body>| {
+            webhook.receive(provider, Some(key), request).await
+        };
+        let challenge = async move |State(webhook): State<Arc<Webhook>>, Query(query): Query<Pairs>| {
+            webhook.challenge(provider, None, &query)
+        };
+        let challenge_at = async move |State(webhook): State<Arc<Webhook>>,
+                                       Path(key): Path<String>,
+                                       Query(query): Query<Pairs>| {
+            webhook.challenge(provider, Some(&key), &query)
+        };
+        router = router
+            .route(&format!("/api/gateway/{provider}"), post(take).get(challenge))
+            .route(&format!("/api/gateway/{provider}/{{key}}"), post(take_at).merge(get(challenge_at)));
+    }
+    router.with_state(webhook)
 }
 
 /// The simulator's door. Whoever mounts it must check that the caller is the operator: a simulated
 /// contact can be anyone.
 pub fn simulator_routes(webhook: Arc<Webhook>) -> Router {
-    Router::new().route("/api/gateway/simulator", post(simulator)).with_state(webhook)
+    let take = async |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
+        webhook.receive(Provider::Simulator, None, request).await
+    };
+    Router::new().route("/api/gateway/simulator", post(take)).with_state(webhook)
 }
 
-async fn waha(State(webhook): State<Arc<Webhook>>, request: Request<Body>) -> Response {
-    webhook.receive(Provider::Waha, request).await
-}
-
-async fn simulator(State(webhook): State<Arc<Webhook>>, request: Request<Body>) -> Response {
-    webhook.receive(Provider::Simulator, request).await
-}
+type Pairs = Vec<(String, String)>;
 
 impl Webhook {
-    async fn receive(&self, provider: Provider, request: Request<Body>) -> Response {
+    async fn receive(
+        &self,
+        provider: Provider,
+        path_key: Option<String>,
+        request: Request<Body>,
+    ) -> Response {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
         let response = match body::read(body, &self.body).await {
-            Ok(bytes) => match self.take(provider, &parts.headers, &bytes).await {
-                Ok(answer) => Json(answer).into_response(),
+            Ok(bytes) => match self.take(provider, path_key.as_deref(), &parts.headers, &bytes).await {
+                Ok(answer) => answer.into_response(),
                 Err(refusal) => {
                     self.metrics.webhook(provider, refusal.counted_as());
                     refusal.log(provider);
@@ -83,80 +110,68 @@ impl Webhook {
     }
 
     /// Everything after the body is there.
-    async fn take(&self, provider: Provider, headers: &HeaderMap, body: &Bytes) -> Result<Value, Refusal> {
-        let adapter = channel::adapter(provider).ok_or(Refusal::NoAdapter)?;
-        let Some(sender) = self.sender(provider, adapter, headers, body)? else {
-            self.metrics.webhook(provider, "unknown_account");
-            return Ok(ignored("no sender has this account", Some("check_the_sender_configuration")));
-        };
-        if !sender.active {
-            return Ok(ignored("the sender is switched off", None));
-        }
-        let events = adapter.decode(body, sender.groups).map_err(Refusal::Malformed)?;
-        let mut answer = None;
-        for event in events {
-            let one = self.keep(&sender, event).await?;
-            answer.get_or_insert(one);
-        }
-        Ok(answer.unwrap_or_else(|| ignored("nothing in it", None)))
-    }
-
-    /// The sender that this webhook proves to be for. `None`: it is proven, but by a sender other
-    /// than the one whose account it names, so nobody's.
-    fn sender(
+    async fn take(
         &self,
         provider: Provider,
-        adapter: &dyn Adapter,
+        path_key: Option<&str>,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Result<Option<Arc<Sender>>, Refusal> {
+    ) -> Result<Taken, Refusal> {
+        let adapter = channel::adapter(provider);
         let directory = self.store.directory();
-        let account = adapter.claimed_account(body).map_err(Refusal::Malformed)?;
-        let named = account.as_deref().and_then(|account| directory.sender_of(provider, account));
-        if let Some(sender) = named {
-            self.verify(adapter, sender, headers, body).map_err(Refusal::Unverified)?;
-            return Ok(Some(sender.clone()));
-        }
-        // A stranger must not make us hash a large body once for every sender there is.
-        let proven = body.len() <= UNKNOWN_ACCOUNT_BYTES
-            && directory
-                .senders
-                .values()
-                .filter(|sender| sender.provider == provider)
-                .take(UNKNOWN_ACCOUNT_SENDERS)
-                .any(|sender| self.verify(adapter, sender, headers, body).is_ok());
-        if !proven {
-            return Err(Refusal::Unverified(Unverified::WrongKey));
-        }
-        tracing::warn!(
-            %provider,
-            account = account.as_deref().unwrap_or("(none)"),
-            "a webhook for an account that no sender has was left alone; add it with `switchboard sender add`"
-        );
-        Ok(None)
-    }
-
-    fn verify(
-        &self,
-        adapter: &dyn Adapter,
-        sender: &Sender,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<(), Unverified> {
-        if channel::unproven_allowed(sender, self.loopback) {
-            return Ok(());
-        }
-        adapter.verify(sender, headers, body)
+        let hook = Hook { headers, path_key, body };
+        let proven = Proven::of(provider, &hook, &directory, self.loopback)?;
+        let events = adapter.decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        // Handed to the store in the order of the body, and committed together.
+        let kept = events.into_iter().map(|event| self.keep(provider, &proven, &directory, event));
+        let answers: Vec<Value> = join_all(kept).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(match adapter.acknowledgement() {
+            Acknowledgement::Empty => Taken::Silently,
+            Acknowledgement::Json => Taken::As(all(answers)),
+        })
     }
 
     /// Keeps one event and says what became of it.
-    async fn keep(&self, sender: &Sender, event: Event) -> Result<Value, Refusal> {
+    async fn keep(
+        &self,
+        provider: Provider,
+        proven: &Proven,
+        directory: &Directory,
+        event: Event,
+    ) -> Result<Value, Refusal> {
+        let account = event.account().map(str::to_owned);
+        match proven.sender(directory, account.as_deref()) {
+            proven::Found::Sender(sender) if sender.active => self.keep_for(&sender, event).await,
+            proven::Found::Sender(_) => Ok(ignored("the sender is switched off", None)),
+            proven::Found::Unproven => {
+                self.metrics.webhook(provider, "unverified");
+                let account = account.unwrap_or_default();
+                tracing::warn!(%provider, account, "an item of a webhook is for a sender whose keys the webhook does not prove; it was left out");
+                Ok(ignored("the webhook does not prove that it is for this account", None))
+            }
+            proven::Found::Nobody => {
+                self.metrics.webhook(provider, "unknown_account");
+                let account = account.unwrap_or_else(|| "(none)".into());
+                tracing::warn!(
+                    %provider,
+                    account,
+                    "a webhook for an account that no sender has was left alone; add it with `switchboard sender add`"
+                );
+                Ok(ignored("no sender has this account", Some("check_the_sender_configuration")))
+            }
+        }
+    }
+
+    async fn keep_for(&self, sender: &Sender, event: Event) -> Result<Value, Refusal> {
         let provider = sender.provider;
         match event {
             Event::Message(inbound) => {
                 let contact = inbound.contact.masked();
-                let arrival =
-                    Arrival { inbound: *inbound, sender: sender.name.clone(), received_at: clock::now() };
+                let mut inbound = *inbound;
+                // One name for the account, whichever of its names the provider used: it is part of
+                // what makes a message one of a kind.
+                inbound.account.clone_from(&sender.account);
+                let arrival = Arrival { inbound, sender: sender.name.clone(), received_at: clock::now() };
                 let accepted = self.store.accept(arrival).await.map_err(Refusal::Store)?;
                 let outcome = match (&accepted.answer, accepted.duplicate) {
                     (_, true) => "duplicate",
@@ -164,10 +179,14 @@ impl Webhook {
                     (Answer::Ignored(_), false) => "ignored",
                 };
                 self.metrics.webhook(provider, outcome);
-                tracing::debug!(sender = %sender.name, contact, outcome, "message");
-                Ok(answer_body(&accepted.answer))
+                let labels = self.labels(&accepted.answer);
+                tracing::debug!(sender = %sender.name, contact, outcome, %labels, "message");
+                Ok(answer_body(&accepted.answer, labels))
             }
-            Event::Receipt(receipt) => {
+            Event::Receipt(mut receipt) => {
+                if receipt.account.is_some() {
+                    receipt.account = Some(sender.account.clone());
+                }
                 self.store.record_receipt(receipt).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "receipt");
                 Ok(json!({"status": "received", "kind": "receipt"}))
@@ -182,6 +201,22 @@ impl Webhook {
                 self.metrics.webhook(provider, "session");
                 Ok(json!({"status": "received", "kind": "session"}))
             }
+            Event::Own(_) => {
+                self.metrics.webhook(provider, "ignored");
+                Ok(ignored("own message", None))
+            }
+            Event::Template(_) => {
+                self.metrics.webhook(provider, "template");
+                Ok(json!({"status": "received", "kind": "template"}))
+            }
+            Event::SamePerson(same) => {
+                self.metrics.webhook(provider, "ignored");
+                Ok(ignored(&same.reason, None))
+            }
+            Event::Consent(_) => {
+                self.metrics.webhook(provider, "consent");
+                Ok(json!({"status": "received", "kind": "consent"}))
+            }
             Event::Ignored(left) => {
                 self.metrics.webhook(provider, "ignored");
                 tracing::debug!(sender = %sender.name, reason = left.reason, "left alone");
@@ -189,17 +224,83 @@ impl Webhook {
             }
         }
     }
+
+    /// What the operator's other systems call the tenant that a message went to.
+    fn labels(&self, answer: &Answer) -> Value {
+        let Answer::Routed { tenant, .. } = answer else { return json!({}) };
+        self.store.directory().tenant(*tenant).map_or_else(|| json!({}), |tenant| json!(tenant.labels))
+    }
+
+    /// The handshake by which a provider asks whether this address is ours.
+    fn challenge(&self, provider: Provider, path_key: Option<&str>, query: &[(String, String)]) -> Response {
+        let directory = self.store.directory();
+        let at_this_address = |sender: &&Arc<Sender>| {
+            let expected = sender.webhook_path.expose().as_bytes();
+            expected.is_empty() || path_key.is_some_and(|key| signature::is_key(expected, key.as_bytes()))
+        };
+        let adapter = channel::adapter(provider);
+        let senders = directory.senders_of(provider);
+        let echo =
+            senders.into_iter().filter(at_this_address).find_map(|sender| adapter.challenge(sender, query));
+        match echo {
+            Some(echo) => {
+                tracing::info!(%provider, "the provider asked whether this address is ours, and was told so");
+                echo.into_response()
+            }
+            None => {
+                self.metrics.webhook(provider, "unverified");
+                tracing::warn!(%provider, "a handshake brought no sender's verify_token");
+                let body = json!({"status": "error", "reason": "this is no handshake of a known sender",
+                    "action": "set the sender's verify_token to the one entered at the provider"});
+                (StatusCode::FORBIDDEN, Json(body)).into_response()
+            }
+        }
+    }
+}
+
+/// What a webhook is answered with.
+enum Taken {
+    As(Value),
+    Silently,
+}
+
+impl IntoResponse for Taken {
+    fn into_response(self) -> Response {
+        match self {
+            Taken::As(answer) => Json(answer).into_response(),
+            Taken::Silently => StatusCode::OK.into_response(),
+        }
+    }
+}
+
+/// One item: its answer. Several: a list of theirs, in the order of the body.
+fn all(mut answers: Vec<Value>) -> Value {
+    match answers.len() {
+        0 => ignored("nothing in it", None),
+        1 => answers.remove(0),
+        _ => json!({"status": "received", "results": answers}),
+    }
 }
 
 /// The body that a provider gets for a message. A duplicate gets the same.
-fn answer_body(answer: &Answer) -> Value {
+///
+/// A tenant's labels follow: `user_id`, `chatbot_id`, `agent_id` and whatever else it has.
+fn answer_body(answer: &Answer, labels: Value) -> Value {
     match answer {
-        Answer::Routed { tenant, contact, is_new_session } => json!({
-            "status": "routed",
-            "tenant_id": tenant,
-            "phone_number": contact,
-            "is_new_session": is_new_session,
-        }),
+        Answer::Routed { tenant, contact, is_new_session } => {
+            let mut body = json!({
+                "status": "routed",
+                "tenant_id": tenant,
+                "phone_number": contact,
+                "is_new_session": is_new_session,
+            });
+            if let (Value::Object(body), Value::Object(labels)) = (&mut body, labels) {
+                for (name, label) in labels {
+                    body.entry(name).or_insert(label);
+                }
+            }
+            body
+        }
         // A link to a tenant that is not there says no more than no link at all.
         Answer::Ignored(Reason::NoTenant | Reason::UnknownTenant) => {
             ignored("user not associated with any tenant", Some("please_use_agent_link"))
@@ -220,7 +321,6 @@ fn ignored(reason: &str, action: Option<&str>) -> Value {
 #[derive(Debug)]
 enum Refusal {
     Body(body::Error),
-    NoAdapter,
     Malformed(DecodeError),
     Unverified(Unverified),
     Store(store::Error),
@@ -231,7 +331,7 @@ impl Refusal {
         match self {
             Refusal::Body(body::Error::NoRoom) => "unavailable",
             Refusal::Body(_) | Refusal::Malformed(_) => "malformed",
-            Refusal::NoAdapter | Refusal::Store(_) => "unavailable",
+            Refusal::Store(_) => "unavailable",
             Refusal::Unverified(_) => "unverified",
         }
     }
@@ -239,7 +339,6 @@ impl Refusal {
     fn log(&self, provider: Provider) {
         match self {
             Refusal::Body(error) => tracing::warn!(%provider, %error, "a webhook was given up"),
-            Refusal::NoAdapter => tracing::error!(%provider, "this provider is not spoken yet"),
             Refusal::Malformed(error) => tracing::warn!(%provider, %error, "a webhook body cannot be read"),
             Refusal::Unverified(why) => {
                 tracing::warn!(%provider, %why, "a webhook did not prove where it comes from");
@@ -254,7 +353,6 @@ impl Refusal {
             Refusal::Body(body::Error::TooSlow { .. }) => StatusCode::REQUEST_TIMEOUT,
             Refusal::Body(body::Error::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Body(body::Error::Broken(_)) | Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            Refusal::NoAdapter => StatusCode::NOT_FOUND,
             Refusal::Unverified(_) => StatusCode::UNAUTHORIZED,
             Refusal::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -268,14 +366,13 @@ impl Refusal {
             ),
             Refusal::Body(error @ body::Error::NoRoom) => (error.to_string(), "send it again later"),
             Refusal::Body(error) => (error.to_string(), "send the whole body at once"),
-            Refusal::NoAdapter => ("this provider is not spoken".into(), "use another provider"),
             Refusal::Malformed(error) => {
                 (format!("the body cannot be read: {error}"), "send the provider's JSON unchanged")
             }
             // Which key was wrong is the log's business, not a stranger's.
             Refusal::Unverified(_) => (
                 "the webhook does not prove where it comes from".into(),
-                "sign the body (X-Webhook-Hmac) or send the sender's key (X-Api-Key)",
+                "sign the body or send the key that the sender is configured with",
             ),
             Refusal::Store(_) => ("the message could not be kept".into(), "send it again later"),
         }

@@ -222,8 +222,13 @@ fn ask(brain: &str, text: &str) -> Ask {
 
 fn ask_of(tenant: Tenant, text: &str) -> Ask {
     let now = Timestamp::from_ms(1_772_427_600_000);
-    let heard =
-        Heard { id: "m1".into(), sent_at: now, content: Content::Text { text: text.into() }, quoted: None };
+    let heard = Heard {
+        id: "m1".into(),
+        sent_at: now,
+        content: Content::Text { text: text.into() },
+        quoted: None,
+        referral: None,
+    };
     Ask {
         key: ConversationKey { tenant: tenant.id, contact: ContactKey::from_stored("971501234567") },
         tenant: Arc::new(tenant),

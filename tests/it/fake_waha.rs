@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use switchboard::channel::{Adapter, Outcome, adapter};
+use switchboard::channel::{Adapter, Hook, Outcome, Outgoing, adapter};
 use switchboard::message::{
-    Buttons, Choice, Location, MediaKind, Outbound, OutboundContent, OutboundMedia, Provider, Reaction,
+    Buttons, Choice, Fate, Location, MediaKind, Outbound, OutboundContent, OutboundMedia, Provider, Reaction,
 };
 use switchboard::tenant::Sender;
 use switchboard_tests::client::client;
@@ -149,13 +149,16 @@ fn sender(waha: &FakeWaha) -> Sender {
 }
 
 fn adapter_for_waha() -> &'static dyn Adapter {
-    adapter(Provider::Waha).unwrap()
+    adapter(Provider::Waha)
 }
 
 /// Sends as the gateway will: encode, call, read the outcome.
 async fn send(waha: &FakeWaha, to: &str, content: OutboundContent) -> Outcome {
     let outbound = Outbound { content, reply_to: None };
-    let request = adapter_for_waha().encode(&sender(waha), to, &outbound).unwrap().unwrap();
+    let sender = sender(waha);
+    let (outbound, reference) = (&outbound, "r-0123456789abcdef");
+    let outgoing = Outgoing { sender: &sender, to, outbound, reference, template: None, media: None };
+    let request = adapter_for_waha().encode(&outgoing).unwrap().unwrap();
     let mut call = client().request(request.method, request.url).body(request.body);
     for (name, value) in request.headers {
         call = call.header(name, value);
@@ -191,7 +194,7 @@ async fn takes_everything_the_adapter_sends() {
     let count = contents.len();
     for (at, content) in contents.into_iter().enumerate() {
         let outcome = send(&waha, "971501234567:7@s.whatsapp.net", content).await;
-        let Outcome::Sent { provider_id } = outcome else { panic!("{outcome:?} {:?}", waha.refused()) };
+        let Outcome::Sent { provider_id, .. } = outcome else { panic!("{outcome:?} {:?}", waha.refused()) };
         assert_eq!(provider_id.as_deref(), Some(waha.sent()[at].id.as_str()));
     }
     assert_eq!(waha.sent_to(CHAT).len(), count);
@@ -209,7 +212,7 @@ async fn every_engine_names_the_message_in_its_own_way() {
         let waha = FakeWaha::start_as(engine).await;
         let outcome = send(&waha, CHAT, OutboundContent::Text { text: "hello".into() }).await;
         let expected = Some(waha.sent()[0].id.clone());
-        assert_eq!(outcome, Outcome::Sent { provider_id: expected }, "{engine:?}");
+        assert_eq!(outcome, Outcome::sent(expected), "{engine:?}");
     }
 }
 
@@ -232,11 +235,17 @@ async fn fails_as_told_and_then_works_again() {
     }
     waha.fail_next(Fault::TooMany { retry_after: Some("7".into()) });
     let limited = send(&waha, CHAT, OutboundContent::Text { text: "hi".into() }).await;
-    assert!(matches!(limited, Outcome::Retry { after_ms: Some(7_000), .. }), "{limited:?}");
+    assert!(
+        matches!(limited, Outcome::Failed { fate: Fate::Retry, after_ms: Some(7_000), .. }),
+        "{limited:?}"
+    );
     waha.fail_next_times(2, Fault::Error);
     for _ in 0..2 {
         let failed = send(&waha, CHAT, OutboundContent::Text { text: "my secret".into() }).await;
-        assert!(matches!(&failed, Outcome::Unknown { error } if !error.contains("secret")), "{failed:?}");
+        assert!(
+            matches!(&failed, Outcome::Failed { fate: Fate::Unknown, error, .. } if !error.contains("secret")),
+            "{failed:?}"
+        );
     }
     let works = send(&waha, CHAT, OutboundContent::Text { text: "hi".into() }).await;
     assert!(matches!(works, Outcome::Sent { .. }), "{works:?}");
@@ -301,12 +310,13 @@ fn webhooks_are_signed_and_mean_what_they_say() {
         "name": "main", "provider": "waha", "account": "default", "hmac_key": "key", "webhook_key": "shared",
     }))
     .unwrap();
-    let headers = hook
+    let headers: reqwest::header::HeaderMap = hook
         .headers()
         .into_iter()
         .map(|(name, value)| (name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap()))
         .collect();
-    assert_eq!(adapter_for_waha().verify(&sender, &headers, &hook.body()), Ok(()));
+    let proof = Hook { headers: &headers, path_key: None, body: &hook.body() };
+    assert_eq!(adapter_for_waha().verify(&sender, &proof), Ok(()));
     let explained = switchboard::explain::explain(Provider::Waha, &hook.body(), false).unwrap();
     let explained = serde_json::to_value(&explained[0]).unwrap();
     assert_eq!(explained["contact"], "971501234567");

@@ -70,7 +70,7 @@ fn webhooks() -> Vec<(String, Value)> {
 }
 
 fn events(body: &Value, groups: bool) -> Result<Vec<Event>, String> {
-    let adapter = adapter(Provider::Waha).unwrap();
+    let adapter = adapter(Provider::Waha);
     adapter.decode(body.to_string().as_bytes(), groups).map_err(|error| error.to_string())
 }
 

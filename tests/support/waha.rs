@@ -26,12 +26,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use contract::Refusal;
-use wire::{Plug, Wires};
+
+use crate::wire::{Plug, Wires};
 
 mod answer;
 mod contract;
 pub mod webhook;
-mod wire;
 
 pub use answer::Engine;
 

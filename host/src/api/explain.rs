@@ -15,7 +15,7 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Whole};
-use crate::channel;
+use crate::channel::{self, Hook};
 use crate::clock;
 use crate::explain::{self, Explained};
 use crate::message::Provider;
@@ -38,14 +38,20 @@ pub async fn explain(
 ) -> Result<Response> {
     caller.operator()?;
     let provider = Provider::parse(&of.provider).ok_or_else(|| {
-        Error::malformed(format!("\"{}\" is no provider", of.provider), "one of: waha, simulator")
+        Error::malformed(
+            format!("\"{}\" is no provider", of.provider),
+            "one of: waha, infobip, gupshup, meta, simulator",
+        )
     })?;
     let headers = webhook_headers(request.headers())?;
     let Whole(body) = Whole::from_request(request, &app).await?;
     let directory = app.store.directory();
-    let groups = sender_account(provider, &body)
-        .and_then(|account| directory.sender_of(provider, &account).map(|sender| sender.groups));
-    let mut explained = explain::explain(provider, &body, groups.unwrap_or(false))
+    let accounts = channel::adapter(provider).claimed_accounts(&body).unwrap_or_default();
+    let groups = accounts
+        .iter()
+        .filter_map(|account| directory.sender_of(provider, account))
+        .any(|sender| sender.groups);
+    let mut explained = explain::explain(provider, &body, groups)
         .map_err(|error| Error::invalid(error.to_string(), "send the provider's JSON unchanged"))?;
     let mut lines = String::new();
     for event in &mut explained {
@@ -69,10 +75,6 @@ pub async fn explain(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
 
-fn sender_account(provider: Provider, body: &Bytes) -> Option<String> {
-    channel::adapter(provider)?.claimed_account(body).ok().flatten()
-}
-
 fn webhook_headers(headers: &HeaderMap) -> Result<HeaderMap> {
     let mut carried = HeaderMap::new();
     for value in headers.get_all(WEBHOOK_HEADER) {
@@ -87,11 +89,10 @@ fn webhook_headers(headers: &HeaderMap) -> Result<HeaderMap> {
 /// Would the webhook with these headers be believed? True, or why not.
 fn verified(directory: &Directory, event: &Explained, headers: &HeaderMap, body: &Bytes) -> Value {
     let sender = event.account.as_ref().and_then(|account| directory.sender_of(event.provider, account));
-    match (channel::adapter(event.provider), sender) {
-        (Some(adapter), Some(sender)) => match adapter.verify(sender, headers, body) {
-            Ok(()) => json!(true),
-            Err(why) => json!(why.to_string()),
-        },
-        _ => json!("no sender has this account"),
+    let Some(sender) = sender else { return json!("no sender has this account") };
+    let hook = Hook { headers, path_key: None, body };
+    match channel::adapter(event.provider).verify(sender, &hook) {
+        Ok(()) => json!(true),
+        Err(why) => json!(why.to_string()),
     }
 }

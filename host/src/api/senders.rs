@@ -14,8 +14,6 @@ use crate::declared::rules;
 use crate::message::SenderName;
 use crate::tenant::Sender;
 
-const SECRETS: [&str; 3] = ["api_key", "hmac_key", "webhook_key"];
-
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let directory = app.store.directory();
@@ -41,8 +39,8 @@ pub async fn show(
 /// The sender and its session; of each secret only whether it is set.
 fn shown(app: &App, sender: &Sender) -> Result<Value> {
     let mut value = json!(sender);
-    for (key, secret) in SECRETS.iter().zip([&sender.api_key, &sender.hmac_key, &sender.webhook_key]) {
-        value[*key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
+    for (key, secret) in sender.secrets() {
+        value[key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
     }
     let session = app.store.session(&sender.name)?;
     value["session"] = session.map_or(
@@ -67,17 +65,10 @@ pub async fn put(
     if named.is_some_and(|named| named != json!(name)) {
         return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));
     }
-    for key in SECRETS {
+    let secrets = before.map(|before| before.secrets()).into_iter().flatten();
+    for (key, kept) in secrets {
         if body.get(key).is_none_or(|value| value.is_null() || value == "(set)") {
-            body.remove(key);
-            if let Some(before) = before {
-                let kept = match key {
-                    "api_key" => &before.api_key,
-                    "hmac_key" => &before.hmac_key,
-                    _ => &before.webhook_key,
-                };
-                body.insert(key.into(), json!(kept.expose()));
-            }
+            body.insert(key.into(), json!(kept.expose()));
         }
     }
     let sender: Sender = serde_json::from_value(Value::Object(body)).map_err(|error| {

@@ -134,7 +134,13 @@ fn trigger(trigger: &switchboard_sdk::Trigger) -> Result<Trigger, Fault> {
 
 fn entry(entry: &switchboard_sdk::HistoryEntry) -> Result<HistoryEntry, Fault> {
     let at: Timestamp = reshape(&entry.at)?;
-    let heard = Heard { id: String::new(), sent_at: at, content: reshape(&entry.content)?, quoted: None };
+    let heard = Heard {
+        id: String::new(),
+        sent_at: at,
+        content: reshape(&entry.content)?,
+        quoted: None,
+        referral: None,
+    };
     Ok(HistoryEntry { at, author: reshape(&entry.author)?, line: Line::Heard(heard), state: None })
 }
 

@@ -14,9 +14,11 @@
 use http::HeaderMap;
 use serde::Deserialize;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Outcome, Request, Unverified, json, time};
+use crate::channel::{
+    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, time,
+};
 use crate::identity;
-use crate::message::{Choice, Content, Event, Inbound, Outbound, Provider, Timestamp};
+use crate::message::{Choice, Content, Event, Inbound, Provider, Timestamp};
 use crate::tenant::Sender;
 
 /// The account of bodies that name none.
@@ -49,12 +51,12 @@ struct Body {
 }
 
 impl Adapter for Simulator {
-    fn claimed_account(&self, body: &[u8]) -> Result<Option<String>, DecodeError> {
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
         let body: Body = json::parse(body)?;
-        Ok(Some(body.account.unwrap_or_else(|| ACCOUNT.into())))
+        Ok(vec![body.account.unwrap_or_else(|| ACCOUNT.into())])
     }
 
-    fn verify(&self, _sender: &Sender, _headers: &HeaderMap, _body: &[u8]) -> Result<(), Unverified> {
+    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
         Ok(())
     }
 
@@ -92,27 +94,24 @@ impl Adapter for Simulator {
             sent_at,
             content,
             quoted: body.quoted,
+            referral: None,
         }))])
     }
 
-    fn encode(
-        &self,
-        _sender: &Sender,
-        _to: &str,
-        _outbound: &Outbound,
-    ) -> Result<Option<Request>, EncodeError> {
+    fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
         Ok(None)
     }
 
     /// Never asked, since nothing is called.
     fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        Outcome::Sent { provider_id: None }
+        Outcome::sent(None)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Outbound;
 
     fn decode(body: &str) -> Result<Inbound, DecodeError> {
         let events = Simulator.decode(body.as_bytes(), false)?;
@@ -166,9 +165,14 @@ mod tests {
             "name": "demo", "provider": Provider::Simulator, "account": ACCOUNT,
         }))
         .expect("a sender");
-        assert_eq!(Simulator.encode(&sender, "971501234567", &Outbound::text("hi")), Ok(None));
-        assert_eq!(Simulator.verify(&sender, &HeaderMap::new(), b""), Ok(()));
+        let outbound = Outbound::text("hi");
+        let (to, reference) = ("971501234567", "r-0123456789abcdef");
+        let outgoing =
+            Outgoing { sender: &sender, to, outbound: &outbound, reference, template: None, media: None };
+        assert_eq!(Simulator.encode(&outgoing), Ok(None));
+        let headers = HeaderMap::new();
+        assert_eq!(Simulator.verify(&sender, &Hook { headers: &headers, path_key: None, body: b"" }), Ok(()));
         let body = br#"{"id":"1","from":"971501234567","text":"hello"}"#;
-        assert_eq!(Simulator.claimed_account(body), Ok(Some("simulator".into())));
+        assert_eq!(Simulator.claimed_accounts(body), Ok(vec!["simulator".into()]));
     }
 }

@@ -10,8 +10,10 @@
 use http::HeaderMap;
 
 use crate::channel::json::kind;
-use crate::channel::{Adapter, DecodeError, EncodeError, Outcome, Request, Unverified, json, signature};
-use crate::message::{Event, Outbound};
+use crate::channel::{
+    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, proof, signature,
+};
+use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
 
 mod content;
@@ -24,7 +26,7 @@ mod person;
 pub struct Waha;
 
 impl Adapter for Waha {
-    fn claimed_account(&self, body: &[u8]) -> Result<Option<String>, DecodeError> {
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
         #[derive(serde::Deserialize)]
         #[serde(expecting = "an object")]
         struct Claim {
@@ -32,8 +34,8 @@ impl Adapter for Waha {
             session: serde_json::Value,
         }
         match json::parse::<Claim>(body)?.session {
-            serde_json::Value::Null => Ok(None),
-            serde_json::Value::String(session) => Ok(Some(session)),
+            serde_json::Value::Null => Ok(Vec::new()),
+            serde_json::Value::String(session) => Ok(vec![session]),
             other => Err(DecodeError {
                 what: format!("expected text, found {}", kind(&other)),
                 place: "session".into(),
@@ -45,20 +47,15 @@ impl Adapter for Waha {
     /// header is not read: it is the attacker's word. Neither is `X-Webhook-Timestamp`: it is not
     /// signed, and honest retries carry old ones. Whether `auth = "none"` may be honoured depends on
     /// where the gateway listens, see [`crate::channel::unproven_allowed`].
-    fn verify(&self, sender: &Sender, headers: &HeaderMap, body: &[u8]) -> Result<(), Unverified> {
-        if sender.hmac_key.is_empty() && sender.webhook_key.is_empty() {
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        if sender.is_keyless() {
             return Err(Unverified::NoKeyConfigured);
         }
-        if !sender.webhook_key.is_empty() {
-            let given = headers.get("x-api-key").ok_or(Unverified::MissingKey)?;
-            if !signature::is_key(sender.webhook_key.expose().as_bytes(), given.as_bytes()) {
-                return Err(Unverified::WrongKey);
-            }
-        }
+        proof::path(sender, hook)?;
+        proof::key(sender, hook, "x-api-key")?;
         if !sender.hmac_key.is_empty() {
-            let given = headers.get("x-webhook-hmac").ok_or(Unverified::MissingSignature)?;
-            let given = given.to_str().map_err(|_| Unverified::WrongSignature)?;
-            if !signature::is_hmac_sha512(sender.hmac_key.expose().as_bytes(), body, given) {
+            let given = proof::signature_text(hook, "x-webhook-hmac")?;
+            if !signature::is_hmac_sha512(sender.hmac_key.expose().as_bytes(), hook.body, given) {
                 return Err(Unverified::WrongSignature);
             }
         }
@@ -69,8 +66,13 @@ impl Adapter for Waha {
         decode::events(body, groups)
     }
 
-    fn encode(&self, sender: &Sender, to: &str, outbound: &Outbound) -> Result<Option<Request>, EncodeError> {
-        encode::request(sender, to, outbound).map(Some)
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
+        encode::request(outgoing).map(Some)
+    }
+
+    /// WAHA documents its own buttons and lists as deprecated: they may not show.
+    fn shows(&self, content: &OutboundContent) -> bool {
+        !matches!(content, OutboundContent::Buttons(_) | OutboundContent::List(_))
     }
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
@@ -169,18 +171,19 @@ mod tests {
                     (name, value.parse().expect("a value"))
                 })
                 .collect();
-            assert_eq!(Waha.verify(&sender(keys.0, keys.1), &headers, BODY), expected, "{case}");
+            let hook = Hook { headers: &headers, path_key: None, body: BODY };
+            assert_eq!(Waha.verify(&sender(keys.0, keys.1), &hook), expected, "{case}");
         }
     }
 
     #[test]
     fn the_claimed_account_is_the_session() {
         for (body, expected) in [
-            (r#"{"session":"036322","payload":{"session":"other"}}"#, Ok(Some("036322".to_owned()))),
-            (r#"{"session":null}"#, Ok(None)),
-            ("{}", Ok(None)),
+            (r#"{"session":"036322","payload":{"session":"other"}}"#, Ok(vec!["036322".to_owned()])),
+            (r#"{"session":null}"#, Ok(vec![])),
+            ("{}", Ok(vec![])),
         ] {
-            assert_eq!(Waha.claimed_account(body.as_bytes()), expected, "{body}");
+            assert_eq!(Waha.claimed_accounts(body.as_bytes()), expected, "{body}");
         }
         for (body, place) in [
             (r#"{"session":7}"#, "session"),
@@ -189,7 +192,7 @@ mod tests {
             (r#"{"session":"#, "line 1 column 11"),
             (r#"{"session":"a","session":"b"}"#, "line 1 column 24"),
         ] {
-            let error = Waha.claimed_account(body.as_bytes()).expect_err(body);
+            let error = Waha.claimed_accounts(body.as_bytes()).expect_err(body);
             assert_eq!(error.place, place, "{body}: {error}");
         }
     }

@@ -174,24 +174,14 @@ impl Reader {
     /// `env:NAME` and `file:PATH` become what they name.
     fn resolve_secrets(&mut self, entry: &mut Entry<Sender>, environment: Option<Environment<'_>>) {
         let directory = self.files[entry.file].document.path().parent().unwrap_or(Path::new("")).to_owned();
-        let sender = &entry.value;
-        let mut resolved = Vec::new();
-        for (key, secret) in [
-            ("api_key", &sender.api_key),
-            ("hmac_key", &sender.hmac_key),
-            ("webhook_key", &sender.webhook_key),
-        ] {
+        let mut sender = entry.value.clone();
+        for (key, secret) in sender.secrets_mut() {
             match resolve(secret, &directory, environment) {
-                Ok(secret) => resolved.push(secret),
-                Err((what, action)) => {
-                    resolved.push(secret.clone());
-                    self.report(entry, Fault { key, what, action });
-                }
+                Ok(resolved) => *secret = resolved,
+                Err((what, action)) => self.report(entry, Fault { key, what, action }),
             }
         }
-        let [api_key, hmac_key, webhook_key] =
-            <[Secret; 3]>::try_from(resolved).expect("three went in, three came out");
-        entry.value = Sender { api_key, hmac_key, webhook_key, ..entry.value.clone() };
+        entry.value = sender;
     }
 
     /// `{directory}/{tenant}/{name}.json`.

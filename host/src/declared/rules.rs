@@ -6,7 +6,6 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::channel;
 use crate::message::{Provider, TenantId};
 use crate::tenant::{Directory, Limits, Organization, Sender, Tenant, WebhookAuth};
 
@@ -132,13 +131,6 @@ pub fn sender(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fau
             "write the provider's key for this number: at WAHA the session, such as \"default\"",
         ));
     }
-    if channel::adapter(sender.provider).is_none() {
-        faults.push(fault(
-            "provider",
-            format!("{} is not spoken yet", sender.provider),
-            "one of: waha, simulator",
-        ));
-    }
     if let Some(id) = sender.tenant
         && directory.tenant(id).is_none()
     {
@@ -153,16 +145,15 @@ pub fn sender(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fau
     }
     faults.extend(base_url(sender));
     faults.extend(webhook_auth(sender, loopback));
-    let taken = directory.sender_of(sender.provider, &sender.account);
-    if let Some(other) = taken.filter(|other| other.name != sender.name) {
-        faults.push(fault(
-            "account",
-            format!(
-                "{} account \"{}\" is sender \"{}\" already",
-                sender.provider, sender.account, other.name
-            ),
-            "one account belongs to one sender; change one of them",
-        ));
+    for account in sender.accounts() {
+        let taken = directory.sender_of(sender.provider, account);
+        if let Some(other) = taken.filter(|other| other.name != sender.name) {
+            faults.push(fault(
+                "account",
+                format!("{} account \"{account}\" is sender \"{}\" already", sender.provider, other.name),
+                "one account belongs to one sender; change one of them",
+            ));
+        }
     }
     faults
 }
@@ -184,7 +175,7 @@ fn webhook_auth(sender: &Sender, loopback: bool) -> Option<Fault> {
     if sender.provider == Provider::Simulator {
         return None;
     }
-    let keyless = sender.hmac_key.is_empty() && sender.webhook_key.is_empty();
+    let keyless = sender.is_keyless();
     match sender.auth {
         WebhookAuth::None if !loopback => Some(fault(
             "auth",

@@ -46,6 +46,7 @@ mod codec;
 mod collections;
 mod contacts;
 mod disk;
+mod files;
 mod handoff;
 mod inbox;
 mod leads;
@@ -55,6 +56,7 @@ mod load;
 mod mirror;
 mod open;
 mod overlay;
+mod people;
 mod prune;
 mod reads;
 mod receipts;
@@ -62,6 +64,7 @@ mod replies;
 mod rows;
 mod sends;
 mod tables;
+mod templates;
 mod timers;
 mod turns;
 mod writer;
@@ -260,7 +263,8 @@ impl Store for Embedded {
     }
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
-        let id = codec::message_hash(receipt.provider, &receipt.account, &receipt.message_id);
+        let account = receipt.account.as_deref().unwrap_or_default();
+        let id = codec::message_hash(receipt.provider, account, &receipt.message_id);
         let now = clock::now();
         self.write(move |batch| receipts::record(batch, &id, &receipt, now)).await
     }

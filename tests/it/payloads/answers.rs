@@ -6,24 +6,26 @@
 
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
-use switchboard::channel::{Adapter, Outcome, adapter};
+use switchboard::channel::{Adapter, Hook, Outcome, adapter};
 use switchboard::identity;
-use switchboard::message::Provider;
+use switchboard::message::{Fate, Provider};
 use switchboard::tenant::Sender;
 
 use super::cases;
 
 fn waha() -> &'static dyn Adapter {
-    adapter(Provider::Waha).unwrap()
+    adapter(Provider::Waha)
 }
 
 fn outcome(status: u16, body: &[u8], to: &str) -> Value {
     match waha().outcome(status, &HeaderMap::new(), body, to) {
-        Outcome::Sent { provider_id } => json!({ "sent": provider_id }),
-        Outcome::Retry { after_ms: None, error } => json!({ "retry": error }),
-        Outcome::Permanent { error } => json!({ "permanent": error }),
-        other => json!(format!("{other:?}")),
+        Outcome::Sent { provider_id, .. } => json!({ "sent": provider_id }),
+        Outcome::Failed { fate, error, .. } => json!({ name(fate): error }),
     }
+}
+
+fn name(fate: Fate) -> String {
+    serde_json::to_value(fate).unwrap().as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -69,15 +71,29 @@ fn the_signature_vectors_hold_and_nothing_near_them_does() {
         let mut headers = HeaderMap::new();
         headers.insert("x-webhook-hmac", text("x_webhook_hmac").parse().unwrap());
         let body = text("body").as_bytes();
-        let ok = waha().verify(&sender(text("secret")), &headers, body).is_ok();
+        let ok = waha()
+            .verify(&sender(text("secret")), &Hook { headers: &headers, path_key: None, body: body })
+            .is_ok();
         verified.insert(text("name").to_owned(), json!(ok));
         for at in 0..body.len() {
             let mut changed = body.to_vec();
             changed[at] ^= 1;
-            assert!(waha().verify(&sender(text("secret")), &headers, &changed).is_err(), "byte {at}");
+            assert!(
+                waha()
+                    .verify(
+                        &sender(text("secret")),
+                        &Hook { headers: &headers, path_key: None, body: &changed }
+                    )
+                    .is_err(),
+                "byte {at}"
+            );
         }
-        assert!(waha().verify(&sender(""), &headers, body).is_err());
-        assert!(waha().verify(&sender("my-secret-kez"), &headers, body).is_err());
+        assert!(waha().verify(&sender(""), &Hook { headers: &headers, path_key: None, body: body }).is_err());
+        assert!(
+            waha()
+                .verify(&sender("my-secret-kez"), &Hook { headers: &headers, path_key: None, body: body })
+                .is_err()
+        );
     }
     assert_eq!(Value::Object(verified), case.expected);
 }

@@ -11,7 +11,7 @@ use switchboard::message::{Event, Provider};
 use super::webhooks;
 
 fn waha() -> &'static dyn Adapter {
-    adapter(Provider::Waha).unwrap()
+    adapter(Provider::Waha)
 }
 
 /// Every value there is, by its place.
@@ -57,7 +57,7 @@ fn anything() -> impl Strategy<Value = Value> {
 
 /// What must hold of everything that is decoded.
 fn check(body: &[u8], groups: bool, own: bool) -> Result<(), TestCaseError> {
-    let _ = waha().claimed_account(body);
+    let _ = waha().claimed_accounts(body);
     let Ok(events) = waha().decode(body, groups) else { return Ok(()) };
     for event in events {
         let Event::Message(inbound) = event else { continue };
@@ -70,7 +70,7 @@ fn check(body: &[u8], groups: bool, own: bool) -> Result<(), TestCaseError> {
         };
         prop_assert_eq!(canonical.as_ref(), Some(&inbound.contact), "the key is canonical");
         prop_assert!(!inbound.aliases.contains(&inbound.contact));
-        prop_assert_eq!(waha().claimed_account(body), Ok(Some(inbound.account.clone())));
+        prop_assert_eq!(waha().claimed_accounts(body), Ok(vec![inbound.account.clone()]));
         serde_json::to_vec(&inbound).map_err(|error| TestCaseError::fail(error.to_string()))?;
     }
     Ok(())

@@ -305,13 +305,16 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
     assert!(!lab.hears("971501", "hello", 1).await.duplicate, "forgotten after eight days");
     let late = switchboard::message::Receipt {
         provider: Provider::Waha,
-        account: "default".into(),
+        account: Some("default".into()),
         message_id: "p-old".into(),
         contact: None,
         from_raw: None,
         state: switchboard::message::DeliveryState::Read,
         at: at(21 * DAY),
         reason: None,
+        fate: None,
+        other_ids: Vec::new(),
+        reference: None,
     };
     lab.store().record_receipt(late).await.expect("a receipt of what is gone is ignored");
     let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("memory stays");

@@ -200,13 +200,16 @@ pub async fn a_lead_does_not_grow_without_end(factory: &dyn Factory) {
 fn receipt(id: &str, state: DeliveryState) -> Receipt {
     Receipt {
         provider: Provider::Waha,
-        account: "default".into(),
+        account: Some("default".into()),
         message_id: id.into(),
         contact: None,
         from_raw: None,
         state,
         at: at(0),
         reason: None,
+        other_ids: Vec::new(),
+        reference: None,
+        fate: None,
     }
 }
 

@@ -101,6 +101,7 @@ pub fn arrival(who: &str, id: &str, text: &str, received_at: Timestamp) -> Arriv
             sent_at: received_at.plus_ms(-500),
             content: Content::Text { text: text.into() },
             quoted: None,
+            referral: None,
         },
         sender: SenderName::new("main"),
         received_at,

@@ -59,13 +59,16 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
         90..95 => {
             let receipt = Receipt {
                 provider: Provider::Waha,
-                account: "default".into(),
+                account: Some("default".into()),
                 message_id: format!("p{}", random.random_range(0..900)),
                 contact: None,
                 from_raw: None,
                 state: DeliveryState::Read,
                 at: at(now),
                 reason: None,
+                fate: None,
+                other_ids: Vec::new(),
+                reference: None,
             };
             store.record_receipt(receipt).await.expect("recorded");
         }

@@ -8,13 +8,16 @@ use super::lab::{Factory, Lab, all, arrival, at, key, says, text_of};
 fn receipt(id: &str, state: DeliveryState) -> Receipt {
     Receipt {
         provider: Provider::Waha,
-        account: "default".into(),
+        account: Some("default".into()),
         message_id: id.into(),
         contact: None,
         from_raw: None,
         state,
         at: at(0),
         reason: None,
+        other_ids: Vec::new(),
+        reference: None,
+        fate: None,
     }
 }
 
@@ -134,7 +137,7 @@ pub async fn receipts_move_forward_only(factory: &dyn Factory) {
         assert_eq!(lab.lines(2, "971501")[2], format!("Brain: one ({shown})"), "after {id} {state:?}");
     }
     let mut elsewhere = receipt("p1", DeliveryState::Read);
-    elsewhere.account = "second".into();
+    elsewhere.account = Some("second".into());
     lab.store().record_receipt(elsewhere).await.expect("ignored");
     lab.restart();
     assert_eq!(lab.lines(2, "971501")[2], "Brain: one (Read)");

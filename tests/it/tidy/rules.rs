@@ -22,7 +22,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
     (&["redb"], &["store"]),
     (&["sqlx"], &["store"]),
     (&["wasmtime", "wasmtime_wasi", "wasmparser"], &["brain"]),
-    (&["reqwest"], &["delivery", "session", "cli"]),
+    (&["reqwest"], &["egress", "media", "cli"]),
 ];
 
 const SERVING: &[&str] = &["webhook", "api", "dashboard", "http", "body", "gateway", "cli"];

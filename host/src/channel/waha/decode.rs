@@ -13,8 +13,8 @@ use crate::channel::waha::person::{Person, ourselves};
 use crate::channel::{DecodeError, time};
 use crate::identity::{self, Address};
 use crate::message::{
-    Choice, ContactKey, Content, DeliveryState, Event, Ignored, Inbound, Provider, Receipt, SessionChange,
-    Timestamp,
+    Choice, ContactKey, Content, DeliveryState, Event, Fate, Ignored, Inbound, Provider, Receipt,
+    SessionChange, Timestamp,
 };
 
 /// What surrounds every event. Old versions have no `timestamp`; `me` is null before the login.
@@ -136,6 +136,7 @@ impl Webhook<'_> {
             sent_at: self.sent_at(payload).unwrap_or(Timestamp::ZERO),
             content,
             quoted: quoted(payload),
+            referral: None,
             id,
         })))
     }
@@ -214,6 +215,7 @@ impl Webhook<'_> {
             sent_at: self.sent_at(vote).unwrap_or(Timestamp::ZERO),
             content,
             quoted: json::object(payload, &["poll"]).and_then(message_id),
+            referral: None,
             id,
         })))
     }
@@ -246,13 +248,16 @@ impl Webhook<'_> {
         };
         Ok(Event::Receipt(Receipt {
             provider: Provider::Waha,
-            account: self.account.to_owned(),
+            account: Some(self.account.to_owned()),
             message_id: id.clone(),
+            other_ids: Vec::new(),
+            reference: None,
             contact: peer.and_then(|peer| identity::contact(peer).ok()),
             from_raw: json::text(payload, "from").map(str::to_owned),
             state,
             at: self.sent_at(payload).unwrap_or(Timestamp::ZERO),
             reason: (state == DeliveryState::Failed).then(|| "WhatsApp reported an error".to_owned()),
+            fate: (state == DeliveryState::Failed).then_some(Fate::Permanent),
         }))
     }
 

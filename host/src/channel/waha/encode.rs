@@ -9,13 +9,14 @@
 
 use serde_json::{Value, json};
 
-use crate::channel::{EncodeError, Request};
+use crate::channel::mime::mime_type;
+use crate::channel::{EncodeError, Outgoing, Request, fallback};
 use crate::identity::{self, Address};
-use crate::message::{Buttons, ListMenu, MediaKind, Outbound, OutboundContent, OutboundMedia};
-use crate::tenant::Sender;
+use crate::message::{MediaKind, OutboundContent, OutboundMedia};
 
-/// The one request that sends `outbound` to `to`.
-pub fn request(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
+/// The one request that sends a reply.
+pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
+    let Outgoing { sender, to, outbound, .. } = *outgoing;
     let chat = chat_id(to)?;
     let (method, path, mut body) = call(&outbound.content)?;
     body["session"] = sender.account.as_str().into();
@@ -61,8 +62,8 @@ fn call(content: &OutboundContent) -> Result<(http::Method, &'static str, Value)
     let post = |path, body| Ok((http::Method::POST, path, body));
     match content {
         OutboundContent::Text { text } => post("/api/sendText", text_body(text)?),
-        OutboundContent::Buttons(buttons) => post("/api/sendText", text_body(&buttons_text(buttons))?),
-        OutboundContent::List(list) => post("/api/sendText", text_body(&list_text(list))?),
+        OutboundContent::Buttons(buttons) => post("/api/sendText", text_body(&fallback::buttons(buttons))?),
+        OutboundContent::List(list) => post("/api/sendText", text_body(&fallback::list(list))?),
         OutboundContent::Media(media) => {
             let (path, body) = media_call(media)?;
             post(path, body)
@@ -133,78 +134,24 @@ fn media_call(media: &OutboundMedia) -> Result<(&'static str, Value), EncodeErro
     Ok((path, body))
 }
 
-/// By the end of the address's path.
-fn mime_type(url: &str) -> Option<&'static str> {
-    let path = url.split(['?', '#']).next()?;
-    let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
-    Some(match extension.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "gif" => "image/gif",
-        "webp" => "image/webp",
-        "mp4" => "video/mp4",
-        "mov" => "video/quicktime",
-        "3gp" => "video/3gpp",
-        "ogg" | "oga" | "opus" => "audio/ogg; codecs=opus",
-        "mp3" => "audio/mpeg",
-        "m4a" => "audio/mp4",
-        "pdf" => "application/pdf",
-        "doc" => "application/msword",
-        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "csv" => "text/csv",
-        "txt" => "text/plain",
-        "zip" => "application/zip",
-        _ => return None,
-    })
-}
-
-/// ```text
-/// Buy or rent?
-///
-/// 1. Buy
-/// 2. Rent
-/// ```
-fn buttons_text(buttons: &Buttons) -> String {
-    let options: Vec<String> = buttons
-        .buttons
-        .iter()
-        .enumerate()
-        .map(|(at, button)| format!("{}. {}", at + 1, button.title))
-        .collect();
-    paragraphs([Some(buttons.body.as_str()), Some(&options.join("\n")), buttons.footer.as_deref()])
-}
-
-/// As buttons, with the sections' titles in bold; the numbers go on over all sections.
-fn list_text(list: &ListMenu) -> String {
-    let mut number = 0;
-    let mut sections = Vec::new();
-    for section in &list.sections {
-        let mut lines = Vec::new();
-        lines.extend(
-            section.title.as_deref().filter(|title| !title.is_empty()).map(|title| format!("*{title}*")),
-        );
-        for row in &section.rows {
-            number += 1;
-            let described = row.description.as_deref().filter(|text| !text.is_empty());
-            lines.push(match described {
-                Some(description) => format!("{number}. {} ({description})", row.title),
-                None => format!("{number}. {}", row.title),
-            });
-        }
-        sections.push(lines.join("\n"));
-    }
-    paragraphs([Some(list.body.as_str()), Some(&sections.join("\n\n")), list.footer.as_deref()])
-}
-
-fn paragraphs<const N: usize>(parts: [Option<&str>; N]) -> String {
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Choice, ListRow, ListSection, Location, Provider, Reaction, Template};
+    use crate::message::{
+        Buttons, Choice, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction, Template,
+    };
+    use crate::tenant::Sender;
+
+    fn encoded(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
+        request(&Outgoing {
+            sender,
+            to,
+            outbound,
+            reference: "r-0123456789abcdef",
+            template: None,
+            media: None,
+        })
+    }
 
     fn sender() -> Sender {
         serde_json::from_value(json!({
@@ -216,7 +163,7 @@ mod tests {
 
     fn check(content: OutboundContent, method: http::Method, path: &str, body: Value) {
         let outbound = Outbound { content, reply_to: None };
-        let request = request(&sender(), "971501234567@c.us", &outbound).expect("a request");
+        let request = encoded(&sender(), "971501234567@c.us", &outbound).expect("a request");
         assert_eq!(request.method, method);
         assert_eq!(request.url, format!("http://127.0.0.1:3000{path}"));
         assert_eq!(serde_json::from_slice::<Value>(&request.body).expect("JSON"), body);
@@ -339,7 +286,7 @@ mod tests {
     #[test]
     fn a_quote_names_the_message() {
         let outbound = Outbound { reply_to: Some("false_1@c.us_A".into()), ..Outbound::text("yes") };
-        let request = request(&sender(), "245800000000182@lid", &outbound).expect("a request");
+        let request = encoded(&sender(), "245800000000182@lid", &outbound).expect("a request");
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
         let expected = json!({"session": "default", "chatId": "245800000000182@lid", "text": "yes", "reply_to": "false_1@c.us_A"});
         assert_eq!(body, expected);
@@ -382,10 +329,10 @@ mod tests {
             media(MediaKind::Voice, "https://example.com/a.ogg", Some("words"), None),
         ] {
             let outbound = Outbound { content, reply_to: None };
-            assert!(request(&sender(), "971501234567@c.us", &outbound).is_err(), "{outbound:?}");
+            assert!(encoded(&sender(), "971501234567@c.us", &outbound).is_err(), "{outbound:?}");
         }
         let nowhere = Sender { base_url: None, ..sender() };
-        let error = request(&nowhere, "971501234567", &Outbound::text("hi")).expect_err("no address");
+        let error = encoded(&nowhere, "971501234567", &Outbound::text("hi")).expect_err("no address");
         assert_eq!(error.to_string(), "the sender main has no base_url: where is its WAHA?");
     }
 }

@@ -18,16 +18,14 @@
 //! only the error's own words are taken, without long numbers.
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::channel::Outcome;
+use crate::channel::answer::{retry_after_ms, without_numbers};
 use crate::channel::json::{self, Object};
 use crate::channel::waha::chat_of;
 use crate::channel::waha::encode::chat_id;
-
-/// Of the provider's words, at most this many characters.
-const ERROR_CHARS: usize = 200;
+use crate::message::Fate;
 
 /// Reads the answer to a request that was sent to `to`.
 pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
@@ -35,15 +33,13 @@ pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome 
     let about_session = answer.as_ref().is_some_and(is_about_session);
     let error = || describe(status, answer.as_ref());
     match status {
-        200..=299 => Outcome::Sent { provider_id: answer.as_ref().and_then(|answer| sent_id(answer, to)) },
-        404 | 422 if about_session => Outcome::Retry { after_ms: None, error: error() },
-        408 | 421 | 425 | 429 => Outcome::Retry { after_ms: retry_after_ms(headers), error: error() },
-        503 if retry_after_ms(headers).is_some() => {
-            Outcome::Retry { after_ms: retry_after_ms(headers), error: error() }
-        }
-        501 => Outcome::Permanent { error: error() },
-        500.. => Outcome::Unknown { error: error() },
-        _ => Outcome::Permanent { error: error() },
+        200..=299 => Outcome::sent(answer.as_ref().and_then(|answer| sent_id(answer, to))),
+        404 | 422 if about_session => Outcome::retry(None, error()),
+        408 | 421 | 425 | 429 => Outcome::retry(retry_after_ms(headers), error()),
+        503 if retry_after_ms(headers).is_some() => Outcome::retry(retry_after_ms(headers), error()),
+        501 => Outcome::failed(Fate::Permanent, error()),
+        500.. => Outcome::failed(Fate::Unknown, error()),
+        _ => Outcome::failed(Fate::Permanent, error()),
     }
 }
 
@@ -122,41 +118,6 @@ fn describe(status: u16, answer: Option<&Object>) -> String {
     text
 }
 
-/// One line, cut, with long digit strings masked: they are somebody's phone number.
-fn without_numbers(words: &str) -> String {
-    let mut text = String::new();
-    let mut digits = 0;
-    for c in words.chars().take(ERROR_CHARS) {
-        if c.is_ascii_digit() {
-            digits += 1;
-            match digits {
-                1..=6 => text.push(c),
-                7 => {
-                    text.truncate(text.len() - 6);
-                    text.push_str("*****");
-                }
-                _ => {}
-            }
-        } else {
-            digits = 0;
-            text.push(if c.is_control() { ' ' } else { c });
-        }
-    }
-    text
-}
-
-/// Seconds, or a date; a date counts from the answer's own `Date`, because this code has no clock.
-fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then_some((seconds * 1e3) as u64);
-    }
-    let date = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|at| at.timestamp());
-    let until = date(value)?;
-    let now = date(headers.get(DATE)?.to_str().ok()?)?;
-    Some(u64::try_from(until.as_millisecond() - now.as_millisecond()).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -173,12 +134,15 @@ mod tests {
             })
             .collect();
         match read(status, &headers, body.as_bytes(), "971501234567@c.us") {
-            Outcome::Sent { provider_id } => format!("sent {}", provider_id.unwrap_or_default()),
-            Outcome::Retry { after_ms: Some(after), .. } => format!("retry after {after}"),
-            Outcome::Retry { .. } => "retry".into(),
-            Outcome::Permanent { .. } => "permanent".into(),
-            Outcome::OptedOut { .. } => "opted out".into(),
-            Outcome::Unknown { .. } => "unknown".into(),
+            Outcome::Sent { provider_id, .. } => format!("sent {}", provider_id.unwrap_or_default()),
+            Outcome::Failed { fate: Fate::Retry, after_ms: Some(after), .. } => {
+                format!("retry after {after}")
+            }
+            Outcome::Failed { fate: Fate::Retry, .. } => "retry".into(),
+            Outcome::Failed { fate: Fate::Permanent, .. } => "permanent".into(),
+            Outcome::Failed { fate: Fate::OptedOut, .. } => "opted out".into(),
+            Outcome::Failed { fate: Fate::WindowClosed, .. } => "window closed".into(),
+            Outcome::Failed { fate: Fate::Unknown, .. } => "unknown".into(),
         }
     }
 
@@ -283,15 +247,13 @@ mod tests {
             (400, "<html>my secret</html>".into(), "WAHA answered 400"),
         ] {
             let error = match read(status, &HeaderMap::new(), body.as_bytes(), "971501234567@c.us") {
-                Outcome::Retry { error, .. } | Outcome::Permanent { error } | Outcome::Unknown { error } => {
-                    error
-                }
+                Outcome::Failed { error, .. } => error,
                 other => panic!("{other:?}"),
             };
             assert_eq!(error, expected);
         }
         let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(10_000));
-        let Outcome::Permanent { error } = read(400, &HeaderMap::new(), long.as_bytes(), "1") else {
+        let Outcome::Failed { error, .. } = read(400, &HeaderMap::new(), long.as_bytes(), "1") else {
             panic!("400 is permanent");
         };
         assert!(error.len() < 300);

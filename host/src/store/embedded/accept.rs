@@ -8,7 +8,6 @@ use super::lines::{self, NewLine};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
 use super::{Settings, contacts, replies};
-use crate::channel;
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, SenderName, TenantId, Timestamp};
@@ -45,6 +44,7 @@ impl Incoming {
             sent_at: inbound.sent_at,
             content: inbound.content,
             quoted: inbound.quoted,
+            referral: inbound.referral,
         };
         Incoming {
             hash: message_hash(inbound.provider, &inbound.account, &heard.id),
@@ -197,8 +197,7 @@ fn report_conflict(
 fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: &ContactKey) -> Step<()> {
     let settings = &batch.mirror.settings;
     let Some(text) = &settings.notice else { return Ok(()) };
-    let sendable = sender.tenant.is_none() && sender.active && channel::adapter(sender.provider).is_some();
-    if !sendable {
+    if sender.tenant.is_some() || !sender.active {
         return Ok(());
     }
     let every_ms = settings.notice_every_ms;

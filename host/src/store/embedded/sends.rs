@@ -48,7 +48,10 @@ impl Held {
                 Begun::Unreadable(error) => Err(error),
             };
             match entry {
-                Ok(entry) => claims.push(SendClaim { id, entry }),
+                Ok(entry) => {
+                    let reference = format!("sb-{:08x}{:016x}", id.key.tenant.get(), id.seq);
+                    claims.push(SendClaim { id, entry, reference });
+                }
                 Err(error) => {
                     tracing::error!(send = text_of(&id), %error, "a reply cannot be read and waits for the next start");
                 }

@@ -1,0 +1,96 @@
+//! The one way out to the providers: sends a [`Request`] and brings back its answer, never more than
+//! it should be long. Follows no redirect, because a redirected request would carry its key elsewhere.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::channel::{Outcome, Request};
+use crate::config;
+use crate::message::Fate;
+
+/// A provider's answer is read up to here; more is not an answer.
+const ANSWER_BYTES: usize = 1 << 20;
+
+/// Keeps the connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    client: reqwest::Client,
+}
+
+/// What a provider said.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Cut where it is too long or the connection broke: the status is there, and what it says holds.
+    pub body: Vec<u8>,
+}
+
+impl Egress {
+    /// Fails where the TLS set-up does.
+    pub fn new(settings: &config::Delivery) -> reqwest::Result<Self> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .timeout(Duration::from_millis(settings.timeout_ms))
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(settings.per_sender)
+            .tcp_nodelay(true)
+            .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Egress { client })
+    }
+
+    /// One request and its answer; else what the lack of one means.
+    pub async fn send(&self, request: Request) -> Result<Answer, Outcome> {
+        let mut response = self.open(request).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            if body.len() + chunk.len() > ANSWER_BYTES {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, headers, body })
+    }
+
+    /// The answer with its body still to be read, for files.
+    pub async fn open(&self, request: Request) -> Result<reqwest::Response, Outcome> {
+        let mut builder = self.client.request(request.method, &request.url).body(request.body);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        builder.send().await.map_err(|error| unanswered(&error))
+    }
+
+    /// For requests whose body comes from a file.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
+
+/// A request that got no answer at all: did anything go out?
+pub fn unanswered(error: &reqwest::Error) -> Outcome {
+    // reqwest names the URL in its message; the reason alone is what helps.
+    let reason = reason(error);
+    if error.is_builder() || error.is_request() && error.url().is_none() {
+        return Outcome::failed(Fate::Permanent, format!("the request cannot be made: {reason}"));
+    }
+    if error.is_connect() {
+        return Outcome::retry(None, format!("cannot connect: {reason}"));
+    }
+    if error.is_timeout() {
+        return Outcome::failed(Fate::Unknown, "no answer in time; the message may have gone out");
+    }
+    Outcome::failed(Fate::Unknown, format!("the connection broke; the message may have gone out: {reason}"))
+}
+
+/// The innermost cause, which is the one that says something.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,92 @@
+//! What is kept of people: who is who, who wants no messages, and what our own numbers said to them
+//! without us.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::Result;
+use crate::message::{
+    Consent, ContactKey, ConversationKey, Own, SamePerson, SenderName, TenantId, Timestamp,
+};
+use crate::route::Lock;
+
+/// One person's keys: the canonical one, and those that lead to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    pub canonical: ContactKey,
+    pub aliases: Vec<ContactKey>,
+    pub lock: Option<Lock>,
+}
+
+/// A contact wants no messages of a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OptOut {
+    pub since: Timestamp,
+    /// `the contact wrote "stop"`, `told by the provider`, `operator`.
+    pub reason: String,
+}
+
+/// A hidden id whose phone number is not known, and the sender whose provider may know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    pub contact: ContactKey,
+    pub sender: SenderName,
+}
+
+/// What became of a message of our own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnKept {
+    /// A human said it on the phone: it is a line of the history now.
+    Said,
+    /// We sent it ourselves, or it came before.
+    Known,
+    /// Nothing to keep: no person, no content, no tenant.
+    Nothing,
+}
+
+#[async_trait]
+pub trait Contacts: Send + Sync {
+    /// The canonical key, its aliases and its lock, by any of its keys.
+    fn person(&self, contact: &ContactKey) -> Result<Person>;
+    /// Two keys turned out to be one person's: they are merged, first contact wins. Whether anything
+    /// changed. Never two phone numbers, unless the provider says that a number changed.
+    async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool>;
+    /// `from` becomes an alias of `into`: locks (the older wins), conversations, leads, opt-outs.
+    async fn merge_contacts(
+        &self,
+        from: &ContactKey,
+        into: &ContactKey,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Person>;
+    /// `alias` becomes a person of its own again, with the lock it had when it was merged. Which person
+    /// it was an alias of.
+    async fn unmerge_contact(&self, alias: &ContactKey, actor: &str, now: Timestamp) -> Result<Person>;
+
+    async fn record_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<OwnKept>;
+
+    fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>>;
+    fn opt_outs(
+        &self,
+        tenant: TenantId,
+        after: Option<&ContactKey>,
+        limit: usize,
+    ) -> Result<Vec<(ContactKey, OptOut)>>;
+    /// `None` lets messages through again.
+    async fn set_opt_out(
+        &self,
+        key: &ConversationKey,
+        opt_out: Option<OptOut>,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<()>;
+    /// The contact's wish, told by the provider, for every tenant that it talks to through this sender.
+    async fn record_consent(&self, consent: Consent, sender: SenderName, now: Timestamp) -> Result<()>;
+
+    /// Hidden ids whose lookup is due, at most `limit`.
+    fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>>;
+    /// When the next lookup is due.
+    fn next_lookup_at(&self) -> Option<Timestamp>;
+    /// Nobody knew: it is asked again at `again`, or never.
+    async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()>;
+}

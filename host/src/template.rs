@@ -1,0 +1,176 @@
+//! Message templates: what WhatsApp has approved beforehand, and the only thing that may go out when
+//! the 24-hour window is closed. Shapes and rules, no I/O.
+//!
+//! Placeholders are written `{{1}}` or `{{customer}}` in header, body and button addresses; each is a
+//! parameter with a kind. A header of a picture, video or document is the parameter `header`; a
+//! coupon code is the parameter `code`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{SenderName, TenantId, Timestamp};
+
+/// A template as its tenant wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// `a-z`, `0-9` and `_`; at most 512 characters.
+    pub name: String,
+    /// WhatsApp's form: `en`, `en_US`, `fa`.
+    pub language: String,
+    pub category: Category,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<Header>,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+    /// Each placeholder once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    Marketing,
+    Utility,
+    Authentication,
+}
+
+impl Category {
+    /// The provider's word, whatever its case.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "marketing" => Some(Category::Marketing),
+            "utility" => Some(Category::Utility),
+            "authentication" => Some(Category::Authentication),
+            _ => None,
+        }
+    }
+
+    /// `MARKETING`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Category::Marketing => "MARKETING",
+            Category::Utility => "UTILITY",
+            Category::Authentication => "AUTHENTICATION",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Header {
+    Text { text: String },
+    Image,
+    Video,
+    Document,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Button {
+    QuickReply { text: String },
+    Url { text: String, url: String },
+    Phone { text: String, number: String },
+    CopyCode { example: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// `1`, `customer`, `header`, `code`.
+    pub name: String,
+    #[serde(default)]
+    pub kind: Kind,
+    /// Shown to those who approve the template.
+    pub example: String,
+}
+
+/// What a parameter's value must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One line.
+    #[default]
+    Text,
+    /// Decimal digits with at most one point: `12.50`.
+    Number,
+    /// `EUR 12.50`: ISO 4217, a space, a number.
+    Currency,
+    /// RFC 3339 date, or date and time.
+    Date,
+    /// An `https` address, or what follows the fixed part of a button's address.
+    Url,
+    /// An `https` address, or the handle of a received file.
+    Media,
+}
+
+/// A template with what became of it at the provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registered {
+    pub tenant: TenantId,
+    /// At whose account it is, or is to be.
+    pub sender: SenderName,
+    pub template: Template,
+    pub status: Status,
+    /// The provider's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
+    /// Why it was rejected, paused or not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub changed_at: Timestamp,
+    /// When the provider last told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Not submitted.
+    Draft,
+    Pending,
+    Approved,
+    Rejected,
+    Paused,
+    Disabled,
+    /// The provider no longer has it.
+    Deleted,
+    /// The provider said a word that is not known here; see the reason.
+    Unknown,
+}
+
+impl Status {
+    /// The provider's word, whatever its case. Words for "wait" count as pending.
+    pub fn parse(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "approved" | "enabled" | "active" | "reinstated" | "unpaused" => Status::Approved,
+            "pending" | "in_appeal" | "in appeal" | "submitted" | "pending_review" => Status::Pending,
+            "rejected" | "failed" => Status::Rejected,
+            "paused" | "flagged" => Status::Paused,
+            "disabled" | "deactivated" | "limit_exceeded" | "locked" => Status::Disabled,
+            "deleted" | "pending_deletion" | "archived" => Status::Deleted,
+            _ => Status::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Draft => "draft",
+            Status::Pending => "pending",
+            Status::Approved => "approved",
+            Status::Rejected => "rejected",
+            Status::Paused => "paused",
+            Status::Disabled => "disabled",
+            Status::Deleted => "deleted",
+            Status::Unknown => "unknown",
+        })
+    }
+}

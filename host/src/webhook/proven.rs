@@ -1,0 +1,125 @@
+//! Whose webhook a body is: the senders whose keys it proves.
+//!
+//! The accounts that a body names only choose whose keys are tried. Keys are many senders' own and
+//! often the same for several (the numbers of one Meta app), so that each set of keys is tried once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Refusal;
+use crate::channel::{self, Hook, Unverified};
+use crate::message::Provider;
+use crate::tenant::{Directory, Sender};
+
+/// A stranger must not make us hash a large body once for every sender there is: more sets of keys
+/// than this are not tried,
+const KEY_SETS: usize = 16;
+/// and none but the named senders' for a body larger than this.
+const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
+
+/// What a verified body may speak for.
+pub struct Proven {
+    provider: Provider,
+    /// By everything the body calls them.
+    senders: HashMap<String, Arc<Sender>>,
+    /// Anyone whose keys fit, for what is about no account in particular.
+    someone: Option<Arc<Sender>>,
+}
+
+/// Whom an item is for.
+pub enum Found {
+    Sender(Arc<Sender>),
+    /// There is such a sender, but the body proves nothing to it.
+    Unproven,
+    Nobody,
+}
+
+impl Proven {
+    /// Refused if no sender's keys fit.
+    pub fn of(
+        provider: Provider,
+        hook: &Hook<'_>,
+        directory: &Directory,
+        loopback: bool,
+    ) -> Result<Self, Refusal> {
+        let adapter = channel::adapter(provider);
+        let accounts = adapter.claimed_accounts(hook.body).map_err(Refusal::Malformed)?;
+        let mut trials = Trials { provider, hook, loopback, tried: Vec::new() };
+        let mut senders = HashMap::new();
+        let mut refused = None;
+        for account in accounts {
+            let Some(sender) = directory.sender_of(provider, &account) else { continue };
+            match trials.verify(sender) {
+                Ok(()) => {
+                    senders.insert(account, sender.clone());
+                }
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        let mut someone = senders.values().next().cloned();
+        if someone.is_none() && refused.is_none() && hook.body.len() <= UNKNOWN_ACCOUNT_BYTES {
+            let mut others = directory.senders_of(provider).into_iter();
+            someone = others.find(|sender| trials.verify(sender).is_ok()).cloned();
+        }
+        match someone {
+            Some(_) => Ok(Proven { provider, senders, someone }),
+            None => Err(Refusal::Unverified(refused.unwrap_or(Unverified::WrongKey))),
+        }
+    }
+
+    pub fn wants_groups(&self) -> bool {
+        self.senders.values().any(|sender| sender.groups)
+    }
+
+    pub fn sender(&self, directory: &Directory, account: Option<&str>) -> Found {
+        let Some(account) = account else {
+            return self.someone.clone().map_or(Found::Nobody, Found::Sender);
+        };
+        match (self.senders.get(account), directory.sender_of(self.provider, account)) {
+            (Some(sender), _) => Found::Sender(sender.clone()),
+            (None, Some(_)) => Found::Unproven,
+            (None, None) => Found::Nobody,
+        }
+    }
+}
+
+/// The sets of keys that were tried, with what came of it.
+struct Trials<'a> {
+    provider: Provider,
+    hook: &'a Hook<'a>,
+    loopback: bool,
+    tried: Vec<(Arc<Sender>, Result<(), Unverified>)>,
+}
+
+impl Trials<'_> {
+    fn verify(&mut self, sender: &Arc<Sender>) -> Result<(), Unverified> {
+        if channel::unproven_allowed(sender, self.loopback) {
+            return Ok(());
+        }
+        if let Some((_, outcome)) = self.tried.iter().find(|(other, _)| same_keys(other, sender)) {
+            return *outcome;
+        }
+        if self.tried.len() >= KEY_SETS {
+            return Err(Unverified::WrongKey);
+        }
+        let outcome = channel::adapter(self.provider).verify(sender, self.hook);
+        self.tried.push((sender.clone(), outcome));
+        outcome
+    }
+}
+
+/// Is a proof for the one a proof for the other?
+fn same_keys(left: &Sender, right: &Sender) -> bool {
+    let keys = |sender: &Sender| {
+        (
+            sender.hmac_key.clone(),
+            sender.hmac_header.clone(),
+            sender.hmac_algorithm,
+            sender.webhook_key.clone(),
+            sender.webhook_header.clone(),
+            sender.webhook_user.clone(),
+            sender.webhook_path.clone(),
+        )
+    };
+    keys(left) == keys(right)
+}
