@@ -9,6 +9,8 @@
 //! | `/api/mapping/*` | operator | locks in bulk |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
+//! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
+//! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
@@ -26,6 +28,7 @@ use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
 
@@ -37,6 +40,7 @@ pub mod error;
 pub mod explain;
 mod health;
 mod mapping;
+mod media;
 mod outbox;
 mod request;
 mod senders;
@@ -49,6 +53,7 @@ pub struct App {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
+    pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
@@ -62,12 +67,13 @@ impl App {
         config: Arc<Config>,
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
+        media: Arc<Media>,
         metrics: Arc<Metrics>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, media, metrics, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -100,6 +106,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants", get(tenants::list))
         .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
         .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
+        .route("/api/tenants/{id}/media", get(media::list).post(media::put))
+        .route("/api/tenants/{id}/media/{handle}", get(media::show))
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
@@ -129,7 +137,8 @@ pub fn router(app: Arc<App>) -> Router {
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route("/media/{token}", get(media::linked));
     open.merge(guarded).with_state(app)
 }
 

@@ -15,6 +15,7 @@ use crate::channel::{self, Outcome, Outgoing};
 use crate::clock;
 use crate::config;
 use crate::egress::Egress;
+use crate::media::Media;
 use crate::message::{Fate, Provider};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
@@ -30,6 +31,7 @@ pub struct DeliveryLoop {
     metrics: Arc<Metrics>,
     settings: config::Delivery,
     egress: Egress,
+    media: Arc<Media>,
     slots: Arc<Semaphore>,
     freed: Notify,
 }
@@ -40,9 +42,10 @@ impl DeliveryLoop {
         metrics: Arc<Metrics>,
         settings: config::Delivery,
         egress: Egress,
+        media: Arc<Media>,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(DeliveryLoop { store, metrics, settings, egress, slots, freed: Notify::new() })
+        Arc::new(DeliveryLoop { store, metrics, settings, egress, media, slots, freed: Notify::new() })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
@@ -117,13 +120,20 @@ impl DeliveryLoop {
     async fn attempt(&self, sender: &Sender, claim: &SendClaim) -> Outcome {
         let adapter = channel::adapter(sender.provider);
         let to = claim.entry.to.as_str();
+        let file = match channel::media::handle_in(&claim.entry.outbound) {
+            None => None,
+            Some(handle) => match self.media.source(sender, claim.id.key.tenant, handle).await {
+                Ok(source) => Some(source),
+                Err(outcome) => return outcome,
+            },
+        };
         let outgoing = Outgoing {
             sender,
             to,
             outbound: &claim.entry.outbound,
             reference: &claim.reference,
             template: None,
-            media: None,
+            media: file.as_ref(),
         };
         let request = match adapter.encode(&outgoing) {
             Err(error) => return Outcome::failed(Fate::Permanent, error.to_string()),

@@ -22,6 +22,7 @@ use crate::declared::{self, Applied, Environment, Surroundings};
 use crate::delivery::DeliveryLoop;
 use crate::egress::Egress;
 use crate::http::{self, control};
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::embedded::{self, Embedded};
 use crate::store::{self, Retention, Store};
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub media: Arc<Media>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -69,12 +71,16 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let metrics = Arc::new(Metrics::new());
+        let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
+            .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         Ok(Gateway {
             egress,
+            media,
             config: Arc::new(config),
             store,
             brains,
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             draining: Arc::default(),
         })
     }
@@ -102,6 +108,7 @@ impl Gateway {
             self.config.clone(),
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
             self.draining.clone(),
             uploads,
@@ -147,6 +154,7 @@ impl Gateway {
             self.metrics.clone(),
             self.config.delivery.clone(),
             self.egress.clone(),
+            self.media.clone(),
         );
         let turns = TurnLoop::new(
             self.store.clone(),
@@ -160,6 +168,7 @@ impl Gateway {
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(self.media.clone().run(stop.clone())),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];

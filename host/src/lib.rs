@@ -37,7 +37,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain, egress}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > media > {metrics, declared} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
@@ -59,6 +59,7 @@ pub mod gateway;
 pub mod glyph;
 pub mod http;
 pub mod identity;
+pub mod media;
 pub mod message;
 pub mod metrics;
 pub mod retry;

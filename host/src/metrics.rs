@@ -43,6 +43,7 @@ pub struct Metrics {
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
     send_seconds: Histogram,
+    files: Family<SendLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -63,6 +64,7 @@ impl Metrics {
             turn_seconds: seconds(),
             sends: Family::default(),
             send_seconds: seconds(),
+            files: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -83,6 +85,11 @@ impl Metrics {
             "send_seconds",
             "From a reply's request to the provider's answer",
             metrics.send_seconds.clone(),
+        );
+        registry.register(
+            "files",
+            "Attempts at received files by what became of them",
+            metrics.files.clone(),
         );
         registry.register(
             "connections_refused",
@@ -109,6 +116,11 @@ impl Metrics {
     pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
         self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    /// `stored`, `later`, `failed`.
+    pub fn file(&self, provider: Provider, outcome: &'static str) {
+        self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.
