@@ -159,6 +159,7 @@ impl Gateway {
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
             self.config.turns.clone(),
         );

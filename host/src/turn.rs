@@ -14,12 +14,16 @@ use tokio_util::task::TaskTracker;
 use crate::brain::{Answer, Ask, Brains, Failure, Sources};
 use crate::clock;
 use crate::config;
-use crate::conversation::{Cost, HistoryEntry, JournalEntry};
-use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
+use crate::conversation::{Cost, JournalEntry};
+use crate::media::Media;
+use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
 use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
+use readable::Readable;
+
+mod readable;
 
 /// Replies are free-form for this long after the contact's last message, where a provider says so.
 
@@ -33,6 +37,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(250);
 pub struct TurnLoop {
     store: Arc<dyn Store>,
     brains: Arc<Brains>,
+    media: Arc<Media>,
     metrics: Arc<Metrics>,
     settings: config::Turns,
     slots: Arc<Semaphore>,
@@ -43,11 +48,12 @@ impl TurnLoop {
     pub fn new(
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
+        media: Arc<Media>,
         metrics: Arc<Metrics>,
         settings: config::Turns,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(TurnLoop { store, brains, metrics, settings, slots, freed: Notify::new() })
+        Arc::new(TurnLoop { store, brains, media, metrics, settings, slots, freed: Notify::new() })
     }
 
     /// Claims until `stop`; then returns when every turn that had begun has ended.
@@ -113,7 +119,9 @@ impl TurnLoop {
             return self.fail(failure, "dead", guard, began).await;
         };
         let now = clock::now();
-        let ask = ask(&self.store, &directory, &tenant, &claim, now);
+        let patience = self.media.patience(self.brains.wall_time(&tenant));
+        let sources = Readable::new(self.store.clone(), self.media.clone(), claim.key.clone(), patience);
+        let ask = ask(Arc::new(sources), &directory, &tenant, &claim, now);
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let answer = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind().await;
         let answer = match answer {
@@ -288,7 +296,7 @@ impl Drop for Release {
 }
 
 fn ask(
-    store: &Arc<dyn Store>,
+    sources: Arc<dyn Sources>,
     directory: &Directory,
     tenant: &Arc<Tenant>,
     claim: &TurnClaim,
@@ -309,7 +317,7 @@ fn ask(
         conversation,
         seed: claim.seed,
         now,
-        sources: Arc::new(StoreSources { store: store.clone(), key: claim.key.clone() }),
+        sources,
     }
 }
 
@@ -372,29 +380,11 @@ fn refused(claim: &TurnClaim, code: &str, message: &str) -> TurnFailure {
     }
 }
 
-/// What this conversation's brain may read: its own history and its own tenant's collections.
-struct StoreSources {
-    store: Arc<dyn Store>,
-    key: ConversationKey,
-}
-
-impl Sources for StoreSources {
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
-        let lines = self.store.history(&self.key, None, limit).map_err(|error| error.to_string())?;
-        Ok(lines.into_iter().map(|(_, entry)| entry).collect())
-    }
-
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
-        let tenant: TenantId = self.key.tenant;
-        self.store.collection(tenant, name).map_err(|error| error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conversation::{TimerChange, Trigger};
-    use crate::message::ContactKey;
+    use crate::message::{ContactKey, TenantId};
 
     fn turn(timers: Vec<TimerChange>) -> TurnCommit {
         let trigger = Trigger::Timer { key: "k".into(), payload: String::new() };
