@@ -10,6 +10,7 @@ mod fake_waha;
 mod guarantees;
 mod journey;
 mod kill;
+mod media;
 mod payloads;
 mod power_loss;
 mod store;
