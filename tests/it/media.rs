@@ -249,6 +249,8 @@ async fn a_download_survives_a_kill() {
     let orphan = directory.join("1/file-00000000000000000000000000000000");
     std::fs::create_dir_all(directory.join("1")).expect("a directory");
     std::fs::write(&orphan, "orphan").expect("written");
+    let old = std::fs::File::options().write(true).open(&orphan);
+    old.and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH)).expect("an old file");
     gateway.start().await;
     let stored = in_state(&gateway, "stored").await;
     let handle = stored["handle"].as_str().expect("a handle");
