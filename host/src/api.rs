@@ -10,6 +10,7 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ mod health;
 mod mapping;
 mod outbox;
 mod request;
+mod route;
 mod senders;
 mod tenants;
 mod turns;
@@ -123,6 +125,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/keys/{id}", delete(audit::remove_key))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));

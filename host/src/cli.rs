@@ -22,6 +22,7 @@ mod chat;
 mod check;
 mod client;
 mod contact;
+mod env_file;
 mod explain;
 mod failure;
 mod key;
