@@ -10,6 +10,7 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
@@ -27,6 +28,7 @@ use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
 
@@ -34,6 +36,7 @@ mod audit;
 pub mod auth;
 mod brains;
 mod conversations;
+mod doctor;
 pub mod error;
 pub mod explain;
 mod health;
@@ -52,6 +55,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
+    pub egress: Egress,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -65,11 +69,12 @@ impl App {
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
+        egress: Egress,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, metrics, egress, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -125,6 +130,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/keys/{id}", delete(audit::remove_key))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/doctor", get(doctor::examine))
         .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
