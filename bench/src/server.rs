@@ -309,7 +309,8 @@ fn declare(directory: &Path, waha: SocketAddr, setup: &Setup) -> Result<()> {
         None => "auth = \"none\"".into(),
     };
     let sender = format!(
-        "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\nbase_url = \"http://{waha}\"\n{auth}\n"
+        "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\nbase_url = \"http://{waha}\"\n\
+         rate_per_second = 1_000_000\n{auth}\n"
     );
     std::fs::write(directory.join("senders.toml"), sender).context("cannot declare the sender")
 }

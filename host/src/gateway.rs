@@ -146,6 +146,7 @@ impl Gateway {
             self.store.clone(),
             self.metrics.clone(),
             self.config.delivery.clone(),
+            self.config.policy,
             self.egress.clone(),
         );
         let turns = TurnLoop::new(
