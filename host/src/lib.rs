@@ -37,8 +37,8 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule, policy} > {config, body} > {tenant, conversation, template}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > presence > {metrics, declared} > {store, brain, explain, egress}
+//!      > {channel, route, retry, schedule, policy, offer} > {config, body} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -61,7 +61,9 @@ pub mod http;
 pub mod identity;
 pub mod message;
 pub mod metrics;
+pub mod offer;
 pub mod policy;
+pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod schedule;
