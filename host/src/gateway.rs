@@ -23,6 +23,7 @@ use crate::delivery::DeliveryLoop;
 use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::metrics::Metrics;
+use crate::presence;
 use crate::store::embedded::{self, Embedded};
 use crate::store::{self, Retention, Store};
 use crate::turn::TurnLoop;
@@ -147,13 +148,17 @@ impl Gateway {
             self.store.clone(),
             self.metrics.clone(),
             self.config.delivery.clone(),
+            self.config.policy,
             self.egress.clone(),
         );
+        let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
             self.config.turns.clone(),
+            self.config.policy,
+            presence,
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
@@ -161,6 +166,7 @@ impl Gateway {
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(signs.run()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];

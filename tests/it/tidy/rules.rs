@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "deep_link",
     "glyph",
     "tenant",
+    "offer",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[
