@@ -10,6 +10,7 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ mod health;
 mod mapping;
 mod outbox;
 mod request;
+mod secrets;
 mod senders;
 mod tenants;
 mod turns;
@@ -121,6 +123,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
+        .route("/api/secrets", get(secrets::list))
+        .route("/api/secrets/rotate", post(secrets::rotate))
+        .route("/api/secrets/keys/{id}", delete(secrets::retire))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
         .route("/api/webhook/explain", post(explain::explain))

@@ -37,8 +37,8 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation, template}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared, keyring} > {store, brain, explain, egress}
+//!      > {channel, route, retry, schedule} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -59,11 +59,13 @@ pub mod gateway;
 pub mod glyph;
 pub mod http;
 pub mod identity;
+pub mod keyring;
 pub mod message;
 pub mod metrics;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod seal;
 pub mod store;
 pub mod template;
 pub mod tenant;
