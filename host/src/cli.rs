@@ -22,6 +22,8 @@ mod chat;
 mod check;
 mod client;
 mod contact;
+mod doctor;
+mod env_file;
 mod explain;
 mod failure;
 mod key;
@@ -101,6 +103,9 @@ enum Command {
     /// Check the configuration, the declared data, the brains and the store; change nothing.
     #[command(after_help = check::EXAMPLES)]
     Check(Listen),
+    /// Say what is wrong with a gateway that runs, and what to do; change nothing.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
     /// Talk to a tenant in this terminal, without WhatsApp.
     #[command(after_help = chat::EXAMPLES)]
     Chat(chat::Chat),
@@ -181,6 +186,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
     match command {
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
+        Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,

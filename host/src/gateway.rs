@@ -107,6 +107,7 @@ impl Gateway {
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
+            self.egress.clone(),
             self.draining.clone(),
             uploads,
         );

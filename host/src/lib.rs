@@ -37,7 +37,8 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared, keyring} > {store, brain, explain, egress}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor}
+//!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
@@ -53,6 +54,7 @@ pub mod conversation;
 pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod doctor;
 pub mod egress;
 pub mod explain;
 pub mod gateway;

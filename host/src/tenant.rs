@@ -351,6 +351,22 @@ impl Directory {
         self.senders.get(name)
     }
 
+    /// The senders that a number in any form, or a provider's key, may mean, in the order of their
+    /// names.
+    pub fn senders_at(&self, destination: &str) -> Vec<&Arc<Sender>> {
+        let wanted = identity::phone_digits(destination).ok();
+        let means = |text: &str| {
+            text == destination || wanted.is_some() && identity::phone_digits(text).ok() == wanted
+        };
+        let mut senders: Vec<_> = self
+            .senders
+            .values()
+            .filter(|sender| sender.accounts().chain(sender.number.as_deref()).any(means))
+            .collect();
+        senders.sort_by(|left, right| left.name.cmp(&right.name));
+        senders
+    }
+
     /// The senders of a provider, in the order of their names.
     pub fn senders_of(&self, provider: Provider) -> Vec<&Arc<Sender>> {
         let mut senders: Vec<_> =
