@@ -12,6 +12,7 @@
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
+//! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ mod mapping;
 mod outbox;
 mod request;
 mod route;
+mod secrets;
 mod senders;
 mod tenants;
 mod turns;
@@ -128,6 +130,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
+        .route("/api/secrets", get(secrets::list))
+        .route("/api/secrets/rotate", post(secrets::rotate))
+        .route("/api/secrets/keys/{id}", delete(secrets::retire))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
         .route("/api/doctor", get(doctor::examine))

@@ -27,6 +27,7 @@ mod env_file;
 mod explain;
 mod failure;
 mod key;
+mod keys;
 mod mapping;
 mod offers;
 mod queues;
@@ -120,6 +121,9 @@ enum Command {
     /// Tokens of operators and keys of tenants, for the API.
     #[command(subcommand, after_help = key::EXAMPLES)]
     Key(key::Key),
+    /// What senders' secrets are sealed with in the store: list, rotate, retire.
+    #[command(subcommand, after_help = keys::EXAMPLES)]
+    Keys(keys::Keys),
     /// What answers for the tenants: list, push, roll back, test.
     #[command(subcommand, after_help = brain::EXAMPLES)]
     Brain(brain::Brain),
@@ -188,6 +192,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Sender(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Key(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Keys(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Brain(command) => command.run(&place).await,
         Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,

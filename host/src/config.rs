@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::document::{Document, Problem};
-use crate::tenant::ResolvedLimits;
+use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
 mod check;
@@ -31,6 +31,7 @@ pub struct Config {
     pub routing: Routing,
     pub http: Http,
     pub store: StoreConfig,
+    pub secrets: Secrets,
     pub retention: RetentionConfig,
     pub turns: Turns,
     pub delivery: Delivery,
@@ -52,6 +53,7 @@ impl Default for Config {
             routing: Routing::default(),
             http: Http::default(),
             store: StoreConfig::default(),
+            secrets: Secrets::default(),
             retention: RetentionConfig::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
@@ -96,6 +98,9 @@ impl Config {
         for path in [&mut self.data, &mut self.plugins].into_iter().chain(&mut self.declared) {
             *path = tidy(&directory.join(&path));
         }
+        if let Some(file) = &mut self.secrets.key_file {
+            *file = tidy(&directory.join(&file));
+        }
     }
 
     /// Where the gateway's own process listens for its command line, on this machine only.
@@ -105,6 +110,11 @@ impl Config {
 
     pub fn backups(&self) -> PathBuf {
         self.data.join("backups")
+    }
+
+    /// The keys that senders' secrets are sealed with.
+    pub fn key_file(&self) -> PathBuf {
+        self.secrets.key_file.clone().unwrap_or_else(|| self.data.join("secret.key"))
     }
 }
 
@@ -215,6 +225,18 @@ impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig { cache_bytes: 256 << 20, queue: 16_384, verify_at_start: true }
     }
+}
+
+/// What senders' secrets are sealed with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// `secret.key` in the data directory where it is left out. Made at the first start.
+    pub key_file: Option<PathBuf>,
+    /// From the environment: keys in base64 with commas between them, the last one seals. Never in
+    /// the file.
+    #[serde(skip)]
+    pub keys: Option<Secret>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

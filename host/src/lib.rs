@@ -37,9 +37,9 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence} > {metrics, declared}
-//!      > {store, brain, explain, egress} > {channel, route, retry, schedule, policy, offer} > {config, body}
-//!      > {tenant, conversation, template}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence}
+//!      > {metrics, declared, keyring} > {store, brain, explain, egress}
+//!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -61,6 +61,7 @@ pub mod gateway;
 pub mod glyph;
 pub mod http;
 pub mod identity;
+pub mod keyring;
 pub mod message;
 pub mod metrics;
 pub mod offer;
@@ -69,6 +70,7 @@ pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod seal;
 pub mod store;
 pub mod template;
 pub mod tenant;

@@ -74,7 +74,7 @@ impl Place {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.directory.path()).stdin(Stdio::null());
-        for variable in ["CONFIG", "DATA", "URL", "TOKEN", "LISTEN"] {
+        for variable in ["CONFIG", "DATA", "URL", "TOKEN", "LISTEN", "SECRET_KEY"] {
             command.env_remove(format!("SWITCHBOARD_{variable}"));
         }
         command
@@ -190,6 +190,7 @@ fn help_teaches_and_mistakes_are_code_2() {
         "organization",
         "sender",
         "key",
+        "keys",
         "brain",
         "personality",
         "stats",

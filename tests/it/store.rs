@@ -26,11 +26,11 @@ pub struct Files {
 }
 
 impl Files {
-    fn new(options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Files { directory: tempfile::tempdir().expect("a temporary directory"), options }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let options = &self.options;
         Settings {
             path: self.directory.path().join("switchboard.redb"),
@@ -44,6 +44,7 @@ impl Files {
             coalesce_ms: options.coalesce_ms,
             turns_per_tenant: options.turns_per_tenant,
             sends_per_sender: options.sends_per_sender,
+            keys: lab::test_keys(),
         }
     }
 

@@ -27,6 +27,13 @@ pub fn check(config: &Config, report: Report<'_>) {
             "give the packages a directory of their own".into(),
         );
     }
+    if config.secrets.key_file.as_ref().is_some_and(|file| file.starts_with(config.backups())) {
+        report(
+            "secrets.key_file",
+            "lies among the backups, which it opens".into(),
+            "put it elsewhere, so that a copy of the backups alone opens nothing".into(),
+        );
+    }
     let mut seen = HashSet::new();
     for (index, directory) in config.declared.iter().enumerate() {
         if !seen.insert(directory) {
