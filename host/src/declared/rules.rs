@@ -161,7 +161,8 @@ pub fn sender(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fau
 fn base_url(sender: &Sender) -> Option<Fault> {
     let action = "write the provider's address, such as \"http://127.0.0.1:3000\"";
     match &sender.base_url {
-        None if sender.provider == Provider::Simulator => None,
+        // Theirs are the same for everyone.
+        None if matches!(sender.provider, Provider::Simulator | Provider::Gupshup | Provider::Meta) => None,
         None => Some(fault("base_url", "is missing", action)),
         Some(url) => match url.parse::<http::Uri>() {
             Ok(uri) if uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")) => None,
