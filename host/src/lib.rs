@@ -37,7 +37,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
@@ -62,6 +62,7 @@ pub mod glyph;
 pub mod http;
 pub mod identity;
 pub mod keyring;
+pub mod media;
 pub mod message;
 pub mod metrics;
 pub mod offer;
