@@ -12,6 +12,9 @@
 //! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
 //! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/doctor` | operator | what is wrong, or soon will be |
+//! | `/api/route` | operator | where a message to one of our numbers would go |
+//! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
@@ -36,6 +40,7 @@ mod audit;
 pub mod auth;
 mod brains;
 mod conversations;
+mod doctor;
 pub mod error;
 pub mod explain;
 mod health;
@@ -43,6 +48,8 @@ mod mapping;
 mod media;
 mod outbox;
 mod request;
+mod route;
+mod secrets;
 mod senders;
 mod tenants;
 mod turns;
@@ -55,6 +62,7 @@ pub struct App {
     pub brains: Arc<Brains>,
     pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
+    pub egress: Egress,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -69,11 +77,12 @@ impl App {
         brains: Arc<Brains>,
         media: Arc<Media>,
         metrics: Arc<Metrics>,
+        egress: Egress,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, media, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, media, metrics, egress, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -129,8 +138,13 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
+        .route("/api/secrets", get(secrets::list))
+        .route("/api/secrets/rotate", post(secrets::rotate))
+        .route("/api/secrets/keys/{id}", delete(secrets::retire))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/doctor", get(doctor::examine))
+        .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));

@@ -44,6 +44,9 @@ const PURE: &[&str] = &[
     "deep_link",
     "glyph",
     "tenant",
+    "offer",
+    "template",
+    "seal",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[
