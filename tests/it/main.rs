@@ -12,6 +12,7 @@ mod journey;
 mod kill;
 mod payloads;
 mod power_loss;
+mod providers;
 mod store;
 mod tidy;
 mod webhook;
