@@ -10,6 +10,9 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/doctor` | operator | what is wrong, or soon will be |
+//! | `/api/route` | operator | where a message to one of our numbers would go |
+//! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
 
@@ -33,12 +37,15 @@ mod audit;
 pub mod auth;
 mod brains;
 mod conversations;
+mod doctor;
 pub mod error;
 pub mod explain;
 mod health;
 mod mapping;
 mod outbox;
 mod request;
+mod route;
+mod secrets;
 mod senders;
 mod tenants;
 mod turns;
@@ -50,6 +57,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
+    pub egress: Egress,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -63,11 +71,12 @@ impl App {
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
+        egress: Egress,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, metrics, egress, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -121,8 +130,13 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
+        .route("/api/secrets", get(secrets::list))
+        .route("/api/secrets/rotate", post(secrets::rotate))
+        .route("/api/secrets/keys/{id}", delete(secrets::retire))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/doctor", get(doctor::examine))
+        .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));

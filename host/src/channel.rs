@@ -13,6 +13,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+pub mod cloud;
 pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
@@ -63,6 +64,22 @@ pub trait Adapter: Sync {
     /// The request that marks a received message as read, or shows that an answer is being written.
     fn signal(&self, _sender: &Sender, _to: &str, _message_id: &str, _signal: Signal) -> Option<Request> {
         None
+    }
+
+    /// A request that changes nothing and shows whether the provider knows this sender and takes its
+    /// key.
+    fn probe(&self, _sender: &Sender) -> Option<Request> {
+        None
+    }
+
+    /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
+    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
+            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
+            404 => Err(format!("{} does not know it (404)", sender.provider)),
+            status => Err(format!("{} answers {status}", sender.provider)),
+        }
     }
 
     /// Its template management, where it has one.

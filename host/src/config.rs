@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::document::{Document, Problem};
-use crate::tenant::ResolvedLimits;
+use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
 mod check;
@@ -31,9 +31,11 @@ pub struct Config {
     pub routing: Routing,
     pub http: Http,
     pub store: StoreConfig,
+    pub secrets: Secrets,
     pub retention: RetentionConfig,
     pub turns: Turns,
     pub delivery: Delivery,
+    pub policy: Policy,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -51,9 +53,11 @@ impl Default for Config {
             routing: Routing::default(),
             http: Http::default(),
             store: StoreConfig::default(),
+            secrets: Secrets::default(),
             retention: RetentionConfig::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
+            policy: Policy::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -94,6 +98,9 @@ impl Config {
         for path in [&mut self.data, &mut self.plugins].into_iter().chain(&mut self.declared) {
             *path = tidy(&directory.join(&path));
         }
+        if let Some(file) = &mut self.secrets.key_file {
+            *file = tidy(&directory.join(&file));
+        }
     }
 
     /// Where the gateway's own process listens for its command line, on this machine only.
@@ -103,6 +110,11 @@ impl Config {
 
     pub fn backups(&self) -> PathBuf {
         self.data.join("backups")
+    }
+
+    /// The keys that senders' secrets are sealed with.
+    pub fn key_file(&self) -> PathBuf {
+        self.secrets.key_file.clone().unwrap_or_else(|| self.data.join("secret.key"))
     }
 }
 
@@ -215,6 +227,18 @@ impl Default for StoreConfig {
     }
 }
 
+/// What senders' secrets are sealed with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// `secret.key` in the data directory where it is left out. Made at the first start.
+    pub key_file: Option<PathBuf>,
+    /// From the environment: keys in base64 with commas between them, the last one seals. Never in
+    /// the file.
+    #[serde(skip)]
+    pub keys: Option<Secret>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {
@@ -283,6 +307,38 @@ impl Default for Delivery {
             backoff_max_ms: 600_000,
             connect_timeout_ms: 5_000,
             timeout_ms: 30_000,
+        }
+    }
+}
+
+/// How much is said, to whom and how fast, where a tenant or a sender does not say.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Replies of one tenant a second, over all its senders. 0: as many as its senders may send.
+    pub tenant_per_second: u32,
+    /// On WhatsApp's business platform a number may write to one contact once in this time,
+    pub pair_every_ms: u64,
+    /// after so many at once.
+    pub pair_burst: u32,
+    /// Turns in which a contact answered quicker than people do, before a human is asked to look.
+    /// 0: any number.
+    pub loop_turns: u32,
+    /// Within this time.
+    pub loop_minutes: u32,
+    /// An answer is quick when it comes within this time of what it answers.
+    pub loop_answer_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            tenant_per_second: 0,
+            pair_every_ms: 6_000,
+            pair_burst: 45,
+            loop_turns: 60,
+            loop_minutes: 15,
+            loop_answer_ms: 10_000,
         }
     }
 }
