@@ -95,6 +95,11 @@ impl Adapter for Infobip {
         encode::signal(sender, to, message_id, signal).ok()
     }
 
+    /// Its templates, which every number has a list of.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        crate::channel::templates::Api::list(&templates::Templates, sender, None).ok()
+    }
+
     fn templates(&self) -> Option<&dyn crate::channel::templates::Api> {
         Some(&templates::Templates)
     }

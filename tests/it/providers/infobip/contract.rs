@@ -343,6 +343,9 @@ async fn read_typing_files_and_templates() {
     );
     assert_eq!(infobip().signal(&a_sender(""), FRANK, id, Signal::Read), None);
 
+    let (status, _, body) = call(infobip().probe(&sender).unwrap()).await;
+    assert_eq!(infobip().probed(&sender, status, &body).as_deref(), Ok("infobip knows it and takes its key"));
+
     let path = format!("/whatsapp/1/senders/{FIRST}/media/2b5");
     peer.with(|account| account.files.insert(path.clone(), ("image/jpeg".into(), b"picture".to_vec())));
     let media = infobip().media().unwrap();
