@@ -14,6 +14,7 @@ mod kill;
 mod media;
 mod payloads;
 mod power_loss;
+mod providers;
 mod secrets;
 mod store;
 mod tidy;

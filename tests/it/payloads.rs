@@ -13,6 +13,7 @@ mod details;
 mod events;
 mod explained;
 mod hostile;
+mod infobip;
 mod meta;
 
 /// A payload and what is expected of it.
