@@ -44,6 +44,8 @@ const PURE: &[&str] = &[
     "deep_link",
     "glyph",
     "tenant",
+    "template",
+    "seal",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[
