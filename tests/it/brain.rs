@@ -12,6 +12,7 @@ use switchboard::conversation::{Conversation, Heard, HistoryEntry, Trigger};
 use switchboard::message::{
     ContactKey, Content, ConversationKey, OrganizationId, OutboundContent, TenantId, Timestamp,
 };
+use switchboard::tenant::policy::Policy;
 use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
@@ -65,7 +66,7 @@ fn digest(component: &[u8]) -> String {
     hex::encode(sha2::Sha256::digest(component))
 }
 
-const GRANTS: &str = r#"["log", "personality", "history", "records"]"#;
+const GRANTS: &str = r#"["log", "personality", "history", "records", "media", "details"]"#;
 
 fn manifest(name: &str, grants: &str) -> String {
     format!("name = \"{name}\"\nversion = \"0.1.0\"\ncontract = \"0.1.0\"\ngrants = {grants}\n")
@@ -212,6 +213,7 @@ fn tenant(id: u32, brain: &str) -> Tenant {
         labels: BTreeMap::new(),
         personality: Map::new(),
         limits: Limits::default(),
+        policy: Policy::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod events;
 mod explained;
 mod gupshup;
 mod hostile;
+mod meta;
 
 /// A payload and what is expected of it.
 struct Case {

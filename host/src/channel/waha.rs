@@ -8,6 +8,7 @@
 //! - [`outcome`] reads what became of that call.
 
 use http::HeaderMap;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::channel::json::kind;
 use crate::channel::{
@@ -68,6 +69,34 @@ impl Adapter for Waha {
 
     fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
         encode::request(outgoing).map(Some)
+    }
+
+    /// Its session, which WAHA tells with its status.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        let base = sender.base_url.as_deref()?.trim_end_matches('/');
+        let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
+        let request = Request::get(format!("{base}/api/sessions/{session}"));
+        Some(match sender.api_key.is_empty() {
+            true => request,
+            false => request.header("X-Api-Key", sender.api_key.expose()),
+        })
+    }
+
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => {
+                let session: json::Object =
+                    json::parse(body).map_err(|error| format!("this is no WAHA: {error}"))?;
+                match json::text(&session, "status") {
+                    Some("WORKING") => Ok("WAHA knows its session, which is WORKING".into()),
+                    Some(state) => Err(format!("WAHA says that its session is {state}")),
+                    None => Err("this is no WAHA: its session has no status".into()),
+                }
+            }
+            401 | 403 => Err(format!("WAHA refuses its key ({status})")),
+            404 => Err("WAHA has no such session".into()),
+            status => Err(format!("WAHA answers {status}")),
+        }
     }
 
     /// WAHA documents its own buttons and lists as deprecated: they may not show.

@@ -35,7 +35,13 @@ pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Ve
         };
         for (at, item) in items.iter().enumerate() {
             let place = format!("{place}[{at}]");
-            events.push(match object(item, &place) {
+            let item = object(item, &place);
+            let renamed = item.as_ref().map_or_else(|_| Vec::new(), |item| reader.renamed(item));
+            if !renamed.is_empty() {
+                events.extend(renamed);
+                continue;
+            }
+            events.push(match item {
                 Ok(item) => read(&reader, item, &place)
                     .unwrap_or_else(|error| around.unreadable(&error, Item::of(item))),
                 Err(error) => around.unreadable(&error, Item::default()),
@@ -98,9 +104,6 @@ impl Reader<'_, '_> {
         };
         aliases.retain(|alias| *alias != contact);
         let sent_at = item().at.or(self.around.at).unwrap_or(Timestamp::ZERO);
-        if let Some(renamed) = self.renamed(message, &account, &contact, &id, sent_at) {
-            return Ok(Event::SamePerson(renamed));
-        }
         let content = match content::read(message, dialect.file, place)? {
             Found::Content(content) => content,
             Found::Nothing(reason) => return Ok(self.around.ignored(reason, item())),
@@ -178,29 +181,42 @@ impl Reader<'_, '_> {
         aliases
     }
 
-    /// `user_changed_number`: the message is from the old number and names the new one.
-    fn renamed(
-        &self,
-        message: &Object,
-        account: &str,
-        known: &ContactKey,
-        id: &str,
-        at: Timestamp,
-    ) -> Option<SamePerson> {
-        let system = json::object(message, &["system"])?;
-        let also = ["new_wa_id", "wa_id", "user_id"]
-            .into_iter()
-            .filter_map(|name| person(&word(system, name)?).ok())
-            .find(|also| also != known)?;
-        json::text(system, "type")?.contains("changed").then(|| SamePerson {
-            provider: self.around.dialect.provider,
-            account: account.to_owned(),
-            known: known.clone(),
-            also,
-            message_id: Some(id.to_owned()),
-            at,
-            reason: "number changed".into(),
-        })
+    /// A person's new number or new ids: the message is from the old number, or names the old ids. Empty
+    /// where the message says nothing of the kind.
+    fn renamed(&self, message: &Object) -> Vec<Event> {
+        let system = json::object(message, &["system"]);
+        let changed =
+            |system: &&Object| json::text(system, "type").is_some_and(|kind| kind.contains("changed"));
+        let (Some(system), Some(account), Some(id)) =
+            (system.filter(changed), &self.around.account, word(message, "id"))
+        else {
+            return Vec::new();
+        };
+        let key = |object: &Object, name: &str| person(&word(object, name)?).ok();
+        let from = key(message, "from").or_else(|| key(message, "from_user_id"));
+        let mut pairs = vec![
+            (from.clone(), key(system, "new_wa_id").or_else(|| key(system, "wa_id"))),
+            (key(system, "previous_user_id"), key(system, "user_id")),
+            (key(system, "previous_parent_user_id"), key(system, "parent_user_id")),
+        ];
+        if pairs.iter().all(|(known, also)| known.is_none() || also.is_none()) {
+            pairs = vec![(from, key(system, "user_id"))];
+        }
+        let same = |(known, also): (Option<ContactKey>, Option<ContactKey>)| {
+            let (known, also) = (known?, also?);
+            (known != also).then(|| {
+                Event::SamePerson(SamePerson {
+                    provider: self.around.dialect.provider,
+                    account: account.clone(),
+                    known,
+                    also,
+                    message_id: Some(id.clone()),
+                    at: Item::of(message).at.or(self.around.at).unwrap_or(Timestamp::ZERO),
+                    reason: "number changed".into(),
+                })
+            })
+        };
+        pairs.into_iter().filter_map(same).collect()
     }
 }
 
