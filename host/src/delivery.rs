@@ -236,7 +236,8 @@ impl DeliveryLoop {
             to,
             outbound,
             reference: &claim.reference,
-            template: parcel.template.as_ref(),
+            template: parcel.template.as_ref().map(|known| &known.template),
+            template_id: parcel.template.as_ref().and_then(|known| known.provider_id.as_deref()),
             media: file.as_ref(),
         };
         let request = match adapter.encode(&outgoing) {
