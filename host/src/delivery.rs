@@ -222,7 +222,9 @@ impl DeliveryLoop {
         let adapter = channel::adapter(parcel.sender.provider);
         let to = claim.entry.to.as_str();
         let outbound = parcel.instead.as_ref().unwrap_or(&claim.entry.outbound);
-        let file = match channel::media::handle_in(outbound) {
+        // Where files go no way, nothing is called: the contact reads the history.
+        let handle = channel::media::handle_in(outbound).filter(|_| adapter.media().is_some());
+        let file = match handle {
             None => None,
             Some(handle) => match self.media.source(&parcel.sender, claim.id.key.tenant, handle).await {
                 Ok(source) => Some(source),
@@ -234,7 +236,8 @@ impl DeliveryLoop {
             to,
             outbound,
             reference: &claim.reference,
-            template: parcel.template.as_ref(),
+            template: parcel.template.as_ref().map(|known| &known.template),
+            template_id: parcel.template.as_ref().and_then(|known| known.provider_id.as_deref()),
             media: file.as_ref(),
         };
         let request = match adapter.encode(&outgoing) {

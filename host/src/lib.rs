@@ -16,7 +16,8 @@
 //!
 //! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
 //! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
-//! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
+//! [`turn`], [`brain`], [`delivery`], [`policy`]. The files that messages bring and show go beside them,
+//! through [`media`]. [`gateway`] builds them all and hands each what it needs.
 //!
 //! # Guarantees
 //!

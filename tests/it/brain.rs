@@ -17,6 +17,7 @@ use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
 mod deploy;
+mod details;
 mod fallback;
 mod hostile;
 mod personality;

@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod files;
 mod handoffs;
 pub mod lab;
 mod random;
@@ -151,6 +152,13 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+    }
+    files {
+        a_file_waits_from_the_commit_of_its_message,
+        the_simulator_shows_stored_files,
+        a_file_ends_once,
+        a_tenant_has_so_much_room,
+        files_grow_old,
     }
     random { counters_are_true_after_anything }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::io::SeekFrom;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
@@ -22,19 +23,21 @@ const PIECE_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    /// By the clock of the file system.
+    opened: SystemTime,
 }
 
 impl Disk {
     /// Makes the directory, private to this user, and removes what the last process left unfinished.
     pub fn open(root: PathBuf) -> io::Result<Self> {
         private(&root)?;
-        let disk = Disk { root };
-        match std::fs::remove_dir_all(disk.root.join(UNFINISHED)) {
+        let unfinished = root.join(UNFINISHED);
+        match std::fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        private(&disk.root.join(UNFINISHED))?;
-        Ok(disk)
+        private(&unfinished)?;
+        Ok(Disk { opened: std::fs::metadata(unfinished)?.modified()?, root })
     }
 
     /// Handles are ours, made of letters and digits; another text names no file.
@@ -99,7 +102,8 @@ impl Disk {
         }
     }
 
-    /// Removes every file that nobody knows of; how many there were.
+    /// Removes every file from before this process that nobody knows of; how many there were. What
+    /// came since is about to be known.
     pub fn sweep(&self, known: impl Fn(TenantId, &str) -> io::Result<bool>) -> io::Result<usize> {
         let mut removed = 0;
         for directory in std::fs::read_dir(&self.root)? {
@@ -110,6 +114,7 @@ impl Disk {
                 let file = file?;
                 let name = file.file_name();
                 if let Some(handle) = name.to_str().filter(|name| is_handle(name))
+                    && file.metadata()?.modified()? < self.opened
                     && !known(tenant, handle)?
                 {
                     std::fs::remove_file(file.path())?;
@@ -216,6 +221,9 @@ mod tests {
         let disk = Disk::open(root.path().to_owned()).expect("opens");
         let draft = disk.begin(10).await.expect("begun");
         disk.finish(draft, tenant(), HANDLE).await.expect("finished");
+        assert_eq!(disk.sweep(|_, _| Ok(false)).expect("swept"), 0, "it has only just come");
+        let file = std::fs::File::options().write(true).open(root.path().join("2").join(HANDLE));
+        file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).expect("an old file");
         assert_eq!(disk.sweep(|_, _| Ok(true)).expect("swept"), 0);
         assert_eq!(disk.sweep(|owner, handle| Ok(owner != tenant() || handle != HANDLE)).expect("swept"), 1);
         assert!(disk.open_file(tenant(), HANDLE).await.is_err());

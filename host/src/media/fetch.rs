@@ -1,8 +1,10 @@
 //! One attempt at one received file: where it is, the bytes, and what came of it. Nothing is sent here
 //! but requests for the file, so whatever goes wrong can be tried again.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use http::header;
 
 use super::disk::{Finished, Refused};
@@ -66,7 +68,10 @@ impl Media {
         let fetched = match sender {
             None => Err(Problem::Lost("there is no sender that could fetch it".into())),
             Some(sender) if !sender.active => Err(Problem::again("the sender is switched off")),
-            Some(sender) => self.fetch(sender, &file).await,
+            Some(sender) => {
+                let fetched = AssertUnwindSafe(self.fetch(sender, &file)).catch_unwind().await;
+                fetched.unwrap_or_else(|_| Err(Problem::again("the gateway panicked; see its log")))
+            }
         };
         let provider = sender.map(|sender| sender.provider);
         let problem = match fetched {

@@ -61,7 +61,9 @@ fn stranger(sender: &Sender, address: &str) -> Result<Option<(String, u16)>, Ref
     };
     let own = sender.base_url.as_deref().and_then(|base| Url::parse(base).ok());
     let name = host.to_string();
-    let named = |trusted: &String| trusted.eq_ignore_ascii_case(&name);
+    let with_port = format!("{name}:{port}");
+    let named =
+        |trusted: &String| trusted.eq_ignore_ascii_case(&name) || trusted.eq_ignore_ascii_case(&with_port);
     if own.is_some_and(|own| own.origin() == url.origin()) || sender.media_hosts.iter().any(named) {
         return Ok(None);
     }
@@ -124,7 +126,7 @@ mod tests {
     fn sender() -> Sender {
         serde_json::from_value(serde_json::json!({
             "name": "main", "provider": "waha", "account": "default",
-            "base_url": "http://127.0.0.1:3000", "media_hosts": ["files.example.com", "10.0.0.9"],
+            "base_url": "http://127.0.0.1:3000", "media_hosts": ["files.example.com", "10.0.0.9", "minio:9000"],
         }))
         .expect("a sender")
     }
@@ -137,6 +139,8 @@ mod tests {
             ("https://files.example.com/a", Ok(None)),
             ("http://FILES.example.com:8080/a", Ok(None)),
             ("http://10.0.0.9/a", Ok(None)),
+            ("http://minio:9000/a", Ok(None)),
+            ("http://minio:9001/a", Err(Refused::Unencrypted("minio".into()))),
             ("https://lookaside.example.net/a", Ok(Some(("lookaside.example.net".into(), 443)))),
             ("https://lookaside.example.net:8443/a", Ok(Some(("lookaside.example.net".into(), 8443)))),
             ("https://xfiles.example.com/a", Ok(Some(("xfiles.example.com".into(), 443)))),

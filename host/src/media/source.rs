@@ -28,9 +28,12 @@ const UPLOADS_REMEMBERED: usize = 10_000;
 /// A reply whose file is still being fetched is tried again after this.
 const NOT_READY_MS: u64 = 2_000;
 
-/// The ids under which providers keep files of ours.
+/// The ids under which providers keep files of ours, by sender and handle.
 #[derive(Debug, Default)]
-pub struct Uploads(Mutex<HashMap<(SenderName, String), Arc<Turnstile<Option<Uploaded>>>>>);
+pub struct Uploads(Mutex<HashMap<(SenderName, String), Slot>>);
+
+/// Held while its file is uploaded, so that it is uploaded once.
+type Slot = Arc<Turnstile<Option<Uploaded>>>;
 
 #[derive(Clone, Debug)]
 struct Uploaded {
@@ -39,8 +42,7 @@ struct Uploaded {
 }
 
 impl Uploads {
-    /// Held while a file is uploaded, so that it is uploaded once.
-    fn of(&self, sender: &SenderName, handle: &str) -> Arc<Turnstile<Option<Uploaded>>> {
+    fn of(&self, sender: &SenderName, handle: &str) -> Slot {
         let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if uploads.len() >= UPLOADS_REMEMBERED {
             let now = clock::now();

@@ -177,10 +177,10 @@ fn store(batch: &mut Batch<'_>, file: &File, quota: u64) -> Step<()> {
 
 fn settle(batch: &mut Batch<'_>, tenant: TenantId, handle: &str, state: &FileState) -> Step<()> {
     let before = must_find(batch, tenant, handle)?;
-    let allowed = match (&before.state, state) {
-        (FileState::Waiting { .. }, FileState::Waiting { .. } | FileState::Failed { .. }) => true,
-        (FileState::Stored { .. }, FileState::Gone) => true,
-        _ => false,
+    let allowed = match &before.state {
+        FileState::Waiting { .. } => matches!(state, FileState::Waiting { .. } | FileState::Failed { .. }),
+        FileState::Stored { .. } => *state == FileState::Gone,
+        FileState::Failed { .. } | FileState::Gone => false,
     };
     if !allowed {
         return Err(Error::Conflict(format!("the file {handle} has come to its end already")).into());
@@ -250,7 +250,7 @@ fn newest(snapshot: &ReadTransaction, tenant: TenantId, limit: usize) -> Step<Ve
             break;
         }
     }
-    files.sort_by(|one, other| other.received_at.cmp(&one.received_at));
+    files.sort_by_key(|file| std::cmp::Reverse(file.received_at));
     Ok(files)
 }
 

@@ -73,9 +73,11 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
             reply.text("went well");
         }
         "static" => drop(reply.text(attack::count().to_string())),
-        "describe" => drop(reply.text(peek::described(rest))),
-        "read" => drop(reply.text(peek::bytes(rest))),
-        "read-much" => drop(reply.text(peek::piece(rest))),
+        "describe" => drop(reply.text(peek::described(&peek::handle(turn, rest)))),
+        "read" => drop(reply.text(peek::bytes(&peek::handle(turn, rest)))),
+        "read-much" => drop(reply.text(peek::piece(&peek::handle(turn, rest)))),
+        "handle" => drop(reply.text(peek::handle(turn, rest))),
+        "forward" => drop(reply.image(peek::handle(turn, rest), "forwarded")),
         "labels" => drop(reply.text(peek::labels(turn))),
         "referral" => drop(reply.text(peek::referral(turn))),
         "peek" => drop(reply.text(peek::report())),

@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 
-use switchboard_sdk::{Turn, media};
+use switchboard_sdk::{Content, Turn, media};
 
 /// `nothing`, or what could be seen.
 pub fn report() -> String {
@@ -32,6 +32,15 @@ pub fn report() -> String {
         seen.push("a name that resolves".to_owned());
     }
     if seen.is_empty() { "nothing".to_owned() } else { seen.join("; ") }
+}
+
+/// This one, or that of the file that came in this turn.
+pub fn handle(turn: &Turn, named: &str) -> String {
+    let came = turn.messages().iter().find_map(|message| match &message.content {
+        Content::Media(file) => Some(file.handle.clone()),
+        _ => None,
+    });
+    if named.is_empty() { came.unwrap_or_default() } else { named.to_owned() }
 }
 
 /// A file's type and size, or the code of the refusal.
