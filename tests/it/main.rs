@@ -13,6 +13,7 @@ mod journey;
 mod kill;
 mod payloads;
 mod power_loss;
+mod providers;
 mod store;
 mod tidy;
 mod webhook;
