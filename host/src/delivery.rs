@@ -123,6 +123,7 @@ impl DeliveryLoop {
             outbound: &claim.entry.outbound,
             reference: &claim.reference,
             template: None,
+            template_id: None,
             media: None,
         };
         let request = match adapter.encode(&outgoing) {

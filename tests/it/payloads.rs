@@ -12,6 +12,7 @@ mod answers;
 mod details;
 mod events;
 mod explained;
+mod gupshup;
 mod hostile;
 mod meta;
 
