@@ -13,6 +13,7 @@ mod details;
 mod events;
 mod explained;
 mod hostile;
+mod own;
 
 /// A payload and what is expected of it.
 struct Case {
