@@ -10,6 +10,7 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/tenants/{id}/whatsapp/*`, `/api/senders/{name}/whatsapp/*` | operator, that tenant | logging a WAHA number in and out |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 
 mod audit;
@@ -43,6 +45,7 @@ mod senders;
 mod tenants;
 mod turns;
 mod users;
+mod whatsapp;
 
 /// What the handlers work with.
 pub struct App {
@@ -50,6 +53,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
+    pub sessions: Arc<Sessions>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -63,11 +67,12 @@ impl App {
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
+        sessions: Arc<Sessions>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, metrics, sessions, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -103,6 +108,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
+        .route("/api/tenants/{id}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/tenants/{id}/whatsapp/status", get(whatsapp::status))
+        .route("/api/tenants/{id}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/tenants/{id}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/tenants/{id}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
         .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
@@ -112,6 +122,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))
         .route("/api/senders/{name}", get(senders::show).put(senders::put))
+        .route("/api/senders/{name}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/senders/{name}/whatsapp/status", get(whatsapp::status))
+        .route("/api/senders/{name}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/senders/{name}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/senders/{name}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/turns", get(turns::list))
         .route("/api/turns/{id}", get(turns::show))
         .route("/api/turns/{id}/retry", post(turns::retry))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ use crate::delivery::DeliveryLoop;
 use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::metrics::Metrics;
+use crate::session::pulse::Pulse;
+use crate::session::{self, Sessions};
 use crate::store::embedded::{self, Embedded};
 use crate::store::{self, Retention, Store};
 use crate::turn::TurnLoop;
@@ -41,6 +43,8 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub sessions: Arc<Sessions>,
+    pulse: Arc<Pulse>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -69,12 +73,17 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
+        let waha = session_settings(&config)?;
+        let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
         Ok(Gateway {
             egress,
+            sessions,
+            pulse,
             config: Arc::new(config),
             store,
             brains,
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             draining: Arc::default(),
         })
     }
@@ -103,12 +112,14 @@ impl Gateway {
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
+            self.sessions.clone(),
             self.draining.clone(),
             uploads,
         );
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
+            pulse: self.pulse.clone(),
             loopback: self.config.listen.ip().is_loopback(),
             body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
@@ -160,6 +171,8 @@ impl Gateway {
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(self.sessions.clone().watch()),
+            tokio::spawn(self.sessions.clone().look_up()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
@@ -234,6 +247,13 @@ pub fn store_settings(config: &Config) -> embedded::Settings {
         turns_per_tenant: config.turns.per_tenant,
         sends_per_sender: config.delivery.per_sender,
     }
+}
+
+fn session_settings(config: &Config) -> Result<session::Settings> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let api_key = declared::secret(&config.waha.api_key, &environment)
+        .map_err(|(what, action)| anyhow!("waha.api_key: {what}; {action}"))?;
+    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen })
 }
 
 fn retention(config: &Config) -> Retention {

@@ -37,7 +37,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {metrics, declared} > {store, brain, explain, egress}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {session} > {metrics, declared} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
@@ -64,6 +64,7 @@ pub mod metrics;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod session;
 pub mod store;
 pub mod template;
 pub mod tenant;

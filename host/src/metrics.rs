@@ -17,7 +17,7 @@ use crate::store::Counters;
 pub struct WebhookLabels {
     pub provider: &'static str,
     /// `routed`, `ignored`, `duplicate`, `receipt`, `session`, `unknown_account`, `unverified`,
-    /// `malformed`, `unavailable`.
+    /// `malformed`, `unavailable`, `tenant_unknown`, `tenant_disputed`.
     pub outcome: &'static str,
 }
 
@@ -43,6 +43,7 @@ pub struct Metrics {
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
     send_seconds: Histogram,
+    sessions: Family<OutcomeLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -63,6 +64,7 @@ impl Metrics {
             turn_seconds: seconds(),
             sends: Family::default(),
             send_seconds: seconds(),
+            sessions: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -83,6 +85,11 @@ impl Metrics {
             "send_seconds",
             "From a reply's request to the provider's answer",
             metrics.send_seconds.clone(),
+        );
+        registry.register(
+            "session_alerts",
+            "WhatsApp sessions that the watchdog restarted or could not look at, by why",
+            metrics.sessions.clone(),
         );
         registry.register(
             "connections_refused",
@@ -109,6 +116,11 @@ impl Metrics {
     pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
         self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    /// `failed`, `unheard`, `deaf`, `silent`: restarted; `unwatched`.
+    pub fn session(&self, why: &'static str) {
+        self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.

@@ -12,6 +12,7 @@ mod journey;
 mod kill;
 mod payloads;
 mod power_loss;
+mod sessions;
 mod store;
 mod tidy;
 mod webhook;

@@ -11,6 +11,7 @@ use crate::body;
 use crate::brain;
 use crate::declared::rules::Fault;
 use crate::identity;
+use crate::session::error as session;
 use crate::store;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
@@ -155,6 +156,32 @@ impl From<store::Error> for Error {
             store::Error::Failed(why) => {
                 tracing::error!(why, "a request was refused: the store failed");
                 Error::unavailable("the store failed; nothing was changed", "look into the gateway's log")
+            }
+        }
+    }
+}
+
+impl From<session::Error> for Error {
+    fn from(cause: session::Error) -> Self {
+        let (message, action) = (cause.to_string(), cause.action());
+        match cause {
+            session::Error::Store(cause) => cause.into(),
+            session::Error::Faults(faults) => Error::faults(&faults),
+            session::Error::NoSender(_) => Error::not_found(message, action),
+            session::Error::NoSession | session::Error::NotNow { .. } => {
+                error(StatusCode::CONFLICT, "session_status", message, action)
+            }
+            session::Error::NoNumber(_) => Error::malformed(message, action),
+            session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
+                Error::invalid(message, action)
+            }
+            session::Error::Waha(why) => {
+                tracing::warn!(why, "WAHA did not do what was asked of it");
+                error(StatusCode::BAD_GATEWAY, "provider", message, action)
+            }
+            session::Error::Random(_) => {
+                tracing::error!(message, "a session could not be given a key");
+                Error::internal()
             }
         }
     }

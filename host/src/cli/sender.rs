@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::client::{Client, part};
 use crate::cli::failure::Failure;
 use crate::cli::tenant::{items, refuse_existing};
+use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
@@ -13,6 +14,8 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender add main --provider waha --account default --base-url http://127.0.0.1:3000 \\
       --api-key env:WAHA_API_KEY --hmac-key file:/etc/switchboard/waha.hmac
   switchboard sender add office --provider waha --account office --tenant 7 ...   dedicated to tenant 7
+  switchboard sender connect main                       set up its WAHA session and scan the QR code
+  switchboard sender connect main --phone 971501234567  log in by a code typed on that phone instead
 
 Secrets are given as env:NAME or file:PATH, so that they show neither in the process list nor in the
 shell's history. They are kept in the store and never shown again.";
@@ -23,6 +26,25 @@ pub enum Sender {
     List,
     /// Add a sender.
     Add(Box<Add>),
+    /// Log a WAHA number in: create and start its session, lead its webhook here, show the QR code.
+    Connect {
+        /// The sender; one that is not there yet is added at the configured WAHA, shared.
+        name: String,
+        /// WAHA's name for it, where the sender is not there yet. [default: default]
+        #[arg(long)]
+        session: Option<String>,
+        #[command(flatten)]
+        how: Login,
+    },
+    /// How a WAHA number stands, and what to do next.
+    Status { name: String },
+    /// Log a WAHA number out.
+    Disconnect { name: String },
+}
+
+/// Where its session is asked.
+fn whatsapp_of(name: &str) -> String {
+    format!("/api/senders/{}/whatsapp", part(name))
 }
 
 #[derive(Args)]
@@ -87,6 +109,12 @@ impl Sender {
                 ];
                 screen::list(items(&answer, "senders"), &columns, "There are no senders yet.")
             }
+            Sender::Connect { name, session, how } => {
+                let body = session.map_or_else(|| json!({}), |session| json!({ "session": session }));
+                whatsapp::connect(client, &whatsapp_of(&name), body, &how, json).await
+            }
+            Sender::Status { name } => whatsapp::status(client, &whatsapp_of(&name), json).await,
+            Sender::Disconnect { name } => whatsapp::disconnect(client, &whatsapp_of(&name), json).await,
             Sender::Add(add) => {
                 let path = format!("/api/senders/{}", part(&add.name));
                 refuse_existing(client, &path, add.replace, "sender").await?;

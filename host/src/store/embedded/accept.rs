@@ -24,6 +24,7 @@ pub struct Incoming {
     reply_to: String,
     display_name: Option<String>,
     sender: SenderName,
+    tenant: Option<TenantId>,
     link: Option<Link>,
     at: Timestamp,
     received_at: Timestamp,
@@ -32,7 +33,7 @@ pub struct Incoming {
 
 impl Incoming {
     pub fn new(arrival: Arrival, settings: &Settings) -> Self {
-        let Arrival { inbound, sender, received_at } = arrival;
+        let Arrival { inbound, sender, tenant, received_at } = arrival;
         let text = inbound.content.text();
         let link = text.and_then(|text| deep_link::parse(text, &settings.prefixes));
         // Providers give no time, or one that our clock has not reached: such a message is ordered
@@ -53,6 +54,7 @@ impl Incoming {
             reply_to: inbound.from_raw,
             display_name: inbound.display_name,
             sender,
+            tenant,
             link,
             at,
             received_at,
@@ -71,6 +73,10 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
     let known = contacts::resolve(batch, &incoming.contact, &incoming.aliases)?;
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
+    let named = incoming.tenant.filter(|_| lock.is_none() && sender.tenant.is_none());
+    // To this one contact it is the named tenant's own number.
+    let as_its_own = named.map(|tenant| Sender { tenant: Some(tenant), ..(**sender).clone() });
+    let sender = as_its_own.as_ref().unwrap_or(sender);
     let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
         Decision::Ignored(reason) => {
             if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
