@@ -45,12 +45,6 @@ pub trait Adapter: Sync {
     /// What the provider's answer means. `to`: whom the request was for.
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome;
 
-    /// Of an id that the provider gave a message of ours, what is the same wherever it names that
-    /// message: in the answer to the send, in receipts, in its echo. What was sent is found by it.
-    fn sent_id<'a>(&self, id: &'a str) -> &'a str {
-        id
-    }
-
     /// The body that a webhook's answer must have.
     fn acknowledgement(&self) -> Acknowledgement {
         Acknowledgement::Json

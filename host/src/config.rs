@@ -307,7 +307,7 @@ pub struct Waha {
     /// the same machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
-    /// Between two looks at every session.
+    /// Between two looks at every session; 0: they are not looked after.
     pub watch_every_ms: u64,
     /// A session that works is looked at more closely when nothing was heard of it for this long.
     pub silent_ms: u64,

@@ -164,6 +164,26 @@ async fn an_existing_session_keeps_its_settings_and_is_not_restarted_for_nothing
     assert_eq!(waha.refused(), []);
 }
 
+/// Somebody else made the session between the look and the making: then it is that one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_appears_meanwhile_is_taken() {
+    let waha = FakeWaha::start().await;
+    let gateway = setup(&waha).start().await;
+    let theirs = json!({"metadata": {"owner": "crm"}, "webhooks": []});
+    waha.set_session("tenant_1", "WORKING");
+    waha.with(|known| {
+        let session = known.sessions.get_mut("tenant_1").unwrap();
+        session.config = theirs;
+        session.unseen = 1;
+    });
+    assert_eq!(connect(&gateway, 1).await["status"], "WORKING");
+    let session = waha.session("tenant_1").unwrap();
+    assert_eq!((&session.config["metadata"]["owner"], session.starts), (&json!("crm"), 1));
+    webhook(&session);
+    let refused: Vec<u16> = waha.refused().into_iter().map(|(status, _)| status).collect();
+    assert_eq!(refused, [404, 422]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connecting_many_times_at_once_makes_one_session() {
     let waha = FakeWaha::start().await;
@@ -225,7 +245,7 @@ async fn each_status_is_shown_with_what_to_do_next() {
 async fn a_tenant_sees_its_own_number_only() {
     let waha = FakeWaha::start().await;
     let gateway = setup(&waha).start().await;
-    let made = gateway.cli(&["key", "add", "--tenant", "1", "ci", "--json"]).await;
+    let made = gateway.cli(&["key", "add", "--tenant", "1", "--name", "ci", "--json"]).await;
     let key = serde_json::from_str::<Value>(made.ok()).unwrap();
     let key = key["key"].as_str().or(key["token"].as_str()).unwrap().to_owned();
     for (method, path, expected) in [

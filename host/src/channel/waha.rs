@@ -88,10 +88,6 @@ impl Adapter for Waha {
         outcome::read(status, headers, body, to)
     }
 
-    fn sent_id<'a>(&self, id: &'a str) -> &'a str {
-        bare_id(id).unwrap_or(id)
-    }
-
     fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
         encode::signal(sender, to, message_id, signal)
     }

@@ -20,7 +20,7 @@ use crate::message::{Provider, SenderName, SessionChange, Timestamp};
 use crate::retry::Backoff;
 use crate::tenant::Sender;
 
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 /// A message is on its way for a moment, and clocks differ.
 const LATE_MS: i64 = 60_000;
 
@@ -79,12 +79,16 @@ struct Memory {
 }
 
 impl Sessions {
-    /// Looks after all sessions for as long as the gateway runs.
+    /// Looks after all sessions for as long as the gateway runs; not at all where that is configured.
     pub async fn watch(self: Arc<Self>) {
+        let pause = Duration::from_millis(self.settings.waha.watch_every_ms);
+        if pause.is_zero() {
+            return;
+        }
         let began = clock::now();
         let mut memories: HashMap<SenderName, Memory> = HashMap::new();
         loop {
-            tokio::time::sleep(Duration::from_millis(self.settings.waha.watch_every_ms)).await;
+            tokio::time::sleep(pause).await;
             let directory = self.store.directory();
             memories.retain(|name, _| directory.senders.contains_key(name));
             let mut senders = Vec::new();

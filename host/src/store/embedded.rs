@@ -30,7 +30,6 @@ use super::{
     SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
     Wakes,
 };
-use crate::channel;
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::message::{
@@ -265,8 +264,7 @@ impl Store for Embedded {
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
         let account = receipt.account.as_deref().unwrap_or_default();
-        let id = channel::adapter(receipt.provider).sent_id(&receipt.message_id);
-        let id = codec::message_hash(receipt.provider, account, id);
+        let id = codec::message_hash(receipt.provider, account, &receipt.message_id);
         let now = clock::now();
         self.write(move |batch| receipts::record(batch, &id, &receipt, now)).await
     }

@@ -98,7 +98,7 @@ async fn three_ways_to_the_tenant_must_agree() {
     let metrics =
         gateway.client().get(gateway.url("/metrics")).bearer_auth(gateway.token()).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    for (outcome, times) in [("tenant_disputed", 16), ("tenant_unknown", 14)] {
+    for (outcome, times) in [("tenant_disputed", 14), ("tenant_unknown", 14)] {
         let line =
             format!(r#"switchboard_webhook_events_total{{provider="waha",outcome="{outcome}"}} {times}"#);
         assert!(metrics.contains(&line), "{line}\n{metrics}");
@@ -162,9 +162,7 @@ async fn the_webhook_proves_itself_first() {
     assert_eq!(post(&gateway, "?tenant_id=1", &message("G2").signed("wrong")).await.status, 401);
     assert_eq!(post(&gateway, "?tenant_id=1", &message("G3").signed("k")).await.text, received(1));
     assert_eq!(post(&gateway, "?tenant_id=2", &message("G4").signed("k")).await.text, DISPUTED);
-    // A key proves its own session only.
-    let other = text("971501000009", "G5", "hello").on_session("tenant_2").signed("k");
-    let mut broken = other.clone();
+    let mut broken = message("G5");
     broken.envelope = json!({"session": "sealed"});
     assert_eq!(post(&gateway, "", &broken.signed("k")).await.status, 400);
 }

@@ -41,6 +41,10 @@ fn chats_overviews(waha: &FakeWaha) -> usize {
     waha.calls().iter().filter(|call| call.path.ends_with("/chats/overview")).count()
 }
 
+fn looks(waha: &FakeWaha) -> usize {
+    waha.calls().iter().filter(|call| call.path == "/api/sessions/default").count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_session_is_restarted() {
     let waha = FakeWaha::start().await;
@@ -50,6 +54,21 @@ async fn a_failed_session_is_restarted() {
     assert_eq!(waha.session("default").unwrap().status, "WORKING");
     gateway.wait_for_line("the WhatsApp session failed; it was restarted").await;
     until("it is counted", SOON, async || alerts(&gateway, "failed").await).await;
+}
+
+/// One that fails again and again is not restarted as often as it is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_keep_their_distance() {
+    let waha = FakeWaha::start().await;
+    waha.set_session("default", "FAILED");
+    waha.with(|known| known.sessions.get_mut("default").unwrap().broken = true);
+    let patient =
+        "[waha]\nsilent_ms = 600_000\nrestart_backoff_ms = 600_000\nrestart_backoff_max_ms = 600_000\n";
+    let _gateway = setup(&waha).config(patient).start().await;
+    restarted(&waha, "default", 1).await;
+    let before = looks(&waha);
+    until("it is looked at again", SOON, async || (looks(&waha) >= before + 5).then_some(())).await;
+    assert_eq!(waha.session("default").unwrap().starts, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

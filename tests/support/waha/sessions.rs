@@ -43,6 +43,10 @@ pub struct Session {
     pub starts: usize,
     /// Its line to WhatsApp is dead, and it does not notice.
     pub deaf: bool,
+    /// It fails whenever it is started.
+    pub broken: bool,
+    /// Looks for it that still find nothing, as if it had just been made.
+    pub unseen: usize,
     /// The chats, the newest first, as WAHA lists them.
     pub chats: Vec<Value>,
 }
@@ -56,6 +60,8 @@ impl Session {
             config: json!({}),
             starts: 0,
             deaf: false,
+            broken: false,
+            unseen: 0,
             chats: Vec::new(),
         }
     }
@@ -67,7 +73,12 @@ impl Session {
     fn start(&mut self) {
         self.starts += 1;
         self.deaf = false;
-        self.status = if self.number.is_some() { "WORKING" } else { "SCAN_QR_CODE" }.into();
+        self.status = match self.number {
+            _ if self.broken => "FAILED",
+            Some(_) => "WORKING",
+            None => "SCAN_QR_CODE",
+        }
+        .into();
     }
 
     /// A start takes a moment; whoever asks for it sees it begin.
@@ -116,7 +127,7 @@ impl Sessions {
         Some(match parts.as_slice() {
             ["api", "sessions"] if post => self.create(call),
             ["api", "sessions"] if get => Ok(self.list(call)),
-            ["api", "sessions", name] if get => self.of(name).map(|it| Reply::json(200, &it.shown(name))),
+            ["api", "sessions", name] if get => self.look(name),
             ["api", "sessions", name] if call.method == Method::PUT => self.replace(name, call),
             ["api", "sessions", name] if call.method == Method::DELETE => {
                 self.sessions.remove(*name);
@@ -179,6 +190,15 @@ impl Sessions {
         let shown = if starts { session.starting(name) } else { session.shown(name) };
         self.sessions.insert(name.to_owned(), session);
         Ok(Reply::json(201, &shown))
+    }
+
+    fn look(&mut self, name: &str) -> Result<Reply, Reply> {
+        let session = self.of(name)?;
+        if session.unseen == 0 {
+            return Ok(Reply::json(200, &session.shown(name)));
+        }
+        session.unseen -= 1;
+        Err(nest(404, json!("Session not found"), "Not Found"))
     }
 
     fn list(&self, call: &Call) -> Reply {

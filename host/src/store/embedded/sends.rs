@@ -10,7 +10,6 @@ use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
 use super::{lines, receipts};
-use crate::channel;
 use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -168,10 +167,8 @@ fn sent(
 ) -> Step<()> {
     let directory = batch.mirror.directory.load();
     let sender = directory.senders.get(&SenderName::new(reply.sender));
-    let sent_id = sender.zip(provider_id).map(|(sender, id)| {
-        let id = channel::adapter(sender.provider).sent_id(id);
-        message_hash(sender.provider, &sender.account, id)
-    });
+    let sent_id =
+        sender.zip(provider_id).map(|(sender, id)| message_hash(sender.provider, &sender.account, id));
     // A receipt may overtake the answer to the request that it is about.
     let early = sent_id.as_ref().and_then(|sent_id| batch.mirror.early.find(sent_id));
     let state = DeliveryState::Sent.after(early.unwrap_or(DeliveryState::Sent));
