@@ -15,6 +15,7 @@
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
+//! | `/api/tenants/{id}/whatsapp/*`, `/api/senders/{name}/whatsapp/*` | operator, that tenant | logging a WAHA number in and out |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::media::Media;
 use crate::metrics::Metrics;
+use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 
 mod audit;
@@ -54,6 +56,7 @@ mod senders;
 mod tenants;
 mod turns;
 mod users;
+mod whatsapp;
 
 /// What the handlers work with.
 pub struct App {
@@ -63,6 +66,7 @@ pub struct App {
     pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub sessions: Arc<Sessions>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -78,11 +82,23 @@ impl App {
         media: Arc<Media>,
         metrics: Arc<Metrics>,
         egress: Egress,
+        sessions: Arc<Sessions>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, media, metrics, egress, draining, uploads, readiness })
+        Arc::new(App {
+            config,
+            store,
+            brains,
+            media,
+            metrics,
+            egress,
+            sessions,
+            draining,
+            uploads,
+            readiness,
+        })
     }
 
     fn is_draining(&self) -> bool {
@@ -120,6 +136,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
+        .route("/api/tenants/{id}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/tenants/{id}/whatsapp/status", get(whatsapp::status))
+        .route("/api/tenants/{id}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/tenants/{id}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/tenants/{id}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
         .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
@@ -129,6 +150,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))
         .route("/api/senders/{name}", get(senders::show).put(senders::put))
+        .route("/api/senders/{name}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/senders/{name}/whatsapp/status", get(whatsapp::status))
+        .route("/api/senders/{name}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/senders/{name}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/senders/{name}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/turns", get(turns::list))
         .route("/api/turns/{id}", get(turns::show))
         .route("/api/turns/{id}/retry", post(turns::retry))

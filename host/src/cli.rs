@@ -36,6 +36,7 @@ mod sender;
 mod serve;
 mod setup;
 mod tenant;
+mod whatsapp;
 
 type Result<T> = std::result::Result<T, Failure>;
 

@@ -38,7 +38,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
@@ -73,6 +73,7 @@ pub mod retry;
 pub mod route;
 pub mod schedule;
 pub mod seal;
+pub mod session;
 pub mod store;
 pub mod template;
 pub mod tenant;

@@ -24,6 +24,7 @@ pub struct Incoming {
     reply_to: String,
     display_name: Option<String>,
     sender: SenderName,
+    tenant: Option<TenantId>,
     link: Option<Link>,
     at: Timestamp,
     received_at: Timestamp,
@@ -33,7 +34,7 @@ pub struct Incoming {
 
 impl Incoming {
     pub fn new(arrival: Arrival, settings: &Settings, secret: &[u8; 32]) -> Self {
-        let Arrival { mut inbound, sender, received_at } = arrival;
+        let Arrival { mut inbound, sender, tenant, received_at } = arrival;
         let message = (inbound.provider, inbound.account.as_str(), inbound.id.as_str());
         let file = files::take(&mut inbound.content, message, secret);
         let text = inbound.content.text();
@@ -56,6 +57,7 @@ impl Incoming {
             reply_to: inbound.from_raw,
             display_name: inbound.display_name,
             sender,
+            tenant,
             link,
             at,
             received_at,
@@ -75,6 +77,10 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
     let known = contacts::resolve(batch, &incoming.contact, &incoming.aliases)?;
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
+    let named = incoming.tenant.filter(|_| lock.is_none() && sender.tenant.is_none());
+    // To this one contact it is the named tenant's own number.
+    let as_its_own = named.map(|tenant| Sender { tenant: Some(tenant), ..(**sender).clone() });
+    let sender = as_its_own.as_ref().unwrap_or(sender);
     let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
         Decision::Ignored(reason) => {
             if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
