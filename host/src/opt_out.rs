@@ -19,7 +19,7 @@ pub enum Wish {
 }
 
 /// Longer texts are sentences. In bytes; no word below comes near it.
-const LONGEST: usize = 256;
+const LONGEST: usize = 96;
 
 /// As [`plain`] leaves them.
 const NO_MORE: &[&str] = &[

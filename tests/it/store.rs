@@ -141,6 +141,7 @@ suite! { Files:
     }
     people {
         everything_of_two_keys_becomes_one_persons,
+        what_waits_goes_on_under_the_one_key,
         only_what_is_proved_is_merged,
         a_merge_by_hand_is_undone,
         who_was_told_apart_stays_apart,

@@ -72,6 +72,7 @@ mod rows;
 mod sends;
 mod tables;
 mod templates;
+mod ties;
 mod timers;
 mod turns;
 mod wishes;

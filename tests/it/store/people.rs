@@ -38,44 +38,38 @@ fn lead(stage: &str, fields: serde_json::Value) -> LeadChange {
     LeadChange { stage: Some(stage.into()), fields }
 }
 
-pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
-    let mut lab = Lab::new(factory).await;
+/// One person writes to tenant 1 under two keys, and the tenant's brain answers both.
+async fn writes_under_two_keys(lab: &Lab<'_>) {
     let timer = |name: &str, ms| TimerChange::Set { key: name.into(), at: at(ms), payload: name.into() };
-    let mut brain = async |who: &str, ms: i64, text: &str, answer: Answer| {
+    let lid = Answer {
+        memory: Some("{\"rooms\":2}"),
+        leads: vec![lead("warm", json!({"rooms": 2}))],
+        timers: vec![timer("both", 500), timer("lid", 510)],
+        ..says(&["noted"])
+    };
+    let phone = Answer {
+        memory: Some("{\"rooms\":3}"),
+        leads: vec![lead("new", json!({"rooms": 3, "city": "Dubai"}))],
+        timers: vec![timer("both", 520), timer("phone", 530)],
+        ..says(&["sure"])
+    };
+    for (who, ms, text, answer) in [
+        ("111@lid", 0, "start_realty_1-ad", says(&["welcome"])),
+        ("971501", 10, "start_realty_1-link", says(&["hello"])),
+        ("111@lid", 20, "two rooms", lid),
+        ("971501", 30, "three rooms", phone),
+    ] {
         lab.hears(who, text, ms).await;
         let claim = lab.claim_one(ms).await;
         assert_eq!(claim.key.contact, contact(who));
         lab.commit(&claim, answer, ms).await;
-    };
-    brain("111@lid", 0, "start_realty_1-ad", says(&["welcome"])).await;
-    brain("971501", 10, "start_realty_1-link", says(&["hello"])).await;
-    brain(
-        "111@lid",
-        20,
-        "two rooms",
-        Answer {
-            memory: Some("{\"rooms\":2}"),
-            leads: vec![lead("warm", json!({"rooms": 2}))],
-            timers: vec![timer("both", 500), timer("lid", 510)],
-            ..says(&["noted"])
-        },
-    )
-    .await;
-    brain(
-        "971501",
-        30,
-        "three rooms",
-        Answer {
-            memory: Some("{\"rooms\":3}"),
-            leads: vec![lead("new", json!({"rooms": 3, "city": "Dubai"}))],
-            timers: vec![timer("both", 520), timer("phone", 530)],
-            ..says(&["sure"])
-        },
-    )
-    .await;
-    lab.hears("971501", "are you there?", 40).await;
-    assert_eq!(lab.store().counters().users, 2);
+    }
+}
 
+pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    writes_under_two_keys(&lab).await;
+    assert_eq!(lab.store().counters().users, 2);
     assert!(learn(&lab, "971501", "111@lid", 50).await);
     assert!(!learn(&lab, "971501", "111@lid", 51).await, "it is known already");
     for round in 0..2 {
@@ -112,8 +106,18 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
     );
     assert_eq!(lead.threads[&1].source.as_deref(), Some("ad"), "first contact wins");
     assert!(lab.store().lead(OrganizationId(1), &contact("971501")).expect("read").is_none());
+    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    let told = (audit.action.as_str(), &audit.detail["merged"], &audit.detail["reason"]);
+    assert_eq!(told, ("merge", &json!("971501"), &json!("lookup")));
+    assert_eq!(audit.detail["conversations_with"], json!([1]));
+}
 
-    // What waited waits under the new key; replies leave in the order in which they were written.
+pub async fn what_waits_goes_on_under_the_one_key(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    writes_under_two_keys(&lab).await;
+    lab.hears("971501", "are you there?", 40).await;
+    assert!(learn(&lab, "971501", "111@lid", 50).await);
+    lab.restart();
     let claim = lab.claim_one(60).await;
     assert_eq!(
         (claim.key.clone(), words(&claim.trigger)),
@@ -126,7 +130,7 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
     for ms in 61..66 {
         left.push(lab.sends_one(ms).await);
     }
-    assert_eq!(left, ["welcome", "hello", "noted", "sure", "yes"]);
+    assert_eq!(left, ["welcome", "hello", "noted", "sure", "yes"], "in the order in which they were written");
     let mut rung = Vec::new();
     for ms in [600, 601, 602] {
         let claim = lab.claim_one(ms).await;
@@ -136,12 +140,6 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
     assert_eq!(rung, ["timer: both both", "timer: lid lid", "timer: phone phone"]);
     assert_eq!(lab.claim(9, 9_000).await.len(), 0);
     lab.assert_counters_true();
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
-    assert_eq!(
-        (audit.action.as_str(), &audit.detail["merged"], &audit.detail["reason"]),
-        ("merge", &json!("971501"), &json!("lookup"))
-    );
-    assert_eq!(audit.detail["conversations_with"], json!([1]));
 }
 
 /// `known` and `also`, the reason, and whether they are one person then.
@@ -451,6 +449,12 @@ pub async fn an_opt_out_survives_a_merge(factory: &dyn Factory) {
     for tenant in [2, 3] {
         let listed = lab.store().opt_outs(tenant_id(tenant), None, 10).expect("read");
         assert_eq!(listed.into_iter().map(|(who, _)| who).collect::<Vec<_>>(), keys(&["111@lid"]));
+    }
+    // Told apart again, nobody knows whose wish it was: neither gets messages.
+    lab.store().unmerge_contact(&contact("971501"), "operator", at(20)).await.expect("unmerged");
+    for who in ["111@lid", "971501"] {
+        let opted_out = |tenant| lab.store().opt_out(&key(tenant, who)).expect("read").is_some();
+        assert_eq!([1, 2, 3].map(opted_out), [false, true, true], "{who}");
     }
     lab.assert_counters_true();
 }

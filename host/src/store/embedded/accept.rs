@@ -9,7 +9,7 @@ use super::merge::{self, By, GATEWAY};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
 use super::wishes::Word;
-use super::{Settings, contacts, lookups, replies};
+use super::{Settings, contacts, lookups, replies, ties};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
@@ -105,7 +105,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             // Asked only where it is told.
             let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
             if first && sender.tenant.is_some() {
-                contacts::tie(batch, &key.contact, tenant)?;
+                ties::put(batch, &key.contact, tenant)?;
             }
             take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
             if let (Some(other), Some(lock)) = (conflict, lock) {

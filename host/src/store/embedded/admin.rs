@@ -6,10 +6,10 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::pack;
-use super::contacts;
 use super::mirror::Effect;
 use super::rows::contact::Contact;
 use super::tables::define;
+use super::{contacts, ties};
 use crate::message::{ContactKey, SessionChange, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::store::{ApiKey, AuditEntry, Error, ImportReport};
@@ -101,7 +101,7 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
     let lock = known.lock.ok_or_else(|| Error::NotFound(format!("{contact} has no tenant")))?;
     batch.tables.contacts.put()?.remove(known.canonical.as_str().as_bytes())?;
     // Its conversation stays, and no lock tells of it any more.
-    contacts::tie(batch, &known.canonical, lock.tenant)?;
+    ties::put(batch, &known.canonical, lock.tenant)?;
     batch.count_lock(lock.tenant.get(), -1);
     batch.state.touch(now);
     let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });

@@ -8,8 +8,9 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{contact_prefix, of_contact, read_of_contact};
 use super::rows::contact::Contact;
+use super::ties;
 use crate::identity;
-use crate::message::{ContactKey, TenantId};
+use crate::message::ContactKey;
 use crate::route::Lock;
 
 /// A contact as the store knows it.
@@ -79,7 +80,7 @@ pub fn resolve(batch: &Batch<'_>, contact: &ContactKey, aliases: &[ContactKey]) 
     }
     if roots.len() > 1 {
         for root in &mut roots {
-            root.known = root.known || has_ties(batch, &root.key)?;
+            root.known = root.known || !ties::of(batch, &root.key)?.is_empty();
         }
     }
     // Without locks the first of those known before, or the first of all.
@@ -163,33 +164,6 @@ pub fn tell_apart(batch: &mut Batch<'_>, one: &ContactKey, other: &ContactKey) -
 pub fn forget_apart(batch: &mut Batch<'_>, one: &ContactKey, other: &ContactKey) -> Step<()> {
     batch.tables.apart.put()?.remove(pair(one, other).as_slice())?;
     Ok(())
-}
-
-/// Writes down that this tenant keeps something of the contact, where the lock does not tell.
-pub fn tie(batch: &mut Batch<'_>, contact: &ContactKey, tenant: TenantId) -> Step<()> {
-    let key = of_contact(contact, &tenant.get().to_be_bytes());
-    batch.tables.ties.put()?.insert(key.as_slice(), ())?;
-    Ok(())
-}
-
-fn has_ties(batch: &Batch<'_>, contact: &ContactKey) -> Step<bool> {
-    let prefix = contact_prefix(contact);
-    let first = batch.tables.ties.get()?.range::<&[u8]>(prefix.as_slice()..)?.next().transpose()?;
-    Ok(first.is_some_and(|(key, _)| key.value().starts_with(&prefix)))
-}
-
-/// The tenants that a contact is tied to, besides that of its lock.
-pub fn ties(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<TenantId>> {
-    let prefix = contact_prefix(contact);
-    let mut tenants = Vec::new();
-    for row in batch.tables.ties.get()?.range::<&[u8]>(prefix.as_slice()..)? {
-        let (key, _) = row?;
-        let Some(tenant) = key.value().strip_prefix(prefix.as_slice()) else { break };
-        if let Some(tenant) = tenant.first_chunk::<4>() {
-            tenants.push(TenantId::from_stored(u32::from_be_bytes(*tenant)));
-        }
-    }
-    Ok(tenants)
 }
 
 pub fn put(batch: &mut Batch<'_>, contact: &ContactKey, row: &Contact) -> Step<()> {

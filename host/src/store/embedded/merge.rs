@@ -11,7 +11,7 @@ use super::batch::{Batch, Step};
 use super::codec::of_contact;
 use super::contacts::{self, Known};
 use super::rows::contact::Contact;
-use super::{leads, lookups, opt_outs};
+use super::{leads, lookups, opt_outs, ties};
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::store::contacts::Person;
@@ -89,7 +89,7 @@ fn move_everything(
     into: &ContactKey,
     locks: [&Option<Lock>; 2],
 ) -> Step<Vec<TenantId>> {
-    let mut tenants: BTreeSet<TenantId> = contacts::ties(batch, from)?.into_iter().collect();
+    let mut tenants: BTreeSet<TenantId> = ties::of(batch, from)?.into_iter().collect();
     tenants.extend(locks.into_iter().flatten().map(|lock| lock.tenant));
     let mut moved = Vec::new();
     for tenant in &tenants {
@@ -100,8 +100,8 @@ fn move_everything(
         }
         opt_outs::join(batch, &from, &into)?;
         // One of the locks names it no more.
-        contacts::tie(batch, &into.contact, *tenant)?;
-        batch.tables.ties.put()?.remove(of_contact(&from.contact, &tenant.get().to_be_bytes()).as_slice())?;
+        ties::put(batch, &into.contact, *tenant)?;
+        ties::remove(batch, &from.contact, *tenant)?;
     }
     let stranger =
         |contact: &ContactKey| ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
@@ -185,6 +185,11 @@ pub fn unmerge(batch: &mut Batch<'_>, alias: &ContactKey, by: &By<'_>) -> Step<P
     }
     contacts::tell_apart(batch, alias, &parent)?;
     contacts::tell_apart(batch, alias, &canonical)?;
+    // Whose wish it was nobody knows any more: both of them get no messages.
+    for tenant in ties::of(batch, &canonical)? {
+        let of = |contact: &ContactKey| ConversationKey { tenant, contact: contact.clone() };
+        opt_outs::share(batch, &of(&canonical), &of(alias))?;
+    }
     let person = person(batch, &canonical)?;
     batch.state.touch(by.now);
     batch.audit(&AuditEntry {

@@ -7,9 +7,9 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, owned_by, pack, read_conversation_key, unpack};
-use super::contacts;
 use super::mirror::Effect;
 use super::tables::define;
+use super::{contacts, ties};
 use crate::message::{Consent, ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::contacts::OptOut;
 use crate::store::{AuditEntry, Error};
@@ -26,7 +26,7 @@ fn write(batch: &mut Batch<'_>, key: &ConversationKey, opt_out: &OptOut) -> Step
     let known = batch.tables.opt_outs.put()?.insert(row.as_slice(), pack(opt_out).as_slice())?.is_some();
     if !known {
         batch.effects.push(Effect::OptedOut(1));
-        contacts::tie(batch, &key.contact, key.tenant)?;
+        ties::put(batch, &key.contact, key.tenant)?;
     }
     Ok(())
 }
@@ -115,6 +115,14 @@ pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKe
     match find(batch, into)? {
         Some(ours) if ours.since <= theirs.since => Ok(()),
         _ => write(batch, into, &theirs),
+    }
+}
+
+/// The other one wants none either, as far as can be told.
+pub fn share(batch: &mut Batch<'_>, of: &ConversationKey, with: &ConversationKey) -> Step<()> {
+    match find(batch, of)? {
+        Some(opt_out) if find(batch, with)?.is_none() => write(batch, with, &opt_out),
+        _ => Ok(()),
     }
 }
 

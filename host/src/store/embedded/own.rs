@@ -12,7 +12,7 @@ use super::early::Report;
 use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::rows::{Kept, Reply, Spoken};
-use super::{contacts, lines, sends};
+use super::{contacts, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider,
@@ -65,7 +65,7 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let mut kept = match lines::kept(batch, &row)? {
         Some(kept) => kept,
         None => {
-            contacts::tie(batch, &key.contact, tenant)?;
+            ties::put(batch, &key.contact, tenant)?;
             began(said)
         }
     };
