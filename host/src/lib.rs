@@ -41,7 +41,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, clock} > {message, glyph}
+//!      > {identity, deep_link, opt_out, clock} > {message, glyph}
 //! ```
 
 pub mod api;
@@ -67,6 +67,7 @@ pub mod media;
 pub mod message;
 pub mod metrics;
 pub mod offer;
+pub mod opt_out;
 pub mod policy;
 pub mod presence;
 pub mod retry;
