@@ -66,6 +66,22 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// A request that changes nothing and shows whether the provider knows this sender and takes its
+    /// key.
+    fn probe(&self, _sender: &Sender) -> Option<Request> {
+        None
+    }
+
+    /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
+    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
+            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
+            404 => Err(format!("{} does not know it (404)", sender.provider)),
+            status => Err(format!("{} answers {status}", sender.provider)),
+        }
+    }
+
     /// Its template management, where it has one.
     fn templates(&self) -> Option<&dyn templates::Api> {
         None

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::document::{Document, Problem};
-use crate::tenant::ResolvedLimits;
+use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
 mod check;
@@ -31,9 +31,13 @@ pub struct Config {
     pub routing: Routing,
     pub http: Http,
     pub store: StoreConfig,
+    pub secrets: Secrets,
     pub retention: RetentionConfig,
     pub turns: Turns,
     pub delivery: Delivery,
+    pub policy: Policy,
+    pub media: Media,
+    pub waha: Waha,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -51,9 +55,13 @@ impl Default for Config {
             routing: Routing::default(),
             http: Http::default(),
             store: StoreConfig::default(),
+            secrets: Secrets::default(),
             retention: RetentionConfig::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
+            policy: Policy::default(),
+            media: Media::default(),
+            waha: Waha::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -94,6 +102,13 @@ impl Config {
         for path in [&mut self.data, &mut self.plugins].into_iter().chain(&mut self.declared) {
             *path = tidy(&directory.join(&path));
         }
+        if let Some(file) = &mut self.secrets.key_file {
+            *file = tidy(&directory.join(&file));
+        }
+        if let Some(path) = self.waha.api_key.expose().strip_prefix("file:") {
+            let path = tidy(&directory.join(path));
+            self.waha.api_key = Secret::new(format!("file:{}", path.display()));
+        }
     }
 
     /// Where the gateway's own process listens for its command line, on this machine only.
@@ -101,8 +116,18 @@ impl Config {
         self.data.join("control.sock")
     }
 
+    /// The bytes of received files lie here.
+    pub fn media_dir(&self) -> PathBuf {
+        self.data.join("media")
+    }
+
     pub fn backups(&self) -> PathBuf {
         self.data.join("backups")
+    }
+
+    /// The keys that senders' secrets are sealed with.
+    pub fn key_file(&self) -> PathBuf {
+        self.secrets.key_file.clone().unwrap_or_else(|| self.data.join("secret.key"))
     }
 }
 
@@ -168,6 +193,9 @@ impl Default for Routing {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
+    /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
+    /// their address fetch them there; without it they cannot be sent files.
+    pub public_url: Option<String>,
     /// One more is closed at once.
     pub max_connections: usize,
     /// A request's headers must be there within this time, counted from the connection's begin or
@@ -187,6 +215,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Http {
+            public_url: None,
             max_connections: 4096,
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
@@ -213,6 +242,18 @@ impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig { cache_bytes: 256 << 20, queue: 16_384, verify_at_start: true }
     }
+}
+
+/// What senders' secrets are sealed with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// `secret.key` in the data directory where it is left out. Made at the first start.
+    pub key_file: Option<PathBuf>,
+    /// From the environment: keys in base64 with commas between them, the last one seals. Never in
+    /// the file.
+    #[serde(skip)]
+    pub keys: Option<Secret>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -283,6 +324,124 @@ impl Default for Delivery {
             backoff_max_ms: 600_000,
             connect_timeout_ms: 5_000,
             timeout_ms: 30_000,
+        }
+    }
+}
+
+/// How much is said, to whom and how fast, where a tenant or a sender does not say.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Replies of one tenant a second, over all its senders. 0: as many as its senders may send.
+    pub tenant_per_second: u32,
+    /// On WhatsApp's business platform a number may write to one contact once in this time,
+    pub pair_every_ms: u64,
+    /// after so many at once.
+    pub pair_burst: u32,
+    /// Turns in which a contact answered quicker than people do, before a human is asked to look.
+    /// 0: any number.
+    pub loop_turns: u32,
+    /// Within this time.
+    pub loop_minutes: u32,
+    /// An answer is quick when it comes within this time of what it answers.
+    pub loop_answer_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            tenant_per_second: 0,
+            pair_every_ms: 6_000,
+            pair_burst: 45,
+            loop_turns: 60,
+            loop_minutes: 15,
+            loop_answer_ms: 10_000,
+        }
+    }
+}
+
+/// Files: what contacts sent, and what tenants stored to send.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// A larger file is not fetched.
+    pub max_bytes: u64,
+    /// All files of one tenant together.
+    pub tenant_bytes: u64,
+    /// Files are removed after this.
+    pub keep_days: u32,
+    /// Fetched at the same time.
+    pub concurrent: usize,
+    /// Fetched from one sender's provider at the same time.
+    pub per_sender: usize,
+    /// A file must have come whole within this time.
+    pub timeout_ms: u64,
+    /// A file that could not be fetched for this long is given up.
+    pub give_up_after_minutes: u32,
+    pub backoff_ms: u64,
+    pub backoff_max_ms: u64,
+    /// A brain that asks for a file that is still being fetched waits this long, and at most half of
+    /// its turn.
+    pub wait_ms: u64,
+    /// A larger file is not put into a request to a provider that takes files in no other way.
+    pub inline_bytes: u64,
+    /// An address that a file is handed out under is good for this long.
+    pub link_minutes: u32,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Media {
+            // WhatsApp's own limit for a document.
+            max_bytes: 100 << 20,
+            tenant_bytes: 5 << 30,
+            keep_days: 90,
+            concurrent: 16,
+            per_sender: 4,
+            timeout_ms: 120_000,
+            give_up_after_minutes: 24 * 60,
+            backoff_ms: 2_000,
+            backoff_max_ms: 600_000,
+            wait_ms: 2_000,
+            inline_bytes: 16 << 20,
+            link_minutes: 60,
+        }
+    }
+}
+
+/// Where tenants' own numbers are logged in, and how they are looked after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waha {
+    /// The WAHA of all numbers whose sender names no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// `env:NAME` or `file:PATH`.
+    #[serde(skip_serializing_if = "Secret::is_empty")]
+    pub api_key: Secret,
+    /// The gateway's address as WAHA sees it; by itself the one it listens on, which serves a WAHA on
+    /// the same machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// Between two looks at every session; 0: they are not looked after.
+    pub watch_every_ms: u64,
+    /// A session that works is looked at more closely when nothing was heard of it for this long.
+    pub silent_ms: u64,
+    /// Before the same session is restarted again; doubled each time.
+    pub restart_backoff_ms: u64,
+    pub restart_backoff_max_ms: u64,
+}
+
+impl Default for Waha {
+    fn default() -> Self {
+        Waha {
+            base_url: None,
+            api_key: Secret::default(),
+            webhook_url: None,
+            watch_every_ms: 60_000,
+            silent_ms: 30 * 60_000,
+            restart_backoff_ms: 60_000,
+            restart_backoff_max_ms: 3_600_000,
         }
     }
 }

@@ -112,6 +112,11 @@ pub fn is_phone(key: &ContactKey) -> bool {
     key.as_str().bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Is this key WhatsApp's hidden id of a person, whose phone its provider may tell?
+pub fn is_hidden(key: &ContactKey) -> bool {
+    key.as_str().ends_with("@lid")
+}
+
 /// The digits of a phone number as they were written: `+55 (85) 9120-3123` is `558591203123`. For
 /// addressing; the key may have other digits.
 pub fn phone_digits(raw: &str) -> Result<String, Error> {

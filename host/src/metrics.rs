@@ -17,7 +17,7 @@ use crate::store::Counters;
 pub struct WebhookLabels {
     pub provider: &'static str,
     /// `routed`, `ignored`, `duplicate`, `receipt`, `session`, `unknown_account`, `unverified`,
-    /// `malformed`, `unavailable`.
+    /// `malformed`, `unavailable`, `tenant_unknown`, `tenant_disputed`.
     pub outcome: &'static str,
 }
 
@@ -29,7 +29,14 @@ pub struct OutcomeLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SendLabels {
     pub provider: &'static str,
-    /// `sent`, `later`, `dead`, `unknown`.
+    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SignalLabels {
+    pub provider: &'static str,
+    /// `sent`, `failed`, `left_out`.
     pub outcome: &'static str,
 }
 
@@ -43,6 +50,9 @@ pub struct Metrics {
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
     send_seconds: Histogram,
+    signals: Family<SignalLabels, Counter>,
+    files: Family<SendLabels, Counter>,
+    sessions: Family<OutcomeLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -63,6 +73,9 @@ impl Metrics {
             turn_seconds: seconds(),
             sends: Family::default(),
             send_seconds: seconds(),
+            signals: Family::default(),
+            files: Family::default(),
+            sessions: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -83,6 +96,17 @@ impl Metrics {
             "send_seconds",
             "From a reply's request to the provider's answer",
             metrics.send_seconds.clone(),
+        );
+        registry.register("signals", "Read receipts and typing shown", metrics.signals.clone());
+        registry.register(
+            "files",
+            "Attempts at received files by what became of them",
+            metrics.files.clone(),
+        );
+        registry.register(
+            "session_alerts",
+            "WhatsApp sessions that the watchdog restarted or could not look at, by why",
+            metrics.sessions.clone(),
         );
         registry.register(
             "connections_refused",
@@ -106,9 +130,28 @@ impl Metrics {
         self.turn_seconds.observe(took.as_secs_f64());
     }
 
+    /// A reply that is not sent, or not yet, by the rules.
+    pub fn held_back(&self, provider: Provider, outcome: &'static str) {
+        self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
+    }
+
     pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
         self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn signal(&self, provider: Provider, outcome: &'static str) {
+        self.signals.get_or_create(&SignalLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    /// `stored`, `later`, `failed`.
+    pub fn file(&self, provider: Provider, outcome: &'static str) {
+        self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    /// `failed`, `unheard`, `deaf`, `silent`: restarted; `unwatched`.
+    pub fn session(&self, why: &'static str) {
+        self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity;
 use crate::message::{OrganizationId, Provider, SenderName, TenantId};
 
+pub mod policy;
+
 /// Owns tenants. Leads are shared inside it and never across it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +51,8 @@ pub struct Tenant {
     pub personality: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default, skip_serializing_if = "policy::Policy::is_default")]
+    pub policy: policy::Policy,
 }
 
 fn yes() -> bool {
@@ -363,6 +367,22 @@ impl Directory {
         let mut numbers = numbers.iter().filter_map(|name| self.senders.get(name));
         let first = numbers.clone().next();
         numbers.find(|sender| sender.active).or(first)
+    }
+
+    /// The senders that a number in any form, or a provider's key, may mean, in the order of their
+    /// names.
+    pub fn senders_at(&self, destination: &str) -> Vec<&Arc<Sender>> {
+        let wanted = identity::phone_digits(destination).ok();
+        let means = |text: &str| {
+            text == destination || wanted.is_some() && identity::phone_digits(text).ok() == wanted
+        };
+        let mut senders: Vec<_> = self
+            .senders
+            .values()
+            .filter(|sender| sender.accounts().chain(sender.number.as_deref()).any(means))
+            .collect();
+        senders.sort_by(|left, right| left.name.cmp(&right.name));
+        senders
     }
 
     /// The senders of a provider, in the order of their names.

@@ -12,10 +12,12 @@ use switchboard::conversation::{Conversation, Heard, HistoryEntry, Trigger};
 use switchboard::message::{
     ContactKey, Content, ConversationKey, OrganizationId, OutboundContent, TenantId, Timestamp,
 };
+use switchboard::tenant::policy::Policy;
 use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
 mod deploy;
+mod details;
 mod fallback;
 mod hostile;
 mod personality;
@@ -65,7 +67,7 @@ fn digest(component: &[u8]) -> String {
     hex::encode(sha2::Sha256::digest(component))
 }
 
-const GRANTS: &str = r#"["log", "personality", "history", "records"]"#;
+const GRANTS: &str = r#"["log", "personality", "history", "records", "media", "details"]"#;
 
 fn manifest(name: &str, grants: &str) -> String {
     format!("name = \"{name}\"\nversion = \"0.1.0\"\ncontract = \"0.1.0\"\ngrants = {grants}\n")
@@ -212,6 +214,7 @@ fn tenant(id: u32, brain: &str) -> Tenant {
         labels: BTreeMap::new(),
         personality: Map::new(),
         limits: Limits::default(),
+        policy: Policy::default(),
     }
 }
 

@@ -14,7 +14,9 @@ mod events;
 mod explained;
 mod gupshup;
 mod hostile;
+mod infobip;
 mod meta;
+mod own;
 
 /// A payload and what is expected of it.
 struct Case {

@@ -1,3 +1,5 @@
-//! Each provider end to end: its webhooks in, the real gateway between, replies out to its fake.
+//! Each provider end to end: a webhook comes in, a brain answers, the reply leaves through the same
+//! provider, and every failure has the fate that it should.
 
+mod infobip;
 mod meta;

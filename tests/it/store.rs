@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod files;
 mod handoffs;
 pub mod lab;
 mod random;
@@ -26,11 +27,11 @@ pub struct Files {
 }
 
 impl Files {
-    fn new(options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Files { directory: tempfile::tempdir().expect("a temporary directory"), options }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let options = &self.options;
         Settings {
             path: self.directory.path().join("switchboard.redb"),
@@ -44,6 +45,7 @@ impl Files {
             coalesce_ms: options.coalesce_ms,
             turns_per_tenant: options.turns_per_tenant,
             sends_per_sender: options.sends_per_sender,
+            keys: lab::test_keys(),
         }
     }
 
@@ -115,6 +117,13 @@ suite! { Files:
         a_receipt_may_overtake_the_answer,
         what_ended_can_be_retried_and_dropped,
         a_settlement_is_written_once,
+        what_was_claimed_and_not_begun_is_simply_sent,
+        what_is_postponed_waits_in_memory_only,
+        what_is_held_back_is_settled_without_an_attempt,
+        what_has_gone_does_not_begin,
+        what_went_out_instead_is_in_the_history,
+        the_occasion_is_kept_until_an_operator_asks,
+        a_brain_hears_of_the_death_of_its_words,
     }
     admin {
         unlocking_separates_the_tenants,
@@ -143,6 +152,13 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+    }
+    files {
+        a_file_waits_from_the_commit_of_its_message,
+        the_simulator_shows_stored_files,
+        a_file_ends_once,
+        a_tenant_has_so_much_room,
+        files_grow_old,
     }
     random { counters_are_true_after_anything }
 }

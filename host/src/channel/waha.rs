@@ -2,16 +2,22 @@
 //! (WEBJS, WPP, NOWEB, GOWS) differ in details, which [`decode`] and [`outcome`] even out.
 //!
 //! - [`decode`] reads a webhook: which event, whose message, what is ignored and why.
-//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data.
+//! - [`own`] reads what our own number said.
+//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data;
+//!   [`referral`] the advertisement that led here.
 //! - [`person`] finds the sender's other addresses and name.
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
+//! - [`media`] says where files are fetched.
+//! - [`session`] makes and reads the calls that log a number in and out.
 
 use http::HeaderMap;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::channel::json::kind;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, proof, signature,
+    self, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json,
+    proof, signature,
 };
 use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
@@ -19,8 +25,12 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod media;
 mod outcome;
+mod own;
 mod person;
+mod referral;
+pub mod session;
 
 #[derive(Debug)]
 pub struct Waha;
@@ -70,6 +80,34 @@ impl Adapter for Waha {
         encode::request(outgoing).map(Some)
     }
 
+    /// Its session, which WAHA tells with its status.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        let base = sender.base_url.as_deref()?.trim_end_matches('/');
+        let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
+        let request = Request::get(format!("{base}/api/sessions/{session}"));
+        Some(match sender.api_key.is_empty() {
+            true => request,
+            false => request.header("X-Api-Key", sender.api_key.expose()),
+        })
+    }
+
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => {
+                let session: json::Object =
+                    json::parse(body).map_err(|error| format!("this is no WAHA: {error}"))?;
+                match json::text(&session, "status") {
+                    Some("WORKING") => Ok("WAHA knows its session, which is WORKING".into()),
+                    Some(state) => Err(format!("WAHA says that its session is {state}")),
+                    None => Err("this is no WAHA: its session has no status".into()),
+                }
+            }
+            401 | 403 => Err(format!("WAHA refuses its key ({status})")),
+            404 => Err("WAHA has no such session".into()),
+            status => Err(format!("WAHA answers {status}")),
+        }
+    }
+
     /// WAHA documents its own buttons and lists as deprecated: they may not show.
     fn shows(&self, content: &OutboundContent) -> bool {
         !matches!(content, OutboundContent::Buttons(_) | OutboundContent::List(_))
@@ -78,6 +116,25 @@ impl Adapter for Waha {
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
         outcome::read(status, headers, body, to)
     }
+
+    fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        encode::signal(sender, to, message_id, signal)
+    }
+
+    fn media(&self) -> Option<&dyn channel::media::Api> {
+        Some(self)
+    }
+}
+
+/// What is left of a serialized id without its chat: the same on every engine, however it names the
+/// chat. Of one that is bare already: nothing.
+fn bare_id(id: &str) -> Option<&str> {
+    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
+    let bare = match chat_of(id) {
+        Some(chat) => rest.strip_prefix(chat)?.strip_prefix('_')?,
+        None => rest,
+    };
+    Some(bare).filter(|bare| !bare.is_empty())
 }
 
 /// The chat in a message id: `true_971501234567@c.us_3EB0…` is about `971501234567@c.us`. Ids may
@@ -107,6 +164,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(chat_of(id), chat, "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_without_their_chat() {
+        for (id, bare) in [
+            ("true_971501234567@c.us_3EB0", Some("3EB0")),
+            ("true_245@lid_3EB0", Some("3EB0")),
+            ("false_1_2@lid_A_B", Some("A_B")),
+            ("true_3EB0AAAA", Some("3EB0AAAA")),
+            ("true_971501234567@c.us", None),
+            ("true_971501234567@c.us_", None),
+            ("3EB0AAAA", None),
+            ("", None),
+        ] {
+            assert_eq!(bare_id(id), bare, "{id}");
         }
     }
 

@@ -7,6 +7,7 @@ use switchboard::message::{
     ContactKey, Content, ConversationKey, Inbound, OrganizationId, Outbound, OutboundContent, Provider,
     SenderName, TenantId, Timestamp,
 };
+use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
@@ -41,6 +42,11 @@ pub struct Lab<'f> {
 /// `ms` after a moment in 2026.
 pub fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_772_366_400_000 + ms)
+}
+
+/// What the senders of these stores are sealed with.
+pub fn test_keys() -> Ring {
+    Ring::new([Key::new([7; KEY_BYTES].into())])
 }
 
 pub fn tenant_id(id: u32) -> TenantId {
@@ -104,6 +110,7 @@ pub fn arrival(who: &str, id: &str, text: &str, received_at: Timestamp) -> Arriv
             referral: None,
         },
         sender: SenderName::new("main"),
+        tenant: None,
         received_at,
     }
 }
@@ -188,6 +195,13 @@ pub fn all() -> Filter {
     Filter { limit: 1000, ..Filter::default() }
 }
 
+/// Claims sends that are due, and begins them.
+pub async fn begin(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
+    let claims = store.claim_sends(n, at(ms)).await.expect("claimed");
+    let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
+    if ids.is_empty() { claims } else { store.begin_sends(&ids).await.expect("begun") }
+}
+
 impl<'f> Lab<'f> {
     pub async fn new(factory: &'f dyn Factory) -> Self {
         let store = factory.open();
@@ -257,8 +271,9 @@ impl<'f> Lab<'f> {
         self.commit(&claim, says(texts), ms + 1).await;
     }
 
+    /// Claims and begins.
     pub async fn sends(&self, n: usize, ms: i64) -> Vec<SendClaim> {
-        self.store().claim_sends(n, at(ms)).await.expect("claimed")
+        begin(self.store().as_ref(), n, ms).await
     }
 
     pub async fn settle(&self, claim: &SendClaim, settlement: Settlement, ms: i64) {

@@ -7,7 +7,7 @@ use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
-use super::{Settings, contacts, replies};
+use super::{Settings, contacts, files, replies};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, SenderName, TenantId, Timestamp};
@@ -24,15 +24,19 @@ pub struct Incoming {
     reply_to: String,
     display_name: Option<String>,
     sender: SenderName,
+    tenant: Option<TenantId>,
     link: Option<Link>,
     at: Timestamp,
     received_at: Timestamp,
     heard: Vec<u8>,
+    file: Option<files::Brought>,
 }
 
 impl Incoming {
-    pub fn new(arrival: Arrival, settings: &Settings) -> Self {
-        let Arrival { inbound, sender, received_at } = arrival;
+    pub fn new(arrival: Arrival, settings: &Settings, secret: &[u8; 32]) -> Self {
+        let Arrival { mut inbound, sender, tenant, received_at } = arrival;
+        let message = (inbound.provider, inbound.account.as_str(), inbound.id.as_str());
+        let file = files::take(&mut inbound.content, message, secret);
         let text = inbound.content.text();
         let link = text.and_then(|text| deep_link::parse(text, &settings.prefixes));
         // Providers give no time, or one that our clock has not reached: such a message is ordered
@@ -53,10 +57,12 @@ impl Incoming {
             reply_to: inbound.from_raw,
             display_name: inbound.display_name,
             sender,
+            tenant,
             link,
             at,
             received_at,
             heard: pack(&heard),
+            file,
             message_id: heard.id,
         }
     }
@@ -71,6 +77,10 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
     let known = contacts::resolve(batch, &incoming.contact, &incoming.aliases)?;
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
+    let named = incoming.tenant.filter(|_| lock.is_none() && sender.tenant.is_none());
+    // To this one contact it is the named tenant's own number.
+    let as_its_own = named.map(|tenant| Sender { tenant: Some(tenant), ..(**sender).clone() });
+    let sender = as_its_own.as_ref().unwrap_or(sender);
     let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
         Decision::Ignored(reason) => {
             if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
@@ -113,6 +123,9 @@ fn take_in(
     start: Option<Option<String>>,
     first: bool,
 ) -> Step<()> {
+    if let Some(file) = &incoming.file {
+        files::expect(batch, key.tenant, &incoming.sender, file, incoming.received_at)?;
+    }
     let seq = batch.seq();
     let kind = match &start {
         None => WaitingKind::Message,

@@ -30,7 +30,7 @@ fn good() -> Value {
 }
 
 fn said(template: Value) -> String {
-    let template: Template = serde_json::from_value(template).unwrap();
+    let template: Template = serde_json::from_value(template).expect("a template");
     check(&template).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
