@@ -2,3 +2,4 @@
 //! provider, and every failure has the fate that it should.
 
 mod infobip;
+mod meta;

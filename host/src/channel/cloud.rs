@@ -171,6 +171,14 @@ impl Surroundings<'_> {
         })
     }
 
+    /// The same for what the operator should hear of.
+    fn alert(&self, reason: &str) -> Event {
+        match self.ignored(reason, Item::default()) {
+            Event::Ignored(left) => Event::Alert(left),
+            other => other,
+        }
+    }
+
     fn unreadable(&self, error: &DecodeError, item: Item) -> Event {
         self.ignored(&format!("unreadable item: {error}"), item)
     }

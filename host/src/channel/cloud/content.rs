@@ -57,10 +57,9 @@ pub fn read(message: &Object, file: &[&str], place: &str) -> Result<Found, Decod
     };
     let media = |kind| Some(Content::Media(self::media(part, kind, file)));
     let content = match kind {
-        "text" => match json::strict_text(part, "body", &place)?.filter(|body| !body.is_empty()) {
-            Some(text) => Some(Content::Text { text: text.to_owned() }),
-            None => None,
-        },
+        "text" => json::strict_text(part, "body", &place)?
+            .filter(|body| !body.is_empty())
+            .map(|text| Content::Text { text: text.to_owned() }),
         "image" => media(MediaKind::Image),
         "video" => media(MediaKind::Video),
         "audio" if json::flag(part, "voice") => media(MediaKind::Voice),

@@ -151,7 +151,7 @@ impl Reader<'_, '_> {
     /// Not about one message: the provider cannot do something at all.
     fn error(&self, error: &Object, _place: &str) -> Result<Event, DecodeError> {
         let told = status::failure(error).unwrap_or_else(|| "without words".into());
-        Ok(self.around.ignored(&format!("provider error: {told}"), Item::default()))
+        Ok(self.around.alert(&format!("provider error: {told}")))
     }
 
     fn account(&self) -> Result<String, DecodeError> {

@@ -312,6 +312,7 @@ fn what_the_sender_must_have() {
             outbound: &outbound,
             reference,
             template: None,
+            template_id: None,
             media: None,
         };
         request(&outgoing).map(|request| request.url).map_err(|error| error.to_string())
