@@ -10,6 +10,7 @@
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/tenants/{id}/templates/*` | operator, that tenant | message templates, and which were sent |
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
@@ -32,6 +33,7 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
+use crate::template_sync::Desk;
 
 mod audit;
 pub mod auth;
@@ -47,6 +49,7 @@ mod request;
 mod route;
 mod secrets;
 mod senders;
+mod templates;
 mod tenants;
 mod turns;
 mod users;
@@ -58,6 +61,7 @@ pub struct App {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -72,11 +76,12 @@ impl App {
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
         egress: Egress,
+        templates: Arc<Desk>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, egress, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, metrics, egress, templates, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -117,6 +122,14 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
         .route("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
         .route("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
+        .route("/api/tenants/{id}/templates", get(templates::list).post(templates::create))
+        .route("/api/tenants/{id}/templates/sync", post(templates::sync))
+        .route("/api/tenants/{id}/templates/log", get(templates::log))
+        .route(
+            "/api/tenants/{id}/templates/{name}/{language}",
+            get(templates::show).put(templates::put).delete(templates::remove),
+        )
+        .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(templates::submit))
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))

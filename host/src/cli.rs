@@ -35,6 +35,7 @@ mod screen;
 mod sender;
 mod serve;
 mod setup;
+mod template;
 mod tenant;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -130,6 +131,9 @@ enum Command {
     /// The texts and settings a brain speaks with.
     #[command(subcommand, after_help = brain::PERSONALITY_EXAMPLES)]
     Personality(brain::Personality),
+    /// Message templates: what may be sent when the 24-hour window is closed.
+    #[command(subcommand, after_help = template::EXAMPLES)]
+    Template(template::Template),
     /// How many contacts each tenant has.
     #[command(after_help = contact::STATS_EXAMPLES)]
     Stats,
@@ -195,6 +199,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Keys(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Brain(command) => command.run(&place).await,
         Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Template(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
         Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Turns(command) => command.run(&Client::open(&place).await?, place.json).await,

@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::seal::Ring;
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
+use crate::template_sync::Desk;
 use crate::turn::TurnLoop;
 use crate::webhook::Webhook;
 
@@ -43,6 +44,7 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub templates: Arc<Desk>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -73,8 +75,10 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         Ok(Gateway {
             egress,
+            templates,
             config: Arc::new(config),
             store,
             brains,
@@ -108,6 +112,7 @@ impl Gateway {
             self.brains.clone(),
             self.metrics.clone(),
             self.egress.clone(),
+            self.templates.clone(),
             self.draining.clone(),
             uploads,
         );
@@ -165,6 +170,7 @@ impl Gateway {
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(self.templates.clone().run(stop.clone())),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
@@ -257,6 +263,7 @@ fn retention(config: &Config) -> Retention {
         history_ms: days(config.retention.history_days),
         journal_ms: days(config.retention.journal_days),
         audit_ms: days(config.retention.audit_days),
+        template_log_ms: days(config.retention.template_log_days),
     }
 }
 

@@ -37,7 +37,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
@@ -70,6 +70,7 @@ pub mod schedule;
 pub mod seal;
 pub mod store;
 pub mod template;
+pub mod template_sync;
 pub mod tenant;
 pub mod turn;
 pub mod webhook;

@@ -13,6 +13,7 @@ use crate::declared::rules::Fault;
 use crate::identity;
 use crate::keyring;
 use crate::store;
+use crate::template_sync;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
 #[derive(Debug)]
@@ -109,6 +110,10 @@ impl Error {
         Error::invalid(messages.join("; "), actions.join("; "))
     }
 
+    pub fn conflict(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::CONFLICT, "conflict", message, action)
+    }
+
     pub fn internal() -> Self {
         error(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -186,6 +191,44 @@ impl From<keyring::Error> for Error {
                 tracing::error!(%cause, "the keys of the secrets cannot be read or changed");
                 Error::unavailable("the keys cannot be read or changed", "look into the gateway's log")
             }
+        }
+    }
+}
+
+impl From<template_sync::Error> for Error {
+    fn from(cause: template_sync::Error) -> Self {
+        use template_sync::Error as Cause;
+        let message = cause.to_string();
+        match cause {
+            Cause::Store(cause) => cause.into(),
+            Cause::NoSender(_) => {
+                Error::not_found(message, "`switchboard sender list` shows those there are")
+            }
+            Cause::NoTemplates(_) => Error::invalid(
+                message,
+                "use a sender of Meta, Infobip or Gupshup; elsewhere no window closes",
+            ),
+            Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
+            Cause::Mistakes(_) => Error::invalid(message, "mend the template"),
+            Cause::Encode(_) => Error::invalid(message, "mend the template or the sender"),
+            Cause::Submitted(_) | Cause::Busy | Cause::TooSoon => error(
+                StatusCode::CONFLICT,
+                "conflict",
+                message,
+                "look at what is there: switchboard template list",
+            ),
+            Cause::Refused(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_refused",
+                message,
+                "nothing was changed at the provider; mend what it says and try again",
+            ),
+            Cause::Unknown(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_unclear",
+                message,
+                "it may have been done: switchboard template sync tells",
+            ),
         }
     }
 }

@@ -73,7 +73,13 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
             store.record_receipt(receipt).await.expect("recorded");
         }
         _ => {
-            let retention = Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700 };
+            let retention = Retention {
+                dedup_ms: 900,
+                history_ms: 500,
+                journal_ms: 300,
+                audit_ms: 700,
+                template_log_ms: 600,
+            };
             store.prune(retention, at(now), 20).await.expect("pruned");
         }
     }

@@ -9,7 +9,7 @@ use super::batch::{Batch, Step};
 use super::codec::{conversation_key, pack, read_place};
 use super::mirror::{Effect, lock};
 use super::rows::{Kept, Spoken, WaitingKind};
-use super::{inbox, lines};
+use super::{inbox, lines, templates};
 use crate::conversation::{Mode, Trigger};
 use crate::message::{ContactKey, ConversationKey, DeliveryState, Receipt, Timestamp};
 
@@ -65,6 +65,7 @@ pub fn record(batch: &mut Batch<'_>, id: &[u8; 16], receipt: &Receipt, now: Time
         Spoken { state: Some(after), ..line }.write(&mut batch.buffer);
         batch.tables.history.put()?.insert(&place, batch.buffer.as_slice())?;
         batch.effects.push(Effect::Line);
+        templates::reported(batch, &place, line.payload, after, receipt.reason.as_deref(), now)?;
         let (tenant, contact) = (read_place(&place).1, ContactKey::from_stored(line.contact));
         let report =
             Report { message_id: &receipt.message_id, state: after, reason: receipt.reason.as_deref() };

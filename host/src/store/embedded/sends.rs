@@ -9,7 +9,8 @@ use super::codec::{Place, Unreadable, message_hash, place, under};
 use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
-use super::{lines, receipts};
+use super::{lines, receipts, templates};
+use crate::clock;
 use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -177,6 +178,7 @@ fn sent(
         batch.tables.sent_ids.put()?.insert(sent_id, &place)?;
     }
     lines::put(batch, &id.key, id.seq, &Spoken { state: Some(state), sent_id, ..reply.line() })?;
+    templates::used(batch, id, reply, state, now)?;
     if let Some(message_id) = provider_id.filter(|_| state != DeliveryState::Sent) {
         receipts::tell(batch, &id.key, receipts::Report { message_id, state, reason: None }, now)?;
     }
@@ -185,6 +187,8 @@ fn sent(
 
 /// Out of the outbox to those that have ended, where it stands in nobody's way.
 fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    let state = reply.line().state.unwrap_or(DeliveryState::Unknown);
+    templates::used(batch, id, reply, state, clock::now())?;
     reply.write(&mut batch.buffer);
     let name = ended_name(id);
     batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
