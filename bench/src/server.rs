@@ -248,6 +248,8 @@ impl Installation {
              level = \"warn\"\n\
              [turns]\n\
              paused = {paused}\n\
+             [policy]\n\
+             loop_turns = 0\n\
              [backup]\n\
              every_hours = 0\n"
         );
@@ -309,7 +311,8 @@ fn declare(directory: &Path, waha: SocketAddr, setup: &Setup) -> Result<()> {
         None => "auth = \"none\"".into(),
     };
     let sender = format!(
-        "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\nbase_url = \"http://{waha}\"\n{auth}\n"
+        "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\nbase_url = \"http://{waha}\"\n\
+         rate_per_second = 1_000_000\nread_receipts = false\ntyping = false\n{auth}\n"
     );
     std::fs::write(directory.join("senders.toml"), sender).context("cannot declare the sender")
 }

@@ -13,6 +13,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+pub mod cloud;
 pub mod fallback;
 pub mod gupshup;
 pub mod infobip;

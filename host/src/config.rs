@@ -36,6 +36,7 @@ pub struct Config {
     pub templates: Templates,
     pub turns: Turns,
     pub delivery: Delivery,
+    pub policy: Policy,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -58,6 +59,7 @@ impl Default for Config {
             templates: Templates::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
+            policy: Policy::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -328,6 +330,38 @@ impl Default for Delivery {
             backoff_max_ms: 600_000,
             connect_timeout_ms: 5_000,
             timeout_ms: 30_000,
+        }
+    }
+}
+
+/// How much is said, to whom and how fast, where a tenant or a sender does not say.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Replies of one tenant a second, over all its senders. 0: as many as its senders may send.
+    pub tenant_per_second: u32,
+    /// On WhatsApp's business platform a number may write to one contact once in this time,
+    pub pair_every_ms: u64,
+    /// after so many at once.
+    pub pair_burst: u32,
+    /// Turns in which a contact answered quicker than people do, before a human is asked to look.
+    /// 0: any number.
+    pub loop_turns: u32,
+    /// Within this time.
+    pub loop_minutes: u32,
+    /// An answer is quick when it comes within this time of what it answers.
+    pub loop_answer_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            tenant_per_second: 0,
+            pair_every_ms: 6_000,
+            pair_burst: 45,
+            loop_turns: 60,
+            loop_minutes: 15,
+            loop_answer_ms: 10_000,
         }
     }
 }

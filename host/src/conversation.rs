@@ -147,6 +147,19 @@ pub enum Author {
     Gateway,
 }
 
+/// What made us say something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Occasion {
+    /// The contact wrote, or somebody wants it said now.
+    #[default]
+    Answer,
+    /// A timer rang: the contact waits for nothing.
+    Timer,
+    /// The brain was told what became of an earlier reply.
+    Receipt,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {

@@ -1,7 +1,9 @@
-//! The delivery loop: claim the replies that are due, make the provider's request of each, send it,
-//! settle what came of it. In order per conversation; a provider that is down delays its own sender
+//! The delivery loop: claim the replies that are due, ask the policy ([`gate`]), begin those that may
+//! go, make the provider's request of each, send it, settle what came of it. In order per
+//! conversation; a provider that is down, and a sender that must be slow, delay their own replies
 //! only. What may have gone out is never sent again by itself.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,20 +17,31 @@ use crate::channel::{self, Outcome, Outgoing};
 use crate::clock;
 use crate::config;
 use crate::egress::Egress;
-use crate::message::{Fate, Provider};
+use crate::identity;
+use crate::message::{Fate, Outbound, OutboundContent, SamePerson};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
+use crate::store::contacts::OptOut;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 
+use gate::{Decision, Gate, Parcel};
+
+mod gate;
+mod pace;
+
 const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
+
+/// A sender that is switched off is looked at again after this time.
+const SWITCHED_OFF_MS: u64 = 30_000;
 
 /// Sends replies until it is told to stop.
 pub struct DeliveryLoop {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     settings: config::Delivery,
+    policy: config::Policy,
     egress: Egress,
     slots: Arc<Semaphore>,
     freed: Notify,
@@ -39,15 +52,17 @@ impl DeliveryLoop {
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
         settings: config::Delivery,
+        policy: config::Policy,
         egress: Egress,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(DeliveryLoop { store, metrics, settings, egress, slots, freed: Notify::new() })
+        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, slots, freed: Notify::new() })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let running = TaskTracker::new();
+        let mut gate = Gate::new(self.store.clone(), self.policy);
         while !stop.is_cancelled() {
             let free = self.slots.available_permits();
             let claims = if free == 0 { Vec::new() } else { self.claim(free).await };
@@ -55,13 +70,14 @@ impl DeliveryLoop {
                 self.rest(&stop).await;
                 continue;
             }
-            for claim in claims {
+            let passed = self.pass(claims, &mut gate, &running);
+            for (claim, parcel) in self.begin(passed).await {
                 let slots = self.slots.clone();
                 let this = self.clone();
                 running.spawn(async move {
                     // The semaphore is never closed; a claim beyond the free slots waits here.
                     let _permit = slots.acquire_owned().await;
-                    this.deliver(claim).await;
+                    this.deliver(claim, parcel).await;
                     this.freed.notify_one();
                 });
             }
@@ -81,6 +97,63 @@ impl DeliveryLoop {
         }
     }
 
+    /// Those that may go out now. The others wait, or have come to their end without an attempt.
+    fn pass(
+        self: &Arc<Self>,
+        claims: Vec<SendClaim>,
+        gate: &mut Gate,
+        running: &TaskTracker,
+    ) -> Vec<(SendClaim, Parcel)> {
+        let (directory, now) = (self.store.directory(), clock::now());
+        let mut passed = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider);
+            let settlement = match gate.decide(&claim, &directory, now) {
+                Decision::Send(parcel) => {
+                    passed.push((claim, parcel));
+                    continue;
+                }
+                Decision::Wait(at) => {
+                    self.store.postpone_send(&claim.id, at);
+                    provider.inspect(|provider| self.metrics.held_back(*provider, "paced"));
+                    continue;
+                }
+                Decision::Settle(settlement) => settlement,
+                Decision::SwitchedOff => {
+                    let error = format!("the sender {} is switched off", claim.entry.sender);
+                    self.later(&claim.entry, Some(SWITCHED_OFF_MS), error)
+                }
+            };
+            let outcome = hold_back(&claim, &settlement);
+            provider.inspect(|provider| self.metrics.held_back(*provider, outcome));
+            let this = self.clone();
+            running.spawn(async move { this.settle(&claim, settlement).await });
+        }
+        passed
+    }
+
+    /// Marks them as being sent, in one commit: whatever happens from here on, it is known that they
+    /// may have gone out.
+    async fn begin(&self, passed: Vec<(SendClaim, Parcel)>) -> Vec<(SendClaim, Parcel)> {
+        if passed.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<_> = passed.iter().map(|(claim, _)| claim.id.clone()).collect();
+        let mut parcels: HashMap<_, _> =
+            passed.into_iter().map(|(claim, parcel)| (claim.id, parcel)).collect();
+        match self.store.begin_sends(&ids).await {
+            Ok(begun) => begun
+                .into_iter()
+                .filter_map(|claim| parcels.remove(&claim.id).map(|parcel| (claim, parcel)))
+                .collect(),
+            Err(error) => {
+                tracing::error!(%error, "replies cannot be marked as being sent; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+                Vec::new()
+            }
+        }
+    }
+
     async fn rest(&self, stop: &CancellationToken) {
         let nap = clock::nap(self.store.next_send_at(), TICK);
         tokio::select! {
@@ -91,38 +164,57 @@ impl DeliveryLoop {
         }
     }
 
-    async fn deliver(&self, claim: SendClaim) {
+    async fn deliver(&self, claim: SendClaim, parcel: Parcel) {
         let began = Instant::now();
-        let directory = self.store.directory();
-        let (provider, settlement) = match directory.senders.get(&claim.entry.sender) {
-            None => {
-                (None, Settlement::Dead { error: format!("there is no sender named {}", claim.entry.sender) })
-            }
-            Some(sender) if !sender.active => {
-                (Some(sender.provider), self.later(&claim.entry, None, "the sender is switched off".into()))
-            }
-            Some(sender) => {
-                // A panic of ours says nothing about whether the request went out.
-                let outcome =
-                    AssertUnwindSafe(self.attempt(sender, &claim)).catch_unwind().await.unwrap_or_else(
-                        |_| Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"),
-                    );
-                (Some(sender.provider), self.settlement(&claim.entry, outcome))
-            }
-        };
-        self.report(&claim, provider, &settlement, began.elapsed());
+        let sender = parcel.sender.clone();
+        // A panic of ours says nothing about whether the request went out.
+        let (outcome, instead) =
+            AssertUnwindSafe(self.attempt(&claim, parcel)).catch_unwind().await.unwrap_or_else(|_| {
+                (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
+            });
+        if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
+            self.opt_out(&claim).await;
+        }
+        let same = same_person(&claim, &sender, &outcome);
+        let settlement = self.settlement(&claim.entry, outcome, instead);
+        self.report(&claim, &sender, &settlement, began.elapsed());
         self.settle(&claim, settlement).await;
+        if let Some(same) = same
+            && let Err(error) = self.store.learn(same, clock::now()).await
+        {
+            tracing::warn!(conversation = %claim.id.key, %error, "another address of a contact could not be kept");
+        }
     }
 
-    async fn attempt(&self, sender: &Sender, claim: &SendClaim) -> Outcome {
-        let adapter = channel::adapter(sender.provider);
+    /// One request, or a second one where the provider says that only a template may go out. What went
+    /// out in place of the reply is told with the outcome.
+    async fn attempt(&self, claim: &SendClaim, parcel: Parcel) -> (Outcome, Option<Outbound>) {
+        let outcome = self.request(claim, &parcel).await;
+        let said = parcel.instead.as_ref().unwrap_or(&claim.entry.outbound);
+        let closed = matches!(outcome, Outcome::Failed { fate: Fate::WindowClosed, .. });
+        if !closed || matches!(said.content, OutboundContent::Template(_)) {
+            return (outcome, parcel.instead);
+        }
+        let directory = self.store.directory();
+        let policy = directory.tenant(claim.id.key.tenant).map(|tenant| &tenant.policy);
+        match gate::fallback(&*self.store, claim, &parcel.sender, policy) {
+            Ok(Ok(parcel)) => (self.request(claim, &parcel).await, parcel.instead),
+            Ok(Err(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
+            Err(error) => {
+                (Outcome::retry(None, format!("the fallback template cannot be read: {error}")), None)
+            }
+        }
+    }
+
+    async fn request(&self, claim: &SendClaim, parcel: &Parcel) -> Outcome {
+        let adapter = channel::adapter(parcel.sender.provider);
         let to = claim.entry.to.as_str();
         let outgoing = Outgoing {
-            sender,
+            sender: &parcel.sender,
             to,
-            outbound: &claim.entry.outbound,
+            outbound: parcel.instead.as_ref().unwrap_or(&claim.entry.outbound),
             reference: &claim.reference,
-            template: None,
+            template: parcel.template.as_ref(),
             media: None,
         };
         let request = match adapter.encode(&outgoing) {
@@ -136,14 +228,31 @@ impl DeliveryLoop {
         }
     }
 
-    fn settlement(&self, entry: &OutboxEntry, outcome: Outcome) -> Settlement {
-        match outcome {
-            Outcome::Sent { provider_id, .. } => Settlement::Sent { provider_id },
-            Outcome::Failed { fate: Fate::Retry, after_ms, error } => self.later(entry, after_ms, error),
-            Outcome::Failed { fate: Fate::Unknown, error, .. } => Settlement::Unknown { error },
-            Outcome::Failed {
-                fate: Fate::Permanent | Fate::OptedOut | Fate::WindowClosed, error, ..
-            } => Settlement::Dead { error },
+    /// The contact has told the provider, not us. Kept before the reply is settled: those behind it
+    /// are to find it.
+    async fn opt_out(&self, claim: &SendClaim) {
+        let now = clock::now();
+        let opt_out = OptOut { since: now, reason: "told by the provider".into() };
+        if let Err(error) = self.store.set_opt_out(&claim.id.key, Some(opt_out), "gateway", now).await {
+            tracing::error!(conversation = %claim.id.key, %error, "an opt-out could not be kept; the provider will refuse again");
+        }
+    }
+
+    fn settlement(&self, entry: &OutboxEntry, outcome: Outcome, instead: Option<Outbound>) -> Settlement {
+        match (outcome, instead) {
+            (Outcome::Sent { provider_id, .. }, None) => Settlement::Sent { provider_id },
+            (Outcome::Sent { provider_id, .. }, Some(by)) => Settlement::Replaced { provider_id, by },
+            (Outcome::Failed { fate: Fate::Retry, after_ms, error }, _) => self.later(entry, after_ms, error),
+            (Outcome::Failed { fate: Fate::Unknown, error, .. }, None) => Settlement::Unknown { error },
+            (Outcome::Failed { fate: Fate::Unknown, error, .. }, Some(_)) => {
+                Settlement::Unknown { error: format!("{error}; it was the tenant's fallback template") }
+            }
+            (
+                Outcome::Failed {
+                    fate: Fate::Permanent | Fate::OptedOut | Fate::WindowClosed, error, ..
+                },
+                _,
+            ) => Settlement::Dead { error },
         }
     }
 
@@ -165,10 +274,14 @@ impl DeliveryLoop {
         Settlement::Later { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)), error }
     }
 
-    fn report(&self, claim: &SendClaim, provider: Option<Provider>, settlement: &Settlement, took: Duration) {
-        let conversation = &claim.id.key;
+    fn report(&self, claim: &SendClaim, sender: &Sender, settlement: &Settlement, took: Duration) {
+        let (conversation, provider) = (&claim.id.key, sender.provider);
         let (sender, seq) = (&claim.entry.sender, claim.id.seq);
         let outcome = match settlement {
+            Settlement::Replaced { .. } => {
+                tracing::info!(%conversation, %sender, seq, "the 24-hour window is closed: the tenant's fallback template went out");
+                "sent"
+            }
             Settlement::Sent { .. } => {
                 tracing::debug!(%conversation, %sender, seq, "reply sent");
                 "sent"
@@ -186,9 +299,7 @@ impl DeliveryLoop {
                 "unknown"
             }
         };
-        if let Some(provider) = provider {
-            self.metrics.send(provider, outcome, took);
-        }
+        self.metrics.send(provider, outcome, took);
     }
 
     /// Writes the outcome down. It is known only here, so it is tried until the store takes it or
@@ -208,4 +319,35 @@ impl DeliveryLoop {
             }
         }
     }
+}
+
+/// Says once why a reply does not go out, and what that counts as.
+fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
+    let (conversation, sender, seq) = (&claim.id.key, &claim.entry.sender, claim.id.seq);
+    match settlement {
+        Settlement::Later { at, error } => {
+            tracing::info!(%conversation, %sender, seq, until = %at, reason = error, "a reply waits");
+            "postponed"
+        }
+        Settlement::Dead { error } => {
+            tracing::warn!(%conversation, %sender, seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
+            "refused"
+        }
+        Settlement::Sent { .. } | Settlement::Replaced { .. } | Settlement::Unknown { .. } => "sent",
+    }
+}
+
+/// Another address of the contact, where the provider's answer tells one.
+fn same_person(claim: &SendClaim, sender: &Sender, outcome: &Outcome) -> Option<SamePerson> {
+    let Outcome::Sent { provider_id, known_as: Some(known_as) } = outcome else { return None };
+    let also = identity::contact(known_as).ok().filter(|also| *also != claim.id.key.contact)?;
+    Some(SamePerson {
+        provider: sender.provider,
+        account: sender.account.clone(),
+        known: claim.id.key.contact.clone(),
+        also,
+        message_id: provider_id.clone(),
+        at: clock::now(),
+        reason: "number form".into(),
+    })
 }

@@ -24,6 +24,7 @@ use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::keyring;
 use crate::metrics::Metrics;
+use crate::presence;
 use crate::seal::Ring;
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
@@ -156,13 +157,17 @@ impl Gateway {
             self.store.clone(),
             self.metrics.clone(),
             self.config.delivery.clone(),
+            self.config.policy,
             self.egress.clone(),
         );
+        let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),
             self.metrics.clone(),
             self.config.turns.clone(),
+            self.config.policy,
+            presence,
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
@@ -170,6 +175,7 @@ impl Gateway {
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
+            tokio::spawn(signs.run()),
             tokio::spawn(self.templates.clone().run(stop.clone())),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),

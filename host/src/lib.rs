@@ -10,13 +10,13 @@
 //!                                      FIFO per conversation    memory + outbox + journal + inbox ack,
 //!                                      fair between tenants     one durable commit
 //!                                                               │ wake
-//!                          delivery loop:  claim due ▶ channel encode ▶ POST ▶ settle
-//!                                                                       sent | later | dead | unknown
+//!                          delivery loop:  claim due ▶ policy ▶ channel encode ▶ POST ▶ settle
+//!                                          window, opt-out, rate      sent | later | dead | unknown
 //! ```
 //!
 //! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
 //! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
-//! [`turn`], [`brain`], [`delivery`]. [`gateway`] builds them all and hands each what it needs.
+//! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
 //!
 //! # Guarantees
 //!
@@ -37,9 +37,9 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, template_sync}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule} > {config, body, seal} > {tenant, conversation, template}
+//!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -64,6 +64,9 @@ pub mod identity;
 pub mod keyring;
 pub mod message;
 pub mod metrics;
+pub mod offer;
+pub mod policy;
+pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod schedule;

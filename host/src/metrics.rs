@@ -29,7 +29,14 @@ pub struct OutcomeLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SendLabels {
     pub provider: &'static str,
-    /// `sent`, `later`, `dead`, `unknown`.
+    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SignalLabels {
+    pub provider: &'static str,
+    /// `sent`, `failed`, `left_out`.
     pub outcome: &'static str,
 }
 
@@ -43,6 +50,7 @@ pub struct Metrics {
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
     send_seconds: Histogram,
+    signals: Family<SignalLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -63,6 +71,7 @@ impl Metrics {
             turn_seconds: seconds(),
             sends: Family::default(),
             send_seconds: seconds(),
+            signals: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -84,6 +93,7 @@ impl Metrics {
             "From a reply's request to the provider's answer",
             metrics.send_seconds.clone(),
         );
+        registry.register("signals", "Read receipts and typing shown", metrics.signals.clone());
         registry.register(
             "connections_refused",
             "Connections closed because there were too many",
@@ -106,9 +116,18 @@ impl Metrics {
         self.turn_seconds.observe(took.as_secs_f64());
     }
 
+    /// A reply that is not sent, or not yet, by the rules.
+    pub fn held_back(&self, provider: Provider, outcome: &'static str) {
+        self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
+    }
+
     pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
         self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn signal(&self, provider: Provider, outcome: &'static str) {
+        self.signals.get_or_create(&SignalLabels { provider: provider.name(), outcome }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.

@@ -150,10 +150,26 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     /// Ends the claim that began with this item, and no other claim of the conversation: what is
     /// told late of a claim that is over must not end the one that came after it.
     pub fn release_claim(&mut self, conversation: &C, id: &I) {
-        let pending = self.conversations.get(conversation);
-        if pending.is_some_and(|pending| matches!(&pending.place, Place::Claimed(_, of) if of == id)) {
+        if self.is_claimed_for(conversation, id) {
             self.release(conversation);
         }
+    }
+
+    /// Ends the claim that began with this item, which becomes due at another time if it is still there.
+    pub fn postpone(&mut self, conversation: &C, id: &I, due: Timestamp) {
+        let Some(pending) = self.conversations.get_mut(conversation) else { return };
+        if matches!(&pending.place, Place::Claimed(_, of) if of == id) {
+            if let Ok(at) = pending.find(id) {
+                pending.items[at].1.due = due;
+            }
+            self.release(conversation);
+        }
+    }
+
+    /// Has the claim that began with this item not ended?
+    pub fn is_claimed_for(&self, conversation: &C, id: &I) -> bool {
+        let pending = self.conversations.get(conversation);
+        pending.is_some_and(|pending| matches!(&pending.place, Place::Claimed(_, of) if of == id))
     }
 
     /// The items to hand out together: the first, and those after it that do not stand alone, at

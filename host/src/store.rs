@@ -4,8 +4,9 @@
 //! Two kinds of verbs: those on the way of a message (`accept`, `claim_turns`, `commit_turn`,
 //! `fail_turn`, `claim_sends`, `settle_send`), and those of the operator (`put_tenant`, `unlock`,
 //! `turns`, ...). Claims live in memory and end with the process; what was claimed and not
-//! committed is claimed again after a start. A send is marked in the store before it is claimed, so
-//! that a send interrupted by a crash is known to be of unknown outcome.
+//! committed is claimed again after a start. A send is marked in the store when it begins, between its
+//! claim and its request, so that one interrupted by a crash is known to be of unknown outcome, and
+//! one that had not begun is simply sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::conversation::{
-    Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, TimerChange, Trigger,
+    Author, Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
 };
 use crate::message::{
     ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, Receipt, SenderName,
@@ -145,6 +146,10 @@ pub struct OutboxEntry {
     pub sender: SenderName,
     pub to: String,
     pub outbound: Outbound,
+    /// In whose words it is.
+    pub author: Author,
+    #[serde(default)]
+    pub occasion: Occasion,
     pub state: OutboxState,
     /// Attempts begun.
     pub attempts: u32,
@@ -180,6 +185,11 @@ pub enum Settlement {
     /// The provider took it under this id, where it names one.
     Sent {
         provider_id: Option<String>,
+    },
+    /// The provider took this in its place, under this id.
+    Replaced {
+        provider_id: Option<String>,
+        by: Outbound,
     },
     Later {
         at: Timestamp,
@@ -328,10 +338,19 @@ pub trait Store:
     fn release_turn(&self, key: &ConversationKey);
     /// When the next turn that nobody waits for becomes due.
     fn next_turn_at(&self) -> Option<Timestamp>;
-    /// Up to `n` sends that are due, in order per conversation, fair between senders; each is marked
-    /// [`OutboxState::Sending`] durably first.
+    /// Up to `n` sends that are due, in order per conversation, fair between senders. Nothing is
+    /// written: what has not begun when the process ends is claimed again by the next.
     async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
-    /// Writes down what came of a send. One that is settled already stays as it is.
+    /// Marks claimed sends as [`OutboxState::Sending`], durably and in one commit: from here on a crash
+    /// leaves them unknown. Returns those that are still there, as they are kept now. The claims of the
+    /// others end; after an error all of them do.
+    async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>>;
+    /// Gives a claim back that has not begun. It is not claimed again before `until`, as long as this
+    /// process lives.
+    fn postpone_send(&self, id: &SendId, until: Timestamp);
+    /// Writes down what came of a send. One that is settled already stays as it is; of one that was
+    /// claimed and has not begun nothing but [`Settlement::Later`] and [`Settlement::Dead`] can be said.
+    /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
     /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity;
 use crate::message::{OrganizationId, Provider, SenderName, TenantId};
 
+pub mod policy;
+
 /// Owns tenants. Leads are shared inside it and never across it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +51,8 @@ pub struct Tenant {
     pub personality: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default, skip_serializing_if = "policy::Policy::is_default")]
+    pub policy: policy::Policy,
 }
 
 fn yes() -> bool {

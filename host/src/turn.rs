@@ -12,16 +12,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::brain::{Answer, Ask, Brains, Failure, Sources};
+use crate::channel::Signal;
 use crate::clock;
 use crate::config;
-use crate::conversation::{Cost, HistoryEntry, JournalEntry};
+use crate::conversation::{Cost, Heard, HistoryEntry, JournalEntry, Trigger};
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::retry::Backoff;
 use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 
-/// Replies are free-form for this long after the contact's last message, where a provider says so.
+use loops::Loops;
+
+mod loops;
+mod typed;
 
 /// The loop looks anew at least this often, whatever signals it missed.
 const TICK: Duration = Duration::from_secs(1);
@@ -29,12 +34,17 @@ const TICK: Duration = Duration::from_secs(1);
 /// After the store refused a commit the turn waits this long before it is claimed again.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
 
+/// An answer that is there sooner needs no word that it is being written.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
 /// Runs turns until it is told to stop.
 pub struct TurnLoop {
     store: Arc<dyn Store>,
     brains: Arc<Brains>,
     metrics: Arc<Metrics>,
     settings: config::Turns,
+    presence: Arc<Presence>,
+    loops: Loops,
     slots: Arc<Semaphore>,
     freed: Notify,
 }
@@ -45,9 +55,12 @@ impl TurnLoop {
         brains: Arc<Brains>,
         metrics: Arc<Metrics>,
         settings: config::Turns,
+        policy: config::Policy,
+        presence: Arc<Presence>,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(TurnLoop { store, brains, metrics, settings, slots, freed: Notify::new() })
+        let loops = Loops::new(store.clone(), policy);
+        Arc::new(TurnLoop { store, brains, metrics, settings, presence, loops, slots, freed: Notify::new() })
     }
 
     /// Claims until `stop`; then returns when every turn that had begun has ended.
@@ -104,7 +117,7 @@ impl TurnLoop {
         }
     }
 
-    async fn turn(&self, claim: TurnClaim, guard: Release) {
+    async fn turn(&self, mut claim: TurnClaim, guard: Release) {
         let began = Instant::now();
         let directory = self.store.directory();
         let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
@@ -113,15 +126,21 @@ impl TurnLoop {
             return self.fail(failure, "dead", guard, began).await;
         };
         let now = clock::now();
+        if self.loops.is_one(&claim, &tenant) {
+            // Its messages are taken up again, for the human.
+            return self.loops.stop(&claim.key, now, guard).await;
+        }
+        let sender = claim.conversation.sender.as_ref().and_then(|name| directory.senders.get(name));
+        if let Some(sender) = sender {
+            typed::choose(&*self.store, sender, &mut claim);
+        }
         let ask = ask(&self.store, &directory, &tenant, &claim, now);
-        // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
-        let answer = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind().await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(panic) => Err(panicked(&*panic)),
-        };
+        let answer = self.think(ask, sender.map(Arc::as_ref), &claim).await;
         match answer {
             Ok(answer) => {
+                if !answer.sends.is_empty() {
+                    self.loops.answered(&claim.key, clock::now());
+                }
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
                 }
@@ -133,6 +152,29 @@ impl TurnLoop {
                 self.fail(outcome, label, guard, began).await;
             }
         }
+    }
+
+    /// Asks the brain. The contact sees that its message was read, and, if the brain needs its time,
+    /// that somebody writes.
+    async fn think(&self, ask: Ask, sender: Option<&Sender>, claim: &TurnClaim) -> Result<Answer, Failure> {
+        // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
+        let thinking = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind();
+        let heard = newest(&claim.trigger).zip(sender);
+        let show = |signal| {
+            if let Some((heard, sender)) = heard {
+                self.presence.show(sender, &claim.conversation.reply_to, &heard.id, signal);
+            }
+        };
+        show(Signal::Read);
+        tokio::pin!(thinking);
+        let answer = match tokio::time::timeout(A_MOMENT, &mut thinking).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                show(Signal::Typing);
+                thinking.await
+            }
+        };
+        answer.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
     /// Decides what a failure costs, and says so once.
@@ -313,6 +355,15 @@ fn ask(
     }
 }
 
+/// What the contact said last, where this turn is about that.
+fn newest(trigger: &Trigger) -> Option<&Heard> {
+    match trigger {
+        Trigger::Started { message, .. } => Some(message),
+        Trigger::Messages { messages } => messages.last(),
+        Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => None,
+    }
+}
+
 fn sender_address(sender: &Sender) -> String {
     sender.number.clone().unwrap_or_else(|| sender.account.clone())
 }
@@ -393,7 +444,7 @@ impl Sources for StoreSources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{TimerChange, Trigger};
+    use crate::conversation::TimerChange;
     use crate::message::ContactKey;
 
     fn turn(timers: Vec<TimerChange>) -> TurnCommit {

@@ -12,6 +12,7 @@ use switchboard::conversation::{Conversation, Heard, HistoryEntry, Trigger};
 use switchboard::message::{
     ContactKey, Content, ConversationKey, OrganizationId, OutboundContent, TenantId, Timestamp,
 };
+use switchboard::tenant::policy::Policy;
 use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
@@ -212,6 +213,7 @@ fn tenant(id: u32, brain: &str) -> Tenant {
         labels: BTreeMap::new(),
         personality: Map::new(),
         limits: Limits::default(),
+        policy: Policy::default(),
     }
 }
 

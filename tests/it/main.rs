@@ -6,6 +6,7 @@ mod api;
 mod brain;
 mod cli;
 mod delivery;
+mod fake_meta;
 mod fake_waha;
 mod guarantees;
 mod journey;

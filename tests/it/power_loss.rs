@@ -13,7 +13,7 @@ use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClai
 use switchboard_tests::power_loss::{Crash, Recorder};
 
 use crate::store::lab::{
-    Answer as Reply, all, arrival, at, contact, failure, furnish, key, test_keys, text_of, turn, words,
+    Answer as Reply, all, arrival, at, begin, contact, failure, furnish, key, test_keys, text_of, turn, words,
 };
 
 fn settings() -> Settings {
@@ -96,7 +96,7 @@ impl Witness {
 
     async fn sends(&mut self) {
         self.now += 1;
-        for claim in self.store.claim_sends(2, at(self.now)).await.expect("claimed") {
+        for claim in begin(&self.store, 2, self.now).await {
             let sent = Settlement::Sent { provider_id: Some(format!("p{}", claim.id.seq)) };
             self.store.settle_send(&claim.id, sent, at(self.now)).await.expect("settled");
             let text = text_of(&claim.entry.outbound).to_owned();

@@ -116,6 +116,13 @@ suite! { Files:
         a_receipt_may_overtake_the_answer,
         what_ended_can_be_retried_and_dropped,
         a_settlement_is_written_once,
+        what_was_claimed_and_not_begun_is_simply_sent,
+        what_is_postponed_waits_in_memory_only,
+        what_is_held_back_is_settled_without_an_attempt,
+        what_has_gone_does_not_begin,
+        what_went_out_instead_is_in_the_history,
+        the_occasion_is_kept_until_an_operator_asks,
+        a_brain_hears_of_the_death_of_its_words,
     }
     admin {
         unlocking_separates_the_tenants,

@@ -94,8 +94,10 @@ impl Setup {
         self
     }
 
+    /// The keys of one `[[sender]]`. As fast as it can, unless it says otherwise.
     pub fn sender(mut self, text: &str) -> Self {
-        self.senders += &format!("\n[[sender]]\n{text}\n");
+        let pace = if text.contains("rate_per_second") { "" } else { "rate_per_second = 100_000\n" };
+        self.senders += &format!("\n[[sender]]\n{pace}{text}\n");
         self
     }
 

@@ -54,5 +54,6 @@ pub fn tenant() -> Tenant {
         labels: BTreeMap::new(),
         personality: serde_json::Map::new(),
         limits: Limits::default(),
+        policy: crate::tenant::policy::Policy::default(),
     }
 }

@@ -1,25 +1,67 @@
-//! Gupshup.
+//! Gupshup: WhatsApp's Cloud API behind apps. An app has a name, an id and one number. Its webhooks
+//! come in a form of Gupshup's own (version 2) or as WhatsApp's own with Gupshup's ids beside it
+//! (version 3); both are understood at the same address.
+//!
+//! - [`decode`] reads a webhook of either version: what is ignored and why.
+//!
+//! An answer has to be empty: any other body counts as a refusal, and the same is sent again.
 
 use http::HeaderMap;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified};
+use crate::channel::json::{self, kind};
+use crate::channel::{
+    Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, proof,
+};
 use crate::message::{Event, Fate};
 use crate::tenant::Sender;
+
+mod decode;
 
 #[derive(Debug)]
 pub struct Gupshup;
 
 impl Adapter for Gupshup {
-    fn claimed_accounts(&self, _body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        Ok(Vec::new())
+    /// The app's name in version 2, its id in version 3.
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
+        #[derive(serde::Deserialize)]
+        #[serde(expecting = "an object")]
+        struct Claim {
+            #[serde(default)]
+            app: serde_json::Value,
+            #[serde(default)]
+            gs_app_id: serde_json::Value,
+        }
+        let claim: Claim = json::parse(body)?;
+        let mut accounts = Vec::new();
+        for (place, value) in [("app", claim.app), ("gs_app_id", claim.gs_app_id)] {
+            match value {
+                serde_json::Value::Null => {}
+                serde_json::Value::String(app) => accounts.push(app),
+                other => {
+                    let what = format!("expected text, found {}", kind(&other));
+                    return Err(DecodeError { what, place: place.into() });
+                }
+            }
+        }
+        Ok(accounts)
     }
 
-    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
-        Err(Unverified::NoKeyConfigured)
+    /// Gupshup signs nothing: the secret end of the address, a header that it was told to send, or
+    /// both. Every one that the sender has must be proven, and it must have one.
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        if sender.webhook_path.is_empty() && sender.webhook_key.is_empty() {
+            return Err(Unverified::NoKeyConfigured);
+        }
+        proof::path(sender, hook)?;
+        proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))
     }
 
-    fn decode(&self, _body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
-        Ok(Vec::new())
+    fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement::Empty
+    }
+
+    fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+        decode::events(body, groups)
     }
 
     fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {

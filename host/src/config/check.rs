@@ -74,7 +74,7 @@ fn routing(config: &Config, report: Report<'_>) {
 }
 
 fn numbers(config: &Config, report: Report<'_>) {
-    let Config { http, store, retention, turns, delivery, limits, backup, routing, .. } = config;
+    let Config { http, store, retention, turns, delivery, policy, limits, backup, routing, .. } = config;
     let mut within = |key: &str, value: u64, least: u64, most: u64| {
         if value < least || value > most {
             let action = format!("write a number from {least} to {most}");
@@ -109,6 +109,12 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
     within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);
     within("delivery.timeout_ms", delivery.timeout_ms, 10, 600_000);
+    within("policy.tenant_per_second", policy.tenant_per_second.into(), 0, 1_000_000);
+    within("policy.pair_every_ms", policy.pair_every_ms, 1, 600_000);
+    within("policy.pair_burst", policy.pair_burst.into(), 1, 10_000);
+    within("policy.loop_turns", policy.loop_turns.into(), 0, 100_000);
+    within("policy.loop_minutes", policy.loop_minutes.into(), 1, 24 * 60);
+    within("policy.loop_answer_ms", policy.loop_answer_ms, 100, 600_000);
     within("limits.fuel", limits.fuel, 100_000, u64::MAX / 2);
     within("limits.wall_time_ms", limits.wall_time_ms, 1, 600_000);
     within("limits.memory_bytes", limits.memory_bytes, MIB, 4096 * MIB);

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::message::TenantId;
+use crate::policy::quiet::Hours;
+use crate::tenant::policy::Policy;
 use crate::tenant::{Directory, Limits, Organization, Tenant};
 
 pub mod senders;
@@ -102,7 +104,49 @@ pub fn tenant(tenant: &Tenant, directory: &Directory, packages: Option<&[String]
         }
     }
     faults.extend(limits(&tenant.limits));
+    faults.extend(policy(&tenant.policy));
     faults
+}
+
+fn policy(policy: &Policy) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if policy.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
+        faults.push(rate("policy.rate_per_second"));
+    }
+    if policy.loop_turns.is_some_and(|turns| turns > 100_000) {
+        faults.push(fault("policy.loop_turns", "is too large", "write 0 to 100000; 0 lets any number pass"));
+    }
+    if let Some(quiet) = &policy.quiet_hours
+        && let Err(error) = Hours::parse(quiet)
+    {
+        let action =
+            "write `quiet_hours = { from = \"22:00\", until = \"08:00\" }`, in the tenant's own time";
+        faults.push(fault("policy.quiet_hours", error.to_string(), action));
+    }
+    if let Some(template) = &policy.fallback_template {
+        let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_';
+        if template.name.is_empty() || template.name.len() > 512 || !template.name.chars().all(plain) {
+            let action = "use 1 to 512 of a-z, 0-9 and _, as WhatsApp does";
+            let what = format!("\"{}\" cannot name a template", template.name);
+            faults.push(fault("policy.fallback_template.name", what, action));
+        }
+        if template.language.trim().is_empty() {
+            let action = "write the template's language as WhatsApp has it, such as \"en\" or \"en_US\"";
+            faults.push(fault("policy.fallback_template.language", "is empty", action));
+        }
+        if template.parameter.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            let action = "name the placeholder that takes the words, such as \"1\", or leave it out";
+            faults.push(fault("policy.fallback_template.parameter", "is empty", action));
+        }
+    }
+    faults
+}
+
+/// More is measured in less than a microsecond.
+const MAX_RATE: u32 = 1_000_000;
+
+fn rate(key: &'static str) -> Fault {
+    fault(key, "is out of range", format!("write a number from 1 to {MAX_RATE}, or leave it out"))
 }
 
 fn limits(limits: &Limits) -> Vec<Fault> {

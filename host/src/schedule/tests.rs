@@ -119,6 +119,28 @@ fn a_claim_is_ended_by_its_own_item_only() {
     assert_eq!(claim(&mut schedule, 1, 0), [0u32; 0], "the claim before it was told of twice");
 }
 
+#[test]
+fn a_postponed_claim_is_over_and_waits() {
+    let mut schedule = Schedule::new(1);
+    schedule.put(&7, 1, item(1, 0));
+    schedule.put(&7, 2, item(1, 0));
+    schedule.put(&8, 1, item(1, 0));
+    assert_eq!(claim(&mut schedule, 2, 0), [7], "one of a group at a time");
+    schedule.postpone(&7, &2, at(1));
+    assert!(schedule.is_claimed_for(&7, &1), "that was not its claim");
+    schedule.postpone(&7, &1, at(500));
+    assert!(!schedule.is_claimed(&7));
+    assert_eq!(claim(&mut schedule, 2, 0), [8], "it holds nobody up");
+    schedule.release(&8);
+    schedule.remove(&8, &1);
+    assert_eq!(schedule.next_at(), Some(at(500)));
+    assert_eq!(claim(&mut schedule, 1, 499), [0u32; 0]);
+    assert_eq!(claim(&mut schedule, 1, 500), [7]);
+    schedule.remove(&7, &1);
+    schedule.postpone(&7, &1, at(900));
+    assert_eq!(claim(&mut schedule, 1, 500), [7], "what has gone takes no other's time");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Put { conversation: u32, id: u32, group: u8, due: i64 },

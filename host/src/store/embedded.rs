@@ -249,12 +249,22 @@ impl Store for Embedded {
 
     async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
         let mut held = sends::Held::claim(&self.shared, n, now);
-        let ids = held.ids.clone();
-        if ids.is_empty() {
+        if held.ids.is_empty() {
             return Ok(Vec::new());
         }
+        let found = self.snapshot().and_then(|snapshot| held.read(&snapshot)).map_err(told)?;
+        Ok(held.hand_over(found))
+    }
+
+    async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>> {
+        let mut held = sends::Held::again(&self.shared, ids);
+        let ids = held.ids.clone();
         let begun = self.write(move |batch| sends::begin(batch, &ids)).await?;
         Ok(held.hand_over(begun))
+    }
+
+    fn postpone_send(&self, id: &SendId, until: Timestamp) {
+        self.mirror().sends().postpone(&id.key, &id.seq, until);
     }
 
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {

@@ -11,7 +11,7 @@ use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::{Error, Settlement, Store};
 
 use super::Files;
-use super::lab::{Options, arrival, at, failure, furnish, says, turn};
+use super::lab::{Options, arrival, at, begin, failure, furnish, says, turn};
 
 /// A disk whose moods the test decides.
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ async fn a_failed_disk_acknowledges_nothing_and_is_taken_up_again() {
         let before = store.counters();
         let claims = store.claim_turns(3, at(100)).await.expect("claimed");
         store.commit_turn(turn(&claims[0], says(&["hi"]), at(101))).await.expect("committed");
-        let sends = store.claim_sends(1, at(102)).await.expect("claimed");
+        let sends = begin(&store, 1, 102).await;
         let during = store.counters();
         disk.feels(mood);
         for n in 0..5 {

@@ -194,6 +194,13 @@ pub fn all() -> Filter {
     Filter { limit: 1000, ..Filter::default() }
 }
 
+/// Claims sends that are due, and begins them.
+pub async fn begin(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
+    let claims = store.claim_sends(n, at(ms)).await.expect("claimed");
+    let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
+    if ids.is_empty() { claims } else { store.begin_sends(&ids).await.expect("begun") }
+}
+
 impl<'f> Lab<'f> {
     pub async fn new(factory: &'f dyn Factory) -> Self {
         let store = factory.open();
@@ -263,8 +270,9 @@ impl<'f> Lab<'f> {
         self.commit(&claim, says(texts), ms + 1).await;
     }
 
+    /// Claims and begins.
     pub async fn sends(&self, n: usize, ms: i64) -> Vec<SendClaim> {
-        self.store().claim_sends(n, at(ms)).await.expect("claimed")
+        begin(self.store().as_ref(), n, ms).await
     }
 
     pub async fn settle(&self, claim: &SendClaim, settlement: Settlement, ms: i64) {

@@ -86,7 +86,24 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
 }
 
 async fn send(store: &dyn Store, random: &mut StdRng, now: i64) {
-    for claim in store.claim_sends(3, at(now)).await.expect("claimed") {
+    let claims = store.claim_sends(3, at(now)).await.expect("claimed");
+    let mut ids = Vec::new();
+    for claim in &claims {
+        let held = match random.random_range(0..6) {
+            0 => Settlement::Later { at: at(now + 10), error: "at night".into() },
+            1 => Settlement::Dead { error: "opted out".into() },
+            2 => {
+                store.postpone_send(&claim.id, at(now + 5));
+                continue;
+            }
+            _ => {
+                ids.push(claim.id.clone());
+                continue;
+            }
+        };
+        store.settle_send(&claim.id, held, at(now)).await.expect("settled");
+    }
+    for claim in store.begin_sends(&ids).await.expect("begun") {
         let settlement = match random.random_range(0..6) {
             0 => Settlement::Dead { error: "no".into() },
             1 => Settlement::Unknown { error: "perhaps".into() },

@@ -1,9 +1,10 @@
 //! Replies going out.
 
-use switchboard::message::{DeliveryState, Provider, Receipt, SenderName};
-use switchboard::store::{Error, Filter, OutboxState, Settlement, Store};
+use switchboard::conversation::{Author, Occasion, TimerChange, Trigger};
+use switchboard::message::{DeliveryState, Outbound, Provider, Receipt, SenderName};
+use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit};
 
-use super::lab::{Factory, Lab, all, arrival, at, key, says, text_of};
+use super::lab::{Answer, Factory, Lab, all, arrival, at, key, says, text_of, turn, words};
 
 fn receipt(id: &str, state: DeliveryState) -> Receipt {
     Receipt {
@@ -216,4 +217,145 @@ pub async fn a_settlement_is_written_once(factory: &dyn Factory) {
     assert_eq!(lab.lines(2, "971501")[3], "Brain: two (Queued)", "it waits for its time");
     assert_eq!((lab.sends(1, 49).await.len(), lab.sends_one(50).await.as_str()), (0, "two"));
     lab.assert_counters_true();
+}
+
+pub async fn what_was_claimed_and_not_begun_is_simply_sent(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["one", "two"], 0).await;
+    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    assert_eq!((claims.len(), claims[0].entry.state, claims[0].entry.attempts), (1, OutboxState::Waiting, 0));
+    assert_eq!(lab.sends(10, 10).await.len(), 0, "it is claimed");
+    lab.restart();
+    let counters = lab.store().counters();
+    assert_eq!((counters.outbox_waiting, counters.outbox_unknown), (2, 0));
+    let begun = lab.sends(1, 11).await;
+    assert_eq!((begun[0].entry.state, begun[0].entry.attempts), (OutboxState::Sending, 1));
+    assert_eq!(begun[0].id, claims[0].id);
+    lab.restart();
+    assert_eq!(lab.store().counters().outbox_unknown, 1, "now it may have gone out");
+    lab.assert_counters_true();
+}
+
+pub async fn what_is_postponed_waits_in_memory_only(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["one", "two"], 0).await;
+    lab.owes("971502", 1, &["other"], 5).await;
+    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    let first = claims.iter().find(|claim| claim.id.key == key(2, "971501")).expect("one of two");
+    let other = claims.iter().find(|claim| claim.id != first.id).expect("the other");
+    lab.store().postpone_send(&first.id, at(500));
+    lab.store().postpone_send(&other.id, at(300));
+    assert_eq!((lab.sends(10, 299).await.len(), lab.store().next_send_at()), (0, Some(at(300))));
+    assert_eq!(lab.sends_one(300).await, "other");
+    assert_eq!((lab.sends(10, 499).await.len(), lab.store().next_send_at()), (0, Some(at(500))));
+    let again = lab.store().claim_sends(10, at(500)).await.expect("claimed");
+    assert_eq!((again.len(), again[0].entry.attempts), (1, 0));
+    lab.store().postpone_send(&again[0].id, at(9_000));
+    // One that is not claimed any more is left alone.
+    lab.store().postpone_send(&again[0].id, at(1));
+    assert_eq!(lab.sends(10, 8_999).await.len(), 0);
+    lab.restart();
+    assert_eq!((lab.sends_one(501).await, lab.sends_one(502).await), ("one".into(), "two".into()));
+}
+
+pub async fn what_is_held_back_is_settled_without_an_attempt(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["one", "two", "three"], 0).await;
+    let held = async |ms| lab.store().claim_sends(1, at(ms)).await.expect("claimed").remove(0);
+    let one = held(10).await;
+    // What has not begun has not been sent, whatever is said.
+    lab.settle(&one, sent("p1"), 11).await;
+    lab.settle(&one, Settlement::Unknown { error: "?".into() }, 11).await;
+    let one = held(12).await;
+    lab.settle(&one, Settlement::Later { at: at(500), error: "quiet hours".into() }, 12).await;
+    assert_eq!((lab.sends(10, 499).await.len(), lab.store().next_send_at()), (0, Some(at(500))));
+    let one = held(500).await;
+    assert_eq!((one.entry.attempts, one.entry.last_error.as_deref()), (0, Some("quiet hours")));
+    lab.settle(&one, Settlement::Dead { error: "opted out".into() }, 501).await;
+    lab.settle(&one, Settlement::Later { at: at(502), error: "told again".into() }, 501).await;
+    let counters = lab.store().counters();
+    assert_eq!((counters.outbox_waiting, counters.outbox_dead, counters.outbox_unknown), (2, 1, 0));
+    lab.assert_counters_true();
+    lab.restart();
+    assert_eq!((lab.sends_one(600).await, lab.sends_one(601).await), ("two".into(), "three".into()));
+    let dead = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").remove(0).entry;
+    assert_eq!((dead.state, dead.attempts), (OutboxState::Dead, 0));
+    assert_eq!(lab.lines(2, "971501")[2], "Brain: one (Failed)");
+}
+
+pub async fn what_has_gone_does_not_begin(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["one", "two"], 0).await;
+    lab.owes("971502", 1, &["other"], 5).await;
+    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
+    let first = claims.iter().find(|claim| claim.id.key == key(2, "971501")).expect("one of two");
+    let name = format!("2-971501-{}", first.id.seq);
+    lab.store().drop_send(&name, "operator", at(11)).await.expect("it is not on its way yet");
+    let begun = lab.store().begin_sends(&ids).await.expect("begun");
+    let begun: Vec<_> = begun.iter().map(|claim| text_of(&claim.entry.outbound)).collect();
+    assert_eq!(begun, ["other"]);
+    assert_eq!(lab.sends_one(12).await, "two", "nobody holds the conversation");
+    lab.assert_counters_true();
+}
+
+pub async fn what_went_out_instead_is_in_the_history(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["one"], 0).await;
+    let claim = lab.sends(1, 10).await.remove(0);
+    let by = Outbound::text("in its place");
+    lab.settle(&claim, Settlement::Replaced { provider_id: Some("p1".into()), by }, 11).await;
+    assert_eq!(lab.lines(2, "971501")[2], "Brain: in its place (Sent)");
+    lab.store().record_receipt(receipt("p1", DeliveryState::Read)).await.expect("recorded");
+    assert_eq!(lab.lines(2, "971501")[2], "Brain: in its place (Read)");
+    lab.assert_counters_true();
+}
+
+pub async fn the_occasion_is_kept_until_an_operator_asks(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 2, 0).await;
+    lab.hears("971501", "remind me", 1).await;
+    let timers = vec![TimerChange::Set { key: "nudge".into(), at: at(100), payload: String::new() }];
+    let claim = lab.claim_one(2).await;
+    lab.commit(&claim, Answer { timers, ..says(&["I will"]) }, 2).await;
+    let occasion = |claim: &SendClaim| (claim.entry.author, claim.entry.occasion);
+    let answer = lab.sends(1, 3).await.remove(0);
+    assert_eq!(occasion(&answer), (Author::Brain, Occasion::Answer));
+    lab.settle(&answer, sent("p1"), 4).await;
+    let claim = lab.claim_one(100).await;
+    lab.commit(&claim, says(&["now"]), 100).await;
+    lab.restart();
+    let nudge = lab.store().claim_sends(1, at(101)).await.expect("claimed").remove(0);
+    assert_eq!(occasion(&nudge), (Author::Brain, Occasion::Timer));
+    lab.settle(&nudge, Settlement::Later { at: at(9_000), error: "quiet hours".into() }, 101).await;
+    let id = format!("2-971501-{}", nudge.id.seq);
+    lab.store().retry_send(&id, "operator", at(102)).await.expect("due now");
+    assert_eq!(occasion(&lab.sends(1, 102).await[0]), (Author::Brain, Occasion::Answer));
+}
+
+/// Turns of a brain that wants receipts, each with one reply, until nothing is left to say; what each
+/// was about. Every reply is refused.
+pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
+    for (wants, expected) in [(true, vec!["hello", "Failed: opted out"]), (false, vec!["hello"])] {
+        let lab = Lab::new(factory).await;
+        let who = if wants { "971501" } else { "971502" };
+        lab.meets(who, 2, 0).await;
+        lab.hears(who, "hello", 1).await;
+        let mut heard = Vec::new();
+        for ms in (2..).step_by(10) {
+            let Some(claim) = lab.claim(1, ms).await.pop() else { break };
+            heard.push(match &claim.trigger {
+                Trigger::Receipt { state, reason, .. } => {
+                    format!("{state:?}: {}", reason.as_deref().unwrap_or("no reason"))
+                }
+                other => words(other).join(" "),
+            });
+            let commit = TurnCommit { wants_receipts: wants, ..turn(&claim, says(&["more"]), at(ms)) };
+            lab.store().commit_turn(commit).await.expect("committed");
+            let reply = lab.store().claim_sends(1, at(ms)).await.expect("claimed").remove(0);
+            lab.settle(&reply, Settlement::Dead { error: "opted out".into() }, ms + 1).await;
+            assert!(heard.len() < 10, "it never ends: {heard:?}");
+        }
+        assert_eq!(heard, expected);
+    }
 }

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "deep_link",
     "glyph",
     "tenant",
+    "offer",
     "template",
     "seal",
 ];

@@ -4,7 +4,7 @@ use super::batch::{Batch, Step};
 use super::codec::place;
 use super::mirror::Effect;
 use super::rows::{Kept, Reply};
-use crate::conversation::Author;
+use crate::conversation::{Author, Occasion};
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::{Error, OutboxState};
 
@@ -18,12 +18,25 @@ pub fn queue(
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
+    queue_on(batch, key, kept, (author, Occasion::Answer), payload, now)
+}
+
+/// The same, by whom and on what occasion.
+pub fn queue_on(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    kept: &mut Kept,
+    (author, occasion): (Author, Occasion),
+    payload: &[u8],
+    now: Timestamp,
+) -> Step<u64> {
     let sender = kept.conversation.sender.clone();
     let sender = sender.ok_or_else(|| Error::Conflict(format!("{key} was never heard from")))?;
     let seq = batch.seq();
     let reply = Reply {
         state: OutboxState::Waiting,
         author,
+        occasion,
         attempts: 0,
         due: now,
         created_at: now,

@@ -2,7 +2,7 @@
 //! buffer of the caller's.
 
 use super::codec::{Eye, Pen, Unreadable};
-use crate::conversation::{Author, Conversation, HistoryEntry, Line, Mode};
+use crate::conversation::{Author, Conversation, HistoryEntry, Line, Mode, Occasion};
 use crate::message::{ContactKey, DeliveryState, SenderName, TenantId, Timestamp};
 use crate::route::{Answer, Lock, Reason};
 use crate::store::{OutboxEntry, OutboxState};
@@ -316,6 +316,7 @@ impl<'a> Dead<'a> {
 pub struct Reply<'a> {
     pub state: OutboxState,
     pub author: Author,
+    pub occasion: Occasion,
     pub attempts: u32,
     pub due: Timestamp,
     pub created_at: Timestamp,
@@ -338,7 +339,7 @@ impl<'a> Reply<'a> {
             OutboxState::Dead => 2,
             OutboxState::Unknown => 3,
         });
-        pen.u8(author_code(self.author));
+        pen.u8(author_code(self.author) | occasion_code(self.occasion));
         pen.u32(self.attempts);
         pen.time(self.due);
         pen.time(self.created_at);
@@ -359,9 +360,11 @@ impl<'a> Reply<'a> {
             3 => OutboxState::Unknown,
             other => return Err(eye.wrong(format!("unknown state {other}"))),
         };
+        let (author, occasion) = read_author_and_occasion(&mut eye)?;
         Ok(Reply {
             state,
-            author: read_author(&mut eye)?,
+            author,
+            occasion,
             attempts: eye.u32()?,
             due: eye.time()?,
             created_at: eye.time()?,
@@ -379,6 +382,8 @@ impl<'a> Reply<'a> {
             sender: SenderName::new(self.sender),
             to: self.to.to_owned(),
             outbound: super::codec::unpack("outbox", self.payload)?,
+            author: self.author,
+            occasion: self.occasion,
             state: self.state,
             attempts: self.attempts,
             due_at: self.due,
@@ -507,8 +512,33 @@ fn author_code(author: Author) -> u8 {
     }
 }
 
+/// Beside the author in a reply's second byte.
+fn occasion_code(occasion: Occasion) -> u8 {
+    match occasion {
+        Occasion::Answer => 0,
+        Occasion::Timer => 0x10,
+        Occasion::Receipt => 0x20,
+    }
+}
+
+fn read_author_and_occasion(eye: &mut Eye<'_>) -> Read<(Author, Occasion)> {
+    let byte = eye.u8()?;
+    let occasion = match byte & 0xF0 {
+        0 => Occasion::Answer,
+        0x10 => Occasion::Timer,
+        0x20 => Occasion::Receipt,
+        other => return Err(eye.wrong(format!("unknown occasion {other}"))),
+    };
+    Ok((author_of(eye, byte & 0x0F)?, occasion))
+}
+
 fn read_author(eye: &mut Eye<'_>) -> Read<Author> {
-    Ok(match eye.u8()? {
+    let code = eye.u8()?;
+    author_of(eye, code)
+}
+
+fn author_of(eye: &Eye<'_>, code: u8) -> Read<Author> {
+    Ok(match code {
         0 => Author::Contact,
         1 => Author::Brain,
         2 => Author::Human,

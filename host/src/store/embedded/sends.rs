@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use redb::ReadableTable;
+use redb::{ReadTransaction, ReadableTable};
 
-use super::batch::{Batch, Fault, Step};
-use super::codec::{Place, Unreadable, message_hash, place, under};
+use super::batch::{Batch, Step};
+use super::codec::{Place, Unreadable, message_hash, pack, place, under};
 use super::mirror::Effect;
 use super::rows::{Reply, Spoken};
+use super::tables::define;
 use super::writer::Shared;
 use super::{lines, receipts, templates};
 use crate::clock;
+use crate::conversation::{Author, Occasion};
 use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -34,19 +36,30 @@ impl Held {
         Held { shared: shared.clone(), ids }
     }
 
-    /// Reads what [`begin`] marked, and makes it the caller's. One that cannot be read stays claimed,
-    /// out of the way of the others, until the next start: asked again it would fail again.
-    pub fn hand_over(&mut self, begun: Vec<Begun>) -> Vec<SendClaim> {
-        let mut claims = Vec::with_capacity(begun.len());
+    /// Of claims that are out already.
+    pub fn again(shared: &Arc<Shared>, ids: &[SendId]) -> Self {
+        Held { shared: shared.clone(), ids: ids.to_vec() }
+    }
+
+    /// What was claimed, as it is kept.
+    pub fn read(&self, snapshot: &ReadTransaction) -> Step<Vec<Found>> {
+        let outbox = snapshot.open_table(define::outbox)?;
+        self.ids.iter().map(|id| found(&outbox, id)).collect()
+    }
+
+    /// Makes the claims the caller's. One that cannot be read stays claimed, out of the way of the
+    /// others, until the next start: asked again it would fail again.
+    pub fn hand_over(&mut self, found: Vec<Found>) -> Vec<SendClaim> {
+        let mut claims = Vec::with_capacity(found.len());
         let mut gone = Vec::new();
-        for (id, begun) in std::mem::take(&mut self.ids).into_iter().zip(begun) {
-            let entry = match begun {
-                Begun::Gone => {
+        for (id, found) in std::mem::take(&mut self.ids).into_iter().zip(found) {
+            let entry = match found {
+                Found::Gone => {
                     gone.push(id);
                     continue;
                 }
-                Begun::Row(row) => Reply::read(&row).and_then(|reply| reply.entry()),
-                Begun::Unreadable(error) => Err(error),
+                Found::Row(row) => Reply::read(&row).and_then(|reply| reply.entry()),
+                Found::Unreadable(error) => Err(error),
             };
             match entry {
                 Ok(entry) => {
@@ -75,13 +88,30 @@ impl Drop for Held {
     }
 }
 
-fn row_of(batch: &Batch<'_>, id: &SendId) -> Step<Option<Vec<u8>>> {
-    let found = batch.tables.outbox.get()?.get(&place(id.seq, id.key.tenant))?;
-    let row = found.map(|row| row.value().to_vec());
-    Ok(match row {
-        Some(row) if Reply::read(&row)?.contact == id.key.contact.as_str() => Some(row),
-        _ => None,
+/// A reply that was claimed.
+pub enum Found {
+    Row(Vec<u8>),
+    Gone,
+    Unreadable(Unreadable),
+}
+
+fn found(outbox: &impl ReadableTable<&'static Place, &'static [u8]>, id: &SendId) -> Step<Found> {
+    let Some(row) = outbox.get(&place(id.seq, id.key.tenant))?.map(|row| row.value().to_vec()) else {
+        return Ok(Found::Gone);
+    };
+    Ok(match Reply::read(&row).map(|reply| reply.contact == id.key.contact.as_str()) {
+        Ok(true) => Found::Row(row),
+        Ok(false) => Found::Gone,
+        Err(error) => Found::Unreadable(error),
     })
+}
+
+fn row_of(batch: &Batch<'_>, id: &SendId) -> Step<Option<Vec<u8>>> {
+    match found(batch.tables.outbox.get()?, id)? {
+        Found::Row(row) => Ok(Some(row)),
+        Found::Gone => Ok(None),
+        Found::Unreadable(error) => Err(error.into()),
+    }
 }
 
 fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
@@ -90,34 +120,21 @@ fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     Ok(())
 }
 
-/// A reply that is about to be sent.
-pub enum Begun {
-    /// As it is kept from now on.
-    Row(Vec<u8>),
-    Gone,
-    Unreadable(Unreadable),
-}
-
-/// Marks replies as being sent.
-pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Begun>> {
+/// Marks replies as being sent; as they are kept from now on.
+pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        let row = match row_of(batch, id) {
-            Ok(Some(row)) => row,
-            Ok(None) => {
-                rows.push(Begun::Gone);
+        let row = match found(batch.tables.outbox.get()?, id)? {
+            Found::Row(row) => row,
+            other => {
+                rows.push(other);
                 continue;
             }
-            Err(Fault::Row(error)) => {
-                rows.push(Begun::Unreadable(error));
-                continue;
-            }
-            Err(other) => return Err(other),
         };
         let reply = Reply::read(&row)?;
         let reply = Reply { state: OutboxState::Sending, attempts: reply.attempts + 1, ..reply };
         put(batch, id, &reply)?;
-        rows.push(Begun::Row(batch.buffer.clone()));
+        rows.push(Found::Row(batch.buffer.clone()));
     }
     Ok(rows)
 }
@@ -131,12 +148,16 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
         return Ok(());
     };
     let reply = Reply::read(&row)?;
-    if reply.state != OutboxState::Sending {
+    if reply.state != OutboxState::Sending && !is_held_back(batch, id, settlement) {
         batch.effects.push(done);
         return Ok(());
     }
     match settlement {
         Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref(), now)?,
+        Settlement::Replaced { provider_id, by } => {
+            let reply = Reply { payload: &pack(by), ..reply };
+            sent(batch, id, &reply, provider_id.as_deref(), now)?;
+        }
         Settlement::Later { at, error } => {
             put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..reply })?;
             batch.effects.push(Effect::Queued {
@@ -147,7 +168,8 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
             });
         }
         Settlement::Dead { error } => {
-            end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..reply })?
+            end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..reply })?;
+            tell_of_death(batch, id, &reply, error, now)?;
         }
         Settlement::Unknown { error } => {
             end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..reply })?;
@@ -156,6 +178,30 @@ pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: 
     batch.state.touch(now);
     batch.effects.push(done);
     Ok(())
+}
+
+/// Has it been claimed and not begun, and is it not to begin now?
+fn is_held_back(batch: &Batch<'_>, id: &SendId, settlement: &Settlement) -> bool {
+    matches!(settlement, Settlement::Later { .. } | Settlement::Dead { .. })
+        && batch.mirror.sends().is_claimed_for(&id.key, &id.seq)
+}
+
+/// A brain that wants receipts hears that what it said reached nobody. What it said when it was told
+/// of such a thing is left alone: it would be told, and say something, for ever.
+fn tell_of_death(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    error: &str,
+    now: Timestamp,
+) -> Step<()> {
+    if reply.author != Author::Brain || reply.occasion == Occasion::Receipt {
+        return Ok(());
+    }
+    let message_id = text_of(id);
+    let report =
+        receipts::Report { message_id: &message_id, state: DeliveryState::Failed, reason: Some(error) };
+    receipts::tell(batch, &id.key, report, now)
 }
 
 /// Out of the outbox and into the history, with what receipts will find it by.
@@ -217,7 +263,8 @@ fn ended_name(id: &SendId) -> Vec<u8> {
     under(&id.key, &id.seq.to_be_bytes())
 }
 
-/// The operator wants it to go out now, whatever became of it. Its place in the history stays.
+/// The operator wants it to go out now, whatever became of it and whatever the hour. Its place in the
+/// history stays.
 pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     let name = ended_name(id);
     let ended = batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
@@ -234,7 +281,8 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
         uncount(batch, &reply);
         batch.state.outbox_waiting += 1;
     }
-    put(batch, id, &Reply { state: OutboxState::Waiting, due: now, ..reply })?;
+    let occasion = Occasion::Answer;
+    put(batch, id, &Reply { state: OutboxState::Waiting, due: now, occasion, ..reply })?;
     let sender = SenderName::new(reply.sender);
     batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: now });
     batch.state.touch(now);

@@ -14,7 +14,7 @@ use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
 use super::tables::define;
 use super::writer::Shared;
 use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
-use crate::conversation::{Author, Mode, TimerChange, Trigger};
+use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 
@@ -289,8 +289,9 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     if let Some(memory) = &turn.memory {
         kept.conversation.memory = Some(memory.clone());
     }
+    let occasion = occasion(&rows);
     for send in sends {
-        replies::queue(batch, key, &mut kept, Author::Brain, send, *now)?;
+        replies::queue_on(batch, key, &mut kept, (Author::Brain, occasion), send, *now)?;
     }
     // Who took over while this turn ran keeps the conversation.
     if let Some(mode) = turn.mode.filter(|_| kept.conversation.mode != Mode::Human) {
@@ -314,6 +315,15 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let gone = [turn.entries.as_slice(), &overtaken].concat();
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
     Ok(())
+}
+
+/// What the replies of a turn with these entries are said for.
+fn occasion(rows: &[(InboxId, Vec<u8>)]) -> Occasion {
+    match rows.first().and_then(|(_, row)| Waiting::read(row).ok()).map(|entry| entry.kind) {
+        Some(WaitingKind::Timer) => Occasion::Timer,
+        Some(WaitingKind::Receipt) => Occasion::Receipt,
+        _ => Occasion::Answer,
+    }
 }
 
 /// A failed turn, encoded before it reaches the writer.

@@ -1,0 +1,190 @@
+//! What stands before every reply on its way out: the policy, the templates, the pace. Nothing has
+//! begun when it is asked; what it holds back costs the reply no attempt.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::pace::{Pacer, Rates};
+use crate::channel;
+use crate::config;
+use crate::message::{self, Outbound, OutboundContent, Timestamp};
+use crate::policy::rate::{self, Rate};
+use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
+use crate::store::{self, SendClaim, Settlement, Store};
+use crate::template::{Status, Template};
+use crate::tenant::policy::Policy;
+use crate::tenant::{Directory, Sender, Tenant};
+
+/// A reply that the store cannot tell enough about is looked at again after this time.
+const STORE_PAUSE_MS: i64 = 250;
+
+pub struct Gate {
+    store: Arc<dyn Store>,
+    settings: config::Policy,
+    pacer: Pacer,
+}
+
+/// What becomes of a claimed reply.
+#[derive(Debug)]
+pub enum Decision {
+    Send(Parcel),
+    /// Nothing is wrong, it is only not its turn: to be claimed again then.
+    Wait(Timestamp),
+    Settle(Settlement),
+    /// Its sender is not to be used for now.
+    SwitchedOff,
+}
+
+/// A reply with all that is needed to send it.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    pub sender: Arc<Sender>,
+    /// Goes out in place of what was to be said.
+    pub instead: Option<Outbound>,
+    /// Of a template: as it was approved.
+    pub template: Option<Template>,
+}
+
+impl Gate {
+    pub fn new(store: Arc<dyn Store>, settings: config::Policy) -> Self {
+        Gate { store, settings, pacer: Pacer::new() }
+    }
+
+    pub fn decide(&mut self, claim: &SendClaim, directory: &Directory, now: Timestamp) -> Decision {
+        let Some(sender) = directory.senders.get(&claim.entry.sender) else {
+            let error = format!("there is no sender named {}", claim.entry.sender);
+            return Decision::Settle(Settlement::Dead { error });
+        };
+        if !sender.active {
+            return Decision::SwitchedOff;
+        }
+        // The gateway's own words have no tenant.
+        let tenant = directory.tenant(claim.id.key.tenant);
+        let parcel = match self.check(claim, sender, tenant.map(Arc::as_ref), now) {
+            Ok(Ok(parcel)) => parcel,
+            Ok(Err(settlement)) => {
+                self.pacer.forget(&claim.id);
+                return Decision::Settle(settlement);
+            }
+            Err(error) => {
+                tracing::error!(conversation = %claim.id.key, %error, "a reply cannot be checked; trying again");
+                return Decision::Wait(now.plus_ms(STORE_PAUSE_MS));
+            }
+        };
+        let rates = self.rates(sender, tenant.map(Arc::as_ref));
+        match self.pacer.admit(&claim.id, &sender.name, &rates, now) {
+            None => Decision::Send(parcel),
+            Some(at) => Decision::Wait(at),
+        }
+    }
+
+    /// May it go out, and as what? `Ok(Err)`: no, and that is what becomes of it.
+    fn check(
+        &self,
+        claim: &SendClaim,
+        sender: &Arc<Sender>,
+        tenant: Option<&Tenant>,
+        now: Timestamp,
+    ) -> store::Result<Result<Parcel, Settlement>> {
+        let entry = &claim.entry;
+        let opt_out = self.store.opt_out(&claim.id.key)?;
+        let window_ms = sender.provider.window_ms();
+        // Asked only where it matters.
+        let heard_at = match window_ms {
+            Some(_) => {
+                self.store.conversation(&claim.id.key)?.map(|conversation| conversation.last_inbound_at)
+            }
+            None => None,
+        };
+        let default = Policy::default();
+        let policy = tenant.map_or(&default, |tenant| &tenant.policy);
+        let rules = Rules { window_ms, policy, zone: &zone(tenant) };
+        let contact = Contact {
+            opted_out: opt_out.as_ref().map(|it| OptedOut { since: it.since, reason: &it.reason }),
+            heard_at: heard_at.unwrap_or(Timestamp::ZERO),
+        };
+        let reply = Reply {
+            content: &entry.outbound.content,
+            author: entry.author,
+            occasion: entry.occasion,
+            created_at: entry.created_at,
+        };
+        let instead = match policy::decide(&reply, &contact, &rules, now) {
+            Verdict::Send => None,
+            Verdict::Instead(template) => Some(template),
+            Verdict::Later { at, why } => return Ok(Err(Settlement::Later { at, error: why })),
+            Verdict::Never { why } => return Ok(Err(Settlement::Dead { error: why })),
+        };
+        Ok(parcel(&*self.store, claim, sender, instead)?.map_err(|error| Settlement::Dead { error }))
+    }
+
+    fn rates(&self, sender: &Sender, tenant: Option<&Tenant>) -> Rates {
+        let own = tenant.and_then(|tenant| tenant.policy.rate_per_second);
+        let tenant = own.unwrap_or(self.settings.tenant_per_second);
+        Rates {
+            tenant: (tenant > 0).then(|| Rate::per_second(tenant, tenant / 10)),
+            sender: rate::of_sender(sender.provider, sender.rate_per_second),
+            pair: rate::has_pair_limit(sender.provider)
+                .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
+        }
+    }
+}
+
+/// The tenant's fallback template in place of a reply that the provider found the window closed for;
+/// else why there is none.
+pub fn fallback(
+    store: &dyn Store,
+    claim: &SendClaim,
+    sender: &Arc<Sender>,
+    policy: Option<&Policy>,
+) -> store::Result<Result<Parcel, String>> {
+    let template = policy.and_then(|policy| policy.fallback_template.as_ref());
+    match window::instead(&claim.entry.outbound.content, template) {
+        Err(why) => Ok(Err(why)),
+        Ok(template) => parcel(store, claim, sender, Some(template)),
+    }
+}
+
+/// A template goes out as it was approved, or not at all.
+fn parcel(
+    store: &dyn Store,
+    claim: &SendClaim,
+    sender: &Arc<Sender>,
+    instead: Option<message::Template>,
+) -> store::Result<Result<Parcel, String>> {
+    let instead =
+        instead.map(|template| Outbound { content: OutboundContent::Template(template), reply_to: None });
+    let outbound = instead.as_ref().unwrap_or(&claim.entry.outbound);
+    let template = match &outbound.content {
+        // Where there are none, the adapter says so in its own words.
+        OutboundContent::Template(wanted) if channel::adapter(sender.provider).templates().is_some() => {
+            let tenant = claim.id.key.tenant;
+            match store.template(tenant, &sender.name, &wanted.name, &wanted.language)? {
+                Some(known) if known.status == Status::Approved => Some(known.template),
+                Some(known) => {
+                    let reason = known.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+                    return Ok(Err(format!(
+                        "the template {} ({}) is not approved: its status is {}{reason}; retry this when it is",
+                        wanted.name, wanted.language, known.status
+                    )));
+                }
+                None => {
+                    return Ok(Err(format!(
+                        "tenant {tenant} has no template {} ({}) at the sender {}; create it and have it \
+                         approved, then retry this",
+                        wanted.name, wanted.language, sender.name
+                    )));
+                }
+            }
+        }
+        _ => None,
+    };
+    Ok(Ok(Parcel { sender: sender.clone(), instead, template }))
+}
+
+/// Checked when the tenant was declared; without one the hours are UTC's.
+fn zone(tenant: Option<&Tenant>) -> TimeZone {
+    let quiet = tenant.filter(|tenant| tenant.policy.quiet_hours.is_some());
+    quiet.and_then(|tenant| TimeZone::get(&tenant.time_zone).ok()).unwrap_or(TimeZone::UTC)
+}

@@ -1,0 +1,114 @@
+//! What contacts see before the answer is there: that their message was read, and that somebody is
+//! writing. Best effort: nothing waits for it, nothing is tried again, and when there is too much of
+//! it some is left out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+
+use crate::channel::{Request, Signal, adapter};
+use crate::egress::Egress;
+use crate::message::Provider;
+use crate::metrics::Metrics;
+use crate::tenant::Sender;
+
+/// Signals that wait to be sent; one more is left out.
+const QUEUE: usize = 512;
+
+/// At the same time.
+const CONCURRENT: usize = 16;
+
+/// A provider that takes longer is not asked for longer: by then the answer is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes signals and never waits.
+pub struct Presence {
+    queue: mpsc::Sender<Sign>,
+    metrics: Arc<Metrics>,
+}
+
+/// Sends what was taken, for as long as it is run.
+pub struct Worker {
+    queue: mpsc::Receiver<Sign>,
+    egress: Egress,
+    metrics: Arc<Metrics>,
+}
+
+struct Sign {
+    provider: Provider,
+    request: Request,
+}
+
+/// The two ends.
+pub fn new(egress: Egress, metrics: Arc<Metrics>) -> (Arc<Presence>, Worker) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let presence = Presence { queue: sender, metrics: metrics.clone() };
+    (Arc::new(presence), Worker { queue: receiver, egress, metrics })
+}
+
+impl Presence {
+    /// `to`: the contact's address as received; `message_id`: its newest message.
+    pub fn show(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) {
+        if !wants(sender, signal) {
+            return;
+        }
+        let provider = sender.provider;
+        let Some(request) = adapter(provider).signal(sender, to, message_id, signal) else { return };
+        if self.queue.try_send(Sign { provider, request }).is_err() {
+            self.metrics.signal(provider, "left_out");
+        }
+    }
+}
+
+impl Worker {
+    pub async fn run(mut self) {
+        let signs = futures::stream::poll_fn(move |context| self.queue.poll_recv(context));
+        let (egress, metrics) = (self.egress, self.metrics);
+        signs
+            .for_each_concurrent(CONCURRENT, |Sign { provider, request }| {
+                let (egress, metrics) = (&egress, &metrics);
+                async move {
+                    let answer = tokio::time::timeout(PATIENCE, egress.send(request)).await;
+                    let sent = matches!(answer, Ok(Ok(answer)) if (200..300).contains(&answer.status));
+                    metrics.signal(provider, if sent { "sent" } else { "failed" });
+                }
+            })
+            .await;
+    }
+}
+
+/// Who is not to see that a message was read sees nobody writing at Meta either: there the one tells
+/// the other.
+fn wants(sender: &Sender, signal: Signal) -> bool {
+    match signal {
+        Signal::Read => sender.read_receipts,
+        Signal::Typing => sender.typing && (sender.read_receipts || sender.provider != Provider::Meta),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_tells_no_more_than_it_may() {
+        for (provider, read_receipts, typing, reads, types) in [
+            (Provider::Meta, true, true, true, true),
+            (Provider::Meta, false, true, false, false),
+            (Provider::Meta, true, false, true, false),
+            (Provider::Waha, false, true, false, true),
+            (Provider::Waha, true, false, true, false),
+            (Provider::Gupshup, false, false, false, false),
+        ] {
+            let sender: Sender = serde_json::from_value(serde_json::json!({
+                "name": "main", "provider": provider, "account": "a",
+                "read_receipts": read_receipts, "typing": typing,
+            }))
+            .expect("a sender");
+            let shown = (wants(&sender, Signal::Read), wants(&sender, Signal::Typing));
+            assert_eq!(shown, (reads, types), "{provider} {read_receipts} {typing}");
+        }
+    }
+}

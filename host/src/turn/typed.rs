@@ -1,0 +1,36 @@
+//! A number typed in answer to a menu that went out as text is the choice that it stands for. The
+//! brain and its journal see the choice; the history keeps what was typed.
+
+use crate::channel::{self, fallback};
+use crate::conversation::{Heard, Trigger};
+use crate::message::Content;
+use crate::offer;
+use crate::store::{Store, TurnClaim};
+use crate::tenant::Sender;
+
+/// Puts the choice in the place of a text that makes one. Only a message that is alone in its turn:
+/// of several it is not clear which of them answers.
+pub fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
+    let Trigger::Messages { messages } = &mut claim.trigger else { return };
+    let [Heard { content, .. }] = messages.as_mut_slice() else { return };
+    let Content::Text { text } = &*content else { return };
+    // A longer text costs no look into the history.
+    if text.len() > offer::LONGEST {
+        return;
+    }
+    let lines = match store.history(&claim.key, None, offer::LINES) {
+        Ok(lines) => lines.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
+        Err(error) => {
+            tracing::warn!(conversation = %claim.key, %error, "the history cannot be read; what was typed stays text");
+            return;
+        }
+    };
+    let adapter = channel::adapter(sender.provider);
+    let chosen = offer::chosen(text, &lines, |said| match adapter.shows(said) {
+        true => Vec::new(),
+        false => fallback::options(said),
+    });
+    if let Some(choice) = chosen {
+        *content = Content::Choice(choice);
+    }
+}
