@@ -15,5 +15,6 @@ mod payloads;
 mod power_loss;
 mod secrets;
 mod store;
+mod templates;
 mod tidy;
 mod webhook;

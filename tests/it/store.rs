@@ -17,6 +17,7 @@ pub mod lab;
 mod random;
 mod reads;
 mod sends;
+mod templates;
 mod turns;
 
 /// redb files in a directory of their own.
@@ -151,6 +152,11 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+    }
+    templates {
+        a_template_has_one_owner_at_an_account,
+        what_is_told_of_a_template_is_kept,
+        sent_templates_are_listed_with_their_outcome,
     }
     random { counters_are_true_after_anything }
 }

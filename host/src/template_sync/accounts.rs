@@ -192,7 +192,10 @@ impl Desk {
             let backoff = Backoff { base_ms: MINUTE_MS.unsigned_abs(), max_ms: every.unsigned_abs() };
             i64::try_from(backoff.delay_ms(known.failures, None, rand::random())).unwrap_or(every)
         };
-        *known = Looked { at: Some(began), next: began.plus_ms(wait), ..*known };
+        // Where nothing is known, nobody was asked.
+        let asked = !matches!(&result, Ok(Synced { templates: 0, .. }));
+        let at = if asked { Some(began) } else { known.at };
+        *known = Looked { at, next: began.plus_ms(wait), ..*known };
         result
     }
 

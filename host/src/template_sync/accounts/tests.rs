@@ -11,8 +11,12 @@ fn known(status: Status, id: Option<&str>, minutes_ago: i64) -> Registered {
         "name": "hello", "language": "en", "category": "utility", "body": "Hello.",
     }));
     let changed = BEGAN.plus_ms(-minutes_ago * MINUTE_MS);
-    let draft =
-        Registered::draft(TenantId::new(2).unwrap(), SenderName::new("main"), template.unwrap(), changed);
+    let draft = Registered::draft(
+        TenantId::new(2).expect("as it is made here"),
+        SenderName::new("main"),
+        template.expect("as it is made here"),
+        changed,
+    );
     Registered { status, provider_id: id.map(str::to_owned), ..draft }
 }
 
