@@ -9,6 +9,8 @@
 //! | `/api/mapping/*` | operator | locks in bulk |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
+//! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
+//! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/tenants/{id}/templates/*` | operator, that tenant | message templates, and which were sent |
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
@@ -31,6 +33,7 @@ use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
 use crate::egress::Egress;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
@@ -44,6 +47,7 @@ pub mod error;
 pub mod explain;
 mod health;
 mod mapping;
+mod media;
 mod outbox;
 mod request;
 mod route;
@@ -59,6 +63,7 @@ pub struct App {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
+    pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub templates: Arc<Desk>,
@@ -74,6 +79,7 @@ impl App {
         config: Arc<Config>,
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
+        media: Arc<Media>,
         metrics: Arc<Metrics>,
         egress: Egress,
         templates: Arc<Desk>,
@@ -81,7 +87,18 @@ impl App {
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, egress, templates, draining, uploads, readiness })
+        Arc::new(App {
+            config,
+            store,
+            brains,
+            media,
+            metrics,
+            egress,
+            templates,
+            draining,
+            uploads,
+            readiness,
+        })
     }
 
     fn is_draining(&self) -> bool {
@@ -114,6 +131,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants", get(tenants::list))
         .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
         .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
+        .route("/api/tenants/{id}/media", get(media::list).post(media::put))
+        .route("/api/tenants/{id}/media/{handle}", get(media::show))
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
@@ -156,7 +175,8 @@ pub fn router(app: Arc<App>) -> Router {
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route("/media/{token}", get(media::linked));
     open.merge(guarded).with_state(app)
 }
 

@@ -169,6 +169,8 @@ pub struct Outgoing<'a> {
     pub reference: &'a str,
     /// Of an [`OutboundContent::Template`]: the template as it was approved.
     pub template: Option<&'a Template>,
+    /// The provider's own id of that template, where it has told one.
+    pub template_id: Option<&'a str>,
     /// Of an [`OutboundContent::Media`] whose source is a received file, or of a template with such a
     /// header: where the provider finds it. Without it the source is an address.
     pub media: Option<&'a media::Source>,

@@ -37,6 +37,7 @@ pub struct Config {
     pub turns: Turns,
     pub delivery: Delivery,
     pub policy: Policy,
+    pub media: Media,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -60,6 +61,7 @@ impl Default for Config {
             turns: Turns::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
+            media: Media::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -108,6 +110,11 @@ impl Config {
     /// Where the gateway's own process listens for its command line, on this machine only.
     pub fn control_socket(&self) -> PathBuf {
         self.data.join("control.sock")
+    }
+
+    /// The bytes of received files lie here.
+    pub fn media_dir(&self) -> PathBuf {
+        self.data.join("media")
     }
 
     pub fn backups(&self) -> PathBuf {
@@ -182,6 +189,9 @@ impl Default for Routing {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
+    /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
+    /// their address fetch them there; without it they cannot be sent files.
+    pub public_url: Option<String>,
     /// One more is closed at once.
     pub max_connections: usize,
     /// A request's headers must be there within this time, counted from the connection's begin or
@@ -201,6 +211,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Http {
+            public_url: None,
             max_connections: 4096,
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
@@ -362,6 +373,55 @@ impl Default for Policy {
             loop_turns: 60,
             loop_minutes: 15,
             loop_answer_ms: 10_000,
+        }
+    }
+}
+
+/// Files: what contacts sent, and what tenants stored to send.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// A larger file is not fetched.
+    pub max_bytes: u64,
+    /// All files of one tenant together.
+    pub tenant_bytes: u64,
+    /// Files are removed after this.
+    pub keep_days: u32,
+    /// Fetched at the same time.
+    pub concurrent: usize,
+    /// Fetched from one sender's provider at the same time.
+    pub per_sender: usize,
+    /// A file must have come whole within this time.
+    pub timeout_ms: u64,
+    /// A file that could not be fetched for this long is given up.
+    pub give_up_after_minutes: u32,
+    pub backoff_ms: u64,
+    pub backoff_max_ms: u64,
+    /// A brain that asks for a file that is still being fetched waits this long, and at most half of
+    /// its turn.
+    pub wait_ms: u64,
+    /// A larger file is not put into a request to a provider that takes files in no other way.
+    pub inline_bytes: u64,
+    /// An address that a file is handed out under is good for this long.
+    pub link_minutes: u32,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Media {
+            // WhatsApp's own limit for a document.
+            max_bytes: 100 << 20,
+            tenant_bytes: 5 << 30,
+            keep_days: 90,
+            concurrent: 16,
+            per_sender: 4,
+            timeout_ms: 120_000,
+            give_up_after_minutes: 24 * 60,
+            backoff_ms: 2_000,
+            backoff_max_ms: 600_000,
+            wait_ms: 2_000,
+            inline_bytes: 16 << 20,
+            link_minutes: 60,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::delivery::DeliveryLoop;
 use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::keyring;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
 use crate::seal::Ring;
@@ -46,6 +47,7 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub templates: Arc<Desk>,
+    pub media: Arc<Media>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -76,14 +78,18 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let metrics = Arc::new(Metrics::new());
+        let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
+            .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         Ok(Gateway {
             egress,
             templates,
+            media,
             config: Arc::new(config),
             store,
             brains,
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             draining: Arc::default(),
         })
     }
@@ -111,6 +117,7 @@ impl Gateway {
             self.config.clone(),
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
             self.egress.clone(),
             self.templates.clone(),
@@ -159,11 +166,13 @@ impl Gateway {
             self.config.delivery.clone(),
             self.config.policy,
             self.egress.clone(),
+            self.media.clone(),
         );
         let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
             self.config.turns.clone(),
             self.config.policy,
@@ -177,6 +186,7 @@ impl Gateway {
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(signs.run()),
             tokio::spawn(self.templates.clone().run(stop.clone())),
+            tokio::spawn(self.media.clone().run(stop.clone())),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];

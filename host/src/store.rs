@@ -312,6 +312,8 @@ pub struct Wakes {
     pub sends: Notify,
     /// Any conversation grew a line or changed one; for those who watch a chat.
     pub history: Notify,
+    /// A file is to be fetched.
+    pub files: Notify,
 }
 
 #[async_trait]

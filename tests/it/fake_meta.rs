@@ -64,8 +64,15 @@ async fn send(
     media: Option<&Source>,
 ) -> Outcome {
     let sender = sender(meta);
-    let outgoing =
-        Outgoing { sender: &sender, to, outbound, reference: "r-0123456789abcdef", template, media };
+    let outgoing = Outgoing {
+        sender: &sender,
+        to,
+        outbound,
+        reference: "r-0123456789abcdef",
+        template,
+        template_id: None,
+        media,
+    };
     let answer = make(adapter_for_meta().encode(&outgoing).unwrap().unwrap()).await;
     adapter_for_meta().outcome(answer.status, &answer.headers, &answer.body, to)
 }

@@ -12,7 +12,9 @@ mod answers;
 mod details;
 mod events;
 mod explained;
+mod gupshup;
 mod hostile;
+mod infobip;
 mod meta;
 
 /// A payload and what is expected of it.

@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod files;
 mod handoffs;
 pub mod lab;
 mod random;
@@ -157,6 +158,13 @@ suite! { Files:
         a_template_has_one_owner_at_an_account,
         what_is_told_of_a_template_is_kept,
         sent_templates_are_listed_with_their_outcome,
+    }
+    files {
+        a_file_waits_from_the_commit_of_its_message,
+        the_simulator_shows_stored_files,
+        a_file_ends_once,
+        a_tenant_has_so_much_room,
+        files_grow_old,
     }
     random { counters_are_true_after_anything }
 }

@@ -20,7 +20,7 @@ use crate::message::{Event, Fate, Ignored, Inbound, Provider, Timestamp};
 pub mod content;
 mod field;
 pub mod status;
-mod value;
+pub mod value;
 
 /// The only object there is here; pages and other products have webhooks of the same outer form.
 const OBJECT: &str = "whatsapp_business_account";
@@ -171,6 +171,14 @@ impl Surroundings<'_> {
         })
     }
 
+    /// The same for what the operator should hear of.
+    fn alert(&self, reason: &str) -> Event {
+        match self.ignored(reason, Item::default()) {
+            Event::Ignored(left) => Event::Alert(left),
+            other => other,
+        }
+    }
+
     fn unreadable(&self, error: &DecodeError, item: Item) -> Event {
         self.ignored(&format!("unreadable item: {error}"), item)
     }
@@ -206,8 +214,8 @@ fn objects<'a>(object: &'a Object, name: &str) -> impl Iterator<Item = &'a Objec
     items.into_iter().flatten().filter_map(Value::as_object)
 }
 
-/// An id or a number of a business, written as text or as a whole number.
-fn word(object: &Object, name: &str) -> Option<String> {
+/// An id or a number, written as text or as a whole number.
+pub fn word(object: &Object, name: &str) -> Option<String> {
     match json::field(object, name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
@@ -234,7 +242,7 @@ fn list<'a>(object: &'a Object, name: &str, place: &str) -> Result<Option<&'a Ve
 }
 
 /// A name from outside, for a reason: one line, cut.
-fn short(name: &str) -> String {
+pub fn short(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 

@@ -2,7 +2,11 @@
 //! come in a form of Gupshup's own (version 2) or as WhatsApp's own with Gupshup's ids beside it
 //! (version 3); both are understood at the same address.
 //!
-//! - [`decode`] reads a webhook of either version: what is ignored and why.
+//! - [`decode`] reads a webhook of either version: which event, whose message, what is ignored and why.
+//! - [`content`] reads what a message holds, [`event`] what is no message.
+//! - [`encode`] makes the API call that sends a reply; [`menu`] its buttons and lists.
+//! - [`outcome`] reads what became of that call.
+//! - [`templates`] fills templates and manages them; [`media`] says where files are fetched.
 //!
 //! An answer has to be empty: any other body counts as a refusal, and the same is sent again.
 
@@ -10,12 +14,20 @@ use http::HeaderMap;
 
 use crate::channel::json::{self, kind};
 use crate::channel::{
-    Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, proof,
+    self, Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal,
+    Unverified, proof,
 };
-use crate::message::{Event, Fate};
+use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
 
+mod content;
 mod decode;
+mod encode;
+mod event;
+mod media;
+mod menu;
+mod outcome;
+mod templates;
 
 #[derive(Debug)]
 pub struct Gupshup;
@@ -64,11 +76,37 @@ impl Adapter for Gupshup {
         decode::events(body, groups)
     }
 
-    fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
-        Err(EncodeError("this provider is being built".into()))
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
+        encode::request(outgoing).map(Some)
     }
 
-    fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        Outcome::failed(Fate::Unknown, "this provider is being built")
+    fn shows(&self, content: &OutboundContent) -> bool {
+        match content {
+            OutboundContent::Buttons(buttons) => menu::buttons(buttons, "").is_some(),
+            OutboundContent::List(list) => menu::list(list, "").is_some(),
+            _ => true,
+        }
+    }
+
+    fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], _to: &str) -> Outcome {
+        outcome::read(status, headers, body)
+    }
+
+    /// Gupshup documents no call that shows an app typing.
+    fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        let app = sender.app_id.as_deref().filter(|app| !app.is_empty())?;
+        if signal == Signal::Typing || message_id.is_empty() {
+            return None;
+        }
+        let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
+        encode::call(sender, http::Method::PUT, &path).ok()
+    }
+
+    fn templates(&self) -> Option<&dyn channel::templates::Api> {
+        Some(&templates::Management)
+    }
+
+    fn media(&self) -> Option<&dyn channel::media::Api> {
+        Some(&media::Files)
     }
 }

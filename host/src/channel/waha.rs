@@ -20,6 +20,7 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod media;
 mod outcome;
 mod person;
 
@@ -102,6 +103,10 @@ impl Adapter for Waha {
     /// WAHA documents its own buttons and lists as deprecated: they may not show.
     fn shows(&self, content: &OutboundContent) -> bool {
         !matches!(content, OutboundContent::Buttons(_) | OutboundContent::List(_))
+    }
+
+    fn media(&self) -> Option<&dyn crate::channel::media::Api> {
+        Some(self)
     }
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {

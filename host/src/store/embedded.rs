@@ -193,7 +193,7 @@ impl Store for Embedded {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
-        let incoming = Incoming::new(arrival, &self.mirror().settings);
+        let incoming = Incoming::new(arrival, &self.mirror().settings, &self.mirror().secret);
         self.write(move |batch| accept::accept(batch, &incoming)).await
     }
 

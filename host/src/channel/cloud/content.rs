@@ -57,10 +57,9 @@ pub fn read(message: &Object, file: &[&str], place: &str) -> Result<Found, Decod
     };
     let media = |kind| Some(Content::Media(self::media(part, kind, file)));
     let content = match kind {
-        "text" => match json::strict_text(part, "body", &place)?.filter(|body| !body.is_empty()) {
-            Some(text) => Some(Content::Text { text: text.to_owned() }),
-            None => None,
-        },
+        "text" => json::strict_text(part, "body", &place)?
+            .filter(|body| !body.is_empty())
+            .map(|text| Content::Text { text: text.to_owned() }),
         "image" => media(MediaKind::Image),
         "video" => media(MediaKind::Video),
         "audio" if json::flag(part, "voice") => media(MediaKind::Voice),
@@ -85,8 +84,11 @@ pub fn read(message: &Object, file: &[&str], place: &str) -> Result<Found, Decod
 }
 
 fn unknown(message: &Object, kind: &str) -> Content {
-    let part = json::field(message, kind).or_else(|| json::field(message, "errors"));
-    let data = part.map(Value::to_string).filter(|data| data.len() <= UNKNOWN_DATA_BYTES);
+    of_unknown_kind(kind, json::field(message, kind).or_else(|| json::field(message, "errors")))
+}
+
+pub fn of_unknown_kind(kind: &str, data: Option<&Value>) -> Content {
+    let data = data.map(Value::to_string).filter(|data| data.len() <= UNKNOWN_DATA_BYTES);
     Content::Unknown { kind: short(kind), data: data.unwrap_or_else(|| "{}".into()) }
 }
 
@@ -150,8 +152,7 @@ fn interactive(part: &Object, place: &str) -> Result<Option<Content>, DecodeErro
         return Ok(Some(self::form(form)));
     }
     let kind = json::text(part, "type").unwrap_or("interactive");
-    let data = json::field(part, kind).map(Value::to_string).filter(|data| data.len() <= UNKNOWN_DATA_BYTES);
-    Ok(Some(Content::Unknown { kind: short(kind), data: data.unwrap_or_else(|| "{}".into()) }))
+    Ok(Some(of_unknown_kind(kind, json::field(part, kind))))
 }
 
 /// What was chosen; without an id its words are the id, without words the id is shown.
@@ -164,7 +165,7 @@ fn choice(part: &Object, id: &str, title: &str, place: &str) -> Result<Option<Co
 }
 
 /// A filled-in form; the answers are JSON inside text.
-fn form(form: &Object) -> Content {
+pub fn form(form: &Object) -> Content {
     let answers = json::text(form, "response_json");
     let answers = answers.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
     let data = json!({
@@ -176,13 +177,19 @@ fn form(form: &Object) -> Content {
     Content::Unknown { kind: "flow reply".into(), data: data.unwrap_or_else(|| "{}".into()) }
 }
 
-fn order(part: &Object, place: &str) -> Result<Order, DecodeError> {
-    let products = list(part, "product_items", &format!("{place}.product_items"))?;
+/// Whatever case its fields are written in.
+pub fn order(part: &Object, place: &str) -> Result<Order, DecodeError> {
+    let either = |object: &Object, names: [&str; 2]| names.iter().find_map(|name| word(object, name));
+    let name = ["product_items", "products"].into_iter().find(|name| json::field(part, name).is_some());
+    let products = match name {
+        Some(name) => list(part, name, &format!("{place}.{name}"))?,
+        None => None,
+    };
     let product = |item: &Object| OrderItem {
-        product_id: word(item, "product_retailer_id").unwrap_or_default(),
+        product_id: either(item, ["product_retailer_id", "productRetailerId"]).unwrap_or_default(),
         quantity: json::field(item, "quantity").and_then(json::number).map_or(0, |count| count as u32),
         // As it was written: a number is not to become another one on the way.
-        price: match json::field(item, "item_price") {
+        price: match json::field(item, "item_price").or_else(|| json::field(item, "itemPrice")) {
             Some(Value::Number(price)) => price.to_string(),
             Some(Value::String(price)) => price.clone(),
             _ => String::new(),
@@ -190,7 +197,7 @@ fn order(part: &Object, place: &str) -> Result<Order, DecodeError> {
         currency: json::text(item, "currency").unwrap_or_default().to_owned(),
     };
     Ok(Order {
-        catalog_id: word(part, "catalog_id").unwrap_or_default(),
+        catalog_id: either(part, ["catalog_id", "catalogId"]).unwrap_or_default(),
         text: json::text(part, "text").map(str::to_owned),
         items: products
             .into_iter()

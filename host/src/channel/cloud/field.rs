@@ -9,13 +9,13 @@ use crate::channel::json::{self, Object};
 use crate::message::{Consent, Event, TemplateChange, Timestamp};
 
 pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
-    let event = |name: &str| {
-        // The word that tells what happened, where there is one.
-        match json::text(value, "event") {
-            Some(event) => around.ignored(&format!("{name}: {}", short(event)), Item::default()),
-            None => around.ignored(name, Item::default()),
-        }
+    // The word that tells what happened, where there is one.
+    let told = |name: &str| match json::text(value, "event").or_else(|| json::text(value, "alert_type")) {
+        Some(event) => format!("{name}: {}", short(event)),
+        None => name.to_owned(),
     };
+    let event = |name: &str| around.ignored(&told(name), Item::default());
+    let alert = |name: &str| around.alert(&told(name));
     vec![match field {
         "message_template_status_update" => template(value, around, json::text(value, "event"), None),
         "template_category_update" => {
@@ -23,24 +23,25 @@ pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place
                 json::text(value, "new_category").or_else(|| json::text(value, "correct_category"));
             template(value, around, None, category)
         }
-        "message_template_quality_update" => event("template quality"),
+        "message_template_quality_update" => match json::text(value, "new_quality_score") {
+            Some("RED") => alert("template quality"),
+            _ => event("template quality"),
+        },
         "message_template_components_update" => event("template components"),
         "user_preferences" => return wishes(value, around, place),
         "calls" => return each(value, "calls", "call", around),
         "history" => event("history"),
         "smb_app_state_sync" => event("contact list"),
         "flows" => event("flow change"),
-        "account_update" => event("account change"),
-        "account_alerts" => event("account alert"),
-        "account_review_update" | "account_settings_update" | "business_status_update" => {
-            event("account change")
+        "account_update" | "account_review_update" | "business_status_update" | "security" => {
+            alert("account change")
         }
-        "phone_number_quality_update" => event("number quality"),
+        "account_alerts" => alert("account alert"),
+        "account_settings_update" => event("account change"),
+        "phone_number_quality_update" => alert("number quality"),
         "phone_number_name_update" => event("number name"),
         "business_capability_update" => event("account limits"),
-        "security" | "partner_solutions" | "tracking_events" | "payment_configuration_update" => {
-            event("account change")
-        }
+        "partner_solutions" | "tracking_events" | "payment_configuration_update" => event("account change"),
         unknown => around.ignored(&format!("unknown event {}", short(unknown)), Item::default()),
     }]
 }

@@ -47,7 +47,7 @@ fn lines(events: &[Event]) -> Vec<String> {
         Event::Template(change) => format!("template {:?} {:?}", change.status, change.category),
         Event::SamePerson(same) => format!("{} is {}", same.known, same.also),
         Event::Consent(consent) => format!("{} wants {}", consent.contact, consent.opted_in),
-        Event::Ignored(left) => left.reason.clone(),
+        Event::Alert(left) | Event::Ignored(left) => left.reason.clone(),
     };
     events.iter().map(line).collect()
 }

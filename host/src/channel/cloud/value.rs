@@ -55,7 +55,7 @@ pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Ve
 }
 
 /// A person's key. The network's own ids are believed whatever their length: services have short ones.
-pub(super) fn person(raw: &str) -> Result<ContactKey, identity::Error> {
+pub fn person(raw: &str) -> Result<ContactKey, identity::Error> {
     identity::network_id(raw)
 }
 
@@ -151,7 +151,7 @@ impl Reader<'_, '_> {
     /// Not about one message: the provider cannot do something at all.
     fn error(&self, error: &Object, _place: &str) -> Result<Event, DecodeError> {
         let told = status::failure(error).unwrap_or_else(|| "without words".into());
-        Ok(self.around.ignored(&format!("provider error: {told}"), Item::default()))
+        Ok(self.around.alert(&format!("provider error: {told}")))
     }
 
     fn account(&self) -> Result<String, DecodeError> {
@@ -261,7 +261,7 @@ fn quoted(message: &Object, names: &[&str]) -> Option<String> {
 }
 
 /// For what an item cannot be without.
-pub(super) fn missing(item: &Object, name: &str, place: &str) -> DecodeError {
+pub fn missing(item: &Object, name: &str, place: &str) -> DecodeError {
     let found = match json::field(item, name) {
         None => "nothing",
         Some(Value::String(_)) => "none",
@@ -276,6 +276,6 @@ pub(super) fn words(text: &str) -> String {
 }
 
 /// A time under any of these names.
-pub(super) fn time_of(object: &Object, names: &[&str]) -> Option<Timestamp> {
+pub fn time_of(object: &Object, names: &[&str]) -> Option<Timestamp> {
     names.iter().find_map(|name| time::read(json::field(object, name)?))
 }

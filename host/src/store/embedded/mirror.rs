@@ -138,6 +138,8 @@ pub enum Effect {
     },
     /// A conversation's history changed, and nothing else did.
     Line,
+    /// A file is to be fetched, now or later.
+    File,
 }
 
 #[derive(Debug, Default)]
@@ -274,6 +276,9 @@ impl Mirror {
         if woken.history {
             self.wakes.history.notify_waiters();
         }
+        if woken.files {
+            self.wakes.files.notify_one();
+        }
     }
 
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
@@ -317,6 +322,7 @@ impl Mirror {
                 Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Line => woken.history = true,
+                Effect::File => woken.files = true,
             }
         }
         if let Some(directory) = directory {
@@ -331,6 +337,7 @@ struct Woken {
     turns: bool,
     sends: bool,
     history: bool,
+    files: bool,
 }
 
 /// What a start reads.

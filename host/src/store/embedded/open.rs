@@ -17,7 +17,7 @@ use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, load, secrets};
+use super::{Settings, backup, files, load, secrets};
 use crate::message::SenderName;
 use crate::seal::{KeyId, Ring};
 
@@ -185,6 +185,9 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         let (kept, counted) = (load::counters(&snapshot)?, load::recount(&snapshot)?);
         if kept != counted {
             return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
+        }
+        if let Some(what) = files::miscounted(&snapshot)? {
+            return Err(Flaw::Damaged(what));
         }
         Ok(())
     };

@@ -193,9 +193,25 @@ fn what_is_no_word_of_the_contact_is_left_alone() {
         ),
     ] {
         match events(&body).remove(0) {
-            Event::Ignored(Ignored { reason: found, .. }) => assert_eq!(found, reason, "{body}"),
+            Event::Ignored(Ignored { reason: found, .. }) | Event::Alert(Ignored { reason: found, .. }) => {
+                assert_eq!(found, reason, "{body}");
+            }
             other => panic!("{other:?} from {body}"),
         }
+    }
+    // The operator hears of trouble with the account.
+    for (field, value, alarming) in [
+        ("account_update", json!({ "event": "DISABLED_UPDATE" }), true),
+        ("account_alerts", json!({ "alert_type": "OBA_DENIED" }), true),
+        ("phone_number_quality_update", json!({ "event": "FLAGGED" }), true),
+        ("message_template_quality_update", json!({ "new_quality_score": "RED" }), true),
+        ("message_template_quality_update", json!({ "new_quality_score": "GREEN" }), false),
+        ("messages", json!({ "metadata": metadata, "errors": [{ "code": 0 }] }), true),
+        ("phone_number_name_update", json!({ "decision": "APPROVED" }), false),
+        ("some_future_field", json!({}), false),
+    ] {
+        let event = events(&change(field, value)).remove(0);
+        assert_eq!(matches!(event, Event::Alert(_)), alarming, "{field}: {event:?}");
     }
     // What our own number says is ours, wherever it stands.
     let own = said(json!([with(json!({ "from": "15550783881" }))]));

@@ -18,7 +18,15 @@ fn sender(changes: Value) -> Sender {
 fn encoded(to: &str, outbound: &Outbound, media: Option<&media::Source>) -> Result<Value, EncodeError> {
     let sender = sender(json!({}));
     let reference = "r-0123456789abcdef";
-    let request = request(&Outgoing { sender: &sender, to, outbound, reference, template: None, media })?;
+    let request = request(&Outgoing {
+        sender: &sender,
+        to,
+        outbound,
+        reference,
+        template: None,
+        template_id: None,
+        media,
+    })?;
     assert_eq!(request.url, "https://graph.facebook.com/v23.0/1122334455667/messages");
     assert_eq!(request.method, Method::POST);
     let headers: Vec<_> =
@@ -304,6 +312,7 @@ fn what_the_sender_must_have() {
             outbound: &outbound,
             reference,
             template: None,
+            template_id: None,
             media: None,
         };
         request(&outgoing).map(|request| request.url).map_err(|error| error.to_string())
