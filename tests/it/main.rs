@@ -18,5 +18,6 @@ mod providers;
 mod secrets;
 mod sessions;
 mod store;
+mod templates;
 mod tidy;
 mod webhook;

@@ -21,6 +21,7 @@ mod random;
 mod reads;
 mod receipts;
 mod sends;
+mod templates;
 mod turns;
 
 /// redb files in a directory of their own.
@@ -186,6 +187,11 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+    }
+    templates {
+        a_template_has_one_owner_at_an_account,
+        what_is_told_of_a_template_is_kept,
+        sent_templates_are_listed_with_their_outcome,
     }
     files {
         a_file_waits_from_the_commit_of_its_message,

@@ -14,6 +14,7 @@ use crate::identity;
 use crate::keyring;
 use crate::session::error as session;
 use crate::store;
+use crate::template_sync;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
 #[derive(Debug)]
@@ -108,6 +109,10 @@ impl Error {
         let messages: Vec<String> = faults.iter().map(told).collect();
         let actions: Vec<&str> = faults.iter().map(|fault| fault.action.as_str()).collect();
         Error::invalid(messages.join("; "), actions.join("; "))
+    }
+
+    pub fn conflict(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::CONFLICT, "conflict", message, action)
     }
 
     pub fn internal() -> Self {
@@ -213,6 +218,44 @@ impl From<session::Error> for Error {
                 tracing::error!(message, "a session could not be given a key");
                 Error::internal()
             }
+        }
+    }
+}
+
+impl From<template_sync::Error> for Error {
+    fn from(cause: template_sync::Error) -> Self {
+        use template_sync::Error as Cause;
+        let message = cause.to_string();
+        match cause {
+            Cause::Store(cause) => cause.into(),
+            Cause::NoSender(_) => {
+                Error::not_found(message, "`switchboard sender list` shows those there are")
+            }
+            Cause::NoTemplates(_) => Error::invalid(
+                message,
+                "use a sender of Meta, Infobip or Gupshup; elsewhere no window closes",
+            ),
+            Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
+            Cause::Mistakes(_) => Error::invalid(message, "mend the template"),
+            Cause::Encode(_) => Error::invalid(message, "mend the template or the sender"),
+            Cause::Submitted(_) | Cause::Busy | Cause::TooSoon => error(
+                StatusCode::CONFLICT,
+                "conflict",
+                message,
+                "look at what is there: switchboard template list",
+            ),
+            Cause::Refused(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_refused",
+                message,
+                "nothing was changed at the provider; mend what it says and try again",
+            ),
+            Cause::Unknown(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_unclear",
+                message,
+                "it may have been done: switchboard template sync tells",
+            ),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::codec::{Place, read_place, sent_hash};
 use super::early::Report;
 use super::reached::{self, Reached, Told};
 use super::rows::{Reply, Spoken};
-use super::{contacts, lines, references, sends};
+use super::{contacts, lines, references, sends, templates};
 use crate::conversation::Author;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, Receipt, Timestamp};
 use crate::store::{OutboxState, SendId};
@@ -76,6 +76,7 @@ fn forward(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Times
     }
     let SendId { key, seq } = key_of(batch, place, line.contact)?;
     lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
+    templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
     batch.effects.push(super::mirror::Effect::Line);
     // What a human typed on the phone is no business of the brain's.
     if line.author != Author::Human {
