@@ -11,6 +11,7 @@ mod guarantees;
 mod journey;
 mod kill;
 mod payloads;
+mod policy;
 mod power_loss;
 mod store;
 mod tidy;

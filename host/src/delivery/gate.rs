@@ -113,7 +113,7 @@ impl Gate {
         let instead = match policy::decide(&reply, &contact, &rules, now) {
             Verdict::Send => None,
             Verdict::Instead(template) => Some(template),
-            Verdict::Later { at, why } => return Ok(Err(Settlement::Later { at, error: why })),
+            Verdict::Later { at, why } => return Ok(Err(Settlement::Postponed { until: at, why })),
             Verdict::Never { why } => return Ok(Err(Settlement::Dead { error: why })),
         };
         Ok(parcel(&*self.store, claim, sender, instead)?.map_err(|error| Settlement::Dead { error }))
