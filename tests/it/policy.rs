@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp as Clock};
 use serde_json::{Value, json};
 use switchboard::conversation::{Author, Line, TimerChange, Trigger};
-use switchboard::message::{ContactKey, Content, ConversationKey, TenantId, Timestamp};
+use switchboard::message::{ContactKey, Content, ConversationKey, Provider, TenantId, Timestamp};
 use switchboard::store::Store;
 use switchboard_tests::gateway::{Gateway, Setup};
 use switchboard_tests::hook::{Hook, text};
 use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::wait::until;
 
-use crate::store::lab::{Answer, arrival, turn};
+use crate::store::lab::{Answer, arrival, says, turn};
 
 const SOON: Duration = Duration::from_secs(20);
 const PHONE: &str = "971501234567";
@@ -244,4 +244,38 @@ async fn a_typed_number_is_the_row_of_the_menu() {
     let typed = history.iter().rev().find(|(_, entry)| entry.author == Author::Contact).expect("it is kept");
     let Line::Heard(heard) = &typed.1.line else { panic!("{typed:?}") };
     assert_eq!(heard.content, Content::Text { text: "۲".into() });
+}
+
+/// A day after the contact's last message nothing but a template may go out; without one the reply is
+/// dead before it was ever tried, and says what to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_window_is_told_before_the_provider_is_asked() {
+    let waha = FakeWaha::start().await;
+    let mut gateway = Setup::new()
+        .package("echo")
+        .tenant(&tenant(1, "echo", ""))
+        .sender(&sender(&waha, "main", "default", "").replace("'waha'", "'meta'"))
+        .start()
+        .await;
+    gateway.stop().await;
+    {
+        let store = gateway.open_store().await;
+        let then = now().plus_ms(-25 * 3_600_000);
+        let mut link = arrival(PHONE, "LINK", "start_realty_1", then);
+        link.inbound.provider = Provider::Meta;
+        store.accept(link).await.expect("accepted");
+        let claim = store.claim_turns(1, now()).await.expect("claimed").remove(0);
+        store.commit_turn(turn(&claim, says(&["Still looking?"]), now())).await.expect("committed");
+    }
+    gateway.start().await;
+    let dead = until("it is dead", SOON, async || {
+        outbox(&gateway).await.into_iter().find(|send| send["state"] == "dead")
+    })
+    .await;
+    assert_eq!(dead["attempts"], 0, "{dead}");
+    let why = dead["last_error"].as_str().expect("a reason");
+    assert!(why.contains("24 hours") && why.contains("[tenant.policy.fallback_template]"), "{why}");
+    let listed = gateway.cli(&["outbox", "list", "--dead"]).await;
+    assert!(listed.ok().contains("24 hours"), "{}", listed.stdout);
+    assert_eq!(waha.requests(), 0);
 }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::pace::{Pacer, Rates};
 use crate::channel;
 use crate::config;
+use crate::conversation::Author;
 use crate::message::{self, Outbound, OutboundContent, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
@@ -101,15 +102,16 @@ impl Gate {
         let policy = tenant.map_or(&default, |tenant| &tenant.policy);
         let rules = Rules { window_ms, policy, zone: &zone(tenant) };
         let contact = Contact {
-            opted_out: opt_out.as_ref().map(|it| OptedOut { since: it.since, reason: &it.reason }),
+            opted_out: opt_out.as_ref().map(|it| OptedOut {
+                since: it.since,
+                reason: &it.reason,
+                // The gateway's own word of that very moment.
+                confirmed_by_this: entry.author == Author::Gateway && entry.created_at == it.since,
+            }),
             heard_at: heard_at.unwrap_or(Timestamp::ZERO),
         };
-        let reply = Reply {
-            content: &entry.outbound.content,
-            author: entry.author,
-            occasion: entry.occasion,
-            created_at: entry.created_at,
-        };
+        let reply =
+            Reply { content: &entry.outbound.content, author: entry.author, occasion: entry.occasion };
         let instead = match policy::decide(&reply, &contact, &rules, now) {
             Verdict::Send => None,
             Verdict::Instead(template) => Some(template),
