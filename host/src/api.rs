@@ -9,7 +9,12 @@
 //! | `/api/mapping/*` | operator | locks in bulk |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
+//! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
+//! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/doctor` | operator | what is wrong, or soon will be |
+//! | `/api/route` | operator | where a message to one of our numbers would go |
+//! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -26,6 +31,8 @@ use crate::body::Bounds;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::egress::Egress;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store};
 
@@ -33,12 +40,16 @@ mod audit;
 pub mod auth;
 mod brains;
 mod conversations;
+mod doctor;
 pub mod error;
 pub mod explain;
 mod health;
 mod mapping;
+mod media;
 mod outbox;
 mod request;
+mod route;
+mod secrets;
 mod senders;
 mod tenants;
 mod turns;
@@ -49,7 +60,9 @@ pub struct App {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
     pub brains: Arc<Brains>,
+    pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
+    pub egress: Egress,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -62,12 +75,14 @@ impl App {
         config: Arc<Config>,
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
+        media: Arc<Media>,
         metrics: Arc<Metrics>,
+        egress: Egress,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
         let readiness = health::Readiness::default();
-        Arc::new(App { config, store, brains, metrics, draining, uploads, readiness })
+        Arc::new(App { config, store, brains, media, metrics, egress, draining, uploads, readiness })
     }
 
     fn is_draining(&self) -> bool {
@@ -100,6 +115,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants", get(tenants::list))
         .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
         .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
+        .route("/api/tenants/{id}/media", get(media::list).post(media::put))
+        .route("/api/tenants/{id}/media/{handle}", get(media::show))
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
@@ -121,15 +138,21 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
+        .route("/api/secrets", get(secrets::list))
+        .route("/api/secrets/rotate", post(secrets::rotate))
+        .route("/api/secrets/keys/{id}", delete(secrets::retire))
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/doctor", get(doctor::examine))
+        .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route("/media/{token}", get(media::linked));
     open.merge(guarded).with_state(app)
 }
 

@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{
@@ -56,11 +58,52 @@ pub struct Ask {
 }
 
 /// What a brain may read of its own tenant and conversation, and of no other.
+#[async_trait]
 pub trait Sources: Send + Sync {
     /// The newest entries of this conversation, oldest first.
     fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String>;
     /// The records of one of the tenant's collections; `None` where there is no such collection.
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String>;
+
+    /// Does this name a file of the tenant's?
+    fn has_file(&self, _handle: &str) -> bool {
+        false
+    }
+
+    /// What is known of a file of the tenant's; one that is still being fetched is waited for.
+    async fn describe_file(&self, handle: &str) -> Result<FileInfo, FileRefused> {
+        Err(FileRefused::unknown(handle))
+    }
+
+    /// Up to `length` bytes of it from `offset` on.
+    async fn read_file(&self, handle: &str, _offset: u64, _length: u32) -> Result<Vec<u8>, FileRefused> {
+        Err(FileRefused::unknown(handle))
+    }
+}
+
+/// A file that a brain may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    pub mime_type: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// Why a brain may not, or not now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRefused {
+    /// `unknown-file`, `not-ready`, `failed`, `gone`, `unavailable`.
+    pub code: &'static str,
+    pub message: String,
+    pub retryable: bool,
+}
+
+impl FileRefused {
+    /// Said of other tenants' files too: they do not exist for this one.
+    pub fn unknown(handle: &str) -> Self {
+        let message = format!("the tenant has no file `{handle}`");
+        FileRefused { code: "unknown-file", message, retryable: false }
+    }
 }
 
 /// What the brain wants, checked against the tenant's limits.
@@ -265,6 +308,11 @@ impl Brains {
     /// Follows the plugins directory until dropped or aborted.
     pub async fn watch(self: Arc<Self>) {
         watch::watch(&self.deployer).await;
+    }
+
+    /// How long one turn of this tenant may take.
+    pub fn wall_time(&self, tenant: &Tenant) -> Duration {
+        Duration::from_millis(self.deployer.settings.limits.with(&tenant.limits).wall_time_ms)
     }
 
     /// By package.

@@ -13,6 +13,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+pub mod cloud;
 pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
@@ -63,6 +64,22 @@ pub trait Adapter: Sync {
     /// The request that marks a received message as read, or shows that an answer is being written.
     fn signal(&self, _sender: &Sender, _to: &str, _message_id: &str, _signal: Signal) -> Option<Request> {
         None
+    }
+
+    /// A request that changes nothing and shows whether the provider knows this sender and takes its
+    /// key.
+    fn probe(&self, _sender: &Sender) -> Option<Request> {
+        None
+    }
+
+    /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
+    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
+            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
+            404 => Err(format!("{} does not know it (404)", sender.provider)),
+            status => Err(format!("{} answers {status}", sender.provider)),
+        }
     }
 
     /// Its template management, where it has one.
@@ -152,6 +169,8 @@ pub struct Outgoing<'a> {
     pub reference: &'a str,
     /// Of an [`OutboundContent::Template`]: the template as it was approved.
     pub template: Option<&'a Template>,
+    /// The provider's own id of that template, where it has told one.
+    pub template_id: Option<&'a str>,
     /// Of an [`OutboundContent::Media`] whose source is a received file, or of a template with such a
     /// header: where the provider finds it. Without it the source is an address.
     pub media: Option<&'a media::Source>,

@@ -22,9 +22,12 @@ mod chat;
 mod check;
 mod client;
 mod contact;
+mod doctor;
+mod env_file;
 mod explain;
 mod failure;
 mod key;
+mod keys;
 mod mapping;
 mod offers;
 mod queues;
@@ -100,6 +103,9 @@ enum Command {
     /// Check the configuration, the declared data, the brains and the store; change nothing.
     #[command(after_help = check::EXAMPLES)]
     Check(Listen),
+    /// Say what is wrong with a gateway that runs, and what to do; change nothing.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
     /// Talk to a tenant in this terminal, without WhatsApp.
     #[command(after_help = chat::EXAMPLES)]
     Chat(chat::Chat),
@@ -115,6 +121,9 @@ enum Command {
     /// Tokens of operators and keys of tenants, for the API.
     #[command(subcommand, after_help = key::EXAMPLES)]
     Key(key::Key),
+    /// What senders' secrets are sealed with in the store: list, rotate, retire.
+    #[command(subcommand, after_help = keys::EXAMPLES)]
+    Keys(keys::Keys),
     /// What answers for the tenants: list, push, roll back, test.
     #[command(subcommand, after_help = brain::EXAMPLES)]
     Brain(brain::Brain),
@@ -177,11 +186,13 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
     match command {
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
+        Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Sender(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Key(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Keys(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Brain(command) => command.run(&place).await,
         Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,

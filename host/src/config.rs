@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::document::{Document, Problem};
-use crate::tenant::ResolvedLimits;
+use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
 mod check;
@@ -31,10 +31,12 @@ pub struct Config {
     pub routing: Routing,
     pub http: Http,
     pub store: StoreConfig,
+    pub secrets: Secrets,
     pub retention: RetentionConfig,
     pub turns: Turns,
     pub delivery: Delivery,
     pub policy: Policy,
+    pub media: Media,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -52,10 +54,12 @@ impl Default for Config {
             routing: Routing::default(),
             http: Http::default(),
             store: StoreConfig::default(),
+            secrets: Secrets::default(),
             retention: RetentionConfig::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
+            media: Media::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -96,6 +100,9 @@ impl Config {
         for path in [&mut self.data, &mut self.plugins].into_iter().chain(&mut self.declared) {
             *path = tidy(&directory.join(&path));
         }
+        if let Some(file) = &mut self.secrets.key_file {
+            *file = tidy(&directory.join(&file));
+        }
     }
 
     /// Where the gateway's own process listens for its command line, on this machine only.
@@ -103,8 +110,18 @@ impl Config {
         self.data.join("control.sock")
     }
 
+    /// The bytes of received files lie here.
+    pub fn media_dir(&self) -> PathBuf {
+        self.data.join("media")
+    }
+
     pub fn backups(&self) -> PathBuf {
         self.data.join("backups")
+    }
+
+    /// The keys that senders' secrets are sealed with.
+    pub fn key_file(&self) -> PathBuf {
+        self.secrets.key_file.clone().unwrap_or_else(|| self.data.join("secret.key"))
     }
 }
 
@@ -170,6 +187,9 @@ impl Default for Routing {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
+    /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
+    /// their address fetch them there; without it they cannot be sent files.
+    pub public_url: Option<String>,
     /// One more is closed at once.
     pub max_connections: usize,
     /// A request's headers must be there within this time, counted from the connection's begin or
@@ -189,6 +209,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Http {
+            public_url: None,
             max_connections: 4096,
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
@@ -215,6 +236,18 @@ impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig { cache_bytes: 256 << 20, queue: 16_384, verify_at_start: true }
     }
+}
+
+/// What senders' secrets are sealed with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// `secret.key` in the data directory where it is left out. Made at the first start.
+    pub key_file: Option<PathBuf>,
+    /// From the environment: keys in base64 with commas between them, the last one seals. Never in
+    /// the file.
+    #[serde(skip)]
+    pub keys: Option<Secret>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -317,6 +350,55 @@ impl Default for Policy {
             loop_turns: 60,
             loop_minutes: 15,
             loop_answer_ms: 10_000,
+        }
+    }
+}
+
+/// Files: what contacts sent, and what tenants stored to send.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// A larger file is not fetched.
+    pub max_bytes: u64,
+    /// All files of one tenant together.
+    pub tenant_bytes: u64,
+    /// Files are removed after this.
+    pub keep_days: u32,
+    /// Fetched at the same time.
+    pub concurrent: usize,
+    /// Fetched from one sender's provider at the same time.
+    pub per_sender: usize,
+    /// A file must have come whole within this time.
+    pub timeout_ms: u64,
+    /// A file that could not be fetched for this long is given up.
+    pub give_up_after_minutes: u32,
+    pub backoff_ms: u64,
+    pub backoff_max_ms: u64,
+    /// A brain that asks for a file that is still being fetched waits this long, and at most half of
+    /// its turn.
+    pub wait_ms: u64,
+    /// A larger file is not put into a request to a provider that takes files in no other way.
+    pub inline_bytes: u64,
+    /// An address that a file is handed out under is good for this long.
+    pub link_minutes: u32,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Media {
+            // WhatsApp's own limit for a document.
+            max_bytes: 100 << 20,
+            tenant_bytes: 5 << 30,
+            keep_days: 90,
+            concurrent: 16,
+            per_sender: 4,
+            timeout_ms: 120_000,
+            give_up_after_minutes: 24 * 60,
+            backoff_ms: 2_000,
+            backoff_max_ms: 600_000,
+            wait_ms: 2_000,
+            inline_bytes: 16 << 20,
+            link_minutes: 60,
         }
     }
 }

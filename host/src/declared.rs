@@ -265,7 +265,7 @@ mod tests {
                 "senders.toml",
                 sender.replace("auth = \"none\"\n", ""),
                 "senders.toml:1:1: sender[0].auth: webhooks must prove themselves, but neither hmac_key nor \
-                 webhook_key is set; set one of them; on a loopback gateway auth = \"none\" is possible too",
+                 webhook_key nor webhook_path is set; set one of them; on a loopback gateway auth = \"none\" is possible too",
             ),
             (
                 "senders.toml",

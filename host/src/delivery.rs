@@ -18,6 +18,7 @@ use crate::clock;
 use crate::config;
 use crate::egress::Egress;
 use crate::identity;
+use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SamePerson};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
@@ -43,6 +44,7 @@ pub struct DeliveryLoop {
     settings: config::Delivery,
     policy: config::Policy,
     egress: Egress,
+    media: Arc<Media>,
     slots: Arc<Semaphore>,
     freed: Notify,
 }
@@ -54,9 +56,19 @@ impl DeliveryLoop {
         settings: config::Delivery,
         policy: config::Policy,
         egress: Egress,
+        media: Arc<Media>,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, slots, freed: Notify::new() })
+        Arc::new(DeliveryLoop {
+            store,
+            metrics,
+            settings,
+            policy,
+            egress,
+            media,
+            slots,
+            freed: Notify::new(),
+        })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
@@ -209,13 +221,24 @@ impl DeliveryLoop {
     async fn request(&self, claim: &SendClaim, parcel: &Parcel) -> Outcome {
         let adapter = channel::adapter(parcel.sender.provider);
         let to = claim.entry.to.as_str();
+        let outbound = parcel.instead.as_ref().unwrap_or(&claim.entry.outbound);
+        // Where files go no way, nothing is called: the contact reads the history.
+        let handle = channel::media::handle_in(outbound).filter(|_| adapter.media().is_some());
+        let file = match handle {
+            None => None,
+            Some(handle) => match self.media.source(&parcel.sender, claim.id.key.tenant, handle).await {
+                Ok(source) => Some(source),
+                Err(outcome) => return outcome,
+            },
+        };
         let outgoing = Outgoing {
             sender: &parcel.sender,
             to,
-            outbound: parcel.instead.as_ref().unwrap_or(&claim.entry.outbound),
+            outbound,
             reference: &claim.reference,
-            template: parcel.template.as_ref(),
-            media: None,
+            template: parcel.template.as_ref().map(|known| &known.template),
+            template_id: parcel.template.as_ref().and_then(|known| known.provider_id.as_deref()),
+            media: file.as_ref(),
         };
         let request = match adapter.encode(&outgoing) {
             Err(error) => return Outcome::failed(Fate::Permanent, error.to_string()),

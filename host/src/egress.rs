@@ -27,6 +27,21 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+impl Answer {
+    /// The rest of a response.
+    pub async fn of(mut response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            if body.len() + chunk.len() > ANSWER_BYTES {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Answer { status, headers, body }
+    }
+}
+
 impl Egress {
     /// Fails where the TLS set-up does.
     pub fn new(settings: &config::Delivery) -> reqwest::Result<Self> {
@@ -43,23 +58,27 @@ impl Egress {
 
     /// One request and its answer; else what the lack of one means.
     pub async fn send(&self, request: Request) -> Result<Answer, Outcome> {
-        let mut response = self.open(request).await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            if body.len() + chunk.len() > ANSWER_BYTES {
-                break;
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status, headers, body })
+        Ok(Answer::of(self.open(request).await?).await)
     }
 
-    /// The answer with its body still to be read, for files.
+    /// The answer with its body still to be read, which is over after the time of any request.
     pub async fn open(&self, request: Request) -> Result<reqwest::Response, Outcome> {
+        self.open_within(request, None).await
+    }
+
+    /// The answer with its body still to be read, for files, which take longer than other answers:
+    /// this long, its body included.
+    pub async fn open_within(
+        &self,
+        request: Request,
+        time: Option<Duration>,
+    ) -> Result<reqwest::Response, Outcome> {
         let mut builder = self.client.request(request.method, &request.url).body(request.body);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
+        }
+        if let Some(time) = time {
+            builder = builder.timeout(time);
         }
         builder.send().await.map_err(|error| unanswered(&error))
     }

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, DecodeError};
 use crate::deep_link;
-use crate::message::{
-    ContactKey, Content, DeliveryState, Event, Ignored, Own, Provider, TenantId, Timestamp,
-};
+use crate::message::{ContactKey, Content, DeliveryState, Event, Own, Provider, TenantId, Timestamp};
 use crate::route::{self, Decision, Lock};
 use crate::tenant::Directory;
 
@@ -184,17 +182,15 @@ impl From<Event> for Explained {
                 sent_at: readable(consent.at),
                 ..Explained::new(Kind::Ignored, consent.provider)
             },
-            Event::Ignored(Ignored { provider, account, message_id, contact, from_raw, sent_at, reason }) => {
-                Explained {
-                    reason: Some(reason),
-                    account,
-                    message_id,
-                    contact,
-                    from_raw,
-                    sent_at: sent_at.and_then(readable),
-                    ..Explained::new(Kind::Ignored, provider)
-                }
-            }
+            Event::Alert(left) | Event::Ignored(left) => Explained {
+                reason: Some(left.reason),
+                account: left.account,
+                message_id: left.message_id,
+                contact: left.contact,
+                from_raw: left.from_raw,
+                sent_at: left.sent_at.and_then(readable),
+                ..Explained::new(Kind::Ignored, left.provider)
+            },
         }
     }
 }

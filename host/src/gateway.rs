@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +22,12 @@ use crate::declared::{self, Applied, Environment, Surroundings};
 use crate::delivery::DeliveryLoop;
 use crate::egress::Egress;
 use crate::http::{self, control};
+use crate::keyring;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
-use crate::store::embedded::{self, Embedded};
+use crate::seal::Ring;
+use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
 use crate::turn::TurnLoop;
 use crate::webhook::Webhook;
@@ -42,6 +45,7 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub media: Arc<Media>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -52,12 +56,14 @@ impl Gateway {
         // Fails only if one is there already, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
         private_dir(&config.data)?;
-        let settings = store_settings(&config);
+        let keys = keyring::read(&config)?;
+        let settings = store_settings(&config, keys.ring.clone());
         // Checking a large file takes its time.
-        let store = tokio::task::spawn_blocking(move || Embedded::open(settings))
+        let opened = tokio::task::spawn_blocking(move || Embedded::open(settings))
             .await
-            .context("opening the store panicked")??;
-        let store: Arc<dyn Store> = Arc::new(store);
+            .context("opening the store panicked")?;
+        let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| explained(error, &keys))?);
+        keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
             plugins: config.plugins.clone(),
             cache: config.data.join("brains"),
@@ -70,12 +76,16 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let metrics = Arc::new(Metrics::new());
+        let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
+            .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         Ok(Gateway {
             egress,
+            media,
             config: Arc::new(config),
             store,
             brains,
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             draining: Arc::default(),
         })
     }
@@ -103,7 +113,9 @@ impl Gateway {
             self.config.clone(),
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
+            self.egress.clone(),
             self.draining.clone(),
             uploads,
         );
@@ -149,11 +161,13 @@ impl Gateway {
             self.config.delivery.clone(),
             self.config.policy,
             self.egress.clone(),
+            self.media.clone(),
         );
         let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(
             self.store.clone(),
             self.brains.clone(),
+            self.media.clone(),
             self.metrics.clone(),
             self.config.turns.clone(),
             self.config.policy,
@@ -166,6 +180,7 @@ impl Gateway {
         let background = [
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(signs.run()),
+            tokio::spawn(self.media.clone().run(stop.clone())),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
@@ -225,7 +240,15 @@ pub fn store_file(config: &Config) -> PathBuf {
     config.data.join("switchboard.redb")
 }
 
-pub fn store_settings(config: &Config) -> embedded::Settings {
+/// Why the store does not open. Who misses a key is told where it was looked for.
+pub fn explained(error: OpenError, keys: &keyring::Found) -> anyhow::Error {
+    if let OpenError::NoKey { .. } = error {
+        return anyhow!("{error}; {}. Put the key back from your copy of it", keys.told);
+    }
+    error.into()
+}
+
+pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
     let routing = &config.routing;
     embedded::Settings {
         path: store_file(config),
@@ -239,6 +262,7 @@ pub fn store_settings(config: &Config) -> embedded::Settings {
         coalesce_ms: config.limits.coalesce_ms,
         turns_per_tenant: config.turns.per_tenant,
         sends_per_sender: config.delivery.per_sender,
+        keys,
     }
 }
 

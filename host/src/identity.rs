@@ -96,6 +96,17 @@ pub fn contact(raw: &str) -> Result<ContactKey, Error> {
     }
 }
 
+/// The key of a person whom the network itself names. It gives services numbers of fewer digits than any
+/// telephone line has, and its word on them is final.
+pub fn network_id(raw: &str) -> Result<ContactKey, Error> {
+    match contact(raw) {
+        Err(Error::Length(1..MIN_DIGITS)) if raw.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(ContactKey::from_stored(raw))
+        }
+        other => other,
+    }
+}
+
 /// Is this key a phone number, and not an id that only the provider can resolve?
 pub fn is_phone(key: &ContactKey) -> bool {
     key.as_str().bytes().all(|b| b.is_ascii_digit())
@@ -213,6 +224,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_network_may_name_shorter_numbers_than_a_telephone_line_has() {
+        for (raw, expected) in [
+            ("5678", Some("5678")),
+            ("+971 50 123 4567", Some("971501234567")),
+            ("US.1234", Some("US.1234")),
+            ("0678", None),
+            ("56 78", None),
+            ("", None),
+            ("callbackSetPhone", None),
+        ] {
+            assert_eq!(network_id(raw).ok().as_ref().map(ContactKey::as_str), expected, "{raw}");
+        }
+    }
 
     fn key(raw: &str) -> String {
         contact(raw).map_or_else(|error| format!("error: {error}"), |key| key.as_str().to_owned())

@@ -16,7 +16,8 @@
 //!
 //! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
 //! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
-//! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
+//! [`turn`], [`brain`], [`delivery`], [`policy`]. The files that messages bring and show go beside them,
+//! through [`media`]. [`gateway`] builds them all and hands each what it needs.
 //!
 //! # Guarantees
 //!
@@ -37,8 +38,9 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > presence > {metrics, declared} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule, policy, offer} > {config, body} > {tenant, conversation, template}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media}
+//!      > {metrics, declared, keyring} > {store, brain, explain, egress}
+//!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, clock} > {message, glyph}
 //! ```
 
@@ -53,12 +55,15 @@ pub mod conversation;
 pub mod declared;
 pub mod deep_link;
 pub mod delivery;
+pub mod doctor;
 pub mod egress;
 pub mod explain;
 pub mod gateway;
 pub mod glyph;
 pub mod http;
 pub mod identity;
+pub mod keyring;
+pub mod media;
 pub mod message;
 pub mod metrics;
 pub mod offer;
@@ -67,6 +72,7 @@ pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod seal;
 pub mod store;
 pub mod template;
 pub mod tenant;

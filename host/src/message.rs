@@ -208,6 +208,9 @@ pub enum Event {
     SamePerson(SamePerson),
     /// The contact told the provider itself that it wants messages, or wants no more.
     Consent(Consent),
+    /// Nothing to do here, but the operator should hear of it: the account is restricted, the number's
+    /// quality falls, the provider cannot do something at all.
+    Alert(Ignored),
     Ignored(Ignored),
 }
 
@@ -222,7 +225,7 @@ impl Event {
             Event::Template(change) => change.account.as_deref(),
             Event::SamePerson(same) => Some(&same.account),
             Event::Consent(consent) => Some(&consent.account),
-            Event::Ignored(left) => left.account.as_deref(),
+            Event::Alert(left) | Event::Ignored(left) => left.account.as_deref(),
         }
     }
 }

@@ -51,6 +51,7 @@ pub struct Metrics {
     sends: Family<SendLabels, Counter>,
     send_seconds: Histogram,
     signals: Family<SignalLabels, Counter>,
+    files: Family<SendLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -72,6 +73,7 @@ impl Metrics {
             sends: Family::default(),
             send_seconds: seconds(),
             signals: Family::default(),
+            files: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -94,6 +96,11 @@ impl Metrics {
             metrics.send_seconds.clone(),
         );
         registry.register("signals", "Read receipts and typing shown", metrics.signals.clone());
+        registry.register(
+            "files",
+            "Attempts at received files by what became of them",
+            metrics.files.clone(),
+        );
         registry.register(
             "connections_refused",
             "Connections closed because there were too many",
@@ -128,6 +135,11 @@ impl Metrics {
 
     pub fn signal(&self, provider: Provider, outcome: &'static str) {
         self.signals.get_or_create(&SignalLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    /// `stored`, `later`, `failed`.
+    pub fn file(&self, provider: Provider, outcome: &'static str) {
+        self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.

@@ -29,6 +29,7 @@ use crate::tenant::{Directory, Organization, Sender, Tenant};
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod secrets;
 pub mod templates;
 
 #[derive(Debug, thiserror::Error)]
@@ -315,11 +316,13 @@ pub struct Wakes {
     pub sends: Notify,
     /// Any conversation grew a line or changed one; for those who watch a chat.
     pub history: Notify,
+    /// A file is to be fetched.
+    pub files: Notify,
 }
 
 #[async_trait]
 pub trait Store:
-    contacts::Contacts + templates::Templates + media::MediaShelf + Send + Sync + 'static
+    contacts::Contacts + templates::Templates + media::MediaShelf + secrets::Secrets + Send + Sync + 'static
 {
     fn wakes(&self) -> &Wakes;
     fn directory(&self) -> Arc<Directory>;

@@ -5,11 +5,16 @@
 //! parameter with a kind. A header of a picture, video or document is the parameter `header`; a
 //! coupon code is the parameter `code`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{SenderName, TenantId, Timestamp};
+use crate::message::{SenderName, TemplateParameter, TenantId, Timestamp};
+
+mod kinds;
+pub mod placeholders;
+pub mod rules;
 
 /// A template as its tenant wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +73,13 @@ pub enum Header {
     Image,
     Video,
     Document,
+}
+
+impl Header {
+    /// Is it the parameter `header`?
+    pub fn is_file(&self) -> bool {
+        !matches!(self, Header::Text { .. })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,4 +185,62 @@ impl fmt::Display for Status {
             Status::Unknown => "unknown",
         })
     }
+}
+
+/// Something in a template, or in what is given for it, that cannot go out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}; {action}")]
+pub struct Mistake {
+    /// `body`, `buttons[1]`, `parameter customer`.
+    pub place: String,
+    pub what: String,
+    pub action: String,
+}
+
+fn mistake(place: impl Into<String>, what: impl Into<String>, action: impl Into<String>) -> Mistake {
+    Mistake { place: place.into(), what: what.into(), action: action.into() }
+}
+
+/// The value of each of a template's parameters: all are there, none is given twice or unknown, each is
+/// of its kind, and no text becomes longer than WhatsApp takes.
+pub fn values<'a>(
+    template: &'a Template,
+    given: &'a [TemplateParameter],
+) -> Result<BTreeMap<&'a str, &'a str>, Mistake> {
+    let mut values = BTreeMap::new();
+    for TemplateParameter { name, value } in given {
+        let place = || format!("parameter {name}");
+        let Some(known) = template.parameters.iter().find(|known| known.name == *name) else {
+            let names: Vec<&str> = template.parameters.iter().map(|known| known.name.as_str()).collect();
+            let action = if names.is_empty() {
+                format!("template {} has no parameters; give none", template.name)
+            } else {
+                format!("template {} has {}", template.name, names.join(", "))
+            };
+            return Err(mistake(place(), "there is no such parameter", action));
+        };
+        if let Err((what, action)) = kinds::check(known.kind, value) {
+            return Err(mistake(place(), what, action));
+        }
+        if values.insert(known.name.as_str(), value.as_str()).is_some() {
+            return Err(mistake(place(), "is given twice", "give it once"));
+        }
+    }
+    if let Some(missing) = template.parameters.iter().find(|known| !values.contains_key(known.name.as_str()))
+    {
+        let action = format!("give it, such as {:?}", missing.example);
+        return Err(mistake(format!("parameter {}", missing.name), "is missing", action));
+    }
+    let header = match &template.header {
+        Some(Header::Text { text }) => Some(("header", text, rules::HEADER_CHARACTERS)),
+        _ => None,
+    };
+    for (place, text, most) in header.into_iter().chain([("body", &template.body, rules::BODY_CHARACTERS)]) {
+        let long = placeholders::fill(text, &values).chars().count();
+        if long > most {
+            let what = format!("has {long} characters with these values; {most} at most");
+            return Err(mistake(place, what, "give shorter values"));
+        }
+    }
+    Ok(values)
 }

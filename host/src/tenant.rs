@@ -1,7 +1,7 @@
 //! Who is served and through which numbers: organizations, tenants, senders, and the directory that
 //! holds them all in memory. Rules and shapes, no I/O.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -320,6 +320,8 @@ pub struct Directory {
     pub tenants: HashMap<TenantId, Arc<Tenant>>,
     pub senders: HashMap<SenderName, Arc<Sender>>,
     by_account: HashMap<(Provider, String), SenderName>,
+    /// The numbers of a business account at Meta.
+    by_business: HashMap<String, BTreeSet<SenderName>>,
 }
 
 impl Directory {
@@ -336,6 +338,12 @@ impl Directory {
             for account in old.accounts() {
                 self.by_account.remove(&(old.provider, account_key(old.provider, account)));
             }
+            if let Some(numbers) = old.business_account.as_ref().and_then(|it| self.by_business.get_mut(it)) {
+                numbers.remove(&old.name);
+            }
+        }
+        if let (Provider::Meta, Some(business)) = (sender.provider, &sender.business_account) {
+            self.by_business.entry(business.clone()).or_default().insert(sender.name.clone());
         }
         for account in sender.accounts() {
             let account = account_key(sender.provider, account);
@@ -348,11 +356,33 @@ impl Directory {
         self.tenants.get(&id)
     }
 
-    /// The sender that a provider's account belongs to.
+    /// The sender that a provider's account belongs to. A business account at Meta has several numbers;
+    /// what is about none of them in particular is taken by the first that is switched on.
     pub fn sender_of(&self, provider: Provider, account: &str) -> Option<&Arc<Sender>> {
         // A borrowed pair cannot look up an owned pair; the account is short.
-        let name = self.by_account.get(&(provider, account_key(provider, account)))?;
-        self.senders.get(name)
+        if let Some(name) = self.by_account.get(&(provider, account_key(provider, account))) {
+            return self.senders.get(name);
+        }
+        let numbers = self.by_business.get(account).filter(|_| provider == Provider::Meta)?;
+        let mut numbers = numbers.iter().filter_map(|name| self.senders.get(name));
+        let first = numbers.clone().next();
+        numbers.find(|sender| sender.active).or(first)
+    }
+
+    /// The senders that a number in any form, or a provider's key, may mean, in the order of their
+    /// names.
+    pub fn senders_at(&self, destination: &str) -> Vec<&Arc<Sender>> {
+        let wanted = identity::phone_digits(destination).ok();
+        let means = |text: &str| {
+            text == destination || wanted.is_some() && identity::phone_digits(text).ok() == wanted
+        };
+        let mut senders: Vec<_> = self
+            .senders
+            .values()
+            .filter(|sender| sender.accounts().chain(sender.number.as_deref()).any(means))
+            .collect();
+        senders.sort_by(|left, right| left.name.cmp(&right.name));
+        senders
     }
 
     /// The senders of a provider, in the order of their names.
@@ -373,5 +403,36 @@ fn account_key(provider: Provider, account: &str) -> String {
     match provider {
         Provider::Infobip => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
         Provider::Waha | Provider::Gupshup | Provider::Meta | Provider::Simulator => account.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sender(name: &str, account: &str, business: &str, active: bool) -> Sender {
+        serde_json::from_value(serde_json::json!({
+            "name": name, "provider": "meta", "account": account, "business_account": business, "active": active,
+        }))
+        .expect("a sender")
+    }
+
+    #[test]
+    fn a_business_account_is_its_first_number_that_is_switched_on() {
+        let mut directory = Directory::default();
+        let found = |directory: &Directory, account: &str| {
+            directory.sender_of(Provider::Meta, account).map(|sender| sender.name.as_str().to_owned())
+        };
+        for (name, account, active) in [("c", "3", true), ("a", "1", false), ("b", "2", true)] {
+            directory.put_sender(sender(name, account, "10", active));
+        }
+        assert_eq!(found(&directory, "10").as_deref(), Some("b"));
+        assert_eq!(found(&directory, "3").as_deref(), Some("c"), "a number is itself");
+        assert!(directory.sender_of(Provider::Gupshup, "10").is_none());
+        directory.put_sender(sender("b", "2", "20", true));
+        directory.put_sender(sender("c", "3", "20", false));
+        assert_eq!(found(&directory, "10").as_deref(), Some("a"), "better one that is off than none");
+        assert_eq!(found(&directory, "20").as_deref(), Some("b"));
+        assert_eq!(found(&directory, "30"), None);
     }
 }

@@ -15,13 +15,17 @@ use crate::brain::{Answer, Ask, Brains, Failure, Sources};
 use crate::channel::Signal;
 use crate::clock;
 use crate::config;
-use crate::conversation::{Cost, Heard, HistoryEntry, JournalEntry, Trigger};
-use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
+use crate::conversation::{Cost, Heard, JournalEntry, Trigger};
+use crate::media::Media;
+use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retry::Backoff;
 use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
+use readable::Readable;
+
+mod readable;
 
 use loops::Loops;
 
@@ -41,6 +45,7 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 pub struct TurnLoop {
     store: Arc<dyn Store>,
     brains: Arc<Brains>,
+    media: Arc<Media>,
     metrics: Arc<Metrics>,
     settings: config::Turns,
     presence: Arc<Presence>,
@@ -53,6 +58,7 @@ impl TurnLoop {
     pub fn new(
         store: Arc<dyn Store>,
         brains: Arc<Brains>,
+        media: Arc<Media>,
         metrics: Arc<Metrics>,
         settings: config::Turns,
         policy: config::Policy,
@@ -60,7 +66,8 @@ impl TurnLoop {
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(settings.concurrent));
         let loops = Loops::new(store.clone(), policy);
-        Arc::new(TurnLoop { store, brains, metrics, settings, presence, loops, slots, freed: Notify::new() })
+        let freed = Notify::new();
+        Arc::new(TurnLoop { store, brains, media, metrics, settings, presence, loops, slots, freed })
     }
 
     /// Claims until `stop`; then returns when every turn that had begun has ended.
@@ -134,7 +141,9 @@ impl TurnLoop {
         if let Some(sender) = sender {
             typed::choose(&*self.store, sender, &mut claim);
         }
-        let ask = ask(&self.store, &directory, &tenant, &claim, now);
+        let patience = self.media.patience(self.brains.wall_time(&tenant));
+        let sources = Readable::new(self.store.clone(), self.media.clone(), claim.key.clone(), patience);
+        let ask = ask(Arc::new(sources), &directory, &tenant, &claim, now);
         let answer = self.think(ask, sender.map(Arc::as_ref), &claim).await;
         match answer {
             Ok(answer) => {
@@ -330,7 +339,7 @@ impl Drop for Release {
 }
 
 fn ask(
-    store: &Arc<dyn Store>,
+    sources: Arc<dyn Sources>,
     directory: &Directory,
     tenant: &Arc<Tenant>,
     claim: &TurnClaim,
@@ -351,7 +360,7 @@ fn ask(
         conversation,
         seed: claim.seed,
         now,
-        sources: Arc::new(StoreSources { store: store.clone(), key: claim.key.clone() }),
+        sources,
     }
 }
 
@@ -423,29 +432,11 @@ fn refused(claim: &TurnClaim, code: &str, message: &str) -> TurnFailure {
     }
 }
 
-/// What this conversation's brain may read: its own history and its own tenant's collections.
-struct StoreSources {
-    store: Arc<dyn Store>,
-    key: ConversationKey,
-}
-
-impl Sources for StoreSources {
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
-        let lines = self.store.history(&self.key, None, limit).map_err(|error| error.to_string())?;
-        Ok(lines.into_iter().map(|(_, entry)| entry).collect())
-    }
-
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
-        let tenant: TenantId = self.key.tenant;
-        self.store.collection(tenant, name).map_err(|error| error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conversation::TimerChange;
-    use crate::message::ContactKey;
+    use crate::message::{ContactKey, TenantId};
 
     fn turn(timers: Vec<TimerChange>) -> TurnCommit {
         let trigger = Trigger::Timer { key: "k".into(), payload: String::new() };

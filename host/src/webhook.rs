@@ -217,6 +217,11 @@ impl Webhook {
                 self.metrics.webhook(provider, "consent");
                 Ok(json!({"status": "received", "kind": "consent"}))
             }
+            Event::Alert(left) => {
+                self.metrics.webhook(provider, "alert");
+                tracing::warn!(sender = %sender.name, told = left.reason, "the provider reports on the account; see its console");
+                Ok(ignored(&left.reason, None))
+            }
             Event::Ignored(left) => {
                 self.metrics.webhook(provider, "ignored");
                 tracing::debug!(sender = %sender.name, reason = left.reason, "left alone");

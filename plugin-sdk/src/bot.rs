@@ -16,11 +16,11 @@ use crate::action::Action;
 use crate::brain::{Brain, Packaged};
 use crate::conversation::{Conversation, Subject};
 use crate::fault::Fault;
-use crate::message::{Content, Location, Media, MediaKind, Trigger};
+use crate::message::{Content, Location, Media, MediaKind, Referral, Trigger};
 use crate::native::Native;
 use crate::package::Package;
 use crate::replies::Replies;
-use crate::sources::LogLine;
+use crate::sources::{File, LogLine};
 use crate::time::Span;
 
 /// A brain in a conversation. Cloning it forks the conversation.
@@ -77,6 +77,25 @@ impl<B: Brain> Bot<B> {
     /// Records of one of the tenant's collections, instead of the package's.
     pub fn collection(mut self, name: &str, records: Vec<Value>) -> Self {
         std::sync::Arc::make_mut(&mut self.conversation.collections).insert(name.into(), records);
+        self
+    }
+
+    /// What the operator's other systems call the tenant.
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        std::sync::Arc::make_mut(&mut self.conversation.labels).insert(name.into(), value.into());
+        self
+    }
+
+    /// A file that the gateway has, by its handle.
+    pub fn file(mut self, handle: &str, mime_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let file = File { mime_type: mime_type.into(), bytes: bytes.into() };
+        std::sync::Arc::make_mut(&mut self.conversation.files).insert(handle.into(), file);
+        self
+    }
+
+    /// The contact's next message comes from this advertisement or post.
+    pub fn led_by(&mut self, referral: Referral) -> &mut Self {
+        self.conversation.led_by = Some(referral);
         self
     }
 

@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::action::{Action, OutgoingContent};
 use crate::fault::Fault;
 use crate::message::{
-    Author, Choice, Contact, Content, Context, HistoryEntry, LeadSummary, Media, Message, Trigger,
+    Author, Choice, Contact, Content, Context, HistoryEntry, LeadSummary, Media, Message, Referral, Trigger,
 };
-use crate::sources::Collections;
+use crate::sources::{Collections, Files};
 use crate::time::{Span, Timestamp};
 
 /// Runs single turns of a brain. It keeps nothing between them.
@@ -31,6 +31,11 @@ pub struct Ask {
     /// An object: the package's personality with what a test laid over it.
     pub personality: Arc<Value>,
     pub collections: Arc<Collections>,
+    /// What the operator's other systems call the tenant.
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// What led to which message.
+    pub referrals: Arc<BTreeMap<String, Referral>>,
+    pub files: Arc<Files>,
 }
 
 /// What a turn came to.
@@ -64,6 +69,10 @@ pub struct Conversation {
     pub window_open_until: Option<Timestamp>,
     pub personality: Arc<Value>,
     pub collections: Arc<Collections>,
+    pub labels: Arc<BTreeMap<String, String>>,
+    pub files: Arc<Files>,
+    /// What leads to the contact's next message.
+    pub led_by: Option<Referral>,
     pub memory: Option<String>,
     pub lead: Option<LeadSummary>,
     pub mode: Mode,
@@ -76,6 +85,7 @@ pub struct Conversation {
     turns: u64,
     starts: u64,
     messages: u64,
+    referrals: Arc<BTreeMap<String, Referral>>,
     /// Where the history stood when a human took over.
     handed_at: usize,
 }
@@ -94,6 +104,9 @@ impl Default for Conversation {
             window_open_until: None,
             personality: Arc::new(Value::Object(serde_json::Map::new())),
             collections: Arc::default(),
+            labels: Arc::default(),
+            files: Arc::default(),
+            led_by: None,
             memory: None,
             lead: None,
             mode: Mode::Bot,
@@ -104,6 +117,7 @@ impl Default for Conversation {
             turns: 0,
             starts: 0,
             messages: 0,
+            referrals: Arc::default(),
             handed_at: 0,
         }
     }
@@ -244,6 +258,9 @@ impl Conversation {
             history: self.history.clone(),
             personality: Arc::clone(&self.personality),
             collections: Arc::clone(&self.collections),
+            labels: Arc::clone(&self.labels),
+            referrals: Arc::clone(&self.referrals),
+            files: Arc::clone(&self.files),
         };
         let answer = subject.turn(&ask)?;
         self.turns += 1;
@@ -296,7 +313,11 @@ impl Conversation {
     fn hear(&mut self, content: Content) -> Message {
         self.messages += 1;
         self.note(Author::Contact, content.clone());
-        Message { id: format!("m{}", self.messages), sent_at: self.now, content, quoted: None }
+        let id = format!("m{}", self.messages);
+        if let Some(referral) = self.led_by.take() {
+            Arc::make_mut(&mut self.referrals).insert(id.clone(), referral);
+        }
+        Message { id, sent_at: self.now, content, quoted: None }
     }
 
     fn note(&mut self, author: Author, content: Content) {

@@ -20,7 +20,7 @@
 //! - Any standard error becomes a [`Fault`] with `?`. A panic costs the turn, and its message, file and
 //!   line reach the gateway's log. So does what is written with the `log` and `tracing` crates.
 //! - Texts and settings live in the package's `personality.toml`: [`Turn::phrase`], [`Turn::setting`].
-//! - [`records`] asks the tenant's collections.
+//! - [`records`] asks the tenant's collections, [`media`] reads the files that contacts sent.
 //! - Tests need no WebAssembly: [`Bot`] talks to a brain from a `#[test]`, [`script`] runs the `.chat`
 //!   files beside it, and the gateway runs the same files against the built component.
 //!
@@ -36,6 +36,7 @@ mod fault;
 mod host;
 mod limits;
 mod logging;
+pub mod media;
 mod message;
 mod phrase;
 mod records;
@@ -74,7 +75,7 @@ pub use crate::{
     host::Level,
     message::{
         Author, Choice, Contact, ContactCard, Content, Context, DeliveryState, HistoryEntry, LeadSummary,
-        Location, Media, MediaKind, Message, Order, OrderItem, Reaction, Trigger,
+        Location, Media, MediaKind, Message, Order, OrderItem, Reaction, Referral, Trigger,
     },
     phrase::{Phrase, setting},
     records::{Comparison, Filter, Found, Query, Sort, record, records},
@@ -93,5 +94,5 @@ pub use crate::{
     native::Native,
     package::{Package, read_collection},
     replies::Replies,
-    sources::{Collections, LogLine},
+    sources::{Collections, File, Files, LogLine},
 };

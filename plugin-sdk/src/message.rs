@@ -188,6 +188,20 @@ pub struct HistoryEntry {
     pub content: Content,
 }
 
+/// What led a contact here: an advertisement that opens a chat (click to WhatsApp), or a post.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Referral {
+    /// `ad` or `post`, or the provider's own word.
+    pub kind: String,
+    /// The advertisement's or post's id.
+    pub source_id: Option<String>,
+    pub url: Option<String>,
+    pub headline: Option<String>,
+    pub body: Option<String>,
+    /// For reporting a conversion.
+    pub click_id: Option<String>,
+}
+
 /// Where a turn runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Context {

@@ -42,6 +42,9 @@ impl<B: Brain> Subject for Native<B> {
             personality: ask.personality.clone(),
             history: ask.history.clone(),
             collections: ask.collections.clone(),
+            labels: ask.labels.clone(),
+            referrals: ask.referrals.clone(),
+            files: ask.files.clone(),
         };
         let turn = Turn::new(ask.trigger.clone(), ask.context.clone(), ask.memory.clone());
         let mut reply = Reply::new();

@@ -9,18 +9,34 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::collection;
+use crate::fault::Refusal;
 use crate::host::Level;
-use crate::message::HistoryEntry;
+use crate::media;
+use crate::message::{HistoryEntry, Referral};
 use crate::records::{Answer, Found, Query};
 
 /// Records by collection.
 pub type Collections = BTreeMap<String, Vec<Value>>;
+
+/// Files by handle.
+pub type Files = BTreeMap<String, File>;
+
+/// A file that is there, whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    pub mime_type: String,
+    pub bytes: Vec<u8>,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     pub personality: Arc<Value>,
     pub history: Vec<HistoryEntry>,
     pub collections: Arc<Collections>,
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// By the message that each led to.
+    pub referrals: Arc<BTreeMap<String, Referral>>,
+    pub files: Arc<Files>,
 }
 
 /// A line that the brain wrote to the log.
@@ -73,4 +89,37 @@ pub(crate) fn find(query: &Query) -> Answer<Found<String>> {
 
 pub(crate) fn get(name: &str, id: &str) -> Answer<Option<String>> {
     CURRENT.with_borrow(|(sources, _)| collection::get(&sources.collections, name, id))
+}
+
+fn with_file<T>(handle: &str, look: impl FnOnce(&File) -> T) -> media::Answer<T> {
+    CURRENT.with_borrow(|(sources, _)| {
+        let file = sources.files.get(handle).ok_or_else(|| Refusal {
+            code: "unknown-file".into(),
+            message: format!("the tenant has no file `{handle}`"),
+            retryable: false,
+        })?;
+        Ok(look(file))
+    })
+}
+
+pub(crate) fn describe_file(handle: &str) -> media::Answer<media::Info> {
+    with_file(handle, |file| media::Info { mime_type: file.mime_type.clone(), size: file.bytes.len() as u64 })
+}
+
+pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> media::Answer<Vec<u8>> {
+    with_file(handle, |file| {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(file.bytes.len());
+        let rest = &file.bytes[from..];
+        rest[..rest.len().min(length as usize)].to_vec()
+    })
+}
+
+pub(crate) fn labels() -> Vec<(String, String)> {
+    CURRENT.with_borrow(|(sources, _)| {
+        sources.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    })
+}
+
+pub(crate) fn referral(message_id: &str) -> Option<Referral> {
+    CURRENT.with_borrow(|(sources, _)| sources.referrals.get(message_id).cloned())
 }

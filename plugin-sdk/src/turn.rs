@@ -1,11 +1,13 @@
 //! One turn as its brain sees it: why it runs, where it runs, what was remembered, and what the
 //! tenant lets it read.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
 use crate::host;
-use crate::message::{Choice, Contact, Content, Context, HistoryEntry, Message, Trigger};
+use crate::message::{Choice, Contact, Content, Context, HistoryEntry, Message, Referral, Trigger};
 use crate::phrase::{Phrase, setting};
 use crate::time::Timestamp;
 use crate::zone::Zone;
@@ -107,6 +109,17 @@ impl Turn {
     /// A value of the personality at a dotted path; `None` where there is none.
     pub fn setting<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Fault> {
         setting(path)
+    }
+
+    /// What the operator's other systems call this tenant: `user_id`, `chatbot_id`, `agent_id`. Takes
+    /// the grant `details`, as does [`Turn::referral`].
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        host::labels().into_iter().collect()
+    }
+
+    /// The advertisement or post that led to this message of the turn, where the provider tells.
+    pub fn referral(&self, message: &Message) -> Option<Referral> {
+        host::referral(&message.id)
     }
 
     /// The newest entries of this conversation, oldest first; at most 100.

@@ -17,6 +17,7 @@ use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
 mod deploy;
+mod details;
 mod fallback;
 mod hostile;
 mod personality;
@@ -66,7 +67,7 @@ fn digest(component: &[u8]) -> String {
     hex::encode(sha2::Sha256::digest(component))
 }
 
-const GRANTS: &str = r#"["log", "personality", "history", "records"]"#;
+const GRANTS: &str = r#"["log", "personality", "history", "records", "media", "details"]"#;
 
 fn manifest(name: &str, grants: &str) -> String {
     format!("name = \"{name}\"\nversion = \"0.1.0\"\ncontract = \"0.1.0\"\ngrants = {grants}\n")

@@ -157,7 +157,8 @@ async fn send(waha: &FakeWaha, to: &str, content: OutboundContent) -> Outcome {
     let outbound = Outbound { content, reply_to: None };
     let sender = sender(waha);
     let (outbound, reference) = (&outbound, "r-0123456789abcdef");
-    let outgoing = Outgoing { sender: &sender, to, outbound, reference, template: None, media: None };
+    let outgoing =
+        Outgoing { sender: &sender, to, outbound, reference, template: None, template_id: None, media: None };
     let request = adapter_for_waha().encode(&outgoing).unwrap().unwrap();
     let mut call = client().request(request.method, request.url).body(request.body);
     for (name, value) in request.headers {

@@ -12,7 +12,10 @@ mod answers;
 mod details;
 mod events;
 mod explained;
+mod gupshup;
 mod hostile;
+mod infobip;
+mod meta;
 
 /// A payload and what is expected of it.
 struct Case {
@@ -54,7 +57,7 @@ fn cases(provider: &str) -> Vec<Case> {
 
 /// Bodies of API answers and test vectors lie beside the webhooks under these names.
 fn is_webhook(name: &str) -> bool {
-    !name.starts_with("api_") && !name.starts_with("hmac_")
+    !["api_", "hmac_", "send_", "error_", "signature_"].iter().any(|begin| name.starts_with(begin))
 }
 
 /// The webhooks alone, one body each.

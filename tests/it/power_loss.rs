@@ -13,7 +13,7 @@ use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClai
 use switchboard_tests::power_loss::{Crash, Recorder};
 
 use crate::store::lab::{
-    Answer as Reply, all, arrival, at, begin, contact, failure, furnish, key, text_of, turn, words,
+    Answer as Reply, all, arrival, at, begin, contact, failure, furnish, key, test_keys, text_of, turn, words,
 };
 
 fn settings() -> Settings {
@@ -29,6 +29,7 @@ fn settings() -> Settings {
         coalesce_ms: 0,
         turns_per_tenant: 100,
         sends_per_sender: 100,
+        keys: test_keys(),
     }
 }
 

@@ -12,6 +12,7 @@ mod admin;
 mod arrivals;
 mod damage;
 mod failures;
+mod files;
 mod handoffs;
 pub mod lab;
 mod random;
@@ -26,11 +27,11 @@ pub struct Files {
 }
 
 impl Files {
-    fn new(options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Files { directory: tempfile::tempdir().expect("a temporary directory"), options }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let options = &self.options;
         Settings {
             path: self.directory.path().join("switchboard.redb"),
@@ -44,6 +45,7 @@ impl Files {
             coalesce_ms: options.coalesce_ms,
             turns_per_tenant: options.turns_per_tenant,
             sends_per_sender: options.sends_per_sender,
+            keys: lab::test_keys(),
         }
     }
 
@@ -151,6 +153,13 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+    }
+    files {
+        a_file_waits_from_the_commit_of_its_message,
+        the_simulator_shows_stored_files,
+        a_file_ends_once,
+        a_tenant_has_so_much_room,
+        files_grow_old,
     }
     random { counters_are_true_after_anything }
 }

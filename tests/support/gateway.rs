@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
+use switchboard::config::Config;
+use switchboard::keyring;
+use switchboard::seal::Ring;
 use switchboard::store::Store;
 use switchboard::store::embedded::{self, Embedded};
 use tempfile::TempDir;
@@ -264,9 +267,16 @@ impl Gateway {
             coalesce_ms: 0,
             turns_per_tenant: 16,
             sends_per_sender: 16,
+            keys: self.keys(),
         };
         let open = tokio::task::spawn_blocking(move || Embedded::open(settings));
         Arc::new(open.await.expect("opening does not panic").expect("the store is sound"))
+    }
+
+    /// The keys that the stopped gateway's store is sealed with.
+    pub fn keys(&self) -> Ring {
+        let config = Config { data: self.dir.path().join("data"), ..Config::default() };
+        keyring::read(&config).expect("the keys are in their file").ring
     }
 
     pub fn dir(&self) -> &Path {
@@ -361,7 +371,7 @@ impl Gateway {
                 shell
             }
         };
-        for variable in ["CONFIG", "DATA", "URL", "TOKEN", "LISTEN"] {
+        for variable in ["CONFIG", "DATA", "URL", "TOKEN", "LISTEN", "SECRET_KEY"] {
             command.env_remove(format!("SWITCHBOARD_{variable}"));
         }
         command.current_dir(self.dir.path()).env_remove("RUST_LOG");

@@ -4,6 +4,8 @@
 pub mod client;
 pub mod gateway;
 pub mod hook;
+pub mod infobip;
+pub mod meta;
 pub mod package;
 pub mod peer;
 pub mod power_loss;

@@ -15,7 +15,7 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "brain" });
 }
 
-use bindings::switchboard::brain::{history, http, llm, log, media, personality, records, types};
+use bindings::switchboard::brain::{details, history, http, llm, log, media, personality, records, types};
 
 /// As many turns as can run at the same time.
 const INSTANCES: u32 = 256;
@@ -227,5 +227,15 @@ impl media::Host for Guest {
 
     fn read(&mut self, _: String, _: u64, _: u32) -> Result<Vec<u8>, types::Refusal> {
         Err(not_here())
+    }
+}
+
+impl details::Host for Guest {
+    fn labels(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn referral(&mut self, _: String) -> Option<details::Referrer> {
+        None
     }
 }

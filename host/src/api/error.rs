@@ -11,6 +11,7 @@ use crate::body;
 use crate::brain;
 use crate::declared::rules::Fault;
 use crate::identity;
+use crate::keyring;
 use crate::store;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
@@ -155,6 +156,35 @@ impl From<store::Error> for Error {
             store::Error::Failed(why) => {
                 tracing::error!(why, "a request was refused: the store failed");
                 Error::unavailable("the store failed; nothing was changed", "look into the gateway's log")
+            }
+        }
+    }
+}
+
+impl From<keyring::Error> for Error {
+    fn from(cause: keyring::Error) -> Self {
+        let conflict = |cause: keyring::Error, action| {
+            error(StatusCode::CONFLICT, "conflict", cause.to_string(), action)
+        };
+        match cause {
+            keyring::Error::Store(cause) => cause.into(),
+            keyring::Error::NotFound(_) => {
+                Error::not_found(cause.to_string(), "`switchboard keys list` shows them")
+            }
+            keyring::Error::Busy => conflict(cause, "try again shortly"),
+            keyring::Error::Current(_) => conflict(cause, "rotate first: switchboard keys rotate"),
+            keyring::Error::InEnvironment => conflict(
+                cause,
+                "make a key with `openssl rand -base64 32`, set the variable to the present keys, a comma \
+                 and the new one, and restart: the start seals everything with the last one. Take a key \
+                 out once `switchboard keys list` says that it seals nothing",
+            ),
+            keyring::Error::Io { .. }
+            | keyring::Error::Line { .. }
+            | keyring::Error::Variable { .. }
+            | keyring::Error::NoRandomNumbers(_) => {
+                tracing::error!(%cause, "the keys of the secrets cannot be read or changed");
+                Error::unavailable("the keys cannot be read or changed", "look into the gateway's log")
             }
         }
     }

@@ -74,7 +74,7 @@ pub async fn put(
     let sender: Sender = serde_json::from_value(Value::Object(body)).map_err(|error| {
         Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
     })?;
-    let faults = rules::sender(&sender, &directory, app.config.listen.ip().is_loopback());
+    let faults = rules::senders::check(&sender, &directory, app.config.listen.ip().is_loopback());
     if !faults.is_empty() {
         return Err(Error::faults(&faults));
     }

@@ -10,8 +10,10 @@ use super::abi::bindings::switchboard::brain as interfaces;
 use super::budget::Exceeded;
 use super::sandbox::{State, clock};
 
+mod details;
 mod history;
 mod log;
+mod media;
 mod personality;
 mod records;
 
@@ -32,10 +34,11 @@ pub enum Grant {
     Llm,
     Http,
     Media,
+    Details,
 }
 
 impl Grant {
-    pub const ALL: [Grant; 7] = [
+    pub const ALL: [Grant; 8] = [
         Grant::Log,
         Grant::Personality,
         Grant::History,
@@ -43,11 +46,13 @@ impl Grant {
         Grant::Llm,
         Grant::Http,
         Grant::Media,
+        Grant::Details,
     ];
 
     /// Those that reach nothing but the tenant's own texts, data and conversation. A tenant's own
     /// upload may have them without an operator's word.
-    pub const HARMLESS: [Grant; 4] = [Grant::Log, Grant::Personality, Grant::History, Grant::Records];
+    pub const HARMLESS: [Grant; 6] =
+        [Grant::Log, Grant::Personality, Grant::History, Grant::Records, Grant::Media, Grant::Details];
 
     /// The interface's name in the contract, and the word in `plugin.toml`.
     pub const fn name(self) -> &'static str {
@@ -59,6 +64,7 @@ impl Grant {
             Grant::Llm => "llm",
             Grant::Http => "http",
             Grant::Media => "media",
+            Grant::Details => "details",
         }
     }
 
@@ -68,7 +74,7 @@ impl Grant {
 
     /// Is it built? The rest of the contract is declared, so that it need not change when they come.
     pub const fn offered(self) -> bool {
-        !matches!(self, Grant::Llm | Grant::Http | Grant::Media)
+        !matches!(self, Grant::Llm | Grant::Http)
     }
 }
 
@@ -89,7 +95,11 @@ pub fn link(linker: &mut Linker<State>, grants: &[Grant]) -> wasmtime::Result<()
             Grant::Records => {
                 interfaces::records::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
             }
-            Grant::Llm | Grant::Http | Grant::Media => {}
+            Grant::Media => interfaces::media::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?,
+            Grant::Details => {
+                interfaces::details::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+            }
+            Grant::Llm | Grant::Http => {}
         }
     }
     Ok(())

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(
             refused("name = \"echo\"\nversion = \"1\"\ngrants = [\n  \"log\",\n  \"email\",\n]\n"),
             "plugins/echo/plugin.toml:5: unknown variant `email`, expected one of `log`, `personality`, `history`, \
-             `records`, `llm`, `http`, `media`"
+             `records`, `llm`, `http`, `media`, `details`"
         );
         assert_eq!(
             refused("name = \"echo\"\nversion = \"1\"\n\ncontract = \"0.2.0\"\n"),

@@ -114,8 +114,11 @@ fn frames(error: &wasmtime::Error) -> String {
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
 }
 
-/// Was this media handle received in the conversation?
+/// Is this the handle of a file of the tenant's, or was it received in the conversation?
 pub fn is_known(handle: &str, ask: &Ask) -> bool {
+    if ask.sources.has_file(handle) {
+        return true;
+    }
     let holds = |content: &Content| matches!(content, Content::Media(media) if media.handle == handle);
     let now = match &ask.trigger {
         Trigger::Started { message, .. } => holds(&message.content),

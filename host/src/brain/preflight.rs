@@ -280,6 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn files_and_details_are_granted_like_the_rest() {
+        let brain = examined(&["switchboard:brain/media@0.1.0", "switchboard:brain/details@0.1.0"], &[TURN]);
+        assert_eq!(brain.check(&[Grant::Details, Grant::Media], "brain.wasm", "plugin.toml"), Ok(()));
+        assert_eq!(
+            refused(&brain, &[Grant::Media]),
+            "brain.wasm: imports `details` without being granted it; write `grants = [\"media\", \"details\"]` \
+             in plugin.toml"
+        );
+    }
+
+    #[test]
     fn a_brain_exports_a_turn() {
         assert_eq!(
             refused(&examined(&[], &[]), &[]),

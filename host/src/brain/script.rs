@@ -5,18 +5,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use switchboard_sdk::script::{self, Report};
-use switchboard_sdk::{Answer, Collections, Fault, Package as Scripts, Subject};
+use switchboard_sdk::{Answer, Collections, Fault, File, Files as Shown, Package as Scripts, Subject};
 use tokio::runtime::Handle;
 
 use super::deploy::Deployer;
 use super::engine::{Engine, Turn, Version};
 use super::package::{COMPONENT, Files};
 use super::personality::{Layer, Personality};
-use super::{Ask, Refused, Settings, Sources};
+use super::{Ask, FileInfo, FileRefused, Refused, Settings, Sources};
 use crate::conversation::{Conversation, Heard, HistoryEntry, Lead, Line, Trigger};
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::tenant::{ResolvedLimits, Tenant};
@@ -95,11 +96,12 @@ fn translate(ask: &switchboard_sdk::Ask) -> Result<Ask, Fault> {
             name: context.tenant_name.clone(),
             time_zone: context.time_zone.clone(),
             language: context.language.clone(),
+            labels: (*ask.labels).clone(),
             ..super::rehearsal::tenant()
         }),
         organization: None,
         key: ConversationKey { tenant: tenant_id, contact },
-        trigger: trigger(&ask.trigger)?,
+        trigger: led(trigger(&ask.trigger)?, ask)?,
         conversation: Conversation {
             memory: ask.memory.clone(),
             turns: context.turn.saturating_sub(1),
@@ -118,6 +120,7 @@ fn translate(ask: &switchboard_sdk::Ask) -> Result<Ask, Fault> {
         sources: Arc::new(Served {
             history: ask.history.iter().map(entry).collect::<Result<_, Fault>>()?,
             collections: ask.collections.clone(),
+            files: ask.files.clone(),
         }),
     })
 }
@@ -130,6 +133,19 @@ fn trigger(trigger: &switchboard_sdk::Trigger) -> Result<Trigger, Fault> {
         }
         other => reshape(other),
     }
+}
+
+/// With what led to its messages.
+fn led(mut trigger: Trigger, ask: &switchboard_sdk::Ask) -> Result<Trigger, Fault> {
+    let heard: &mut [Heard] = match &mut trigger {
+        Trigger::Started { message, .. } => std::slice::from_mut(message),
+        Trigger::Messages { messages } => messages,
+        Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => &mut [],
+    };
+    for heard in heard {
+        heard.referral = ask.referrals.get(&heard.id).map(reshape).transpose()?;
+    }
+    Ok(trigger)
 }
 
 fn entry(entry: &switchboard_sdk::HistoryEntry) -> Result<HistoryEntry, Fault> {
@@ -148,8 +164,16 @@ fn entry(entry: &switchboard_sdk::HistoryEntry) -> Result<HistoryEntry, Fault> {
 struct Served {
     history: Vec<HistoryEntry>,
     collections: Arc<Collections>,
+    files: Arc<Shown>,
 }
 
+impl Served {
+    fn file(&self, handle: &str) -> Result<&File, FileRefused> {
+        self.files.get(handle).ok_or_else(|| FileRefused::unknown(handle))
+    }
+}
+
+#[async_trait]
 impl Sources for Served {
     fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
         let from = self.history.len().saturating_sub(limit);
@@ -158,5 +182,20 @@ impl Sources for Served {
 
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(self.collections.get(name).map(|records| Arc::new(records.clone())))
+    }
+
+    fn has_file(&self, handle: &str) -> bool {
+        self.files.contains_key(handle)
+    }
+
+    async fn describe_file(&self, handle: &str) -> Result<FileInfo, FileRefused> {
+        let file = self.file(handle)?;
+        Ok(FileInfo { mime_type: file.mime_type.clone(), size: file.bytes.len() as u64 })
+    }
+
+    async fn read_file(&self, handle: &str, offset: u64, length: u32) -> Result<Vec<u8>, FileRefused> {
+        let bytes = self.file(handle)?.bytes.iter();
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(bytes.skip(from).take(length as usize).copied().collect())
     }
 }

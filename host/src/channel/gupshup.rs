@@ -1,32 +1,112 @@
-//! Gupshup.
+//! Gupshup: WhatsApp's Cloud API behind apps. An app has a name, an id and one number. Its webhooks
+//! come in a form of Gupshup's own (version 2) or as WhatsApp's own with Gupshup's ids beside it
+//! (version 3); both are understood at the same address.
+//!
+//! - [`decode`] reads a webhook of either version: which event, whose message, what is ignored and why.
+//! - [`content`] reads what a message holds, [`event`] what is no message.
+//! - [`encode`] makes the API call that sends a reply; [`menu`] its buttons and lists.
+//! - [`outcome`] reads what became of that call.
+//! - [`templates`] fills templates and manages them; [`media`] says where files are fetched.
+//!
+//! An answer has to be empty: any other body counts as a refusal, and the same is sent again.
 
 use http::HeaderMap;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified};
-use crate::message::{Event, Fate};
+use crate::channel::json::{self, kind};
+use crate::channel::{
+    self, Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal,
+    Unverified, proof,
+};
+use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
+
+mod content;
+mod decode;
+mod encode;
+mod event;
+mod media;
+mod menu;
+mod outcome;
+mod templates;
 
 #[derive(Debug)]
 pub struct Gupshup;
 
 impl Adapter for Gupshup {
-    fn claimed_accounts(&self, _body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        Ok(Vec::new())
+    /// The app's name in version 2, its id in version 3.
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
+        #[derive(serde::Deserialize)]
+        #[serde(expecting = "an object")]
+        struct Claim {
+            #[serde(default)]
+            app: serde_json::Value,
+            #[serde(default)]
+            gs_app_id: serde_json::Value,
+        }
+        let claim: Claim = json::parse(body)?;
+        let mut accounts = Vec::new();
+        for (place, value) in [("app", claim.app), ("gs_app_id", claim.gs_app_id)] {
+            match value {
+                serde_json::Value::Null => {}
+                serde_json::Value::String(app) => accounts.push(app),
+                other => {
+                    let what = format!("expected text, found {}", kind(&other));
+                    return Err(DecodeError { what, place: place.into() });
+                }
+            }
+        }
+        Ok(accounts)
     }
 
-    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
-        Err(Unverified::NoKeyConfigured)
+    /// Gupshup signs nothing: the secret end of the address, a header that it was told to send, or
+    /// both. Every one that the sender has must be proven, and it must have one.
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        if sender.webhook_path.is_empty() && sender.webhook_key.is_empty() {
+            return Err(Unverified::NoKeyConfigured);
+        }
+        proof::path(sender, hook)?;
+        proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))
     }
 
-    fn decode(&self, _body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
-        Ok(Vec::new())
+    fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement::Empty
     }
 
-    fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
-        Err(EncodeError("this provider is being built".into()))
+    fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+        decode::events(body, groups)
     }
 
-    fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        Outcome::failed(Fate::Unknown, "this provider is being built")
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
+        encode::request(outgoing).map(Some)
+    }
+
+    fn shows(&self, content: &OutboundContent) -> bool {
+        match content {
+            OutboundContent::Buttons(buttons) => menu::buttons(buttons, "").is_some(),
+            OutboundContent::List(list) => menu::list(list, "").is_some(),
+            _ => true,
+        }
+    }
+
+    fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], _to: &str) -> Outcome {
+        outcome::read(status, headers, body)
+    }
+
+    /// Gupshup documents no call that shows an app typing.
+    fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        let app = sender.app_id.as_deref().filter(|app| !app.is_empty())?;
+        if signal == Signal::Typing || message_id.is_empty() {
+            return None;
+        }
+        let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
+        encode::call(sender, http::Method::PUT, &path).ok()
+    }
+
+    fn templates(&self) -> Option<&dyn channel::templates::Api> {
+        Some(&templates::Management)
+    }
+
+    fn media(&self) -> Option<&dyn channel::media::Api> {
+        Some(&media::Files)
     }
 }

@@ -1,32 +1,278 @@
-//! Infobip.
+//! Infobip. One request may hold two thousand items, for several numbers: messages, reports on ours
+//! and notices, told apart item by item.
+//!
+//! - [`decode`] reads a webhook: what each item is, and whose.
+//! - [`content`] reads what a message holds.
+//! - [`report`] reads reports on what we sent, and notices about templates and contacts.
+//! - [`signed`] checks the signature of a webhook, where the account signs.
+//! - [`encode`] makes the API call that sends a reply; [`menu`] says which buttons and lists can be shown.
+//! - [`placeholders`] fills a template's placeholders; [`templates`] manages the templates themselves.
+//! - [`media`] fetches received files.
+//! - [`outcome`] reads what became of a call or a message, from one table.
 
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified};
-use crate::message::{Event, Fate};
+use crate::channel::{
+    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json, proof,
+    signature,
+};
+use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
+
+mod content;
+mod decode;
+mod encode;
+mod media;
+mod menu;
+mod outcome;
+mod placeholders;
+mod report;
+mod signed;
+mod templates;
 
 #[derive(Debug)]
 pub struct Infobip;
 
 impl Adapter for Infobip {
-    fn claimed_accounts(&self, _body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        Ok(Vec::new())
+    /// The numbers that messages came to. Reports do not say whose they are.
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
+        let body: json::Object = json::parse(body)?;
+        let mut seen = HashSet::new();
+        let accounts = decode::items(&body)?.into_iter().filter_map(|(_, item)| decode::account(item));
+        Ok(accounts.filter(|account| seen.insert(account.clone())).collect())
     }
 
-    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
-        Err(Unverified::NoKeyConfigured)
+    /// Infobip proves nothing by itself; its notification profile can be told to use Basic
+    /// authentication, a header of its own, or a signature. Every key that the sender has must be
+    /// proven, and it must have one. A signature needs to know its header: without `hmac_header` the
+    /// `hmac_key` is no key.
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        let header = sender.hmac_header.as_deref().filter(|header| !header.is_empty());
+        let signed = header.filter(|_| !sender.hmac_key.is_empty());
+        if sender.webhook_key.is_empty() && sender.webhook_path.is_empty() && signed.is_none() {
+            return Err(Unverified::NoKeyConfigured);
+        }
+        proof::path(sender, hook)?;
+        match sender.webhook_user.as_deref().filter(|user| !user.is_empty()) {
+            Some(user) => basic(sender, user, hook)?,
+            None => proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?,
+        }
+        if let Some(header) = signed {
+            let given = proof::signature_text(hook, header)?;
+            if !signed::holds(sender.hmac_algorithm, &sender.hmac_key, hook.body, given) {
+                return Err(Unverified::WrongSignature);
+            }
+        }
+        Ok(())
     }
 
-    fn decode(&self, _body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
-        Ok(Vec::new())
+    fn decode(&self, body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
+        decode::events(body)
     }
 
-    fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
-        Err(EncodeError("this provider is being built".into()))
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
+        encode::request(outgoing).map(Some)
     }
 
-    fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        Outcome::failed(Fate::Unknown, "this provider is being built")
+    fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], _to: &str) -> Outcome {
+        outcome::read(status, headers, body)
+    }
+
+    fn shows(&self, content: &OutboundContent) -> bool {
+        match content {
+            OutboundContent::Buttons(buttons) => menu::shows_buttons(buttons),
+            OutboundContent::List(list) => menu::shows_list(list),
+            _ => true,
+        }
+    }
+
+    fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        encode::signal(sender, to, message_id, signal).ok()
+    }
+
+    /// Its templates, which every number has a list of.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        crate::channel::templates::Api::list(&templates::Templates, sender, None).ok()
+    }
+
+    fn templates(&self) -> Option<&dyn crate::channel::templates::Api> {
+        Some(&templates::Templates)
+    }
+
+    fn media(&self) -> Option<&dyn crate::channel::media::Api> {
+        Some(&media::Media)
+    }
+}
+
+/// `Authorization: Basic …` with the sender's user, whose password is the webhook key.
+fn basic(sender: &Sender, user: &str, hook: &Hook<'_>) -> Result<(), Unverified> {
+    if sender.webhook_key.is_empty() {
+        return Ok(());
+    }
+    let given = hook.headers.get(AUTHORIZATION).ok_or(Unverified::MissingKey)?;
+    let given = given.to_str().map_err(|_| Unverified::WrongKey)?;
+    let (scheme, credentials) = given.trim().split_once(' ').ok_or(Unverified::WrongKey)?;
+    let credentials = STANDARD.decode(credentials.trim()).map_err(|_| Unverified::WrongKey)?;
+    let expected = format!("{user}:{}", sender.webhook_key.expose());
+    match scheme.eq_ignore_ascii_case("basic") && signature::is_key(expected.as_bytes(), &credentials) {
+        true => Ok(()),
+        false => Err(Unverified::WrongKey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::message::Provider;
+
+    const BODY: &[u8] = br#"{"results":[]}"#;
+    /// HMAC-SHA256 of [`BODY`] under `secret`.
+    const HEX: &str = "ab717fc160300a68632d8373db61e33bd2a0af542dd557783ff126ddefee40f3";
+
+    fn sender(keys: Value) -> Sender {
+        let mut sender = json!({"name": "main", "provider": Provider::Infobip, "account": "41793026731"});
+        for (name, value) in keys.as_object().expect("keys") {
+            sender[name] = value.clone();
+        }
+        serde_json::from_value(sender).expect("a sender")
+    }
+
+    fn verified(keys: Value, path: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
+                (name, value.parse().expect("a value"))
+            })
+            .collect();
+        Infobip.verify(&sender(keys), &Hook { headers: &headers, path_key: path, body: BODY })
+    }
+
+    #[test]
+    fn every_key_must_be_proven() {
+        let basic = ("authorization", "Basic aG9vazpzZWNyZXQ=");
+        let user = json!({"webhook_user": "hook", "webhook_key": "secret"});
+        let header = json!({"webhook_header": "X-Ours", "webhook_key": "secret"});
+        let signed = json!({"hmac_header": "X-Sign", "hmac_key": "secret"});
+        let both =
+            json!({"hmac_header": "X-Sign", "hmac_key": "secret", "webhook_key": "k", "webhook_path": "p"});
+        let wrong = HEX.replacen('a', "0", 1);
+        for (case, keys, path, headers, expected) in [
+            ("no keys", json!({}), None, vec![basic], Err(Unverified::NoKeyConfigured)),
+            (
+                "a signature in no header",
+                json!({"hmac_key": "secret"}),
+                None,
+                vec![],
+                Err(Unverified::NoKeyConfigured),
+            ),
+            ("basic", user.clone(), None, vec![basic], Ok(())),
+            (
+                "basic in small letters",
+                user.clone(),
+                None,
+                vec![("authorization", "basic aG9vazpzZWNyZXQ=")],
+                Ok(()),
+            ),
+            ("no basic", user.clone(), None, vec![("x-api-key", "secret")], Err(Unverified::MissingKey)),
+            (
+                "another password",
+                user.clone(),
+                None,
+                vec![("authorization", "Basic aG9vazpzZWNyZXR0")],
+                Err(Unverified::WrongKey),
+            ),
+            (
+                "another user",
+                user.clone(),
+                None,
+                vec![("authorization", "Basic aG9va3M6c2VjcmV0")],
+                Err(Unverified::WrongKey),
+            ),
+            (
+                "a bearer",
+                user.clone(),
+                None,
+                vec![("authorization", "Bearer aG9vazpzZWNyZXQ=")],
+                Err(Unverified::WrongKey),
+            ),
+            (
+                "no base64",
+                user,
+                None,
+                vec![("authorization", "Basic hook:secret")],
+                Err(Unverified::WrongKey),
+            ),
+            ("a header", header.clone(), None, vec![("x-ours", "secret")], Ok(())),
+            (
+                "another header",
+                header.clone(),
+                None,
+                vec![("x-api-key", "secret")],
+                Err(Unverified::MissingKey),
+            ),
+            ("a wrong key", header, None, vec![("x-ours", "Secret")], Err(Unverified::WrongKey)),
+            ("by itself x-api-key", json!({"webhook_key": "k"}), None, vec![("X-Api-Key", "k")], Ok(())),
+            ("a path", json!({"webhook_path": "p"}), Some("p"), vec![], Ok(())),
+            ("no path", json!({"webhook_path": "p"}), None, vec![], Err(Unverified::WrongPath)),
+            ("signed", signed.clone(), None, vec![("x-sign", HEX)], Ok(())),
+            ("unsigned", signed.clone(), None, vec![], Err(Unverified::MissingSignature)),
+            ("wrongly signed", signed, None, vec![("x-sign", &wrong)], Err(Unverified::WrongSignature)),
+            ("all", both.clone(), Some("p"), vec![("x-api-key", "k"), ("x-sign", HEX)], Ok(())),
+            (
+                "all but one",
+                both.clone(),
+                Some("p"),
+                vec![("x-api-key", "k")],
+                Err(Unverified::MissingSignature),
+            ),
+            (
+                "all but another",
+                both,
+                None,
+                vec![("x-api-key", "k"), ("x-sign", HEX)],
+                Err(Unverified::WrongPath),
+            ),
+        ] {
+            assert_eq!(verified(keys, path, &headers), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_claimed_accounts_are_where_messages_came_to() {
+        let message =
+            |to: Value| json!({"to": to, "from": "1", "messageId": "A", "message": {"type": "TEXT"}});
+        for (results, expected) in [
+            (json!([]), vec![]),
+            (json!(null), vec![]),
+            (
+                json!([message(json!("41793026731")), message(json!("447860064956"))]),
+                vec!["41793026731", "447860064956"],
+            ),
+            (json!([message(json!("+41793026731")), message(json!("+41793026731"))]), vec!["+41793026731"]),
+            (json!([message(json!(41_793_026_731_i64))]), vec!["41793026731"]),
+            // A report's `to` is the contact.
+            (json!([{"to": "41793026731", "messageId": "A", "status": {"groupName": "DELIVERED"}}]), vec![]),
+            (json!([{"to": "41793026731", "messageId": "A", "message": null}]), vec![]),
+            (json!([7, null, [], {"to": {}, "message": {}}, message(json!("1234"))]), vec!["1234"]),
+        ] {
+            let body = json!({"results": results}).to_string();
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(Infobip.claimed_accounts(body.as_bytes()), Ok(expected), "{body}");
+        }
+        for (body, place) in [
+            ("[]", "line 1 column 1"),
+            (r#"{"results":{}}"#, "results"),
+            (r#"{"results":"#, "line 1 column 11"),
+        ] {
+            assert_eq!(Infobip.claimed_accounts(body.as_bytes()).expect_err(body).place, place);
+        }
     }
 }

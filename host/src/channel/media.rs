@@ -7,7 +7,29 @@
 use http::HeaderMap;
 
 use crate::channel::{EncodeError, Outcome, Request};
+use crate::message::{Outbound, OutboundContent};
 use crate::tenant::Sender;
+
+/// What the handles of our own files begin with; 32 hexadecimal digits follow.
+pub const HANDLE_PREFIX: &str = "file-";
+
+/// Does this name a file of ours, as a handle does, and not an address?
+pub fn is_handle(source: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    source.strip_prefix(HANDLE_PREFIX).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(digit))
+}
+
+/// The file of ours that a reply shows: as its media, or in a template's header.
+pub fn handle_in(outbound: &Outbound) -> Option<&str> {
+    match &outbound.content {
+        OutboundContent::Media(media) => Some(media.source.as_str()).filter(|source| is_handle(source)),
+        OutboundContent::Template(template) => {
+            let mut values = template.parameters.iter().map(|parameter| parameter.value.as_str());
+            values.find(|value| is_handle(value))
+        }
+        _ => None,
+    }
+}
 
 pub trait Api: Sync {
     /// The first request towards a received file, whose handle is [`crate::message::Media::handle`] as

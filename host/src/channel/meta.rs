@@ -1,32 +1,230 @@
-//! Meta.
+//! Meta's own Cloud API: webhooks signed with the app's secret, replies through the Graph API.
+//!
+//! - `cloud` reads a webhook; resellers of the Cloud API pass the same form on.
+//! - [`encode`] makes the Graph API's call that sends a reply, or marks a message as read.
+//! - [`menu`] says what buttons and lists Meta shows as they are.
+//! - [`parameters`] puts a template's values where they belong.
+//! - [`outcome`] reads what became of a call, by the [`codes`] of its errors.
+//! - [`templates`] and [`media`] are Meta's template management and its files.
 
 use http::HeaderMap;
 
-use crate::channel::{Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified};
-use crate::message::{Event, Fate};
+use crate::channel::cloud::{self, Dialect};
+use crate::channel::json::{self, Object};
+use crate::channel::{
+    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
+};
+use crate::message::{Event, OutboundContent, Provider};
 use crate::tenant::Sender;
+
+pub mod codes;
+mod encode;
+mod media;
+mod menu;
+mod outcome;
+mod parameters;
+mod templates;
+
+/// Meta puts up to 1,000 changes into one body; a number and its business account for each.
+const ACCOUNTS: usize = 2000;
+
+/// Longer than any challenge.
+const CHALLENGE_BYTES: usize = 1024;
 
 #[derive(Debug)]
 pub struct Meta;
 
 impl Adapter for Meta {
-    fn claimed_accounts(&self, _body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        Ok(Vec::new())
+    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
+        Ok(cloud::accounts(&json::parse::<Object>(body)?, ACCOUNTS))
     }
 
-    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
-        Err(Unverified::NoKeyConfigured)
+    /// The signature is made of the raw bytes: Meta writes `\u00e9` and `\/`, which no other writer of
+    /// JSON does. It has no time in it; what is sent again is known by the message's id.
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        if sender.is_keyless() {
+            return Err(Unverified::NoKeyConfigured);
+        }
+        proof::path(sender, hook)?;
+        proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?;
+        if !sender.hmac_key.is_empty() {
+            let given = proof::signature_text(hook, "x-hub-signature-256")?;
+            let given = given.strip_prefix("sha256=").ok_or(Unverified::WrongSignature)?;
+            if !signature::is_hmac_sha256(sender.hmac_key.expose().as_bytes(), hook.body, given) {
+                return Err(Unverified::WrongSignature);
+            }
+        }
+        Ok(())
     }
 
-    fn decode(&self, _body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
-        Ok(Vec::new())
+    fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+        let dialect = Dialect {
+            provider: Provider::Meta,
+            account: None,
+            groups,
+            own_ids: &["id"],
+            // The address beside the id is good for minutes only.
+            file: &["id", "url"],
+            fate: |code| codes::rule(code).map(|rule| rule.fate),
+        };
+        cloud::events(&json::parse::<Object>(body)?, &dialect)
     }
 
-    fn encode(&self, _outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
-        Err(EncodeError("this provider is being built".into()))
+    fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError> {
+        encode::request(outgoing).map(Some)
     }
 
-    fn outcome(&self, _status: u16, _headers: &HeaderMap, _body: &[u8], _to: &str) -> Outcome {
-        Outcome::failed(Fate::Unknown, "this provider is being built")
+    fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
+        outcome::read(status, headers, body, to)
+    }
+
+    /// The bare challenge, as text, to whoever knows the token that the operator entered at Meta.
+    fn challenge(&self, sender: &Sender, query: &[(String, String)]) -> Option<String> {
+        let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let token = value("hub.verify_token")?;
+        let known = signature::is_key(sender.verify_token.expose().as_bytes(), token.as_bytes());
+        let asked = value("hub.mode") == Some("subscribe") && known;
+        let challenge = value("hub.challenge").filter(|it| asked && it.len() <= CHALLENGE_BYTES)?;
+        Some(challenge.to_owned())
+    }
+
+    fn shows(&self, content: &OutboundContent) -> bool {
+        match content {
+            OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
+            OutboundContent::List(list) => menu::list(list).is_some(),
+            _ => true,
+        }
+    }
+
+    fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        encode::signal(sender, message_id, signal)
+    }
+
+    fn templates(&self) -> Option<&dyn crate::channel::templates::Api> {
+        Some(&templates::Templates)
+    }
+
+    fn media(&self) -> Option<&dyn crate::channel::media::Api> {
+        Some(&media::Files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const BODY: &[u8] = br#"{"object":"whatsapp_business_account","entry":[{"id":"0","changes":[]}]}"#;
+    /// Of [`BODY`] under `meta-app-secret-for-tests`.
+    const SIGNATURE: &str = "sha256=c1941c9662eb7853592222b7dc32ef35cec1539c58472a932f28f47aa763f143";
+    const SECRET: &str = "meta-app-secret-for-tests";
+
+    fn sender(keys: serde_json::Value) -> Sender {
+        let mut sender = json!({ "name": "main", "provider": "meta", "account": "1122334455667" });
+        for (name, value) in keys.as_object().expect("an object") {
+            sender[name] = value.clone();
+        }
+        serde_json::from_value(sender).expect("a sender")
+    }
+
+    fn verify(sender: &Sender, path_key: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
+                (name, value.parse().expect("a value"))
+            })
+            .collect();
+        Meta.verify(sender, &Hook { headers: &headers, path_key, body: BODY })
+    }
+
+    #[test]
+    fn every_key_must_be_proven() {
+        let signed = sender(json!({ "hmac_key": SECRET }));
+        let header = "X-Hub-Signature-256";
+        let capitals = format!("sha256={}", SIGNATURE[7..].to_uppercase());
+        let algorithm = SIGNATURE.replace("sha256", "sha1");
+        for (case, headers, expected) in [
+            ("signed", vec![(header, SIGNATURE)], Ok(())),
+            ("in capitals", vec![(header, capitals.as_str())], Ok(())),
+            ("unsigned", vec![], Err(Unverified::MissingSignature)),
+            ("by the older header", vec![("X-Hub-Signature", SIGNATURE)], Err(Unverified::MissingSignature)),
+            ("empty", vec![(header, "")], Err(Unverified::WrongSignature)),
+            ("the name alone", vec![(header, "sha256=")], Err(Unverified::WrongSignature)),
+            ("without the name", vec![(header, &SIGNATURE[7..])], Err(Unverified::WrongSignature)),
+            ("by another name", vec![(header, &algorithm)], Err(Unverified::WrongSignature)),
+            ("cut", vec![(header, &SIGNATURE[..70])], Err(Unverified::WrongSignature)),
+        ] {
+            assert_eq!(verify(&signed, None, &headers), expected, "{case}");
+        }
+        let right = [(header, SIGNATURE)];
+        let other = sender(json!({ "hmac_key": "meta-app-secret-for-test" }));
+        assert_eq!(verify(&other, None, &right), Err(Unverified::WrongSignature));
+        assert_eq!(verify(&sender(json!({})), None, &right), Err(Unverified::NoKeyConfigured));
+        let token_only = sender(json!({ "verify_token": "t", "api_key": "k" }));
+        assert_eq!(verify(&token_only, None, &right), Err(Unverified::NoKeyConfigured));
+        let both = sender(json!({ "hmac_key": SECRET, "webhook_path": "end" }));
+        assert_eq!(verify(&both, Some("end"), &right), Ok(()));
+        assert_eq!(verify(&both, None, &right), Err(Unverified::WrongPath));
+        assert_eq!(verify(&both, Some("End"), &right), Err(Unverified::WrongPath));
+        assert_eq!(verify(&both, Some("end"), &[]), Err(Unverified::MissingSignature));
+        let keyed =
+            sender(json!({ "hmac_key": SECRET, "webhook_key": "k", "webhook_header": "X-Proxy-Key" }));
+        assert_eq!(verify(&keyed, None, &right), Err(Unverified::MissingKey));
+        assert_eq!(verify(&keyed, None, &[(header, SIGNATURE), ("x-proxy-key", "k")]), Ok(()));
+    }
+
+    #[test]
+    fn the_challenge_is_for_who_knows_the_token() {
+        let known = sender(json!({ "verify_token": "token" }));
+        let asked = |sender: &Sender, pairs: &[(&str, &str)]| {
+            let query: Vec<_> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Meta.challenge(sender, &query)
+        };
+        let (mode, challenge) = (("hub.mode", "subscribe"), ("hub.challenge", "1158201444"));
+        let right = [mode, ("hub.verify_token", "token"), challenge];
+        assert_eq!(asked(&known, &right), Some("1158201444".into()));
+        for (case, pairs) in [
+            ("another token", [mode, ("hub.verify_token", "tokem"), challenge]),
+            ("no token", [mode, ("hub.verify_token", ""), challenge]),
+            ("no mode", [("hub.mode", "unsubscribe"), ("hub.verify_token", "token"), challenge]),
+            ("nothing to say", [mode, ("hub.verify_token", "token"), ("challenge", "1")]),
+        ] {
+            assert_eq!(asked(&known, &pairs), None, "{case}");
+        }
+        assert_eq!(asked(&known, &right[..1]), None);
+        let long = "1".repeat(2000);
+        assert_eq!(asked(&known, &[mode, ("hub.verify_token", "token"), ("hub.challenge", &long)]), None);
+        let tokenless = sender(json!({}));
+        assert_eq!(
+            asked(&tokenless, &[mode, ("hub.verify_token", ""), challenge]),
+            None,
+            "empty never matches"
+        );
+    }
+
+    #[test]
+    fn claimed_accounts_are_numbers_and_business_accounts() {
+        let value = |number: &str| json!({ "field": "messages", "value": { "metadata": { "phone_number_id": number } } });
+        let entry = |id: &str, changes: Vec<serde_json::Value>| json!({ "id": id, "changes": changes });
+        let body = json!({ "entry": [
+            entry("10", vec![value("1"), value("2"), value("1")]),
+            entry("20", vec![json!({ "field": "account_update", "value": {} }), json!(7), json!({ "value": [] })]),
+            entry("10", vec![value("3")]),
+            "nonsense", { "id": 30, "changes": {} }, { "id": { "id": "40" } },
+        ]});
+        let claimed = Meta.claimed_accounts(body.to_string().as_bytes()).expect("accounts");
+        assert_eq!(claimed, ["1", "2", "10", "20", "3", "30"]);
+        for nothing in ["{}", r#"{"entry":{}}"#, r#"{"entry":[null]}"#] {
+            assert_eq!(Meta.claimed_accounts(nothing.as_bytes()), Ok(vec![]), "{nothing}");
+        }
+        for broken in ["", "[]", "oops", r#"{"entry":"#] {
+            assert!(Meta.claimed_accounts(broken.as_bytes()).is_err(), "{broken}");
+        }
+        let many = json!({ "entry": [entry("10", (0..5_000).map(|n| value(&n.to_string())).collect())] });
+        let many = Meta.claimed_accounts(many.to_string().as_bytes()).expect("accounts");
+        assert_eq!(many.len(), ACCOUNTS);
     }
 }

@@ -9,13 +9,23 @@ use subtle::ConstantTimeEq;
 /// Is `signature` the hex HMAC-SHA512 of `body` under `key`? Capitals are as good as small letters;
 /// a prefix such as `sha512=` is not part of the form.
 pub fn is_hmac_sha512(key: &[u8], body: &[u8], signature: &str) -> bool {
-    let mut expected = [0; 64];
-    if key.is_empty() || hex::decode_to_slice(signature.trim(), &mut expected).is_err() {
+    let mut given = [0; 64];
+    hex::decode_to_slice(signature.trim(), &mut given).is_ok() && is_mac::<Hmac<Sha512>>(key, body, &given)
+}
+
+/// The same with HMAC-SHA256.
+pub fn is_hmac_sha256(key: &[u8], body: &[u8], signature: &str) -> bool {
+    let mut given = [0; 32];
+    hex::decode_to_slice(signature.trim(), &mut given).is_ok() && is_mac::<Hmac<Sha256>>(key, body, &given)
+}
+
+fn is_mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], body: &[u8], given: &[u8]) -> bool {
+    if key.is_empty() {
         return false;
     }
-    let Ok(mut mac) = Hmac::<Sha512>::new_from_slice(key) else { return false };
+    let Ok(mut mac) = <M as Mac>::new_from_slice(key) else { return false };
     mac.update(body);
-    mac.verify_slice(&expected).is_ok()
+    mac.verify_slice(given).is_ok()
 }
 
 /// Is `given` the shared key? Digests are compared, so that not even the length shows.
@@ -56,6 +66,26 @@ mod tests {
         mac.update(body);
         let under_no_key = hex::encode(mac.finalize().into_bytes());
         assert!(!is_hmac_sha512(b"", body, &under_no_key), "an empty key proves nothing");
+    }
+
+    /// RFC 4231, test case 2.
+    #[test]
+    fn the_shorter_hash() {
+        let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let body = b"what do ya want for nothing?";
+        assert!(is_hmac_sha256(b"Jefe", body, signature));
+        assert!(is_hmac_sha256(b"Jefe", body, &signature.to_uppercase()));
+        for (case, key, body, signature) in [
+            ("another key", b"jefe".as_slice(), body.as_slice(), signature),
+            ("another body", b"Jefe", &body[1..], signature),
+            ("no key", b"", body, signature),
+            ("no signature", b"Jefe", body, ""),
+            ("half a signature", b"Jefe", body, &signature[..32]),
+            ("more than a signature", b"Jefe", body, &format!("{signature}00")),
+            ("a prefix", b"Jefe", body, &format!("sha256={signature}")),
+        ] {
+            assert!(!is_hmac_sha256(key, body, signature), "{case}");
+        }
     }
 
     #[test]

@@ -167,8 +167,15 @@ mod tests {
         .expect("a sender");
         let outbound = Outbound::text("hi");
         let (to, reference) = ("971501234567", "r-0123456789abcdef");
-        let outgoing =
-            Outgoing { sender: &sender, to, outbound: &outbound, reference, template: None, media: None };
+        let outgoing = Outgoing {
+            sender: &sender,
+            to,
+            outbound: &outbound,
+            reference,
+            template: None,
+            template_id: None,
+            media: None,
+        };
         assert_eq!(Simulator.encode(&outgoing), Ok(None));
         let headers = HeaderMap::new();
         assert_eq!(Simulator.verify(&sender, &Hook { headers: &headers, path_key: None, body: b"" }), Ok(()));

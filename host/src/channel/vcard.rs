@@ -6,7 +6,7 @@ use crate::message::ContactCard;
 pub const CARDS: usize = 100;
 
 /// Telephone numbers of a card that are read.
-const PHONES: usize = 50;
+pub const PHONES: usize = 50;
 
 /// Every card in the text, up to [`CARDS`]. A card that is cut off in the middle gives what it has; text that is no
 /// card gives none.

@@ -8,6 +8,7 @@
 //! - [`outcome`] reads what became of that call.
 
 use http::HeaderMap;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::channel::json::kind;
 use crate::channel::{
@@ -19,6 +20,7 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod media;
 mod outcome;
 mod person;
 
@@ -70,9 +72,41 @@ impl Adapter for Waha {
         encode::request(outgoing).map(Some)
     }
 
+    /// Its session, which WAHA tells with its status.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        let base = sender.base_url.as_deref()?.trim_end_matches('/');
+        let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
+        let request = Request::get(format!("{base}/api/sessions/{session}"));
+        Some(match sender.api_key.is_empty() {
+            true => request,
+            false => request.header("X-Api-Key", sender.api_key.expose()),
+        })
+    }
+
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+        match status {
+            200..=299 => {
+                let session: json::Object =
+                    json::parse(body).map_err(|error| format!("this is no WAHA: {error}"))?;
+                match json::text(&session, "status") {
+                    Some("WORKING") => Ok("WAHA knows its session, which is WORKING".into()),
+                    Some(state) => Err(format!("WAHA says that its session is {state}")),
+                    None => Err("this is no WAHA: its session has no status".into()),
+                }
+            }
+            401 | 403 => Err(format!("WAHA refuses its key ({status})")),
+            404 => Err("WAHA has no such session".into()),
+            status => Err(format!("WAHA answers {status}")),
+        }
+    }
+
     /// WAHA documents its own buttons and lists as deprecated: they may not show.
     fn shows(&self, content: &OutboundContent) -> bool {
         !matches!(content, OutboundContent::Buttons(_) | OutboundContent::List(_))
+    }
+
+    fn media(&self) -> Option<&dyn crate::channel::media::Api> {
+        Some(self)
     }
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {

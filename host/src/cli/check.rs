@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::config::document::Problem;
 use crate::declared::{self, Surroundings};
 use crate::gateway;
+use crate::keyring;
 use crate::store::embedded::{self, Embedded};
 
 pub const EXAMPLES: &str = "Examples:
@@ -113,12 +114,13 @@ async fn store(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<St
     if !file.exists() {
         return Ok(Some("store: none yet; the first start makes it".into()));
     }
-    let settings = embedded::Settings { verify: true, ..gateway::store_settings(config) };
+    let keys = keyring::read(config).context("the keys of the secrets")?;
+    let settings = embedded::Settings { verify: true, ..gateway::store_settings(config, keys.ring.clone()) };
     let opened = tokio::task::spawn_blocking(|| Embedded::open(settings)).await;
     match opened.context("checking panicked")? {
         Ok(_) => Ok(Some("store: every page is sound".into())),
         Err(error) => {
-            problems.push(whole(&file, &error.to_string(), ""));
+            problems.push(whole(&file, &gateway::explained(error, &keys).to_string(), ""));
             Ok(None)
         }
     }

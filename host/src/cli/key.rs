@@ -14,7 +14,7 @@ pub const EXAMPLES: &str = "Examples:
   switchboard key remove 3f9a61c20b7e                      it leaked, or is not needed any more
 
 A key is shown once; only its hash is kept. Lost the operator's token? Make a new one on the
-gateway's machine, where no token is needed.";
+gateway's machine, where no token is needed. What seals the senders' secrets is `switchboard keys`.";
 
 #[derive(Subcommand)]
 pub enum Key {

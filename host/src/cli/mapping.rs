@@ -16,6 +16,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, part};
+use crate::cli::env_file::Env;
 use crate::cli::failure::{Failure, counted};
 use crate::cli::{Result, screen};
 use crate::identity;
@@ -24,6 +25,8 @@ pub const IMPORT_EXAMPLES: &str = "Examples:
   switchboard import mapping old-system.json --dry-run     what would happen
   switchboard import mapping old-system.json
   switchboard import collection --tenant 2 --name properties properties.json
+  switchboard import env old/.env                          which numbers it has, and whose they become
+  switchboard import env old/.env --main 1 --tenant MARINA=2 --apply
 
 A mapping file says which tenant a contact belongs to: {\"971501234567\": 2, ...}. A contact that is
 locked to another tenant stays where it is, and is listed. A collection file is a JSON list of
@@ -50,6 +53,8 @@ pub enum Import {
     },
     /// A tenant's records, such as its properties.
     Collection(Collection),
+    /// The numbers of an older set-up's .env file, as senders. Says what it would do until --apply.
+    Env(Env),
 }
 
 #[derive(Args)]
@@ -76,6 +81,7 @@ impl Import {
         match self {
             Import::Mapping { file, dry_run } => mapping(client, &file, dry_run, json).await,
             Import::Collection(collection) => collection.run(client, json).await,
+            Import::Env(env) => env.run(client, json).await,
         }
     }
 }

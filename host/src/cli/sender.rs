@@ -13,6 +13,8 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender add main --provider waha --account default --base-url http://127.0.0.1:3000 \\
       --api-key env:WAHA_API_KEY --hmac-key file:/etc/switchboard/waha.hmac
   switchboard sender add office --provider waha --account office --tenant 7 ...   dedicated to tenant 7
+  switchboard sender test +9613451652                                who gets a message to this number
+  switchboard sender test 971500000001 --from 971501234567 --text start_realty_2
 
 Secrets are given as env:NAME or file:PATH, so that they show neither in the process list nor in the
 shell's history. They are kept in the store and never shown again.";
@@ -23,16 +25,31 @@ pub enum Sender {
     List,
     /// Add a sender.
     Add(Box<Add>),
+    /// Which tenant a message to this number would go to, and why. Nothing is sent or kept.
+    Test(Test),
+}
+
+#[derive(Args)]
+pub struct Test {
+    /// One of our numbers in any form, or what the provider calls the sender.
+    number: String,
+    /// The contact that writes; on a shared number its lock decides.
+    #[arg(long, value_name = "PHONE")]
+    from: Option<String>,
+    /// What it writes, such as a deep link.
+    #[arg(long)]
+    text: Option<String>,
 }
 
 #[derive(Args)]
 pub struct Add {
     /// What we call it: main, office-dubai.
     name: String,
-    /// waha or simulator.
+    /// waha, infobip, gupshup, meta or simulator.
     #[arg(long)]
     provider: String,
-    /// What the provider calls it: WAHA's session.
+    /// What the provider calls it: WAHA's session, Infobip's number, Gupshup's app, Meta's phone
+    /// number id.
     #[arg(long)]
     account: String,
     /// The provider's API.
@@ -47,14 +64,47 @@ pub struct Add {
     /// Sent to the provider's API: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
     api_key: Option<String>,
-    /// Checks X-Webhook-Hmac of its webhooks: env:NAME or file:PATH.
+    /// Checks the signature of its webhooks, at Meta the app's secret: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
     hmac_key: Option<String>,
-    /// Expected in X-Api-Key of its webhooks: env:NAME or file:PATH.
+    /// Infobip: the header that carries the signature.
+    #[arg(long, value_name = "NAME")]
+    hmac_header: Option<String>,
+    /// Infobip: sha256 or sha512.
+    #[arg(long, value_name = "NAME")]
+    hmac_algorithm: Option<String>,
+    /// Expected in a header of its webhooks: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
     webhook_key: Option<String>,
+    /// The header that carries the webhook key, instead of X-Api-Key.
+    #[arg(long, value_name = "NAME")]
+    webhook_header: Option<String>,
+    /// The user of Basic authentication; the webhook key is its password.
+    #[arg(long, value_name = "NAME")]
+    webhook_user: Option<String>,
+    /// The secret end of its webhook's address: env:NAME or file:PATH.
+    #[arg(long, value_name = "SECRET")]
+    webhook_path: Option<String>,
+    /// Meta: what its handshake must bring: env:NAME or file:PATH.
+    #[arg(long, value_name = "SECRET")]
+    verify_token: Option<String>,
+    /// Meta: the WhatsApp business account that its templates belong to.
+    #[arg(long, value_name = "ID")]
+    business_account: Option<String>,
+    /// Gupshup: the app's id.
+    #[arg(long, value_name = "ID")]
+    app_id: Option<String>,
+    /// Meta: the version of its API.
+    #[arg(long, value_name = "VERSION")]
+    api_version: Option<String>,
+    /// A host besides the provider's own that received files may be fetched from. May be repeated.
+    #[arg(long = "media-host", value_name = "HOST")]
+    media_hosts: Vec<String>,
+    /// Messages a second, instead of the provider's limit.
+    #[arg(long, value_name = "NUMBER")]
+    rate_per_second: Option<u32>,
     /// Believe its webhooks unproven; only on a gateway that listens on loopback.
-    #[arg(long, conflicts_with_all = ["hmac_key", "webhook_key"])]
+    #[arg(long, conflicts_with_all = ["hmac_key", "webhook_key", "webhook_path"])]
     no_auth: bool,
     /// Answer in groups too.
     #[arg(long)]
@@ -87,6 +137,7 @@ impl Sender {
                 ];
                 screen::list(items(&answer, "senders"), &columns, "There are no senders yet.")
             }
+            Sender::Test(test) => test.run(client, json).await,
             Sender::Add(add) => {
                 let path = format!("/api/senders/{}", part(&add.name));
                 refuse_existing(client, &path, add.replace, "sender").await?;
@@ -106,12 +157,31 @@ impl Sender {
 
 /// How its webhooks prove themselves.
 fn webhooks(sender: &Value) -> String {
-    match (&sender["hmac_key"], &sender["webhook_key"], &sender["provider"]) {
-        (_, _, Value::String(provider)) if provider == "simulator" => "operator's token".into(),
-        (Value::Null, Value::Null, _) => "unproven".into(),
-        (Value::Null, _, _) => "key".into(),
-        (_, Value::Null, _) => "hmac".into(),
-        _ => "hmac and key".into(),
+    if sender["provider"] == "simulator" {
+        return "operator's token".into();
+    }
+    let proofs = [("hmac_key", "hmac"), ("webhook_key", "key"), ("webhook_path", "address")];
+    let set: Vec<&str> =
+        proofs.iter().filter(|(key, _)| !sender[*key].is_null()).map(|(_, proof)| *proof).collect();
+    if set.is_empty() { "unproven".into() } else { set.join(" and ") }
+}
+
+impl Test {
+    async fn run(self, client: &Client, json: bool) -> Result<()> {
+        let mut path = format!("/api/route?to={}", part(&self.number));
+        for (name, value) in [("from", &self.from), ("text", &self.text)] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", part(value)));
+            }
+        }
+        let answer = client.get(&path).await?;
+        if json {
+            return screen::json(&answer);
+        }
+        for sender in items(&answer, "senders") {
+            screen::fields(sender)?;
+        }
+        Ok(())
     }
 }
 
@@ -123,20 +193,42 @@ impl Add {
             "groups": self.groups,
             "auth": if self.no_auth { "none" } else { "required" },
         });
-        for (key, value) in [("base_url", &self.base_url), ("number", &self.number)] {
+        let plain = [
+            ("base_url", &self.base_url),
+            ("number", &self.number),
+            ("hmac_header", &self.hmac_header),
+            ("hmac_algorithm", &self.hmac_algorithm),
+            ("webhook_header", &self.webhook_header),
+            ("webhook_user", &self.webhook_user),
+            ("business_account", &self.business_account),
+            ("app_id", &self.app_id),
+            ("api_version", &self.api_version),
+        ];
+        for (key, value) in plain {
             if let Some(value) = value {
                 body[key] = json!(value);
+            }
+        }
+        let secrets = [
+            ("api_key", &self.api_key),
+            ("hmac_key", &self.hmac_key),
+            ("webhook_key", &self.webhook_key),
+            ("webhook_path", &self.webhook_path),
+            ("verify_token", &self.verify_token),
+        ];
+        for (key, value) in secrets {
+            if let Some(value) = value {
+                body[key] = json!(secret(value)?);
             }
         }
         if let Some(tenant) = self.tenant {
             body["tenant"] = json!(tenant);
         }
-        for (key, value) in
-            [("api_key", &self.api_key), ("hmac_key", &self.hmac_key), ("webhook_key", &self.webhook_key)]
-        {
-            if let Some(value) = value {
-                body[key] = json!(secret(value)?);
-            }
+        if let Some(rate) = self.rate_per_second {
+            body["rate_per_second"] = json!(rate);
+        }
+        if !self.media_hosts.is_empty() {
+            body["media_hosts"] = json!(self.media_hosts);
         }
         Ok(body)
     }

@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 
 use crate::cli::{Place, Result};
 use crate::config::Config;
+use crate::keyring;
+use crate::tenant::Secret;
 
 /// The configuration that is used without being named.
 const DEFAULT: &str = "switchboard.toml";
@@ -24,6 +26,7 @@ pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Opti
     if let Some(listen) = listen {
         config.listen = listen;
     }
+    config.secrets.keys = environment(keyring::VARIABLE).filter(|keys| !keys.is_empty()).map(Secret::new);
     Ok((config, file))
 }
 

@@ -20,11 +20,19 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    media(config, report);
     if config.data == config.plugins {
         report(
             "plugins",
             "is the same directory as `data`".into(),
             "give the packages a directory of their own".into(),
+        );
+    }
+    if config.secrets.key_file.as_ref().is_some_and(|file| file.starts_with(config.backups())) {
+        report(
+            "secrets.key_file",
+            "lies among the backups, which it opens".into(),
+            "put it elsewhere, so that a copy of the backups alone opens nothing".into(),
         );
     }
     let mut seen = HashSet::new();
@@ -128,6 +136,37 @@ fn numbers(config: &Config, report: Report<'_>) {
     );
 }
 
+fn media(config: &Config, report: Report<'_>) {
+    let media = &config.media;
+    for (key, value, least, most) in [
+        ("media.max_bytes", media.max_bytes, 1 << 10, 4096 * MIB),
+        ("media.tenant_bytes", media.tenant_bytes, 0, 1 << 50),
+        ("media.keep_days", media.keep_days.into(), 1, 36_500),
+        ("media.concurrent", media.concurrent as u64, 1, 1000),
+        ("media.per_sender", media.per_sender as u64, 1, 1000),
+        ("media.timeout_ms", media.timeout_ms, 50, 3_600_000),
+        ("media.give_up_after_minutes", media.give_up_after_minutes.into(), 1, 60 * 24 * 30),
+        ("media.backoff_ms", media.backoff_ms, 1, 86_400_000),
+        ("media.wait_ms", media.wait_ms, 0, 600_000),
+        ("media.inline_bytes", media.inline_bytes, 1 << 10, 256 * MIB),
+        ("media.link_minutes", media.link_minutes.into(), 1, 60 * 24 * 7),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
+    at_most(report, ("media.backoff_ms", media.backoff_ms), ("media.backoff_max_ms", media.backoff_max_ms));
+    let Some(public) = &config.http.public_url else { return };
+    let address = url::Url::parse(public).ok().filter(|url| {
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        plain && url.password().is_none() && url.has_host() && matches!(url.scheme(), "https" | "http")
+    });
+    if address.is_none() {
+        let action = "write how the world reaches this gateway, such as \"https://gateway.example.com\"";
+        report("http.public_url", format!("\"{public}\" is no address"), action.into());
+    }
+}
+
 fn at_most<T: PartialOrd + Display>(report: Report<'_>, low: (&str, T), high: (&str, T)) {
     if low.1 > high.1 {
         report(
@@ -182,6 +221,11 @@ mod tests {
             (
                 "[turns]\nbackoff_ms = 5000\nbackoff_max_ms = 1000\n",
                 "/etc/sb/switchboard.toml:3:18: turns.backoff_max_ms: is 1000, less than turns.backoff_ms = 5000; raise it, or lower turns.backoff_ms",
+            ),
+            (
+                "[http]\npublic_url = \"gateway.example.com\"\n[media]\nkeep_days = 0\n",
+                "/etc/sb/switchboard.toml:2:14: http.public_url: \"gateway.example.com\" is no address; write how the world reaches this gateway, such as \"https://gateway.example.com\"\n\
+                 /etc/sb/switchboard.toml:4:13: media.keep_days: is 0; write a number from 1 to 36500",
             ),
         ];
         for (text, expected) in cases {

@@ -65,7 +65,9 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     reader.refuse_twins(&senders, "name", |sender: &Sender| sender.name.clone());
     // One after the other: an account that two of them claim is the second one's mistake.
     for sender in &senders {
-        reader.check(std::slice::from_ref(sender), |sender| rules::sender(sender, &known, around.loopback));
+        reader.check(std::slice::from_ref(sender), |sender| {
+            rules::senders::check(sender, &known, around.loopback)
+        });
         if known.sender_of(sender.value.provider, &sender.value.account).is_none() {
             known.put_sender(sender.value.clone());
         }

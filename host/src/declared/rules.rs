@@ -6,10 +6,12 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::message::{Provider, TenantId};
+use crate::message::TenantId;
 use crate::policy::quiet::Hours;
 use crate::tenant::policy::Policy;
-use crate::tenant::{Directory, Limits, Organization, Sender, Tenant, WebhookAuth};
+use crate::tenant::{Directory, Limits, Organization, Tenant};
+
+pub mod senders;
 
 /// A key, what is wrong with its value, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,15 @@ pub fn tenant(tenant: &Tenant, directory: &Directory, packages: Option<&[String]
             format!("write 1 to {MAX_TEXT} bytes"),
         ));
     }
+    for label in ["status", "tenant_id", "phone_number", "is_new_session"] {
+        if tenant.labels.contains_key(label) {
+            faults.push(fault(
+                "labels",
+                format!("\"{label}\" is a word of the webhook's answer"),
+                "call the label something else",
+            ));
+        }
+    }
     faults.extend(limits(&tenant.limits));
     faults.extend(policy(&tenant.policy));
     faults
@@ -158,84 +169,6 @@ fn limits(limits: &Limits) -> Vec<Fault> {
             Some(fault(key, format!("is {value}"), format!("write a number from {least} to {most}")))
         })
         .collect()
-}
-
-/// `loopback`: does the gateway listen on loopback only?
-pub fn sender(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
-    let label = sender.name.as_str();
-    if label.is_empty() || label.len() > 64 || !label.chars().all(plain) {
-        faults.push(fault("name", format!("\"{label}\" is no name"), "use 1 to 64 of a-z, 0-9, -, _ and ."));
-    }
-    if sender.account.is_empty() || sender.account.len() > 200 {
-        faults.push(fault(
-            "account",
-            format!("has {} characters", sender.account.len()),
-            "write the provider's key for this number: at WAHA the session, such as \"default\"",
-        ));
-    }
-    if let Some(id) = sender.tenant
-        && directory.tenant(id).is_none()
-    {
-        faults.push(fault(
-            "tenant",
-            format!("there is no tenant {id}"),
-            "declare it in tenants.toml, or leave `tenant` out for a shared sender",
-        ));
-    }
-    if sender.number.as_ref().is_some_and(|number| !is_number(number)) {
-        faults.push(fault("number", "is not a phone number", "write 6 to 15 digits with the country code"));
-    }
-    if sender.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
-        faults.push(rate("rate_per_second"));
-    }
-    faults.extend(base_url(sender));
-    faults.extend(webhook_auth(sender, loopback));
-    for account in sender.accounts() {
-        let taken = directory.sender_of(sender.provider, account);
-        if let Some(other) = taken.filter(|other| other.name != sender.name) {
-            faults.push(fault(
-                "account",
-                format!("{} account \"{account}\" is sender \"{}\" already", sender.provider, other.name),
-                "one account belongs to one sender; change one of them",
-            ));
-        }
-    }
-    faults
-}
-
-fn base_url(sender: &Sender) -> Option<Fault> {
-    let action = "write the provider's address, such as \"http://127.0.0.1:3000\"";
-    match &sender.base_url {
-        None if sender.provider == Provider::Simulator => None,
-        None => Some(fault("base_url", "is missing", action)),
-        Some(url) => match url.parse::<http::Uri>() {
-            Ok(uri) if uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")) => None,
-            _ => Some(fault("base_url", format!("\"{url}\" is not an http address"), action)),
-        },
-    }
-}
-
-fn webhook_auth(sender: &Sender, loopback: bool) -> Option<Fault> {
-    // A simulated message is proven by the operator's token, not by a key of the sender.
-    if sender.provider == Provider::Simulator {
-        return None;
-    }
-    let keyless = sender.is_keyless();
-    match sender.auth {
-        WebhookAuth::None if !loopback => Some(fault(
-            "auth",
-            "\"none\" lets anyone speak for any contact, and the gateway does not listen on loopback only",
-            "set hmac_key or webhook_key and take `auth` away, or listen on 127.0.0.1",
-        )),
-        WebhookAuth::Required if keyless => Some(fault(
-            "auth",
-            "webhooks must prove themselves, but neither hmac_key nor webhook_key is set",
-            "set one of them; on a loopback gateway auth = \"none\" is possible too",
-        )),
-        _ => None,
-    }
 }
 
 /// Each record is an object with a text or integer `id` of its own. The fault's place is the index.
@@ -338,10 +271,6 @@ fn is_language(tag: &str) -> bool {
         && parts.all(|part| {
             (1..=8).contains(&part.len()) && part.chars().all(|char| char.is_ascii_alphanumeric())
         })
-}
-
-fn is_number(number: &str) -> bool {
-    (6..=15).contains(&number.len()) && number.chars().all(|char| char.is_ascii_digit())
 }
 
 fn listed<T: ToString>(names: impl Iterator<Item = T>, none: &str) -> String {

@@ -13,7 +13,7 @@ use crate::message::{self, Outbound, OutboundContent, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
 use crate::store::{self, SendClaim, Settlement, Store};
-use crate::template::{Status, Template};
+use crate::template::{Registered, Status};
 use crate::tenant::policy::Policy;
 use crate::tenant::{Directory, Sender, Tenant};
 
@@ -44,7 +44,7 @@ pub struct Parcel {
     /// Goes out in place of what was to be said.
     pub instead: Option<Outbound>,
     /// Of a template: as it was approved.
-    pub template: Option<Template>,
+    pub template: Option<Registered>,
 }
 
 impl Gate {
@@ -163,7 +163,7 @@ fn parcel(
         OutboundContent::Template(wanted) if channel::adapter(sender.provider).templates().is_some() => {
             let tenant = claim.id.key.tenant;
             match store.template(tenant, &sender.name, &wanted.name, &wanted.language)? {
-                Some(known) if known.status == Status::Approved => Some(known.template),
+                Some(known) if known.status == Status::Approved => Some(known),
                 Some(known) => {
                     let reason = known.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
                     return Ok(Err(format!(

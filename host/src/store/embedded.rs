@@ -36,6 +36,7 @@ use crate::message::{
     ContactKey, ConversationKey, OrganizationId, Receipt, SenderName, SessionChange, TenantId, Timestamp,
 };
 use crate::route::Lock;
+use crate::seal::Ring;
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
 mod accept;
@@ -62,6 +63,7 @@ mod reads;
 mod receipts;
 mod replies;
 mod rows;
+mod secrets;
 mod sends;
 mod tables;
 mod templates;
@@ -93,6 +95,8 @@ pub struct Settings {
     pub turns_per_tenant: usize,
     /// Sends of one sender that may be claimed at the same time.
     pub sends_per_sender: usize,
+    /// Open what senders prove themselves by; the last one seals it.
+    pub keys: Ring,
 }
 
 /// The store in one file. Dropping it finishes what is queued and closes the file.
@@ -189,7 +193,7 @@ impl Store for Embedded {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
-        let incoming = Incoming::new(arrival, &self.mirror().settings);
+        let incoming = Incoming::new(arrival, &self.mirror().settings, &self.mirror().secret);
         self.write(move |batch| accept::accept(batch, &incoming)).await
     }
 

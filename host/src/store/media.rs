@@ -1,4 +1,5 @@
-//! What is kept of received files. The bytes lie beside the store, not in it.
+//! What is kept of files: those that contacts sent, and those that a tenant stored to send. The bytes
+//! lie beside the store, not in it; here is what is known of each, and how much room each tenant uses.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -6,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::Result;
 use crate::message::{SenderName, TenantId, Timestamp};
 
-/// A received file.
+/// A file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct File {
     /// What brains know it by; hard to guess, the same for the same message.
     pub handle: String,
     pub tenant: TenantId,
-    /// The sender that received it, whose credentials fetch it.
-    pub sender: SenderName,
-    /// Where the provider keeps it.
+    /// The sender that received it, whose credentials fetch it; `None`: the tenant stored it here.
+    pub sender: Option<SenderName>,
+    /// Where the provider keeps it, in the adapter's own words.
     pub source: String,
     pub mime_type: Option<String>,
     pub filename: Option<String>,
@@ -28,9 +29,12 @@ pub enum FileState {
     Waiting {
         due_at: Timestamp,
         attempts: u32,
+        /// What came of the last attempt.
+        error: Option<String>,
     },
     Stored {
         size: u64,
+        /// Hex.
         sha256: String,
     },
     Failed {
@@ -40,7 +44,46 @@ pub enum FileState {
     Gone,
 }
 
+impl FileState {
+    /// How many bytes lie on the disk.
+    pub fn size(&self) -> u64 {
+        match self {
+            FileState::Stored { size, .. } => *size,
+            FileState::Waiting { .. } | FileState::Failed { .. } | FileState::Gone => 0,
+        }
+    }
+}
+
+/// Which waiting files somebody works on already, by sender and handle.
+pub type Busy<'b> = &'b (dyn Fn(&str, &str) -> bool + Sync);
+
+/// When files are past their life.
+#[derive(Clone, Copy, Debug)]
+pub struct FileAges {
+    /// What was received before this is removed; that it was there is remembered.
+    pub keep_from: Timestamp,
+    /// What was received before this is forgotten.
+    pub remember_from: Timestamp,
+}
+
 #[async_trait]
 pub trait MediaShelf: Send + Sync {
     fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>>;
+    /// A tenant's files, newest first.
+    fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;
+    /// Waiting files that are due at `now`, the longest due first, without those that are busy.
+    fn due_files(&self, now: Timestamp, limit: usize, busy: Busy<'_>) -> Result<Vec<File>>;
+    /// How many bytes of a tenant's files lie on the disk.
+    fn stored_bytes(&self, tenant: TenantId) -> Result<u64>;
+    /// The bytes of a waiting file are on the disk. Refused with [`super::Error::Limit`] where the
+    /// tenant's files would take more than `quota` bytes together.
+    async fn store_file(&self, file: File, quota: u64) -> Result<()>;
+    /// A waiting file waits on or has failed; a stored one is gone from the disk.
+    async fn settle_file(&self, tenant: TenantId, handle: &str, state: FileState) -> Result<()>;
+    /// A file of the tenant's own, whose bytes are on the disk; limited as [`MediaShelf::store_file`].
+    async fn put_file(&self, file: File, quota: u64, actor: &str) -> Result<()>;
+    /// Ends the life of at most `limit` files; those whose bytes are to be removed now.
+    async fn expire_files(&self, ages: FileAges, limit: usize) -> Result<Vec<File>>;
+    /// For signing the addresses under which files are handed out.
+    fn media_key(&self) -> [u8; 32];
 }

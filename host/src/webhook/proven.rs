@@ -14,7 +14,8 @@ use crate::tenant::{Directory, Sender};
 /// A stranger must not make us hash a large body once for every sender there is: more sets of keys
 /// than this are not tried,
 const KEY_SETS: usize = 16;
-/// and none but the named senders' for a body larger than this.
+/// and none but the named senders' for a body larger than this, unless it names nobody at all: reports
+/// of what we sent do not say whose they are, and come by the thousand.
 const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
 
 /// What a verified body may speak for.
@@ -44,6 +45,7 @@ impl Proven {
     ) -> Result<Self, Refusal> {
         let adapter = channel::adapter(provider);
         let accounts = adapter.claimed_accounts(hook.body).map_err(Refusal::Malformed)?;
+        let names_nobody = accounts.is_empty();
         let mut trials = Trials { provider, hook, loopback, tried: Vec::new() };
         let mut senders = HashMap::new();
         let mut refused = None;
@@ -57,7 +59,8 @@ impl Proven {
             }
         }
         let mut someone = senders.values().next().cloned();
-        if someone.is_none() && refused.is_none() && hook.body.len() <= UNKNOWN_ACCOUNT_BYTES {
+        let bounded = names_nobody || hook.body.len() <= UNKNOWN_ACCOUNT_BYTES;
+        if someone.is_none() && refused.is_none() && bounded {
             let mut others = directory.senders_of(provider).into_iter();
             someone = others.find(|sender| trials.verify(sender).is_ok()).cloned();
         }

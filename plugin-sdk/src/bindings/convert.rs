@@ -1,7 +1,7 @@
 //! From generated types to the SDK's and back: moves, field by field.
 
 use super::wit;
-use super::world::switchboard::brain::{log, records as wit_records};
+use super::world::switchboard::brain::{details, log, records as wit_records};
 use crate::action::*;
 use crate::fault::{Fault, Refusal};
 use crate::host::Level;
@@ -135,6 +135,7 @@ impl From<wit::LeadSummary> for LeadSummary {
     }
 }
 
+convert!(details::Referrer => Referral { kind, source_id, url, headline, body, click_id });
 convert!(wit::Refusal => Refusal { code, message, retryable });
 
 // What goes out.

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::world::switchboard::brain as imports;
 use crate::fault::Refusal;
 use crate::host::Level;
-use crate::message::HistoryEntry;
+use crate::media;
+use crate::message::{HistoryEntry, Referral};
 use crate::records::{Answer, Found, Query};
 
 pub(crate) fn log(level: Level, message: &str) {
@@ -44,4 +45,21 @@ pub(crate) fn find(query: &Query) -> Answer<Found<String>> {
 
 pub(crate) fn get(collection: &str, id: &str) -> Answer<Option<String>> {
     imports::records::get(collection, id).map_err(Refusal::from)
+}
+
+pub(crate) fn describe_file(handle: &str) -> media::Answer<media::Info> {
+    let info = imports::media::describe(handle).map_err(Refusal::from)?;
+    Ok(media::Info { mime_type: info.mime_type, size: info.size })
+}
+
+pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> media::Answer<Vec<u8>> {
+    imports::media::read(handle, offset, length).map_err(Refusal::from)
+}
+
+pub(crate) fn labels() -> Vec<(String, String)> {
+    imports::details::labels()
+}
+
+pub(crate) fn referral(message_id: &str) -> Option<Referral> {
+    imports::details::referral(message_id).map(Into::into)
 }

@@ -15,7 +15,7 @@ fn waha() -> &'static dyn Adapter {
 }
 
 /// Every value there is, by its place.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+pub(super) fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(fields) => {
@@ -33,7 +33,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-fn anything() -> impl Strategy<Value = Value> {
+pub(super) fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -7,6 +7,7 @@ use switchboard::message::{
     ContactKey, Content, ConversationKey, Inbound, OrganizationId, Outbound, OutboundContent, Provider,
     SenderName, TenantId, Timestamp,
 };
+use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
@@ -41,6 +42,11 @@ pub struct Lab<'f> {
 /// `ms` after a moment in 2026.
 pub fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_772_366_400_000 + ms)
+}
+
+/// What the senders of these stores are sealed with.
+pub fn test_keys() -> Ring {
+    Ring::new([Key::new([7; KEY_BYTES].into())])
 }
 
 pub fn tenant_id(id: u32) -> TenantId {

@@ -45,6 +45,8 @@ const PURE: &[&str] = &[
     "glyph",
     "tenant",
     "offer",
+    "template",
+    "seal",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[

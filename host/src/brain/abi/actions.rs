@@ -66,7 +66,7 @@ impl From<Exceeded> for Rejected {
     }
 }
 
-/// Checks the outcome of a turn at `now`. `known_handle` tells whether a media handle was received in this conversation.
+/// Checks the outcome of a turn at `now`. `known_handle` tells whether a handle names a file of the tenant's.
 pub fn check(
     outcome: wit::Outcome,
     limits: &ResolvedLimits,
@@ -224,7 +224,7 @@ fn outbound(outgoing: wit::Outgoing, check: &mut Check<'_>) -> Result<Outbound, 
     Ok(Outbound { content, reply_to: check.optional("reply-to", outgoing.reply_to)? })
 }
 
-/// An `https` address, or a handle that this conversation knows: the provider would fetch whatever
+/// An `https` address, or the handle of a file of the tenant's: the provider would fetch whatever
 /// address it is given, so no other may be named.
 fn source(source: String, check: &mut Check<'_>) -> Result<String, Rejected> {
     let source = check.filled("source", source)?;
@@ -236,10 +236,8 @@ fn source(source: String, check: &mut Check<'_>) -> Result<String, Rejected> {
         }
         Some(_) => Ok(source),
         None if (check.known_handle)(&source) => Ok(source),
-        None => Err(check.wrong(
-            "source",
-            "neither an `https://` address nor the handle of a file received in this conversation",
-        )),
+        None => Err(check
+            .wrong("source", "neither an `https://` address nor the handle of a file that this tenant has")),
     }
 }
 

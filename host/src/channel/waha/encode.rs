@@ -149,6 +149,7 @@ mod tests {
             outbound,
             reference: "r-0123456789abcdef",
             template: None,
+            template_id: None,
             media: None,
         })
     }

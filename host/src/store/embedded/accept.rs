@@ -7,7 +7,7 @@ use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
-use super::{Settings, contacts, replies};
+use super::{Settings, contacts, files, replies};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, SenderName, TenantId, Timestamp};
@@ -28,11 +28,14 @@ pub struct Incoming {
     at: Timestamp,
     received_at: Timestamp,
     heard: Vec<u8>,
+    file: Option<files::Brought>,
 }
 
 impl Incoming {
-    pub fn new(arrival: Arrival, settings: &Settings) -> Self {
-        let Arrival { inbound, sender, received_at } = arrival;
+    pub fn new(arrival: Arrival, settings: &Settings, secret: &[u8; 32]) -> Self {
+        let Arrival { mut inbound, sender, received_at } = arrival;
+        let message = (inbound.provider, inbound.account.as_str(), inbound.id.as_str());
+        let file = files::take(&mut inbound.content, message, secret);
         let text = inbound.content.text();
         let link = text.and_then(|text| deep_link::parse(text, &settings.prefixes));
         // Providers give no time, or one that our clock has not reached: such a message is ordered
@@ -57,6 +60,7 @@ impl Incoming {
             at,
             received_at,
             heard: pack(&heard),
+            file,
             message_id: heard.id,
         }
     }
@@ -113,6 +117,9 @@ fn take_in(
     start: Option<Option<String>>,
     first: bool,
 ) -> Step<()> {
+    if let Some(file) = &incoming.file {
+        files::expect(batch, key.tenant, &incoming.sender, file, incoming.received_at)?;
+    }
     let seq = batch.seq();
     let kind = match &start {
         None => WaitingKind::Message,

@@ -9,6 +9,7 @@ use super::codec::pack;
 use super::contacts;
 use super::mirror::Effect;
 use super::rows::Contact;
+use super::secrets;
 use super::tables::define;
 use crate::message::{ContactKey, SessionChange, TenantId, Timestamp};
 use crate::route::Lock;
@@ -64,7 +65,8 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
             return Err(Error::Conflict(what).into());
         }
     }
-    batch.tables.senders.put()?.insert(sender.name.as_str(), pack(sender).as_slice())?;
+    let row = secrets::sealed(&batch.mirror.keys.load(), sender)?;
+    batch.tables.senders.put()?.insert(sender.name.as_str(), row.as_slice())?;
     batch.effects.push(Effect::Sender(sender.clone()));
     batch.audit(by)
 }
@@ -151,12 +153,10 @@ impl Import {
 
 /// Everything but what may not be shown.
 pub fn without_secrets(sender: &Sender) -> serde_json::Value {
-    let hidden = Sender {
-        api_key: Secret::default(),
-        hmac_key: Secret::default(),
-        webhook_key: Secret::default(),
-        ..sender.clone()
-    };
+    let mut hidden = sender.clone();
+    for (_, secret) in hidden.secrets_mut() {
+        *secret = Secret::default();
+    }
     serde_json::json!(hidden)
 }
 

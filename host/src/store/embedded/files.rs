@@ -1,15 +1,343 @@
-//! Received files.
+//! Files: a row each, an index of those that are to be fetched, one by age, and the room that each
+//! tenant's take. Rows and indexes change together, in the commit that changes the file.
 
 use async_trait::async_trait;
+use hmac::{Hmac, Mac as _};
+use redb::{ReadTransaction, ReadableTable};
+use sha2::Sha256;
 
 use super::Embedded;
-use crate::message::TenantId;
-use crate::store::Result;
-use crate::store::media::{File, MediaShelf};
+use super::admin::entry;
+use super::batch::{Batch, Step};
+use super::codec::{Eye, Unreadable, owned_by, pack, unpack};
+use super::mirror::Effect;
+use super::tables::define;
+use crate::channel::media::{HANDLE_PREFIX, is_handle};
+use crate::clock;
+use crate::message::{Content, Provider, SenderName, TenantId, Timestamp};
+use crate::store::media::{Busy, File, FileAges, FileState, MediaShelf};
+use crate::store::{Error, Result};
+
+/// A listing looks at no more rows than this.
+const LISTED_ROWS: usize = 100_000;
+
+/// A file that a message brought, before its tenant is known.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    handle: String,
+    source: String,
+    mime_type: Option<String>,
+    filename: Option<String>,
+}
+
+/// Puts a handle of ours in the place of the provider's, which no brain ever sees. The handle is the
+/// same whenever the same message comes.
+pub fn take(content: &mut Content, message: (Provider, &str, &str), secret: &[u8; 32]) -> Option<Brought> {
+    let Content::Media(media) = content else { return None };
+    let (provider, account, id) = message;
+    // In the simulator a chat shows a file that the tenant has stored here before.
+    if media.handle.is_empty() || (provider == Provider::Simulator && is_handle(&media.handle)) {
+        return None;
+    }
+    let mut mac = keyed(secret, b"file");
+    for part in [provider.name(), account, id] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    let digest = mac.finalize().into_bytes();
+    let handle = format!("{HANDLE_PREFIX}{}", hex::encode(&digest[..16]));
+    let source = std::mem::replace(&mut media.handle, handle.clone());
+    Some(Brought { handle, source, mime_type: media.mime_type.clone(), filename: media.filename.clone() })
+}
+
+fn keyed(secret: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a MAC takes keys of any length");
+    mac.update(purpose);
+    mac
+}
+
+/// The file is to be fetched. One that is known already stays as it is.
+pub fn expect(
+    batch: &mut Batch<'_>,
+    tenant: TenantId,
+    sender: &SenderName,
+    brought: &Brought,
+    now: Timestamp,
+) -> Step<()> {
+    let key = owned_by(tenant.get(), &brought.handle);
+    if batch.tables.files.get()?.get(key.as_slice())?.is_some() {
+        return Ok(());
+    }
+    let file = File {
+        handle: brought.handle.clone(),
+        tenant,
+        sender: Some(sender.clone()),
+        source: brought.source.clone(),
+        mime_type: brought.mime_type.clone(),
+        filename: brought.filename.clone(),
+        state: FileState::Waiting { due_at: now, attempts: 0, error: None },
+        received_at: now,
+    };
+    insert(batch, &file)?;
+    batch.effects.push(Effect::File);
+    Ok(())
+}
+
+/// `time tenant handle`.
+fn timed(at: Timestamp, file: &File) -> Vec<u8> {
+    let mut key = (at.as_ms().max(0) as u64).to_be_bytes().to_vec();
+    key.extend_from_slice(&owned_by(file.tenant.get(), &file.handle));
+    key
+}
+
+/// By age within what is there and what is remembered.
+fn aged(file: &File) -> Vec<u8> {
+    let mut key = vec![u8::from(file.state == FileState::Gone)];
+    key.extend_from_slice(&timed(file.received_at, file));
+    key
+}
+
+/// The first key of that age.
+fn age(remembered: bool, at: Timestamp) -> Vec<u8> {
+    let mut key = vec![u8::from(remembered)];
+    key.extend_from_slice(&(at.as_ms().max(0) as u64).to_be_bytes());
+    key
+}
+
+fn insert(batch: &mut Batch<'_>, file: &File) -> Step<()> {
+    let key = owned_by(file.tenant.get(), &file.handle);
+    batch.tables.files.put()?.insert(key.as_slice(), pack(file).as_slice())?;
+    batch.tables.files_by_age.put()?.insert(aged(file).as_slice(), ())?;
+    if let FileState::Waiting { due_at, .. } = &file.state {
+        let sender = file.sender.as_ref().map(SenderName::as_str).unwrap_or_default();
+        batch.tables.files_due.put()?.insert(timed(*due_at, file).as_slice(), sender)?;
+    }
+    account(batch, file.tenant, file.state.size(), 0)
+}
+
+fn remove(batch: &mut Batch<'_>, file: &File) -> Step<()> {
+    let key = owned_by(file.tenant.get(), &file.handle);
+    batch.tables.files.put()?.remove(key.as_slice())?;
+    batch.tables.files_by_age.put()?.remove(aged(file).as_slice())?;
+    if let FileState::Waiting { due_at, .. } = &file.state {
+        batch.tables.files_due.put()?.remove(timed(*due_at, file).as_slice())?;
+    }
+    account(batch, file.tenant, 0, file.state.size())
+}
+
+fn account(batch: &mut Batch<'_>, tenant: TenantId, more: u64, less: u64) -> Step<()> {
+    if more == less {
+        return Ok(());
+    }
+    let used = used(batch, tenant)?.saturating_add(more).saturating_sub(less);
+    let table = batch.tables.files_used.put()?;
+    if used == 0 {
+        table.remove(tenant.get())?;
+    } else {
+        table.insert(tenant.get(), used)?;
+    }
+    Ok(())
+}
+
+fn used(batch: &mut Batch<'_>, tenant: TenantId) -> Step<u64> {
+    Ok(batch.tables.files_used.get()?.get(tenant.get())?.map_or(0, |row| row.value()))
+}
+
+fn find(batch: &mut Batch<'_>, tenant: TenantId, handle: &str) -> Step<Option<File>> {
+    let row = batch.tables.files.get()?.get(owned_by(tenant.get(), handle).as_slice())?;
+    Ok(row.map(|row| unpack("files", row.value())).transpose()?)
+}
+
+fn must_find(batch: &mut Batch<'_>, tenant: TenantId, handle: &str) -> Step<File> {
+    let found = find(batch, tenant, handle)?;
+    Ok(found.ok_or_else(|| Error::NotFound(format!("tenant {tenant} has no file {handle}")))?)
+}
+
+fn check_quota(batch: &mut Batch<'_>, file: &File, quota: u64) -> Step<()> {
+    let wanted = used(batch, file.tenant)?.saturating_add(file.state.size());
+    if wanted <= quota {
+        return Ok(());
+    }
+    let message = format!(
+        "the files of tenant {} would take {wanted} bytes: limit {quota} (media.tenant_bytes)",
+        file.tenant
+    );
+    Err(Error::Limit { code: "media", message }.into())
+}
+
+fn store(batch: &mut Batch<'_>, file: &File, quota: u64) -> Step<()> {
+    let before = must_find(batch, file.tenant, &file.handle)?;
+    if !matches!(before.state, FileState::Waiting { .. }) {
+        return Err(Error::Conflict(format!("the file {} is not waited for", file.handle)).into());
+    }
+    check_quota(batch, file, quota)?;
+    remove(batch, &before)?;
+    insert(batch, file)
+}
+
+fn settle(batch: &mut Batch<'_>, tenant: TenantId, handle: &str, state: &FileState) -> Step<()> {
+    let before = must_find(batch, tenant, handle)?;
+    let allowed = match &before.state {
+        FileState::Waiting { .. } => matches!(state, FileState::Waiting { .. } | FileState::Failed { .. }),
+        FileState::Stored { .. } => *state == FileState::Gone,
+        FileState::Failed { .. } | FileState::Gone => false,
+    };
+    if !allowed {
+        return Err(Error::Conflict(format!("the file {handle} has come to its end already")).into());
+    }
+    let after = File { state: state.clone(), ..before.clone() };
+    remove(batch, &before)?;
+    insert(batch, &after)?;
+    batch.effects.push(Effect::File);
+    Ok(())
+}
+
+/// What is past its life, oldest first: of what is there, and of what is only remembered.
+fn past(batch: &mut Batch<'_>, remembered: bool, before: Timestamp, limit: usize) -> Step<Vec<File>> {
+    let (from, to) = (age(remembered, Timestamp::ZERO), age(remembered, before));
+    let mut old = Vec::new();
+    for row in batch.tables.files_by_age.get()?.range::<&[u8]>(from.as_slice()..to.as_slice())?.take(limit) {
+        old.push(row?.0.value().to_vec());
+    }
+    let mut files = Vec::with_capacity(old.len());
+    for key in old {
+        let (tenant, handle) = named(&key)?;
+        files.extend(find(batch, tenant, &handle)?);
+    }
+    Ok(files)
+}
+
+/// The file that a key of the index by age names.
+fn named(key: &[u8]) -> std::result::Result<(TenantId, String), Unreadable> {
+    let mut eye = Eye::new("files_by_age", key, key.first().copied().unwrap_or_default())?;
+    eye.u64()?;
+    owner(eye)
+}
+
+fn owner(mut eye: Eye<'_>) -> std::result::Result<(TenantId, String), Unreadable> {
+    let tenant = TenantId::from_stored(eye.u32()?);
+    let wrong = eye.wrong("a handle is not UTF-8");
+    let handle = std::str::from_utf8(eye.rest()).map_err(|_| wrong)?;
+    Ok((tenant, handle.to_owned()))
+}
+
+fn expire(batch: &mut Batch<'_>, ages: FileAges, limit: usize) -> Step<Vec<File>> {
+    let ended = past(batch, false, ages.keep_from, limit)?;
+    for file in &ended {
+        remove(batch, file)?;
+        insert(batch, &File { state: FileState::Gone, ..file.clone() })?;
+    }
+    for file in past(batch, true, ages.remember_from, limit.saturating_sub(ended.len()))? {
+        remove(batch, &file)?;
+    }
+    Ok(ended.into_iter().filter(|file| matches!(file.state, FileState::Stored { .. })).collect())
+}
+
+fn read(snapshot: &ReadTransaction, tenant: TenantId, handle: &str) -> Step<Option<File>> {
+    let table = snapshot.open_table(define::files)?;
+    let row = ReadableTable::get(&table, owned_by(tenant.get(), handle).as_slice())?;
+    Ok(row.map(|row| unpack("files", row.value())).transpose()?)
+}
+
+fn newest(snapshot: &ReadTransaction, tenant: TenantId, limit: usize) -> Step<Vec<File>> {
+    let mut files = Vec::new();
+    for row in snapshot.open_table(define::files_by_age)?.iter()?.rev().take(LISTED_ROWS) {
+        let (owner, handle) = named(row?.0.value())?;
+        if owner == tenant {
+            files.extend(read(snapshot, tenant, &handle)?);
+        }
+        if files.len() >= limit {
+            break;
+        }
+    }
+    files.sort_by_key(|file| std::cmp::Reverse(file.received_at));
+    Ok(files)
+}
+
+fn due(snapshot: &ReadTransaction, now: Timestamp, limit: usize, busy: Busy<'_>) -> Step<Vec<File>> {
+    let mut files = Vec::new();
+    for row in snapshot.open_table(define::files_due)?.iter()? {
+        let (key, sender) = row?;
+        let (at, rest) = key.value().split_at_checked(8).unwrap_or_default();
+        if files.len() >= limit || at > now.as_ms().max(0).to_be_bytes().as_slice() {
+            break;
+        }
+        let wrong = || Unreadable { table: "files_due", what: "a key is too short".into() };
+        let tenant = rest.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(wrong)?;
+        let handle = std::str::from_utf8(&rest[4..]).map_err(|_| wrong())?;
+        if !busy(sender.value(), handle) {
+            files.extend(read(snapshot, TenantId::from_stored(tenant), handle)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Is the room that is said to be used the sum of what is there? What is wrong, if not.
+pub fn miscounted(snapshot: &ReadTransaction) -> Step<Option<String>> {
+    let mut counted = std::collections::BTreeMap::<u32, u64>::new();
+    for row in snapshot.open_table(define::files)?.iter()? {
+        let file: File = unpack("files", row?.1.value())?;
+        if file.state.size() > 0 {
+            *counted.entry(file.tenant.get()).or_default() += file.state.size();
+        }
+    }
+    let mut kept = std::collections::BTreeMap::new();
+    for row in snapshot.open_table(define::files_used)?.iter()? {
+        let (tenant, bytes) = row?;
+        kept.insert(tenant.value(), bytes.value());
+    }
+    let wrong =
+        (kept != counted).then(|| format!("its files are said to take {kept:?}, and take {counted:?}"));
+    Ok(wrong)
+}
 
 #[async_trait]
 impl MediaShelf for Embedded {
-    fn file(&self, _tenant: TenantId, _handle: &str) -> Result<Option<File>> {
-        Ok(None)
+    fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>> {
+        self.read(|snapshot| read(snapshot, tenant, handle))
+    }
+
+    fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>> {
+        self.read(|snapshot| newest(snapshot, tenant, limit))
+    }
+
+    fn due_files(&self, now: Timestamp, limit: usize, busy: Busy<'_>) -> Result<Vec<File>> {
+        self.read(|snapshot| due(snapshot, now, limit, busy))
+    }
+
+    fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
+        self.read(|snapshot| {
+            let table = snapshot.open_table(define::files_used)?;
+            Ok(ReadableTable::get(&table, tenant.get())?.map_or(0, |row| row.value()))
+        })
+    }
+
+    async fn store_file(&self, file: File, quota: u64) -> Result<()> {
+        self.write(move |batch| store(batch, &file, quota)).await
+    }
+
+    async fn settle_file(&self, tenant: TenantId, handle: &str, state: FileState) -> Result<()> {
+        let handle = handle.to_owned();
+        self.write(move |batch| settle(batch, tenant, &handle, &state)).await
+    }
+
+    async fn put_file(&self, file: File, quota: u64, actor: &str) -> Result<()> {
+        let subject = format!("{}/{}", file.tenant, file.handle);
+        let detail = serde_json::json!({ "bytes": file.state.size(), "mime_type": file.mime_type });
+        let by = entry(actor, "put file", subject, detail, clock::now());
+        self.write(move |batch| {
+            check_quota(batch, &file, quota)?;
+            insert(batch, &file)?;
+            batch.audit(&by)
+        })
+        .await
+    }
+
+    async fn expire_files(&self, ages: FileAges, limit: usize) -> Result<Vec<File>> {
+        self.write(move |batch| expire(batch, ages, limit)).await
+    }
+
+    fn media_key(&self) -> [u8; 32] {
+        keyed(&self.mirror().secret, b"media links").finalize().into_bytes().into()
     }
 }

@@ -9,12 +9,13 @@ use super::batch::{Batch, Fault, Step};
 use super::codec::{read_conversation_key, read_place, unpack};
 use super::mirror::{Loaded, Mirror, State};
 use super::rows::{Contact, Reply, Waiting};
-use super::sends;
 use super::tables::define;
 use super::timers::first_due;
 use super::writer::Shared;
+use super::{secrets, sends};
 use crate::message::{ContactKey, ConversationKey, SenderName};
 use crate::schedule::{Item, Schedule};
+use crate::seal::Ring;
 use crate::store::{Counters, InboxId, OutboxState, SendId};
 use crate::tenant::Directory;
 
@@ -22,7 +23,7 @@ use crate::tenant::Directory;
 pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
     let settings = &mirror.settings;
     let mut loaded = Loaded {
-        directory: directory(snapshot)?,
+        directory: directory(snapshot, &mirror.keys.load())?,
         state: state(snapshot)?,
         users: users(snapshot)?,
         turns: Schedule::new(settings.turns_per_tenant),
@@ -55,7 +56,7 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
     Ok(loaded)
 }
 
-fn directory(snapshot: &ReadTransaction) -> Step<Directory> {
+fn directory(snapshot: &ReadTransaction, keys: &Ring) -> Step<Directory> {
     let mut directory = Directory::default();
     for row in snapshot.open_table(define::organizations)?.iter()? {
         directory.put_organization(unpack("organizations", row?.1.value())?);
@@ -64,7 +65,7 @@ fn directory(snapshot: &ReadTransaction) -> Step<Directory> {
         directory.put_tenant(unpack("tenants", row?.1.value())?);
     }
     for row in snapshot.open_table(define::senders)?.iter()? {
-        directory.put_sender(unpack("senders", row?.1.value())?);
+        directory.put_sender(secrets::opened(keys, unpack("senders", row?.1.value())?)?);
     }
     Ok(directory)
 }

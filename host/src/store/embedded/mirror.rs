@@ -14,6 +14,7 @@ use super::collections::Parsed;
 use super::receipts::Early;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::schedule::{Item, Schedule};
+use crate::seal::Ring;
 use crate::store::{Counters, InboxId, Wakes};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
@@ -97,6 +98,8 @@ pub enum Effect {
     Organization(Organization),
     Tenant(Tenant),
     Sender(Sender),
+    /// These keys open from now on, and the last of them seals.
+    Keys(Ring),
     /// This tenant's collection of this name is another one now.
     Collection(TenantId, String),
     /// An entry came, or came back with another due time.
@@ -135,6 +138,8 @@ pub enum Effect {
     },
     /// A conversation's history changed, and nothing else did.
     Line,
+    /// A file is to be fetched, now or later.
+    File,
 }
 
 #[derive(Debug, Default)]
@@ -157,6 +162,8 @@ pub struct Mirror {
     pub early: Early,
     /// How far pruning has come among the strangers.
     pub stranger: Mutex<Vec<u8>>,
+    /// Those of the settings, until others are given.
+    pub keys: ArcSwap<Ring>,
     /// Makes seeds that no contact can foresee.
     pub secret: [u8; 32],
 }
@@ -171,6 +178,7 @@ impl Mirror {
     pub fn new(settings: Settings, secret: [u8; 32]) -> Self {
         let (turns, sends) = (settings.turns_per_tenant, settings.sends_per_sender);
         Mirror {
+            keys: ArcSwap::from_pointee(settings.keys.clone()),
             settings,
             wakes: Wakes::default(),
             directory: ArcSwap::default(),
@@ -265,6 +273,9 @@ impl Mirror {
         if woken.history {
             self.wakes.history.notify_waiters();
         }
+        if woken.files {
+            self.wakes.files.notify_one();
+        }
     }
 
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
@@ -279,6 +290,7 @@ impl Mirror {
                 }
                 Effect::Tenant(tenant) => directory.get_or_insert_with(present).put_tenant(tenant),
                 Effect::Sender(sender) => directory.get_or_insert_with(present).put_sender(sender),
+                Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, alone } => {
                     turns.put(&key, id, Item { group: key.tenant, due, alone });
@@ -307,6 +319,7 @@ impl Mirror {
                 Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Line => woken.history = true,
+                Effect::File => woken.files = true,
             }
         }
         if let Some(directory) = directory {
@@ -321,6 +334,7 @@ struct Woken {
     turns: bool,
     sends: bool,
     history: bool,
+    files: bool,
 }
 
 /// What a start reads.

@@ -17,7 +17,9 @@ use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, load};
+use super::{Settings, backup, files, load, secrets};
+use crate::message::SenderName;
+use crate::seal::{KeyId, Ring};
 
 /// Why the store is not opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,8 @@ pub enum OpenError {
     Damaged { path: PathBuf, what: String, advice: String },
     #[error("{} is of format {found}; this program reads formats up to {FORMAT}. Use the newer program.\n{advice}", path.display())]
     Newer { path: PathBuf, found: u32, advice: String },
+    #[error("{}: the {field} of sender {sender} is sealed with key {key}, which is not here; here are: {}", path.display(), listed(here))]
+    NoKey { path: PathBuf, sender: SenderName, field: &'static str, key: KeyId, here: Ring },
     #[error("{} cannot be opened: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -38,7 +42,14 @@ pub enum Flaw {
     Locked,
     Damaged(String),
     Newer(u32),
+    NoKey { sender: SenderName, field: &'static str, key: KeyId },
     Io(io::Error),
+}
+
+/// The ids of keys.
+fn listed(keys: &Ring) -> String {
+    let ids: Vec<&str> = keys.keys().map(|key| key.id().as_str()).collect();
+    if ids.is_empty() { "none".into() } else { ids.join(", ") }
 }
 
 impl From<DatabaseError> for Flaw {
@@ -71,6 +82,9 @@ impl std::fmt::Display for Flaw {
             Flaw::Locked => f.write_str("another gateway runs on it"),
             Flaw::Damaged(what) => write!(f, "it is damaged: {what}"),
             Flaw::Newer(found) => write!(f, "it is of format {found}; this program reads up to {FORMAT}"),
+            Flaw::NoKey { sender, key, .. } => {
+                write!(f, "sender {sender} is sealed with key {key}, which is not here")
+            }
             Flaw::Io(error) => error.fmt(f),
         }
     }
@@ -92,6 +106,9 @@ pub fn explain(flaw: Flaw, settings: &Settings) -> OpenError {
     match flaw {
         Flaw::Locked => OpenError::Locked { path },
         Flaw::Io(source) => OpenError::Io { path, source },
+        Flaw::NoKey { sender, field, key } => {
+            OpenError::NoKey { path, sender, field, key, here: settings.keys.clone() }
+        }
         Flaw::Damaged(what) => OpenError::Damaged { path, what, advice: advice(settings) },
         Flaw::Newer(found) => OpenError::Newer { path, found, advice: advice(settings) },
     }
@@ -169,6 +186,9 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         if kept != counted {
             return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
         }
+        if let Some(what) = files::miscounted(&snapshot)? {
+            return Err(Flaw::Damaged(what));
+        }
         Ok(())
     };
     // redb asserts its own invariants, and a damaged file may break them.
@@ -192,6 +212,7 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     let secret = prepare(&disk)?;
     let mirror = Mirror::new(settings.clone(), secret);
     let snapshot = disk.snapshot().map_err(Fault::from)?;
+    secrets::check(&snapshot, &settings.keys)?;
     mirror.replace(load::load(&mirror, &snapshot)?);
     let interrupted = load::interrupted(&snapshot)?;
     drop(snapshot);

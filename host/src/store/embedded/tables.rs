@@ -88,6 +88,14 @@ tables! {
     sessions: &'static str => Bytes;
     api_keys: &'static str => Bytes;
     audit: u64 => Bytes;
+    /// Tenant and handle -> what is known of the file.
+    files: Bytes => Bytes;
+    /// Due time, tenant and handle of a file that is to be fetched -> the sender that received it.
+    files_due: Bytes => &'static str;
+    /// 0 for a file that is there, 1 for one that is remembered; when it came; tenant and handle.
+    files_by_age: Bytes => ();
+    /// Tenant -> bytes that its files take.
+    files_used: u32 => u64;
 }
 
 /// Takes tables one by one, whatever their types.

@@ -73,6 +73,13 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
             reply.text("went well");
         }
         "static" => drop(reply.text(attack::count().to_string())),
+        "describe" => drop(reply.text(peek::described(&peek::handle(turn, rest)))),
+        "read" => drop(reply.text(peek::bytes(&peek::handle(turn, rest)))),
+        "read-much" => drop(reply.text(peek::piece(&peek::handle(turn, rest)))),
+        "handle" => drop(reply.text(peek::handle(turn, rest))),
+        "forward" => drop(reply.image(peek::handle(turn, rest), "forwarded")),
+        "labels" => drop(reply.text(peek::labels(turn))),
+        "referral" => drop(reply.text(peek::referral(turn))),
         "peek" => drop(reply.text(peek::report())),
         "remember" => drop(reply.text("remembered").remember(&Memory { word: Some(rest.to_owned()) })?),
         "recall" => {
@@ -88,7 +95,7 @@ switchboard_sdk::export!(Hostile with migrate, selftest);
 
 #[cfg(test)]
 mod tests {
-    use switchboard_sdk::{Bot, Brain};
+    use switchboard_sdk::{Bot, Brain, Referral};
 
     use super::Hostile;
 
@@ -109,6 +116,20 @@ mod tests {
         assert!(bot.says("retryable").expect_fault("by-command").retryable);
         assert!(bot.says("retryable-once").expect_fault("by-command").retryable);
         Bot::<Hostile>::new().personality("fail", false).says("retryable-once").expect_exactly("went well");
+    }
+
+    #[test]
+    fn files_labels_and_referrals() {
+        let mut bot = Bot::<Hostile>::new().label("user_id", "7").file("file-1", "text/plain", "hello");
+        bot.says("describe file-1").expect_exactly("text/plain of 5 bytes");
+        bot.says("read file-1").expect_exactly("hello");
+        bot.says("read file-2").expect_exactly("unknown-file");
+        bot.says("labels").expect_exactly("user_id=7");
+        bot.says("referral").expect_exactly("none");
+        let click_id = Some("click-1".to_owned());
+        bot.led_by(Referral { kind: "ad".into(), click_id, ..Referral::default() });
+        bot.says("referral").expect_exactly("click-1");
+        bot.says("referral").expect_exactly("none");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn each_wrong_action_is_named_with_its_number_and_field() {
         (
             media("http://169.254.169.254/latest"),
             "actions: action 2 (send media): source: neither an `https://` address nor the handle of a file \
-             received in this conversation",
+             that this tenant has",
         ),
         (media("https:///x"), "actions: action 2 (send media): source: the address names no host"),
         (schedule("", "{}"), "actions: action 2 (schedule): key: empty"),

@@ -22,6 +22,7 @@ fn shared() -> Arc<Shared> {
         coalesce_ms: 0,
         turns_per_tenant: 1,
         sends_per_sender: 1,
+        keys: crate::seal::Ring::default(),
     };
     let make = || Ok(Box::new(InMemoryBackend::new()) as Box<dyn redb::StorageBackend>);
     open::open(&settings, Box::new(make)).expect("memory opens")

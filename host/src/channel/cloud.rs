@@ -1,0 +1,250 @@
+//! The webhook of WhatsApp's Cloud API: entries of business accounts, in them changes, in each change
+//! a value with messages, statuses and the rest. Meta sends it; Gupshup passes it on with ids of its
+//! own. What differs between the two is said by [`Dialect`], and nothing here asks who it is.
+//!
+//! - [`value`] reads the value of messages: who wrote, what is ours, what is left alone and why.
+//! - [`content`] reads what a message holds.
+//! - [`status`] reads what became of a message of ours.
+//! - [`field`] reads the other changes: templates, wishes, the account itself.
+//!
+//! One bad item never costs the others: it is left out with `unreadable item: WHAT at PLACE`.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::channel::json::{self, Object, kind};
+use crate::channel::{DecodeError, time};
+use crate::message::{Event, Fate, Ignored, Inbound, Provider, Timestamp};
+
+pub mod content;
+mod field;
+pub mod status;
+pub mod value;
+
+/// The only object there is here; pages and other products have webhooks of the same outer form.
+const OBJECT: &str = "whatsapp_business_account";
+
+/// How one provider writes the common form.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect<'a> {
+    pub provider: Provider,
+    /// Whose everything in the body is. `None`: each value names its own number, and what is about no
+    /// number its business account.
+    pub account: Option<&'a str>,
+    /// Are group messages wanted?
+    pub groups: bool,
+    /// The fields with the ids of a message of ours. The first one that is there is the id that the
+    /// provider gave when it took the message.
+    pub own_ids: &'static [&'static str],
+    /// The fields of a file that say where it is, the best one first.
+    pub file: &'static [&'static str],
+    /// What follows from a failure of this code, where it is known.
+    pub fate: fn(i64) -> Option<Fate>,
+}
+
+/// What is known around an item.
+struct Surroundings<'a> {
+    dialect: &'a Dialect<'a>,
+    /// Of the number that the value is about, as [`Dialect::account`] says.
+    account: Option<String>,
+    /// The WhatsApp business account.
+    business: Option<String>,
+    /// When the provider made the entry.
+    at: Option<Timestamp>,
+}
+
+/// Reads a whole body.
+pub fn events(body: &Object, dialect: &Dialect<'_>) -> Result<Vec<Event>, DecodeError> {
+    let entries = list(body, "entry", "entry")?.ok_or_else(|| DecodeError {
+        what: "expected a list, found nothing".into(),
+        place: "entry".into(),
+    })?;
+    if let Some(object) = json::text(body, "object").filter(|object| *object != OBJECT) {
+        let around =
+            Surroundings { dialect, account: dialect.account.map(str::to_owned), business: None, at: None };
+        return Ok(vec![around.ignored(&format!("unknown object {}", short(object)), Item::default())]);
+    }
+    let mut events = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        changes(entry, dialect, &format!("entry[{at}]"), &mut events);
+    }
+    Ok(once(events))
+}
+
+fn changes(entry: &Value, dialect: &Dialect<'_>, place: &str, events: &mut Vec<Event>) {
+    let mut around =
+        Surroundings { dialect, account: dialect.account.map(str::to_owned), business: None, at: None };
+    let changes = match object(entry, place) {
+        Err(error) => Err(error),
+        Ok(entry) => {
+            around.business = word(entry, "id");
+            around.at = json::field(entry, "time").and_then(time::read);
+            list(entry, "changes", &format!("{place}.changes"))
+        }
+    };
+    let changes = match changes {
+        Ok(changes) => changes.map(Vec::as_slice).unwrap_or_default(),
+        Err(error) => return events.push(around.unreadable(&error, Item::default())),
+    };
+    for (at, change) in changes.iter().enumerate() {
+        let place = format!("{place}.changes[{at}]");
+        match read_change(change, &mut around, &place) {
+            Ok(found) => events.extend(found),
+            Err(error) => events.push(around.unreadable(&error, Item::default())),
+        }
+    }
+}
+
+fn read_change(
+    change: &Value,
+    around: &mut Surroundings<'_>,
+    place: &str,
+) -> Result<Vec<Event>, DecodeError> {
+    let change = object(change, place)?;
+    let field = json::strict_text(change, "field", place)?.unwrap_or("messages");
+    let place = format!("{place}.value");
+    let value = match json::field(change, "value") {
+        Some(value) => object(value, &place)?,
+        None => return Err(DecodeError { what: "expected an object, found nothing".into(), place }),
+    };
+    around.account = around.dialect.account.map(str::to_owned).or_else(|| {
+        let metadata = json::object(value, &["metadata"]);
+        metadata.and_then(|it| word(it, "phone_number_id")).or_else(|| word(value, "phone_number_id"))
+    });
+    Ok(match field {
+        "messages" | "smb_message_echoes" | "message_echoes" => value::read(value, around, &place),
+        field => field::read(field, value, around, &place),
+    })
+}
+
+/// The same message twice in one body is one message.
+fn once(events: Vec<Event>) -> Vec<Event> {
+    let mut seen = HashSet::new();
+    let mut first = |inbound: &Inbound| seen.insert((inbound.account.clone(), inbound.id.clone()));
+    let mut kept = Vec::with_capacity(events.len());
+    for event in events {
+        kept.push(match event {
+            Event::Message(inbound) if !first(&inbound) => Event::Ignored(Ignored {
+                provider: inbound.provider,
+                account: Some(inbound.account),
+                message_id: Some(inbound.id),
+                contact: Some(inbound.contact),
+                from_raw: Some(inbound.from_raw),
+                sent_at: Some(inbound.sent_at),
+                reason: "repeated in the same webhook".into(),
+            }),
+            event => event,
+        });
+    }
+    kept
+}
+
+/// As much of an item as is known when it is left out.
+#[derive(Default)]
+struct Item {
+    id: Option<String>,
+    from: Option<String>,
+    at: Option<Timestamp>,
+}
+
+impl Item {
+    fn of(object: &Object) -> Self {
+        Item {
+            id: word(object, "id"),
+            from: word(object, "from").or_else(|| word(object, "from_user_id")),
+            at: json::field(object, "timestamp").and_then(time::read),
+        }
+    }
+}
+
+impl Surroundings<'_> {
+    fn ignored(&self, reason: &str, item: Item) -> Event {
+        Event::Ignored(Ignored {
+            provider: self.dialect.provider,
+            account: self.account.clone().or_else(|| self.business.clone()),
+            message_id: item.id,
+            contact: item.from.as_deref().and_then(|from| value::person(from).ok()),
+            from_raw: item.from,
+            sent_at: item.at.or(self.at),
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// The same for what the operator should hear of.
+    fn alert(&self, reason: &str) -> Event {
+        match self.ignored(reason, Item::default()) {
+            Event::Ignored(left) => Event::Alert(left),
+            other => other,
+        }
+    }
+
+    fn unreadable(&self, error: &DecodeError, item: Item) -> Event {
+        self.ignored(&format!("unreadable item: {error}"), item)
+    }
+}
+
+/// Every account that a body names, each once: the numbers and the business accounts. Reads over what
+/// it does not understand. `most`: no more than these.
+pub fn accounts(body: &Object, most: usize) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut note = |account: Option<String>| {
+        if let Some(account) = account
+            && found.len() < most
+            && seen.insert(account.clone())
+        {
+            found.push(account);
+        }
+    };
+    for entry in objects(body, "entry") {
+        for value in objects(entry, "changes").filter_map(|change| json::object(change, &["value"])) {
+            let metadata = json::object(value, &["metadata"]);
+            let number = metadata.and_then(|it| word(it, "phone_number_id"));
+            note(number.or_else(|| word(value, "phone_number_id")));
+        }
+        note(word(entry, "id"));
+    }
+    found
+}
+
+/// The objects in a list, where there is one.
+fn objects<'a>(object: &'a Object, name: &str) -> impl Iterator<Item = &'a Object> {
+    let items = json::field(object, name).and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(Value::as_object)
+}
+
+/// An id or a number, written as text or as a whole number.
+pub fn word(object: &Object, name: &str) -> Option<String> {
+    match json::field(object, name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Object, DecodeError> {
+    value.as_object().ok_or_else(|| DecodeError {
+        what: format!("expected an object, found {}", kind(value)),
+        place: place.into(),
+    })
+}
+
+/// The list under this name; nothing is none, another shape an error.
+fn list<'a>(object: &'a Object, name: &str, place: &str) -> Result<Option<&'a Vec<Value>>, DecodeError> {
+    match json::field(object, name) {
+        None => Ok(None),
+        Some(Value::Array(items)) => Ok(Some(items)),
+        Some(other) => {
+            Err(DecodeError { what: format!("expected a list, found {}", kind(other)), place: place.into() })
+        }
+    }
+}
+
+/// A name from outside, for a reason: one line, cut.
+pub fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! A reply becomes a call of Gupshup's API: a form in which the message is JSON in text. Null is refused
+//! there, so that what is missing is left out.
+//!
+//! Gupshup writes to phone numbers alone: no groups, no business-scoped ids. It takes no id of ours, so
+//! that what may have gone out cannot be asked after.
+
+use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
+
+use crate::channel::gupshup::{menu, templates};
+use crate::channel::{EncodeError, Outgoing, Request, fallback, media};
+use crate::identity::{self, Address};
+use crate::message::{MediaKind, OutboundContent, OutboundMedia, Reaction};
+use crate::tenant::Sender;
+
+/// Where apps are, if a sender does not say otherwise.
+const BASE: &str = "https://api.gupshup.io";
+/// Source: Meta's pages on text and on media messages.
+const TEXT_CHARS: usize = 4096;
+const CAPTION_CHARS: usize = 1024;
+
+/// The one request that sends a reply.
+pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
+    let Outgoing { sender, to, outbound, .. } = *outgoing;
+    let mut fields = vec![
+        ("channel", "whatsapp".to_owned()),
+        ("source", source(sender)?),
+        ("destination", destination(to)?),
+        ("src.name", sender.account.clone()),
+    ];
+    let path = match &outbound.content {
+        OutboundContent::Template(wanted) => {
+            fields.extend(templates::fields(outgoing, wanted)?);
+            "/wa/api/v1/template/msg"
+        }
+        content => {
+            let mut message = message(content, outgoing)?;
+            let quoted = outbound.reply_to.as_deref().filter(|id| !id.is_empty());
+            if let Some(quoted) = quoted
+                && !matches!(content, OutboundContent::Reaction(_))
+            {
+                message["context"] = json!({ "msgId": quoted });
+            }
+            fields.push(("message", message.to_string()));
+            "/wa/api/v1/msg"
+        }
+    };
+    form(sender, http::Method::POST, path, &fields)
+}
+
+/// A call with a form as its body.
+pub fn form(
+    sender: &Sender,
+    method: http::Method,
+    path: &str,
+    fields: &[(&str, String)],
+) -> Result<Request, EncodeError> {
+    let mut body = Serializer::new(String::new());
+    for (name, value) in fields {
+        body.append_pair(name, value);
+    }
+    let mut request = call(sender, method, path)?;
+    request.body = body.finish().into_bytes();
+    Ok(request.header("Content-Type", "application/x-www-form-urlencoded"))
+}
+
+/// A call without a body.
+pub fn call(sender: &Sender, method: http::Method, path: &str) -> Result<Request, EncodeError> {
+    if sender.api_key.is_empty() {
+        return Err(EncodeError(format!("the sender {} has no api_key: Gupshup asks for one", sender.name)));
+    }
+    let base = sender.base_url.as_deref().filter(|base| !base.is_empty()).unwrap_or(BASE);
+    let url = format!("{}{path}", base.trim_end_matches('/'));
+    Ok(Request { method, ..Request::get(url) }.header("apikey", sender.api_key.expose()))
+}
+
+fn source(sender: &Sender) -> Result<String, EncodeError> {
+    let wrong = |what: &dyn std::fmt::Display| {
+        EncodeError(format!("the sender {} has no number that Gupshup could send from: {what}", sender.name))
+    };
+    let number = sender.number.as_deref().ok_or_else(|| wrong(&"set its number"))?;
+    identity::phone_digits(number).map_err(|error| wrong(&error))
+}
+
+/// The digits as they were received: the network may know only an old form of the number.
+fn destination(raw: &str) -> Result<String, EncodeError> {
+    let refused =
+        |why: &dyn std::fmt::Display| EncodeError(format!("no message can be sent to this address: {why}"));
+    if identity::network_id(raw).is_ok_and(|key| key.as_str() == raw && identity::is_phone(&key)) {
+        return Ok(raw.to_owned());
+    }
+    match identity::address(raw).map_err(|error| refused(&error))? {
+        Address::Person(key) if identity::is_phone(&key) => {
+            let number = raw.rsplit_once('@').map_or(raw, |(number, _)| number);
+            identity::phone_digits(number).map_err(|error| refused(&error))
+        }
+        Address::Person(_) => Err(refused(&"Gupshup writes to phone numbers alone")),
+        _ => Err(refused(&"Gupshup knows no groups, stories or channels")),
+    }
+}
+
+fn message(content: &OutboundContent, outgoing: &Outgoing<'_>) -> Result<Value, EncodeError> {
+    match content {
+        OutboundContent::Text { text } => words(text),
+        OutboundContent::Buttons(buttons) => match menu::buttons(buttons, outgoing.reference) {
+            Some(menu) => Ok(menu),
+            None => words(&fallback::buttons(buttons)),
+        },
+        OutboundContent::List(list) => match menu::list(list, outgoing.reference) {
+            Some(menu) => Ok(menu),
+            None => words(&fallback::list(list)),
+        },
+        OutboundContent::Media(media) => file(media, outgoing.media),
+        OutboundContent::Location(location) => {
+            if !(location.latitude.is_finite() && location.longitude.is_finite()) {
+                return Err(EncodeError("the location's coordinates are no numbers".into()));
+            }
+            let mut message = json!({
+                "type": "location", "latitude": location.latitude, "longitude": location.longitude,
+            });
+            for (field, text) in [("name", &location.name), ("address", &location.address)] {
+                if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+                    message[field] = text.into();
+                }
+            }
+            Ok(message)
+        }
+        OutboundContent::Reaction(Reaction { message_id, .. }) if message_id.is_empty() => {
+            Err(EncodeError("the reaction names no message".into()))
+        }
+        OutboundContent::Reaction(Reaction { message_id, emoji }) => {
+            Ok(json!({ "type": "reaction", "msgId": message_id, "emoji": emoji }))
+        }
+        OutboundContent::Template(template) => {
+            Err(EncodeError(format!("the template `{}` has a call of its own", template.name)))
+        }
+    }
+}
+
+fn words(text: &str) -> Result<Value, EncodeError> {
+    if text.trim().is_empty() {
+        return Err(EncodeError("the text is empty".into()));
+    }
+    within("text", text, TEXT_CHARS)?;
+    Ok(json!({ "type": "text", "text": text }))
+}
+
+fn within(what: &str, text: &str, most: usize) -> Result<(), EncodeError> {
+    let used = text.chars().count();
+    if used > most {
+        return Err(EncodeError(format!("the {what} has {used} characters; WhatsApp takes {most}")));
+    }
+    Ok(())
+}
+
+fn file(media: &OutboundMedia, source: Option<&media::Source>) -> Result<Value, EncodeError> {
+    let link = link(&media.source, source)?;
+    let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
+    if let Some(caption) = caption {
+        within("caption", caption, CAPTION_CHARS)?;
+        if matches!(media.kind, MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker) {
+            return Err(EncodeError(
+                "audio and stickers have no caption on WhatsApp: send the words as text".into(),
+            ));
+        }
+    }
+    let mut message = match media.kind {
+        MediaKind::Image => json!({ "type": "image", "originalUrl": link, "previewUrl": link }),
+        MediaKind::Video => json!({ "type": "video", "url": link }),
+        MediaKind::Audio | MediaKind::Voice => json!({ "type": "audio", "url": link }),
+        MediaKind::Sticker => json!({ "type": "sticker", "url": link }),
+        MediaKind::Document => {
+            let name = media.filename.as_deref().filter(|name| !name.is_empty());
+            json!({ "type": "file", "url": link, "filename": name.unwrap_or_else(|| last_part(&link)) })
+        }
+    };
+    if let Some(caption) = caption {
+        message["caption"] = caption.into();
+    }
+    Ok(message)
+}
+
+/// Gupshup fetches files itself, from an address.
+pub fn link(named: &str, source: Option<&media::Source>) -> Result<String, EncodeError> {
+    match source {
+        Some(media::Source::Link(link)) => Ok(link.clone()),
+        Some(_) => Err(EncodeError("Gupshup takes files by their address alone".into())),
+        None if named.starts_with("https://") || named.starts_with("http://") => Ok(named.to_owned()),
+        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
+    }
+}
+
+/// What the file is called when nobody says: the end of its address.
+fn last_part(link: &str) -> &str {
+    let path = link.split(['?', '#']).next().unwrap_or(link);
+    path.rsplit('/').next().filter(|name| !name.is_empty() && path.matches('/').count() > 2).unwrap_or("file")
+}

@@ -1,0 +1,155 @@
+//! What an Infobip message holds, by its `type`. A file has neither name nor kind in the webhook: they
+//! are in the answer when it is fetched. Types that are not known here are shown to the brain with
+//! their data.
+
+use serde_json::Value;
+
+use crate::channel::infobip::decode::{missing, required, written};
+use crate::channel::json::{self, Object};
+use crate::channel::{DecodeError, vcard};
+use crate::message::{Choice, ContactCard, Content, Location, Media, MediaKind, Order, OrderItem};
+
+/// The data of an unknown type is shown up to this size.
+const UNKNOWN_DATA_BYTES: usize = 4096;
+
+/// Telephone numbers of a card, and articles of an order, that are read.
+const PHONES: usize = 50;
+const ARTICLES: usize = 500;
+
+pub enum Found {
+    Content(Content),
+    /// Not something the contact said, and what it is.
+    Nothing(&'static str),
+}
+
+/// Reads the `message` of an item.
+pub fn read(message: &Object, place: &str) -> Result<Found, DecodeError> {
+    let said = json::strict_text(message, "type", place)?.unwrap_or_default().to_ascii_uppercase();
+    let media = |kind| -> Result<Found, DecodeError> { self::media(kind, message, place) };
+    Ok(Found::Content(match said.as_str() {
+        "TEXT" => Content::Text { text: text(message, place)?.unwrap_or_default() },
+        "IMAGE" => return media(MediaKind::Image),
+        "VIDEO" => return media(MediaKind::Video),
+        "AUDIO" => return media(MediaKind::Audio),
+        "VOICE" => return media(MediaKind::Voice),
+        "DOCUMENT" => return media(MediaKind::Document),
+        "STICKER" => return media(MediaKind::Sticker),
+        "LOCATION" => location(message).map_or_else(|| unknown(&said, message), Content::Location),
+        "CONTACT" | "CONTACTS" => Content::Contacts { contacts: contacts(message) },
+        // A template's button: its words, and what the template had hidden behind them.
+        "BUTTON" => choice(written(message, "payload"), text(message, place)?, message, place)?,
+        "INTERACTIVE_BUTTON_REPLY" | "INTERACTIVE_LIST_REPLY" => {
+            choice(written(message, "id"), written(message, "title"), message, place)?
+        }
+        "ORDER" => Content::Order(order(message, place)?),
+        "REACTION" => return Ok(Found::Nothing("reaction")),
+        // Infobip took the file away; what is left is where it lay.
+        "INFECTED_CONTENT" => return Ok(Found::Nothing("infected file")),
+        // May still carry text; the type decides.
+        "UNSUPPORTED" => return Ok(Found::Nothing("unsupported message")),
+        "" => match text(message, place)? {
+            Some(text) => Content::Text { text },
+            None => unknown("empty", message),
+        },
+        _ => unknown(&said, message),
+    }))
+}
+
+/// Null and none are the same; anything but text would be lost if it were read on.
+fn text(message: &Object, place: &str) -> Result<Option<String>, DecodeError> {
+    Ok(json::strict_text(message, "text", place)?.map(str::to_owned))
+}
+
+/// Infobip may not have the file any more: then the handle is empty.
+fn media(kind: MediaKind, message: &Object, place: &str) -> Result<Found, DecodeError> {
+    let caption = json::strict_text(message, "caption", place)?.filter(|caption| !caption.is_empty());
+    Ok(Found::Content(Content::Media(Media {
+        kind,
+        handle: json::text(message, "url").unwrap_or_default().to_owned(),
+        mime_type: None,
+        filename: json::text(message, "filename").map(str::to_owned),
+        caption: caption.map(str::to_owned),
+        size: None,
+    })))
+}
+
+fn location(message: &Object) -> Option<Location> {
+    let coordinate = |name| json::number(json::field(message, name)?);
+    let (latitude, longitude) = (coordinate("latitude")?, coordinate("longitude")?);
+    let there = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+    let named = |name| json::text(message, name).map(str::to_owned);
+    there.then(|| Location { latitude, longitude, name: named("name"), address: named("address") })
+}
+
+fn contacts(message: &Object) -> Vec<ContactCard> {
+    let cards = json::field(message, "contacts").and_then(Value::as_array).into_iter().flatten();
+    cards.filter_map(Value::as_object).take(vcard::CARDS).map(card).collect()
+}
+
+fn card(card: &Object) -> ContactCard {
+    let name = json::object(card, &["name"]);
+    let part = |part: &str| name.and_then(|name| json::text(name, part));
+    let spoken = [part("firstName"), part("middleName"), part("lastName")];
+    let spoken = spoken.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let company = || json::text(json::object(card, &["org"])?, "company").map(str::to_owned);
+    let phones = json::field(card, "phones").and_then(Value::as_array).into_iter().flatten();
+    let phones = phones.filter_map(Value::as_object).take(PHONES);
+    ContactCard {
+        name: part("formattedName")
+            .map(str::to_owned)
+            .or_else(|| Some(spoken).filter(|spoken| !spoken.is_empty()))
+            .or_else(company)
+            .unwrap_or_default(),
+        phones: phones.filter_map(|it| written(it, "phone").or_else(|| written(it, "waId"))).collect(),
+    }
+}
+
+/// One of both is enough.
+fn choice(
+    id: Option<String>,
+    title: Option<String>,
+    message: &Object,
+    place: &str,
+) -> Result<Content, DecodeError> {
+    let title = title.filter(|title| !title.is_empty());
+    let id = id.or_else(|| title.clone()).ok_or_else(|| {
+        let name = if json::field(message, "payload").is_some() { "payload" } else { "id" };
+        missing("text", json::field(message, name), &format!("{place}.{name}"))
+    })?;
+    let title = title.unwrap_or_else(|| id.clone());
+    Ok(Content::Choice(Choice { id, title }))
+}
+
+fn order(message: &Object, place: &str) -> Result<Order, DecodeError> {
+    let items = json::field(message, "productItems").and_then(Value::as_array).into_iter().flatten();
+    let items = items.filter_map(Value::as_object).take(ARTICLES).filter_map(|item| {
+        let quantity = json::field(item, "quantity").and_then(json::number).unwrap_or(1.0);
+        Some(OrderItem {
+            product_id: written(item, "productRetailerId")?,
+            quantity: quantity.clamp(0.0, f64::from(u32::MAX)) as u32,
+            price: price(json::field(item, "itemPrice")),
+            currency: json::text(item, "currency").unwrap_or_default().to_owned(),
+        })
+    });
+    Ok(Order {
+        catalog_id: required(message, "catalogId", place)?,
+        text: text(message, place)?.filter(|text| !text.is_empty()),
+        items: items.collect(),
+    })
+}
+
+/// As it was written: `30.5` stays `30.5`.
+fn price(price: Option<&Value>) -> String {
+    match price {
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn unknown(kind: &str, message: &Object) -> Content {
+    let kind: String = kind.chars().filter(|c| !c.is_control()).take(64).collect();
+    let data = Some(message).and_then(|message| serde_json::to_string(message).ok());
+    let data = data.filter(|data| data.len() <= UNKNOWN_DATA_BYTES);
+    Content::Unknown { kind, data: data.unwrap_or_else(|| "{}".into()) }
+}

@@ -1,0 +1,238 @@
+//! A reply becomes a call of the Graph API: `POST /{version}/{phone_number_id}/messages`.
+//!
+//! A contact is addressed as it was received: a phone number as `to`, a business-scoped id as
+//! `recipient`. Buttons and lists within Meta's limits are shown as such; larger ones go out as text
+//! with numbered options. Our reference travels as `biz_opaque_callback_data` and comes back with
+//! every report.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::channel::meta::{menu, parameters};
+use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback, media};
+use crate::identity;
+use crate::message::{Location, MediaKind, OutboundContent, OutboundMedia, Reaction};
+use crate::tenant::Sender;
+
+const API: &str = "https://graph.facebook.com";
+/// Supported until the middle of 2027.
+const VERSION: &str = "v23.0";
+
+/// Source of all limits: the Cloud API's pages on each kind of message.
+const TEXT_CHARS: usize = 4096;
+const CAPTION_CHARS: usize = 1024;
+const FILENAME_CHARS: usize = 240;
+
+/// The one request that sends a reply.
+pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
+    let Outgoing { sender, to, outbound, reference, .. } = *outgoing;
+    let mut body = json!({
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "biz_opaque_callback_data": reference,
+    });
+    let (field, address) = recipient(to)?;
+    body[field] = address.into();
+    let (kind, content) = content(outgoing)?;
+    body["type"] = kind.into();
+    body[kind] = content;
+    // A reaction names its message itself.
+    let quotes = !matches!(outbound.content, OutboundContent::Reaction(_));
+    if let Some(quoted) = outbound.reply_to.as_deref().filter(|id| quotes && !id.is_empty()) {
+        body["context"] = json!({ "message_id": quoted });
+    }
+    call(sender, Method::POST, &format!("{}/messages", account(sender)?), &body)
+}
+
+/// Marks a message as read; to show that one writes is to have read.
+pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Request> {
+    let mut body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": message_id });
+    if signal == Signal::Typing {
+        // Ends by itself after 25 seconds, or with the answer.
+        body["typing_indicator"] = json!({ "type": "text" });
+    }
+    if message_id.is_empty() {
+        return None;
+    }
+    call(sender, Method::POST, &format!("{}/messages", account(sender).ok()?), &body).ok()
+}
+
+/// A call of the Graph API with the sender's token. `path` is what follows the version.
+pub fn call(sender: &Sender, method: Method, path: &str, body: &Value) -> Result<Request, EncodeError> {
+    Ok(authorized(sender, Request::json(method, url(sender, path)?, body)))
+}
+
+pub fn get(sender: &Sender, path: &str) -> Result<Request, EncodeError> {
+    Ok(authorized(sender, Request::get(url(sender, path)?)))
+}
+
+pub fn authorized(sender: &Sender, request: Request) -> Request {
+    let (name, value) = bearer(sender);
+    request.header(&name, value)
+}
+
+pub fn bearer(sender: &Sender) -> (String, String) {
+    ("Authorization".into(), format!("Bearer {}", sender.api_key.expose()))
+}
+
+/// Where the Graph API is; a test's own, or Meta's.
+pub fn base_url(sender: &Sender) -> &str {
+    match sender.base_url.as_deref().map(|base| base.trim_end_matches('/')) {
+        None | Some("") => API,
+        Some(base) => base,
+    }
+}
+
+pub fn url(sender: &Sender, path: &str) -> Result<String, EncodeError> {
+    if sender.api_key.is_empty() {
+        return Err(EncodeError(format!("the sender {} has no api_key: Meta's access token", sender.name)));
+    }
+    let version = sender.api_version.as_deref().map(|version| version.trim_matches('/'));
+    let version = version.filter(|version| !version.is_empty()).unwrap_or(VERSION);
+    Ok(format!("{}/{version}/{path}", base_url(sender)))
+}
+
+/// The sender's phone number id, which is a part of addresses.
+pub fn account(sender: &Sender) -> Result<&str, EncodeError> {
+    id(&sender.account).ok_or_else(|| {
+        EncodeError(format!("the account of the sender {} is no phone number id of Meta's", sender.name))
+    })
+}
+
+/// An id that can stand in an address as it is.
+pub fn id(text: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (!text.is_empty() && text.bytes().all(plain)).then_some(text)
+}
+
+/// The field of the address, and the address as Meta writes it. The digits stay as they were
+/// received: the network may know only an old form of the number.
+fn recipient(to: &str) -> Result<(&'static str, String), EncodeError> {
+    let refused =
+        |why: &dyn std::fmt::Display| EncodeError(format!("no message can be sent to this address: {why}"));
+    let key = identity::network_id(to).map_err(|error| refused(&error))?;
+    if identity::is_phone(&key) {
+        let number = to.rsplit_once('@').map_or(to, |(number, _)| number);
+        return Ok(("to", identity::phone_digits(number).unwrap_or_else(|_| key.as_str().to_owned())));
+    }
+    match key.as_str().contains('@') {
+        true => Err(refused(&"Meta knows no hidden ids of WhatsApp Web")),
+        false => Ok(("recipient", key.as_str().to_owned())),
+    }
+}
+
+/// The kind of the message, which is also the name of its part, and the part.
+fn content(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError> {
+    match &outgoing.outbound.content {
+        OutboundContent::Text { text } => text_part(text),
+        OutboundContent::Buttons(buttons) => match menu::buttons(buttons) {
+            Some(part) => Ok(("interactive", part)),
+            None => text_part(&fallback::buttons(buttons)),
+        },
+        OutboundContent::List(list) => match menu::list(list) {
+            Some(part) => Ok(("interactive", part)),
+            None => text_part(&fallback::list(list)),
+        },
+        OutboundContent::Media(media) => media_part(media, outgoing.media),
+        OutboundContent::Location(location) => location_part(location),
+        OutboundContent::Reaction(reaction) => reaction_part(reaction),
+        OutboundContent::Template(template) => {
+            let approved = outgoing.template.ok_or_else(|| {
+                EncodeError(format!(
+                    "the template {} ({}) is not known here",
+                    template.name, template.language
+                ))
+            })?;
+            Ok(("template", parameters::part(approved, &template.parameters, outgoing.media)?))
+        }
+    }
+}
+
+fn text_part(text: &str) -> Result<(&'static str, Value), EncodeError> {
+    if text.trim().is_empty() {
+        return Err(EncodeError("the text is empty".into()));
+    }
+    within("the text", text, TEXT_CHARS)?;
+    let linked = text.contains("https://") || text.contains("http://");
+    Ok(("text", json!({ "body": text, "preview_url": linked })))
+}
+
+fn media_part(
+    media: &OutboundMedia,
+    source: Option<&media::Source>,
+) -> Result<(&'static str, Value), EncodeError> {
+    let kind = match media.kind {
+        MediaKind::Image => "image",
+        MediaKind::Video => "video",
+        MediaKind::Audio | MediaKind::Voice => "audio",
+        MediaKind::Document => "document",
+        MediaKind::Sticker => "sticker",
+    };
+    let mut part = file(&media.source, source)?;
+    let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
+    match (media.kind, caption) {
+        (_, None) => {}
+        (MediaKind::Image | MediaKind::Video | MediaKind::Document, Some(caption)) => {
+            within("the caption", caption, CAPTION_CHARS)?;
+            part["caption"] = caption.into();
+        }
+        (MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker, Some(_)) => {
+            return Err(EncodeError(format!(
+                "{kind} has no caption on WhatsApp: send the words as a text of their own"
+            )));
+        }
+    }
+    if let Some(name) = media.filename.as_deref().filter(|name| kind == "document" && !name.is_empty()) {
+        within("the file's name", name, FILENAME_CHARS)?;
+        part["filename"] = name.into();
+    }
+    Ok((kind, part))
+}
+
+/// A file by the id that it was uploaded under, or by its address.
+pub fn file(address: &str, source: Option<&media::Source>) -> Result<Value, EncodeError> {
+    match source {
+        Some(media::Source::Uploaded(id)) => Ok(json!({ "id": id })),
+        Some(media::Source::Link(link)) => Ok(json!({ "link": link })),
+        Some(media::Source::Inline { .. }) => {
+            Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
+        }
+        None if address.starts_with("https://") || address.starts_with("http://") => {
+            Ok(json!({ "link": address }))
+        }
+        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
+    }
+}
+
+fn location_part(location: &Location) -> Result<(&'static str, Value), EncodeError> {
+    let (latitude, longitude) = (location.latitude, location.longitude);
+    if !((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)) {
+        return Err(EncodeError("the location's coordinates are not on Earth".into()));
+    }
+    let mut part = json!({ "latitude": latitude, "longitude": longitude });
+    for (name, text) in [("name", &location.name), ("address", &location.address)] {
+        if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+            part[name] = text.into();
+        }
+    }
+    Ok(("location", part))
+}
+
+fn reaction_part(reaction: &Reaction) -> Result<(&'static str, Value), EncodeError> {
+    if reaction.message_id.is_empty() {
+        return Err(EncodeError("the reaction names no message".into()));
+    }
+    Ok(("reaction", json!({ "message_id": reaction.message_id, "emoji": reaction.emoji })))
+}
+
+fn within(what: &str, text: &str, limit: usize) -> Result<(), EncodeError> {
+    match text.chars().count() {
+        used if used > limit => {
+            Err(EncodeError(format!("{what} has {used} characters; Meta takes {limit}: send it in parts")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Files at Meta. A received file is an id: the Graph API says where it lies, for five minutes, and the
+//! file is fetched there with the sender's token. A file of ours is handed over first and sent by its id.
+
+use http::{HeaderMap, Method};
+use url::Url;
+
+use crate::channel::json;
+use crate::channel::media::{Api, Fetch, Takes, Upload};
+use crate::channel::meta::{encode, outcome};
+use crate::channel::{EncodeError, Outcome, Request};
+use crate::message::Fate;
+use crate::tenant::Sender;
+
+/// Where Meta keeps files; names below these belong to it as well.
+const HOSTS: &[&str] = &["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"];
+
+#[derive(Debug)]
+pub struct Files;
+
+impl Api for Files {
+    /// By its id; older and forwarded files sometimes come with an address alone.
+    fn fetch(&self, sender: &Sender, handle: &str) -> Result<Fetch, EncodeError> {
+        match encode::id(handle) {
+            Some(id) => {
+                let path = format!("{id}?phone_number_id={}", encode::account(sender)?);
+                Ok(Fetch::Locate(encode::get(sender, &path)?))
+            }
+            None => Ok(Fetch::File(file(sender, handle)?)),
+        }
+    }
+
+    fn located(&self, sender: &Sender, status: u16, body: &[u8]) -> Result<Request, Outcome> {
+        let answer = outcome::success(status, &HeaderMap::new(), body)?;
+        let Some(address) = json::text(&answer, "url") else {
+            return Err(Outcome::failed(Fate::Permanent, "Meta's answer does not say where the file is"));
+        };
+        file(sender, address).map_err(|refused| Outcome::failed(Fate::Permanent, refused.to_string()))
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Uploads
+    }
+
+    fn upload(&self, sender: &Sender, mime_type: &str) -> Result<Upload, EncodeError> {
+        Ok(Upload {
+            url: encode::url(sender, &format!("{}/media", encode::account(sender)?))?,
+            headers: vec![encode::bearer(sender)],
+            fields: vec![
+                ("messaging_product".into(), "whatsapp".into()),
+                ("type".into(), mime_type.to_owned()),
+            ],
+            file_field: "file",
+        })
+    }
+
+    fn uploaded(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<String, Outcome> {
+        let answer = outcome::success(status, headers, body)?;
+        json::text(&answer, "id")
+            .map(str::to_owned)
+            .ok_or_else(|| Outcome::failed(Fate::Unknown, "Meta took the file and answered without its id"))
+    }
+}
+
+/// The token goes nowhere but to Meta, and where the operator says.
+fn file(sender: &Sender, address: &str) -> Result<Request, EncodeError> {
+    if !is_trusted(sender, address) {
+        return Err(EncodeError(
+            "the file is not at Meta; name its host in the sender's media_hosts if it is to be trusted"
+                .into(),
+        ));
+    }
+    let request = Request { method: Method::GET, url: address.to_owned(), headers: vec![], body: vec![] };
+    Ok(encode::authorized(sender, request))
+}
+
+fn is_trusted(sender: &Sender, address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    if !url.username().is_empty() || url.password().is_some() {
+        return false;
+    }
+    // Wherever the Graph API is: a test's own server, or a proxy.
+    if Url::parse(encode::base_url(sender)).is_ok_and(|base| base.origin() == url.origin()) {
+        return url.origin().is_tuple();
+    }
+    let (Some(host), "https", None) = (url.host_str(), url.scheme(), url.port()) else { return false };
+    let below =
+        |parent: &str| host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    HOSTS.iter().any(|parent| below(parent))
+        || sender.media_hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests;

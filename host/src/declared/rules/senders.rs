@@ -1,0 +1,246 @@
+//! What a sender must keep: a name, an account that is nobody else's, webhooks that prove themselves,
+//! and only such settings as mean something at its provider.
+
+use super::{Fault, fault};
+use crate::identity;
+use crate::message::Provider;
+use crate::tenant::{Directory, HmacAlgorithm, Sender, WebhookAuth};
+
+/// An address that is a secret must not be guessed.
+const MIN_PATH: usize = 16;
+const MAX_PATH: usize = 128;
+const MAX_RATE: u32 = 1000;
+
+/// `loopback`: does the gateway listen on loopback only?
+pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
+    let label = sender.name.as_str();
+    if label.is_empty() || label.len() > 64 || !label.chars().all(plain) {
+        faults.push(fault("name", format!("\"{label}\" is no name"), "use 1 to 64 of a-z, 0-9, -, _ and ."));
+    }
+    faults.extend(account(sender, directory));
+    if let Some(id) = sender.tenant
+        && directory.tenant(id).is_none()
+    {
+        faults.push(fault(
+            "tenant",
+            format!("there is no tenant {id}"),
+            "declare it in tenants.toml, or leave `tenant` out for a shared sender",
+        ));
+    }
+    if sender.number.as_ref().is_some_and(|number| !is_number(number)) {
+        faults.push(fault("number", "is not a phone number", "write 6 to 15 digits with the country code"));
+    }
+    faults.extend(base_url(sender));
+    faults.extend(webhook_auth(sender, loopback));
+    faults.extend(webhook_path(sender));
+    faults.extend(headers(sender));
+    faults.extend(media_hosts(sender));
+    faults.extend(strangers(sender));
+    if sender.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
+        faults.push(fault(
+            "rate_per_second",
+            "is out of range",
+            format!("write a number from 1 to {MAX_RATE}"),
+        ));
+    }
+    faults
+}
+
+fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if sender.account.is_empty() || sender.account.len() > 200 {
+        faults.push(fault(
+            "account",
+            format!("has {} characters", sender.account.len()),
+            "write the provider's key for this number: at WAHA the session, such as \"default\"",
+        ));
+    } else if sender.provider == Provider::Infobip && identity::phone_digits(&sender.account).is_err() {
+        faults.push(fault(
+            "account",
+            format!("\"{}\" is not a phone number", sender.account),
+            "at Infobip the account is the number itself, with its country code",
+        ));
+    }
+    for account in sender.accounts() {
+        let taken = directory.sender_of(sender.provider, account);
+        if let Some(other) = taken.filter(|other| other.name != sender.name) {
+            faults.push(fault(
+                "account",
+                format!("{} account \"{account}\" is sender \"{}\" already", sender.provider, other.name),
+                "one account belongs to one sender; change one of them",
+            ));
+        }
+    }
+    faults
+}
+
+fn base_url(sender: &Sender) -> Option<Fault> {
+    let action = match sender.provider {
+        Provider::Infobip => "write your account's own address, such as \"https://abc123.api.infobip.com\"",
+        _ => "write the provider's address, such as \"http://127.0.0.1:3000\"",
+    };
+    match &sender.base_url {
+        // The others' addresses are the same for everyone.
+        None if matches!(sender.provider, Provider::Waha | Provider::Infobip) => {
+            Some(fault("base_url", "is missing", action))
+        }
+        None => None,
+        Some(url) => match url.parse::<http::Uri>() {
+            Ok(uri) if uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")) => None,
+            _ => Some(fault("base_url", format!("\"{url}\" is not an http address"), action)),
+        },
+    }
+}
+
+fn webhook_auth(sender: &Sender, loopback: bool) -> Option<Fault> {
+    // A simulated message is proven by the operator's token, not by a key of the sender.
+    if sender.provider == Provider::Simulator {
+        return None;
+    }
+    match sender.auth {
+        WebhookAuth::None if !loopback => Some(fault(
+            "auth",
+            "\"none\" lets anyone speak for any contact, and the gateway does not listen on loopback only",
+            "set hmac_key, webhook_key or webhook_path and take `auth` away, or listen on 127.0.0.1",
+        )),
+        WebhookAuth::Required if sender.is_keyless() => Some(fault(
+            "auth",
+            "webhooks must prove themselves, but neither hmac_key nor webhook_key nor webhook_path is set",
+            "set one of them; on a loopback gateway auth = \"none\" is possible too",
+        )),
+        _ => None,
+    }
+}
+
+fn webhook_path(sender: &Sender) -> Option<Fault> {
+    let path = sender.webhook_path.expose();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    // A name of an environment variable or file is looked up first.
+    let good = path.is_empty() || (MIN_PATH..=MAX_PATH).contains(&path.len()) && path.bytes().all(plain);
+    (!good).then(|| {
+        fault(
+            "webhook_path",
+            "cannot be the secret end of an address",
+            format!("use {MIN_PATH} to {MAX_PATH} random characters of a-z, 0-9, -, _, . and ~"),
+        )
+    })
+}
+
+fn headers(sender: &Sender) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, header) in [("hmac_header", &sender.hmac_header), ("webhook_header", &sender.webhook_header)] {
+        if let Some(header) = header
+            && header.parse::<http::HeaderName>().is_err()
+        {
+            faults.push(fault(key, format!("\"{header}\" is no header's name"), "write it as X-Signature"));
+        }
+    }
+    if sender.webhook_user.is_some() && sender.webhook_key.is_empty() {
+        faults.push(fault("webhook_user", "has no password", "set webhook_key to it"));
+    }
+    if sender.webhook_user.is_some() && sender.webhook_header.is_some() {
+        faults.push(fault(
+            "webhook_header",
+            "the webhook key is the password of Basic authentication, which has a header of its own",
+            "take webhook_header or webhook_user away",
+        ));
+    }
+    if sender.provider == Provider::Infobip && !sender.hmac_key.is_empty() && sender.hmac_header.is_none() {
+        faults.push(fault(
+            "hmac_header",
+            "is missing: in which header does the signature come?",
+            "write the name that is set in the notification profile",
+        ));
+    }
+    faults
+}
+
+fn media_hosts(sender: &Sender) -> Option<Fault> {
+    let bad = sender.media_hosts.iter().find(|host| match url::Host::parse(host) {
+        Ok(parsed) => parsed.to_string() != **host,
+        Err(_) => true,
+    })?;
+    Some(fault(
+        "media_hosts",
+        format!("\"{bad}\" is no host"),
+        "write hosts alone, such as \"files.example.com\"",
+    ))
+}
+
+/// Settings of another provider: they would be set in vain, and whoever set them expects something.
+fn strangers(sender: &Sender) -> Vec<Fault> {
+    let Sender { provider, .. } = *sender;
+    let infobip = [Provider::Infobip];
+    let settings: [(&'static str, bool, &[Provider]); 7] = [
+        ("hmac_header", sender.hmac_header.is_some(), &infobip),
+        ("hmac_algorithm", sender.hmac_algorithm != HmacAlgorithm::default(), &infobip),
+        ("webhook_user", sender.webhook_user.is_some(), &infobip),
+        ("verify_token", !sender.verify_token.is_empty(), &[Provider::Meta]),
+        ("business_account", sender.business_account.is_some(), &[Provider::Meta]),
+        ("api_version", sender.api_version.is_some(), &[Provider::Meta]),
+        ("app_id", sender.app_id.is_some(), &[Provider::Gupshup]),
+    ];
+    settings
+        .into_iter()
+        .filter(|(_, is_set, of)| *is_set && !of.contains(&provider))
+        .map(|(key, _, of)| {
+            fault(key, format!("means nothing at {provider}; it is for {}", of[0]), "take it away")
+        })
+        .collect()
+}
+
+fn is_number(number: &str) -> bool {
+    (6..=15).contains(&number.len()) && number.chars().all(|char| char.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn faults(provider: &str, changes: Value) -> Vec<&'static str> {
+        let mut sender = json!({
+            "name": "main", "provider": provider, "account": "96179374241",
+            "base_url": "https://example.com", "webhook_key": "k",
+        });
+        for (key, value) in changes.as_object().expect("an object") {
+            sender[key] = value.clone();
+        }
+        let sender: Sender = serde_json::from_value(sender).expect("a sender");
+        check(&sender, &Directory::default(), false).into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn each_setting_has_its_rule() {
+        for (provider, changes, expected) in [
+            ("waha", json!({}), &[][..]),
+            ("waha", json!({"base_url": null}), &["base_url"]),
+            ("infobip", json!({"base_url": null}), &["base_url"]),
+            ("gupshup", json!({"base_url": null}), &[]),
+            ("meta", json!({"base_url": null, "hmac_key": "s", "verify_token": "t"}), &[]),
+            ("infobip", json!({"account": "marina"}), &["account"]),
+            ("infobip", json!({"account": "+961 79 374 241"}), &[]),
+            ("infobip", json!({"hmac_key": "s"}), &["hmac_header"]),
+            ("infobip", json!({"hmac_key": "s", "hmac_header": "X-Sig", "hmac_algorithm": "sha512"}), &[]),
+            ("infobip", json!({"hmac_key": "s", "hmac_header": "X Sig"}), &["hmac_header"]),
+            ("infobip", json!({"webhook_user": "u"}), &[]),
+            ("infobip", json!({"webhook_user": "u", "webhook_key": ""}), &["auth", "webhook_user"]),
+            ("infobip", json!({"webhook_user": "u", "webhook_header": "X-Key"}), &["webhook_header"]),
+            ("gupshup", json!({"webhook_path": "short"}), &["webhook_path"]),
+            ("gupshup", json!({"webhook_path": "0123456789abcdef/../x"}), &["webhook_path"]),
+            ("gupshup", json!({"webhook_path": "0123456789abcdef", "webhook_key": ""}), &[]),
+            ("gupshup", json!({"app_id": "82ed52f4", "verify_token": "t"}), &["verify_token"]),
+            ("waha", json!({"app_id": "1", "api_version": "v23.0"}), &["api_version", "app_id"]),
+            ("meta", json!({"media_hosts": ["files.example.com", "10.0.0.1"]}), &[]),
+            ("meta", json!({"media_hosts": ["https://files.example.com"]}), &["media_hosts"]),
+            ("meta", json!({"media_hosts": ["files.example.com:81"]}), &["media_hosts"]),
+            ("meta", json!({"rate_per_second": 0}), &["rate_per_second"]),
+            ("meta", json!({"auth": "none"}), &["auth"]),
+        ] {
+            assert_eq!(faults(provider, changes.clone()), expected, "{provider} {changes}");
+        }
+    }
+}

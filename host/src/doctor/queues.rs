@@ -1,0 +1,83 @@
+//! The store and what waits in it.
+
+use std::time::Duration;
+
+use super::{Finding, Patient};
+use crate::store::embedded::backup;
+use crate::store::{Filter, OutboxState};
+
+/// A reply that waits longer than this waits for someone.
+const LONG_MS: i64 = 10 * 60 * 1000;
+/// Of the waiting replies, as many are looked at.
+const LOOKED_AT: usize = 500;
+
+pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
+    let mut findings = vec![match patient.store.probe().await {
+        Ok(()) => Finding::good("store", "it takes commits"),
+        Err(error) => Finding::error(
+            "store",
+            format!("it does not take commits, so webhooks are answered 503: {error}"),
+            "look at the disk: is it full, or failing?",
+        ),
+    }];
+    let counters = patient.store.counters();
+    let counted = [
+        (counters.outbox_dead, "replies", "were refused for good", "`switchboard outbox list --dead`"),
+        (
+            counters.outbox_unknown,
+            "replies",
+            "may have gone out or not",
+            "`switchboard outbox list --dead`; look at the chats, then retry or drop",
+        ),
+        (counters.dead_turns, "turns", "were given up", "`switchboard turns list --dead`"),
+    ];
+    for (count, subject, what, action) in counted {
+        if count > 0 {
+            findings.push(Finding::warning(subject, format!("{count} {what}"), action));
+        }
+    }
+    findings.push(waiting(patient));
+    findings.extend(backups(patient));
+    findings
+}
+
+/// The gateway makes them by itself; where it could not, its log says why.
+fn backups(patient: &Patient<'_>) -> Option<Finding> {
+    let hours = u64::from(patient.config.backup.every_hours);
+    let overdue = Duration::from_secs(2 * hours * 3600);
+    let late = hours > 0 && backup::due_in(&patient.config.backups(), overdue).is_zero();
+    late.then(|| {
+        Finding::warning(
+            "backups",
+            format!("the newest is older than {} hours, or there is none", 2 * hours),
+            "`switchboard backup` makes one now and says what is in its way",
+        )
+    })
+}
+
+/// Who waits longest, and for what.
+fn waiting(patient: &Patient<'_>) -> Finding {
+    let filter = Filter { limit: LOOKED_AT, ..Filter::default() };
+    let waiting = match patient.store.outbox(&filter) {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            return Finding::error("replies", format!("they cannot be read: {error}"), "see the log");
+        }
+    };
+    let oldest = waiting
+        .iter()
+        .filter(|send| send.entry.state == OutboxState::Waiting && send.entry.attempts > 0)
+        .min_by_key(|send| send.entry.created_at);
+    match oldest {
+        Some(send) if patient.now.as_ms() - send.entry.created_at.as_ms() > LONG_MS => Finding::error(
+            format!("sender {}", send.entry.sender),
+            format!(
+                "a reply has waited since {}: {}",
+                send.entry.created_at,
+                send.entry.last_error.as_deref().unwrap_or("no error is known")
+            ),
+            "`switchboard outbox list` shows what waits; mend what the error says",
+        ),
+        _ => Finding::good("replies", "none waits longer than ten minutes for its provider"),
+    }
+}

@@ -1,0 +1,206 @@
+//! Senders: does the provider know the number and take the key, can it reach us, and is its word on
+//! the time ours?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use http::header::DATE;
+
+use super::{Finding, Patient};
+use crate::channel::{self, Outcome};
+use crate::egress::Answer;
+use crate::message::{Provider, Timestamp};
+use crate::tenant::{Sender, WebhookAuth};
+
+/// A provider that takes longer to say who we are is not well.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Signatures and windows are reckoned by the clock.
+const SKEW_MS: i64 = 60_000;
+
+pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
+    let directory = patient.store.directory();
+    let mut senders: Vec<_> = directory.senders.values().collect();
+    senders.sort_by(|left, right| left.name.cmp(&right.name));
+    if senders.is_empty() {
+        return vec![Finding::error("senders", "there are none", "`switchboard sender add`")];
+    }
+    let looked: Vec<Vec<Finding>> = join_all(senders.into_iter().map(|sender| one(patient, sender))).await;
+    looked.into_iter().flatten().collect()
+}
+
+async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
+    let subject = format!("sender {}", sender.name);
+    if !sender.active {
+        return vec![Finding::warning(
+            subject,
+            "it is switched off: its messages are left alone and its replies wait",
+            "set `active = true`, if that is not meant",
+        )];
+    }
+    let mut findings = on_paper(sender, &subject);
+    findings.extend(session(patient, sender, &subject));
+    findings.extend(at_the_provider(patient, sender, &subject).await);
+    if findings.is_empty() {
+        findings.push(Finding::good(subject, "ready"));
+    }
+    findings
+}
+
+/// What its configuration says.
+fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if sender.provider == Provider::Simulator {
+        return findings;
+    }
+    if sender.auth == WebhookAuth::None {
+        findings.push(Finding::warning(
+            subject,
+            "its webhooks are believed without proof: any program on this machine can speak for any contact",
+            "set hmac_key, webhook_key or webhook_path and take `auth` away",
+        ));
+    }
+    if sender.api_key.is_empty() && sender.provider != Provider::Waha {
+        findings.push(Finding::error(
+            subject,
+            "it has no api_key, so that no reply can leave",
+            "set api_key to the provider's key",
+        ));
+    }
+    if sender.provider == Provider::Meta && sender.verify_token.is_empty() {
+        findings.push(Finding::warning(
+            subject,
+            "it has no verify_token: Meta's handshake with this address would be refused",
+            "set verify_token to the one that is entered at Meta",
+        ));
+    }
+    let in_clear = sender.base_url.as_deref().is_some_and(|url| {
+        let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        url.starts_with("http://") && !host.is_some_and(|host| is_own_machine(&host))
+    });
+    if in_clear {
+        findings.push(Finding::warning(
+            subject,
+            "its key travels to another machine in clear: base_url is http://",
+            "use https://, or a tunnel",
+        ));
+    }
+    findings
+}
+
+fn is_own_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What the last session event said.
+fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Finding> {
+    let change = match patient.store.session(&sender.name) {
+        Ok(change) => change?,
+        Err(error) => {
+            return Some(Finding::error(
+                subject,
+                format!("its session cannot be read: {error}"),
+                "see the log",
+            ));
+        }
+    };
+    let action = match change.status.as_str() {
+        "WORKING" => return None,
+        "SCAN_QR_CODE" => "scan the code: `switchboard sender connect`",
+        "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => "confirm the passkey on the phone",
+        "STARTING" => "wait a minute; if it stays so, restart the session",
+        _ => "start it again: `switchboard sender connect`",
+    };
+    Some(Finding::error(subject, format!("its WhatsApp session is {}", change.status), action))
+}
+
+async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Vec<Finding> {
+    let adapter = channel::adapter(sender.provider);
+    let Some(probe) = adapter.probe(sender) else { return Vec::new() };
+    match tokio::time::timeout(PATIENCE, patient.egress.send(probe)).await {
+        Err(_) => vec![Finding::error(
+            subject,
+            format!("{} does not answer within {} s", sender.provider, PATIENCE.as_secs()),
+            "check base_url, and that this machine reaches it",
+        )],
+        Ok(Err(Outcome::Failed { error, .. })) => vec![Finding::error(
+            subject,
+            format!("{} cannot be asked: {error}", sender.provider),
+            "check base_url, and that this machine reaches it",
+        )],
+        Ok(Err(Outcome::Sent { .. })) => Vec::new(),
+        Ok(Ok(answer)) => {
+            let mut findings = vec![verdict(sender, &answer, subject)];
+            findings.extend(skew(&answer, patient.now, subject));
+            findings
+        }
+    }
+}
+
+fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
+    let provider = sender.provider;
+    match channel::adapter(provider).probed(sender, answer.status, &answer.body) {
+        Ok(said) => Finding::good(subject, said),
+        Err(said) => {
+            let action = match answer.status {
+                401 | 403 => "set api_key to a key that the provider takes",
+                404 => "check account: the provider does not know it, or the key may not see it",
+                _ => "see what the provider says; check base_url, account and api_key",
+            };
+            Finding::error(subject, said, action)
+        }
+    }
+}
+
+fn skew(answer: &Answer, now: Timestamp, subject: &str) -> Option<Finding> {
+    let date = answer.headers.get(DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
+    let ahead_ms = now.as_ms() - theirs;
+    (ahead_ms.abs() > SKEW_MS).then(|| {
+        Finding::warning(
+            subject,
+            format!("this machine's clock is {} s apart from the provider's", ahead_ms.abs() / 1000),
+            "set the clock: run an NTP client",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(sender: serde_json::Value) -> Vec<String> {
+        let sender: Sender = serde_json::from_value(sender).expect("a sender");
+        on_paper(&sender, "sender main").into_iter().map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn what_a_configuration_lacks() {
+        let meta = serde_json::json!({"name": "m", "provider": "meta", "account": "1", "hmac_key": "k"});
+        let said = findings(meta);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("no api_key") && said[1].contains("no verify_token"), "{said:?}");
+        let waha = |url: &str| serde_json::json!({"name": "w", "provider": "waha", "account": "a", "base_url": url, "hmac_key": "k"});
+        for near in ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:3000", "https://waha.example"]
+        {
+            assert_eq!(findings(waha(near)), Vec::<String>::new(), "{near}");
+        }
+        assert!(findings(waha("http://10.0.0.7:3000"))[0].contains("in clear"));
+    }
+
+    #[test]
+    fn clocks() {
+        let answer = |date: &str| Answer {
+            status: 200,
+            headers: http::HeaderMap::from_iter([(DATE, date.parse().expect("a header"))]),
+            body: Vec::new(),
+        };
+        let now = Timestamp::from_ms(1_772_366_400_000); // 2026-03-01T12:00:00Z
+        assert_eq!(skew(&answer("Sun, 01 Mar 2026 12:00:30 GMT"), now, "s"), None);
+        let far =
+            skew(&answer("Sun, 01 Mar 2026 12:05:00 GMT"), now, "s").expect("five minutes are too much");
+        assert_eq!(far.what, "this machine's clock is 300 s apart from the provider's");
+        assert_eq!(skew(&answer("yesterday"), now, "s"), None);
+    }
+}

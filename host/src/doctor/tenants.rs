@@ -1,0 +1,56 @@
+//! Tenants: has each a brain that runs, and a number that it can be reached by?
+
+use super::{Finding, Patient};
+use crate::tenant::{Directory, Tenant};
+
+pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
+    let directory = patient.store.directory();
+    let packages = patient.brains.list();
+    let runs =
+        |name: &str| packages.iter().any(|package| package.package == name && package.digest.is_some());
+    let mut findings: Vec<Finding> = packages
+        .iter()
+        .filter_map(|package| {
+            let reason = package.refused.as_ref()?;
+            let subject = format!("brain {}", package.package);
+            Some(match package.digest {
+                Some(_) => Finding::warning(
+                    subject,
+                    format!("its newest files were refused, and what ran before still runs: {reason}"),
+                    "mend the package, or roll back",
+                ),
+                None => Finding::error(subject, format!("it does not load: {reason}"), "mend the package"),
+            })
+        })
+        .collect();
+    let mut tenants: Vec<_> = directory.tenants.values().filter(|tenant| tenant.active).collect();
+    tenants.sort_by_key(|tenant| tenant.id);
+    for tenant in &tenants {
+        let subject = format!("tenant {}", tenant.id);
+        if !runs(&tenant.brain) && !runs(&format!("tenant-{}", tenant.id)) {
+            findings.push(Finding::error(
+                &subject,
+                format!("no brain answers for it: the package {} does not run", tenant.brain),
+                "`switchboard brain list` says why",
+            ));
+        }
+        if !is_reachable(&directory, tenant) {
+            findings.push(Finding::warning(
+                &subject,
+                "no number leads to it: it has none of its own, and there is no shared one",
+                "`switchboard sender add`",
+            ));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::good(
+            "tenants",
+            format!("{} active, each with a brain and a number", tenants.len()),
+        ));
+    }
+    findings
+}
+
+fn is_reachable(directory: &Directory, tenant: &Tenant) -> bool {
+    directory.senders.values().any(|sender| sender.active && sender.tenant.is_none_or(|id| id == tenant.id))
+}

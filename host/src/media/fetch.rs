@@ -1,0 +1,286 @@
+//! One attempt at one received file: where it is, the bytes, and what came of it. Nothing is sent here
+//! but requests for the file, so whatever goes wrong can be tried again.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use http::header;
+
+use super::disk::{Finished, Refused};
+use super::{Media, STORE_PAUSE, kind, origin};
+use crate::channel::media::Fetch;
+use crate::channel::{self, EncodeError, Outcome, Request};
+use crate::clock;
+use crate::message::{Fate, Provider, Timestamp};
+use crate::retry::Backoff;
+use crate::store;
+use crate::store::media::{File, FileState};
+use crate::tenant::Sender;
+
+/// A provider that does not have the file yet, or not any more, is asked so often.
+const ASKED_IN_VAIN: u32 = 3;
+
+/// A download that did not come to its end well.
+#[derive(Debug)]
+enum Problem {
+    Again { after_ms: Option<u64>, error: String },
+    Lost(String),
+}
+
+impl Problem {
+    fn again(error: impl Into<String>) -> Self {
+        Problem::Again { after_ms: None, error: error.into() }
+    }
+}
+
+impl From<EncodeError> for Problem {
+    fn from(error: EncodeError) -> Self {
+        Problem::Lost(error.to_string())
+    }
+}
+
+/// That a request may have arrived does no harm here.
+impl From<Outcome> for Problem {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Failed { fate: Fate::Retry | Fate::Unknown, after_ms, error } => {
+                Problem::Again { after_ms, error }
+            }
+            Outcome::Failed { error, .. } => Problem::Lost(error),
+            Outcome::Sent { .. } => Problem::again("the provider did not say where the file is"),
+        }
+    }
+}
+
+impl From<origin::Refused> for Problem {
+    fn from(refused: origin::Refused) -> Self {
+        let error = format!("nothing is fetched from where the file is said to be: {refused}");
+        if refused.may_pass() { Problem::again(error) } else { Problem::Lost(error) }
+    }
+}
+
+impl Media {
+    /// Fetches a file and writes down what came of it.
+    pub(super) async fn attempt(&self, file: File) {
+        let directory = self.store.directory();
+        let sender = file.sender.as_ref().and_then(|name| directory.senders.get(name));
+        let fetched = match sender {
+            None => Err(Problem::Lost("there is no sender that could fetch it".into())),
+            Some(sender) if !sender.active => Err(Problem::again("the sender is switched off")),
+            Some(sender) => {
+                let fetched = AssertUnwindSafe(self.fetch(sender, &file)).catch_unwind().await;
+                fetched.unwrap_or_else(|_| Err(Problem::again("the gateway panicked; see its log")))
+            }
+        };
+        let provider = sender.map(|sender| sender.provider);
+        let problem = match fetched {
+            Err(problem) => Some(problem),
+            Ok((Finished { size, sha256 }, mime_type)) => {
+                let state = FileState::Stored { size, sha256 };
+                self.store(File { state, mime_type: Some(mime_type), ..file.clone() }, provider).await
+            }
+        };
+        if let Some(problem) = problem {
+            let state = self.judge(&file, problem);
+            let written = self.store.settle_file(file.tenant, &file.handle, state.clone()).await;
+            self.written(&File { state, ..file }, provider, written).await;
+        }
+        self.settled.notify_waiters();
+    }
+
+    /// Writes down that the bytes are there; a tenant without room for them has a problem.
+    async fn store(&self, file: File, provider: Option<Provider>) -> Option<Problem> {
+        let written = self.store.store_file(file.clone(), self.settings.tenant_bytes).await;
+        if written.is_err() {
+            self.discard(file.tenant, &file.handle).await;
+        }
+        if let Err(store::Error::Limit { message, .. }) = written {
+            return Some(Problem::again(message));
+        }
+        self.written(&file, provider, written).await;
+        None
+    }
+
+    async fn written(&self, file: &File, provider: Option<Provider>, written: store::Result<()>) {
+        match written {
+            Ok(()) => {
+                let label = report(file);
+                if let Some(provider) = provider {
+                    self.metrics.file(provider, label);
+                }
+            }
+            // Its life ended meanwhile.
+            Err(store::Error::NotFound(_) | store::Error::Conflict(_)) => {}
+            Err(error) => {
+                let (tenant, handle) = (file.tenant, &file.handle);
+                tracing::error!(%tenant, handle, %error, "what came of a file could not be written down; it is fetched again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+
+    async fn fetch(&self, sender: &Sender, file: &File) -> Result<(Finished, String), Problem> {
+        let adapter = channel::adapter(sender.provider);
+        let api = adapter.media().ok_or_else(|| {
+            Problem::Lost(format!("the files of {} cannot be fetched by this gateway", sender.provider))
+        })?;
+        self.room(file)?;
+        let request = match api.fetch(sender, &file.source)? {
+            Fetch::File(request) => request,
+            Fetch::Locate(request) => {
+                origin::check(sender, &request.url).await?;
+                let answer = self.egress.send(request).await?;
+                api.located(sender, answer.status, &answer.body)?
+            }
+        };
+        self.download(sender, file, request).await
+    }
+
+    /// A tenant whose room is used up waits for an operator, or for old files to go.
+    fn room(&self, file: &File) -> Result<(), Problem> {
+        let quota = self.settings.tenant_bytes;
+        match self.store.stored_bytes(file.tenant) {
+            Ok(used) if used < quota => Ok(()),
+            Ok(used) => Err(Problem::again(format!(
+                "the tenant's files take {used} bytes: limit {quota} (media.tenant_bytes)"
+            ))),
+            Err(error) => Err(Problem::again(error.to_string())),
+        }
+    }
+
+    async fn download(
+        &self,
+        sender: &Sender,
+        file: &File,
+        request: Request,
+    ) -> Result<(Finished, String), Problem> {
+        origin::check(sender, &request.url).await?;
+        let time = Duration::from_millis(self.settings.timeout_ms);
+        let mut response = self.egress.open_within(request, Some(time)).await?;
+        let headers = response.headers().clone();
+        let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        understand(response.status().as_u16(), said(header::RETRY_AFTER), attempts(file))?;
+        let limit = self.settings.max_bytes;
+        if let Some(size) = response.content_length().filter(|size| *size > limit) {
+            return Err(Problem::Lost(format!("it has {size} bytes: limit {limit} (media.max_bytes)")));
+        }
+        let disk = |error: std::io::Error| Problem::again(format!("it cannot be written down: {error}"));
+        let mut draft = self.disk.begin(limit).await.map_err(disk)?;
+        loop {
+            match response.chunk().await {
+                Ok(Some(piece)) => draft.write(&piece).await.map_err(|refused| match refused {
+                    Refused::TooLarge { .. } => Problem::Lost(refused.to_string()),
+                    Refused::Disk(error) => disk(error),
+                })?,
+                Ok(None) => break,
+                Err(error) if error.is_timeout() => {
+                    let within_ms = self.settings.timeout_ms;
+                    let error = format!("it did not come whole within {within_ms} ms (media.timeout_ms)");
+                    return Err(Problem::again(error));
+                }
+                Err(_) => return Err(Problem::again("it broke off before its end")),
+            }
+        }
+        let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
+        Ok((finished, kind::settle(file.mime_type.as_deref(), said(header::CONTENT_TYPE))))
+    }
+
+    /// Where a file stands after an attempt that failed.
+    fn judge(&self, file: &File, problem: Problem) -> FileState {
+        let (after_ms, error) = match problem {
+            Problem::Lost(reason) => return FileState::Failed { reason },
+            Problem::Again { after_ms, error } => (after_ms, error),
+        };
+        let now = clock::now();
+        let waited_ms = now.as_ms().saturating_sub(file.received_at.as_ms());
+        if waited_ms >= i64::from(self.settings.give_up_after_minutes) * 60_000 {
+            let minutes = waited_ms / 60_000;
+            let reason = format!("{error}; given up after {minutes} minutes (media.give_up_after_minutes)");
+            return FileState::Failed { reason };
+        }
+        let attempts = attempts(file) + 1;
+        let backoff = Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms };
+        let delay = backoff.delay_ms(attempts, after_ms, rand::random());
+        let due_at: Timestamp = now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX));
+        FileState::Waiting { due_at, attempts, error: Some(error) }
+    }
+}
+
+fn attempts(file: &File) -> u32 {
+    match file.state {
+        FileState::Waiting { attempts, .. } => attempts,
+        _ => 0,
+    }
+}
+
+/// Says once what came of an attempt; the word for it in the metrics.
+fn report(file: &File) -> &'static str {
+    let (tenant, handle) = (file.tenant, &file.handle);
+    match &file.state {
+        FileState::Stored { size, .. } => {
+            tracing::debug!(%tenant, handle, size, "a file was fetched");
+            "stored"
+        }
+        FileState::Waiting { attempts, error, .. } => {
+            tracing::warn!(%tenant, handle, attempts, error, "a file waits for another attempt");
+            "later"
+        }
+        FileState::Failed { reason } => {
+            tracing::error!(%tenant, handle, reason, "a file was given up");
+            "failed"
+        }
+        FileState::Gone => "gone",
+    }
+}
+
+/// Is the file in the answer? `asked`: how often it was asked for before.
+fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), Problem> {
+    let error = format!("the provider answered {status}");
+    match status {
+        200 => Ok(()),
+        404 | 410 if asked + 1 >= ASKED_IN_VAIN => {
+            Err(Problem::Lost(format!("{error}: it does not have the file, or not any more")))
+        }
+        // A key can be put right, and an address that has expired is asked for anew.
+        401 | 403 | 404 | 408 | 410 | 425 | 429 | 500..=599 => {
+            let seconds = retry_after.and_then(|after| after.trim().parse::<u64>().ok());
+            Err(Problem::Again { after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)), error })
+        }
+        300..=399 => Err(Problem::Lost(format!("{error}: a file is not followed to another place"))),
+        _ => Err(Problem::Lost(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means() {
+        for (status, after, asked, expected) in [
+            (200, None, 0, "ok"),
+            (206, None, 0, "lost"),
+            (204, None, 0, "lost"),
+            (302, None, 0, "lost"),
+            (400, None, 0, "lost"),
+            (401, None, 9, "again"),
+            (403, None, 0, "again"),
+            (404, None, 0, "again"),
+            (404, None, 2, "lost"),
+            (410, None, 2, "lost"),
+            (429, Some("7"), 9, "again after 7000"),
+            (429, Some("soon"), 0, "again"),
+            (500, None, 9, "again"),
+            (503, Some("1"), 0, "again after 1000"),
+        ] {
+            let found = match understand(status, after, asked) {
+                Ok(()) => "ok".to_owned(),
+                Err(Problem::Lost(_)) => "lost".to_owned(),
+                Err(Problem::Again { after_ms: None, .. }) => "again".to_owned(),
+                Err(Problem::Again { after_ms: Some(after), .. }) => format!("again after {after}"),
+            };
+            assert_eq!(found, expected, "{status} {after:?} {asked}");
+        }
+    }
+}

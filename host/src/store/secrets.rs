@@ -1,0 +1,21 @@
+//! What is asked of the store about the keys that its secrets are sealed with. Senders go in and come
+//! out in clear; what lies in the file, and in every copy of it, is sealed.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::seal::{KeyId, Ring};
+
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// How many secrets each key seals; `None`: how many are in clear, from before there were keys.
+    fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>>;
+    /// From now on these keys open, and the last of them seals. Refused with
+    /// [`super::Error::Conflict`] where one that is missing among them seals something.
+    async fn use_keys(&self, keys: Ring) -> Result<()>;
+    /// Seals with the current key what is in clear or sealed with another one, of at most `limit`
+    /// senders; of how many. Each call is one commit, so that it can be broken off at any time.
+    async fn reseal(&self, limit: usize) -> Result<usize>;
+}

@@ -1,0 +1,203 @@
+//! Infobip end to end: batches for several numbers and tenants, replies by the number that was written
+//! to, reports that come back under our own ids.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use switchboard_tests::client::client;
+use switchboard_tests::gateway::{Answer, Gateway, Setup};
+use switchboard_tests::infobip::webhook::{Webhook, report, text};
+use switchboard_tests::infobip::{Infobip, KEY, Sent};
+use switchboard_tests::peer::Peer;
+use switchboard_tests::wait::until;
+
+mod contract;
+mod faults;
+
+/// Two numbers of ours, each one tenant's, and a contact.
+const FIRST: &str = "41793026731";
+const SECOND: &str = "447860064956";
+const FRANK: &str = "385919998888";
+const ANN: &str = "385919990000";
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A number of ours; its webhooks come with the password `password`.
+fn sender(name: &str, number: &str, tenant: u32, password: &str, url: &str) -> String {
+    format!(
+        "name = '{name}'\nprovider = 'infobip'\naccount = '{number}'\ntenant = {tenant}\nbase_url = '{url}'\n\
+         api_key = '{KEY}'\nwebhook_user = 'hook'\nwebhook_key = '{password}'"
+    )
+}
+
+fn tenants() -> Setup {
+    Setup::new()
+        .package("echo")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'\n[tenant.labels]\nagent_id = 'a-1'")
+        .tenant("id = 2\nname = 'Second'\norganization = 1\nbrain = 'echo'")
+}
+
+/// Two numbers of one account, behind one password.
+fn setup(infobip: &Peer<Infobip>) -> Setup {
+    tenants().sender(&sender("first", FIRST, 1, "secret", infobip.url())).sender(&sender(
+        "second",
+        SECOND,
+        2,
+        "secret",
+        infobip.url(),
+    ))
+}
+
+async fn account() -> Peer<Infobip> {
+    Peer::start(Infobip::with(&[FIRST, SECOND])).await
+}
+
+async fn post(gateway: &Gateway, webhook: &Webhook) -> Answer {
+    let response = webhook.post(&client(), &gateway.url("/api/gateway/infobip")).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// The items arrive, proven.
+async fn say(gateway: &Gateway, items: impl IntoIterator<Item = Value>) -> Value {
+    post(gateway, &Webhook::of(items).basic("hook", "secret")).await.ok()
+}
+
+fn echo(words: &str, number: usize) -> String {
+    format!("You said: {words} (message {number})")
+}
+
+fn texts_to<'a>(sent: &'a [Sent], to: &str) -> Vec<&'a str> {
+    sent.iter().filter(|sent| sent.to == to).filter_map(Sent::text).collect()
+}
+
+async fn outbox(gateway: &Gateway) -> Vec<Value> {
+    gateway.get("/api/outbox").await.ok()["outbox"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_leaves_by_the_number_that_received() {
+    let infobip = account().await;
+    let gateway = setup(&infobip).start().await;
+    let first = say(&gateway, [text(FRANK, FIRST, "hello")]).await;
+    assert_eq!(
+        (&first["status"], &first["tenant_id"], &first["agent_id"]),
+        (&json!("routed"), &json!(1), &json!("a-1"))
+    );
+    // Any way of writing the number is the number.
+    let second = say(&gateway, [text(FRANK, &format!("+{SECOND}"), "hello")]).await;
+    assert_eq!(second["tenant_id"], 2);
+    let sent = infobip.wait_for(2, SOON).await;
+    let from = |number: &str| sent.iter().filter(|sent| sent.from == number).collect::<Vec<_>>();
+    for (number, tenant) in [(FIRST, "First"), (SECOND, "Second")] {
+        let [reply] = from(number)[..] else { panic!("one reply from {number}: {sent:?}") };
+        assert_eq!((reply.to.as_str(), reply.text()), (FRANK, Some(echo("hello", 1).as_str())), "{tenant}");
+        assert_eq!(reply.path, "/whatsapp/1/message/text");
+    }
+    gateway.drained(SOON).await;
+    assert_eq!(infobip.refused(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_item_of_a_batch_finds_its_own_number_and_tenant() {
+    let infobip = account().await;
+    let gateway = setup(&infobip).start().await;
+    let mut broken = text(FRANK, FIRST, "lost");
+    broken["messageId"] = Value::Null;
+    let answer = say(
+        &gateway,
+        [
+            text(FRANK, FIRST, "one"),
+            broken,
+            text(ANN, SECOND, "two"),
+            text(ANN, "971500000000", "to nobody"),
+            report("sb-unknown", FRANK, "DELIVERED", "DELIVERED_TO_HANDSET"),
+        ],
+    )
+    .await;
+    let results = answer["results"].as_array().unwrap();
+    let what: Vec<&str> = results.iter().map(|it| it["status"].as_str().unwrap()).collect();
+    assert_eq!(what, ["routed", "ignored", "routed", "ignored", "received"], "{answer}");
+    assert_eq!((&results[0]["tenant_id"], &results[2]["tenant_id"]), (&json!(1), &json!(2)));
+    assert_eq!(results[1]["reason"], "unreadable item: expected text, found nothing at results.1.messageId");
+    assert_eq!(results[3]["reason"], "no sender has this account");
+    let sent = infobip.wait_for(2, SOON).await;
+    gateway.drained(SOON).await;
+    assert_eq!(texts_to(&sent, FRANK), [echo("one", 1)]);
+    assert_eq!(texts_to(&sent, ANN), [echo("two", 1)]);
+    assert_eq!(infobip.sent().len(), 2, "nobody answers for a number that nobody has");
+    let metrics = gateway.get("/metrics").await.text;
+    let counted = metrics.lines().any(|line| line.contains("unknown_account") && line.ends_with(" 1"));
+    assert!(counted, "the unknown number is counted:\n{metrics}");
+    assert!(!gateway.log().contains(FRANK), "numbers are masked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_for_a_number_with_another_key_is_left_out() {
+    let infobip = account().await;
+    let gateway = tenants()
+        .sender(&sender("first", FIRST, 1, "secret", infobip.url()))
+        .sender(&sender("second", SECOND, 2, "another", infobip.url()))
+        .start()
+        .await;
+    let items = || [text(FRANK, FIRST, "mine"), text(FRANK, SECOND, "not proven")];
+    let answer = say(&gateway, items()).await;
+    let what: Vec<&Value> = answer["results"].as_array().unwrap().iter().map(|it| &it["status"]).collect();
+    assert_eq!(what, ["routed", "ignored"], "{answer}");
+    infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    assert!(infobip.sent().iter().all(|sent| sent.from == FIRST));
+    for (case, webhook) in [
+        ("nothing", Webhook::of(items())),
+        ("a wrong password", Webhook::of(items()).basic("hook", "guess")),
+        ("a wrong user", Webhook::of(items()).basic("root", "secret")),
+        (
+            "only a report, unproven",
+            Webhook::of([report("sb-1", FRANK, "DELIVERED", "DELIVERED_TO_HANDSET")]),
+        ),
+    ] {
+        assert_eq!(post(&gateway, &webhook).await.status, 401, "{case}");
+    }
+    gateway.drained(SOON).await;
+    assert_eq!(infobip.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signatures_headers_and_paths_prove_as_well() {
+    let infobip = account().await;
+    let number = |name: &str, number: &str, tenant: u32, keys: &str| {
+        format!(
+            "name = '{name}'\nprovider = 'infobip'\naccount = '{number}'\ntenant = {tenant}\n\
+             base_url = '{}'\napi_key = '{KEY}'\n{keys}",
+            infobip.url()
+        )
+    };
+    let gateway = tenants()
+        .sender(&number("first", FIRST, 1, "hmac_header = 'X-Sign'\nhmac_key = 'secret'"))
+        .sender(&number("second", SECOND, 2, "webhook_header = 'AccountKey'\nwebhook_key = 'shared'"))
+        .start()
+        .await;
+    let signed = Webhook::of([text(FRANK, FIRST, "signed")]);
+    let keyed = Webhook::of([text(FRANK, SECOND, "keyed")]);
+    for (case, webhook, status) in [
+        ("signed", signed.signed("X-Sign", "secret"), 200),
+        ("signed by another", signed.signed("X-Sign", "guess"), 401),
+        ("signed elsewhere", signed.signed("X-Other", "secret"), 401),
+        ("keyed", keyed.with_header("AccountKey", "shared"), 200),
+        ("keyed elsewhere", keyed.with_header("X-Api-Key", "shared"), 401),
+    ] {
+        assert_eq!(post(&gateway, &webhook).await.status, status, "{case}");
+    }
+    assert_eq!(infobip.wait_for(2, SOON).await.len(), 2);
+}
+
+/// A full bucket of reports names no number of ours; it must be taken all the same, or it comes again
+/// for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_bucket_of_reports_is_taken() {
+    let infobip = account().await;
+    let gateway = setup(&infobip).start().await;
+    let reports = (0..2000).map(|n| report(&format!("sb-{n}"), FRANK, "DELIVERED", "DELIVERED_TO_HANDSET"));
+    let answer = say(&gateway, reports).await;
+    assert_eq!(answer["results"].as_array().unwrap().len(), 2000);
+}

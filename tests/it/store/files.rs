@@ -1,0 +1,181 @@
+//! Files: known from the commit of the message that brought them, ended once, counted truly.
+
+use switchboard::conversation::Trigger;
+use switchboard::message::{Content, Media, MediaKind, Provider, SenderName, TenantId};
+use switchboard::store::media::{File, FileAges, FileState};
+use switchboard::store::{Arrival, Error, Store};
+
+use super::lab::{Factory, Lab, arrival, at, tenant_id};
+
+const ADDRESS: &str = "http://localhost:3000/api/files/default/secret-name.jpg";
+
+/// A quota that nobody reaches.
+const PLENTY: u64 = 1 << 40;
+
+/// A picture to sender `main`.
+fn picture(who: &str, id: &str, source: &str, ms: i64) -> Arrival {
+    let mut arrival = arrival(who, id, "", at(ms));
+    arrival.inbound.content = Content::Media(Media {
+        kind: MediaKind::Image,
+        handle: source.into(),
+        mime_type: Some("image/jpeg".into()),
+        filename: Some("villa.jpg".into()),
+        caption: Some("look".into()),
+        size: None,
+    });
+    arrival
+}
+
+/// The handle that the brain of the next turn is shown.
+async fn shown(lab: &Lab<'_>, ms: i64) -> String {
+    let claim = lab.claim_one(ms).await;
+    let Trigger::Messages { messages } = &claim.trigger else { panic!("{:?}", claim.trigger) };
+    let Content::Media(media) = &messages[0].content else { panic!("{messages:?}") };
+    lab.commit(&claim, super::lab::says(&[]), ms).await;
+    media.handle.clone()
+}
+
+fn due(store: &dyn Store, ms: i64) -> Vec<File> {
+    store.due_files(at(ms), 100, &|_, _| false).expect("looked up")
+}
+
+fn stored(file: &File, size: u64) -> File {
+    File { state: FileState::Stored { size, sha256: "00".repeat(32) }, ..file.clone() }
+}
+
+/// A file that the tenant put here itself.
+fn own(tenant: TenantId, number: u32, size: u64, ms: i64) -> File {
+    File {
+        handle: format!("file-{number:032x}"),
+        tenant,
+        sender: None,
+        source: String::new(),
+        mime_type: Some("application/pdf".into()),
+        filename: None,
+        state: FileState::Stored { size, sha256: "11".repeat(32) },
+        received_at: at(ms),
+    }
+}
+
+pub async fn a_file_waits_from_the_commit_of_its_message(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.accept(picture("971501", "one", ADDRESS, 10)).await;
+    lab.accept(picture("971501", "one", ADDRESS, 11)).await;
+    lab.restart();
+    let files = due(lab.store().as_ref(), 20);
+    assert_eq!(files.len(), 1, "a duplicate brings no second file");
+    let file = &files[0];
+    assert_eq!((file.source.as_str(), file.tenant), (ADDRESS, tenant_id(1)));
+    assert_eq!(file.sender, Some(SenderName::new("main")));
+    assert_eq!(file.state, FileState::Waiting { due_at: at(10), attempts: 0, error: None });
+    assert_eq!(shown(&lab, 20).await, file.handle, "the brain is shown our handle");
+    assert!(file.handle.starts_with("file-") && file.handle.len() == 37, "{}", file.handle);
+    assert!(lab.store().file(tenant_id(2), &file.handle).expect("looked up").is_none(), "another tenant's");
+    // Two messages with one address are two files: each has a life of its own.
+    lab.accept(picture("971501", "two", ADDRESS, 30)).await;
+    assert_ne!(shown(&lab, 40).await, file.handle);
+    // What is ignored leaves nothing, and a file that the provider did not hand over is none.
+    lab.accept(picture("971599", "three", ADDRESS, 50)).await;
+    lab.accept(picture("971501", "four", "", 60)).await;
+    assert_eq!(shown(&lab, 70).await, "");
+    assert_eq!(due(lab.store().as_ref(), 80).len(), 2);
+}
+
+/// In the simulator a chat may show a file that the tenant has stored.
+pub async fn the_simulator_shows_stored_files(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    let file = own(tenant_id(1), 7, 10, 1);
+    let (mut real, mut simulated) =
+        (picture("971501", "one", &file.handle, 10), picture("971501", "two", &file.handle, 20));
+    real.inbound.provider = Provider::Waha;
+    simulated.inbound.provider = Provider::Simulator;
+    lab.accept(real).await;
+    assert_ne!(shown(&lab, 11).await, file.handle, "a contact's word is no handle");
+    lab.accept(simulated).await;
+    assert_eq!(shown(&lab, 21).await, file.handle);
+}
+
+pub async fn a_file_ends_once(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    for (id, ms) in [("one", 10), ("two", 20), ("three", 30)] {
+        lab.accept(picture("971501", id, ADDRESS, ms)).await;
+    }
+    let store = lab.store();
+    let files = due(store.as_ref(), 25);
+    assert_eq!(files.len(), 2, "the third is not due yet");
+    let (one, two) = (&files[0], &files[1]);
+    let later = FileState::Waiting { due_at: at(1000), attempts: 1, error: Some("503".into()) };
+    store.settle_file(one.tenant, &one.handle, later.clone()).await.expect("waits on");
+    assert_eq!(store.file(one.tenant, &one.handle).expect("read").expect("there").state, later);
+    let left: Vec<String> = due(store.as_ref(), 999).into_iter().map(|file| file.handle).collect();
+    assert_eq!((left.len(), &left[0]), (2, &two.handle), "the longest due comes first");
+    let busy = store.due_files(at(2000), 100, &|sender, handle| sender == "main" && handle == two.handle);
+    assert_eq!(busy.expect("looked up").len(), 2, "what is busy is left out");
+    store.store_file(stored(two, 40), PLENTY).await.expect("stored");
+    let failed = FileState::Failed { reason: "404".into() };
+    store.settle_file(one.tenant, &one.handle, failed.clone()).await.expect("failed");
+    assert_eq!(store.stored_bytes(one.tenant).expect("counted"), 40);
+    for (case, result) in [
+        ("stored twice", store.store_file(stored(two, 40), PLENTY).await),
+        ("stored after it failed", store.store_file(stored(one, 40), PLENTY).await),
+        ("failed after it was stored", store.settle_file(two.tenant, &two.handle, failed).await),
+    ] {
+        assert!(matches!(result, Err(Error::Conflict(_))), "{case}: {result:?}");
+    }
+    let nowhere = store.settle_file(tenant_id(2), &two.handle, FileState::Gone).await;
+    assert!(matches!(nowhere, Err(Error::NotFound(_))), "{nowhere:?}");
+    store.settle_file(two.tenant, &two.handle, FileState::Gone).await.expect("gone");
+    assert_eq!(store.stored_bytes(two.tenant).expect("counted"), 0);
+}
+
+pub async fn a_tenant_has_so_much_room(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.accept(picture("971501", "one", ADDRESS, 10)).await;
+    let file = due(lab.store().as_ref(), 20).remove(0);
+    let store = lab.store().clone();
+    store.put_file(own(tenant_id(1), 1, 60, 20), 100, "test").await.expect("there is room");
+    store.put_file(own(tenant_id(2), 2, 100, 20), 100, "test").await.expect("another tenant's room");
+    let refused = store.put_file(own(tenant_id(1), 3, 41, 20), 100, "test").await;
+    assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
+    let refused = store.store_file(stored(&file, 41), 100).await;
+    assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
+    assert_eq!(due(store.as_ref(), 20).len(), 1, "it waits on");
+    store.store_file(stored(&file, 40), 100).await.expect("to the last byte");
+    drop(store);
+    // Opening counts it all again.
+    lab.restart();
+    assert_eq!(lab.store().stored_bytes(tenant_id(1)).expect("counted"), 100);
+    let listed = lab.store().files(tenant_id(1), 10).expect("listed");
+    let sizes: Vec<u64> = listed.iter().map(|file| file.state.size()).collect();
+    assert_eq!(sizes, [60, 40], "newest first");
+    let audited = lab.store().audit_log(10).expect("read");
+    assert!(audited.iter().any(|entry| entry.action == "put file"), "{audited:?}");
+}
+
+pub async fn files_grow_old(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.accept(picture("971501", "waits", ADDRESS, 10)).await;
+    for (number, ms) in [(1, 20), (2, 30), (3, 40)] {
+        lab.store().put_file(own(tenant_id(1), number, 10, ms), PLENTY, "test").await.expect("put");
+    }
+    let ages = |keep: i64, remember: i64| FileAges { keep_from: at(keep), remember_from: at(remember) };
+    let expire = async |lab: &Lab<'_>, ages| {
+        let ended = lab.store().expire_files(ages, 100).await.expect("expired");
+        ended.into_iter().map(|file| file.received_at).collect::<Vec<_>>()
+    };
+    let first = format!("file-{:032x}", 1);
+    assert_eq!(expire(&lab, ages(35, 0)).await, [at(20), at(30)], "those with bytes to remove");
+    assert_eq!(due(lab.store().as_ref(), 1000).len(), 0, "what waited too long is not fetched any more");
+    assert_eq!(lab.store().stored_bytes(tenant_id(1)).expect("counted"), 10);
+    let gone = lab.store().file(tenant_id(1), &first).expect("read").expect("remembered");
+    assert_eq!(gone.state, FileState::Gone);
+    assert_eq!(expire(&lab, ages(35, 25)).await, []);
+    assert!(lab.store().file(tenant_id(1), &first).expect("read").is_none(), "forgotten");
+    lab.restart();
+    assert_eq!(lab.store().files(tenant_id(1), 10).expect("listed").len(), 2);
+}
