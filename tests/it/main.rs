@@ -17,6 +17,7 @@ mod policy;
 mod power_loss;
 mod providers;
 mod secrets;
+mod sessions;
 mod store;
 mod tidy;
 mod webhook;

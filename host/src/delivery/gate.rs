@@ -8,7 +8,6 @@ use jiff::tz::TimeZone;
 use super::pace::{Pacer, Rates};
 use crate::channel;
 use crate::config;
-use crate::conversation::Author;
 use crate::message::{self, Outbound, OutboundContent, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
@@ -105,8 +104,7 @@ impl Gate {
             opted_out: opt_out.as_ref().map(|it| OptedOut {
                 since: it.since,
                 reason: &it.reason,
-                // The gateway's own word of that very moment.
-                confirmed_by_this: entry.author == Author::Gateway && entry.created_at == it.since,
+                confirmed_by_this: it.lets_out(&claim.id),
             }),
             heard_at: heard_at.unwrap_or(Timestamp::ZERO),
         };
