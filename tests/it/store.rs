@@ -127,6 +127,7 @@ suite! { Files:
         what_has_gone_does_not_begin,
         what_went_out_instead_is_in_the_history,
         the_occasion_is_kept_until_an_operator_asks,
+        what_waits_for_the_morning_goes_before_an_answer,
         a_brain_hears_of_the_death_of_its_words,
     }
     admin {

@@ -162,7 +162,7 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
     let mut ids = Vec::new();
     for claim in &claims {
         let held = match random.random_range(0..6) {
-            0 => Settlement::Later { at: at(now + 10), error: "at night".into() },
+            0 => Settlement::Postponed { until: at(now + 10), why: "at night".into() },
             1 => Settlement::Dead { error: "opted out".into() },
             2 => {
                 store.postpone_send(&claim.id, at(now + 5));
