@@ -7,6 +7,7 @@
 //! | `GET /health`, `/ready`, `/metrics` | see [`health`] | is it up, can it work, counters |
 //! | `GET /api/gateway/stats`, `/api/gateway/user/{phone}/tenant`, `DELETE .../mapping` | operator | locks and their numbers |
 //! | `/api/mapping/*` | operator | locks in bulk |
+//! | `/api/contacts/{key}`, `.../merge`, `.../unmerge` | operator | who is who |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
@@ -16,6 +17,8 @@
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
+//! | `/api/tenants/{id}/whatsapp/*`, `/api/senders/{name}/whatsapp/*` | operator, that tenant | logging a WAHA number in and out |
+//! | `/api/tenants/{id}/opt-outs` | operator, that tenant | who wants no messages |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -35,12 +38,14 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::media::Media;
 use crate::metrics::Metrics;
+use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
 
 mod audit;
 pub mod auth;
 mod brains;
+mod contacts;
 mod conversations;
 mod doctor;
 pub mod error;
@@ -48,6 +53,7 @@ pub mod explain;
 mod health;
 mod mapping;
 mod media;
+mod opt_outs;
 mod outbox;
 mod request;
 mod route;
@@ -57,6 +63,7 @@ mod templates;
 mod tenants;
 mod turns;
 mod users;
+mod whatsapp;
 
 /// What the handlers work with.
 pub struct App {
@@ -67,6 +74,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub templates: Arc<Desk>,
+    pub sessions: Arc<Sessions>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -83,6 +91,7 @@ impl App {
         metrics: Arc<Metrics>,
         egress: Egress,
         templates: Arc<Desk>,
+        sessions: Arc<Sessions>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
@@ -95,6 +104,7 @@ impl App {
             metrics,
             egress,
             templates,
+            sessions,
             draining,
             uploads,
             readiness,
@@ -126,6 +136,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/gateway/user/{phone}/mapping", delete(users::unlock))
         .route("/api/mapping/export", get(mapping::export))
         .route("/api/mapping/import", post(mapping::import))
+        .route("/api/contacts/{contact}", get(contacts::show))
+        .route("/api/contacts/{contact}/merge", post(contacts::merge))
+        .route("/api/contacts/{contact}/unmerge", post(contacts::unmerge))
         .route("/api/organizations", get(tenants::organizations))
         .route("/api/organizations/{id}", put(tenants::put_organization))
         .route("/api/tenants", get(tenants::list))
@@ -136,6 +149,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
         .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
         .route("/api/tenants/{id}/personality", put(brains::push_personality))
+        .route("/api/tenants/{id}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/tenants/{id}/whatsapp/status", get(whatsapp::status))
+        .route("/api/tenants/{id}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/tenants/{id}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/tenants/{id}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
         .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
@@ -149,10 +167,20 @@ pub fn router(app: Arc<App>) -> Router {
             get(templates::show).put(templates::put).delete(templates::remove),
         )
         .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(templates::submit))
+        .route("/api/tenants/{id}/opt-outs", get(opt_outs::list))
+        .route(
+            "/api/tenants/{id}/opt-outs/{contact}",
+            get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
+        )
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))
         .route("/api/senders/{name}", get(senders::show).put(senders::put))
+        .route("/api/senders/{name}/whatsapp/connect", post(whatsapp::connect))
+        .route("/api/senders/{name}/whatsapp/status", get(whatsapp::status))
+        .route("/api/senders/{name}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .route("/api/senders/{name}/whatsapp/qr", get(whatsapp::qr))
+        .route("/api/senders/{name}/whatsapp/pairing-code", post(whatsapp::pairing_code))
         .route("/api/turns", get(turns::list))
         .route("/api/turns/{id}", get(turns::show))
         .route("/api/turns/{id}/retry", post(turns::retry))

@@ -38,6 +38,7 @@ pub struct Config {
     pub delivery: Delivery,
     pub policy: Policy,
     pub media: Media,
+    pub waha: Waha,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
     pub backup: Backup,
@@ -62,6 +63,7 @@ impl Default for Config {
             delivery: Delivery::default(),
             policy: Policy::default(),
             media: Media::default(),
+            waha: Waha::default(),
             limits: ResolvedLimits::default(),
             backup: Backup::default(),
         }
@@ -104,6 +106,10 @@ impl Config {
         }
         if let Some(file) = &mut self.secrets.key_file {
             *file = tidy(&directory.join(&file));
+        }
+        if let Some(path) = self.waha.api_key.expose().strip_prefix("file:") {
+            let path = tidy(&directory.join(path));
+            self.waha.api_key = Secret::new(format!("file:{}", path.display()));
         }
     }
 
@@ -422,6 +428,43 @@ impl Default for Media {
             wait_ms: 2_000,
             inline_bytes: 16 << 20,
             link_minutes: 60,
+        }
+    }
+}
+
+/// Where tenants' own numbers are logged in, and how they are looked after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waha {
+    /// The WAHA of all numbers whose sender names no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// `env:NAME` or `file:PATH`.
+    #[serde(skip_serializing_if = "Secret::is_empty")]
+    pub api_key: Secret,
+    /// The gateway's address as WAHA sees it; by itself the one it listens on, which serves a WAHA on
+    /// the same machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// Between two looks at every session; 0: they are not looked after.
+    pub watch_every_ms: u64,
+    /// A session that works is looked at more closely when nothing was heard of it for this long.
+    pub silent_ms: u64,
+    /// Before the same session is restarted again; doubled each time.
+    pub restart_backoff_ms: u64,
+    pub restart_backoff_max_ms: u64,
+}
+
+impl Default for Waha {
+    fn default() -> Self {
+        Waha {
+            base_url: None,
+            api_key: Secret::default(),
+            webhook_url: None,
+            watch_every_ms: 60_000,
+            silent_ms: 30 * 60_000,
+            restart_backoff_ms: 60_000,
+            restart_backoff_max_ms: 3_600_000,
         }
     }
 }

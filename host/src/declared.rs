@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::config::document::Problem;
 use crate::message::TenantId;
 use crate::store::{self, Store};
-use crate::tenant::{Directory, Organization, Sender, Tenant};
+use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
 
 mod read;
 pub mod rules;
@@ -57,6 +57,12 @@ pub struct Applied {
 /// Reads the directories in order and checks all of it.
 pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
     read::load(directories, around)
+}
+
+/// What a secret of the configuration names by `env:NAME` or `file:PATH`; else what is wrong, and what
+/// to do.
+pub fn secret(secret: &Secret, environment: Environment<'_>) -> Result<Secret, (String, String)> {
+    read::resolve(secret, Path::new(""), Some(environment))
 }
 
 /// The packages in a plugins directory: each folder with a `plugin.toml`.

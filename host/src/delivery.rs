@@ -255,7 +255,7 @@ impl DeliveryLoop {
     /// are to find it.
     async fn opt_out(&self, claim: &SendClaim) {
         let now = clock::now();
-        let opt_out = OptOut { since: now, reason: "told by the provider".into() };
+        let opt_out = OptOut::new(now, "told by the provider");
         if let Err(error) = self.store.set_opt_out(&claim.id.key, Some(opt_out), "gateway", now).await {
             tracing::error!(conversation = %claim.id.key, %error, "an opt-out could not be kept; the provider will refuse again");
         }

@@ -27,6 +27,8 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
 use crate::seal::Ring;
+use crate::session::pulse::Pulse;
+use crate::session::{self, Sessions};
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
@@ -48,6 +50,8 @@ pub struct Gateway {
     pub egress: Egress,
     pub templates: Arc<Desk>,
     pub media: Arc<Media>,
+    pub sessions: Arc<Sessions>,
+    pulse: Arc<Pulse>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -78,14 +82,18 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
-        let metrics = Arc::new(Metrics::new());
+        let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
         let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
+        let waha = session_settings(&config)?;
+        let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
         Ok(Gateway {
             egress,
             templates,
             media,
+            sessions,
+            pulse,
             config: Arc::new(config),
             store,
             brains,
@@ -121,12 +129,14 @@ impl Gateway {
             self.metrics.clone(),
             self.egress.clone(),
             self.templates.clone(),
+            self.sessions.clone(),
             self.draining.clone(),
             uploads,
         );
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
+            pulse: self.pulse.clone(),
             loopback: self.config.listen.ip().is_loopback(),
             body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
@@ -187,6 +197,8 @@ impl Gateway {
             tokio::spawn(signs.run()),
             tokio::spawn(self.templates.clone().run(stop.clone())),
             tokio::spawn(self.media.clone().run(stop.clone())),
+            tokio::spawn(self.sessions.clone().watch()),
+            tokio::spawn(self.sessions.clone().look_up()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
         ];
@@ -270,6 +282,13 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         sends_per_sender: config.delivery.per_sender,
         keys,
     }
+}
+
+fn session_settings(config: &Config) -> Result<session::Settings> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let api_key = declared::secret(&config.waha.api_key, &environment)
+        .map_err(|(what, action)| anyhow!("waha.api_key: {what}; {action}"))?;
+    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen })
 }
 
 fn retention(config: &Config) -> Retention {

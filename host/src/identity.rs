@@ -112,6 +112,11 @@ pub fn is_phone(key: &ContactKey) -> bool {
     key.as_str().bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Is this key WhatsApp's hidden id of a person, whose phone its provider may tell?
+pub fn is_hidden(key: &ContactKey) -> bool {
+    key.as_str().ends_with("@lid")
+}
+
 /// The digits of a phone number as they were written: `+55 (85) 9120-3123` is `558591203123`. For
 /// addressing; the key may have other digits.
 pub fn phone_digits(raw: &str) -> Result<String, Error> {
@@ -220,6 +225,9 @@ fn scoped_id(text: &str) -> Result<String, Error> {
 }
 
 #[cfg(test)]
+mod people;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -287,6 +295,8 @@ mod tests {
             ("245800000000182:7@lid", "245800000000182@lid"),
             ("245800000000182@LID", "245800000000182@lid"),
             ("011111111111111@lid", "011111111111111@lid"),
+            ("245800000000182@hosted.lid", "245800000000182@lid"),
+            ("971501234567:99@hosted", "971501234567"),
             ("971501234567@lid", "971501234567@lid"),
             ("US.1234", "US.1234"),
             ("us.1234AbC", "US.1234AbC"),

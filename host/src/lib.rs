@@ -38,10 +38,10 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, template_sync}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, clock} > {message, glyph}
+//!      > {identity, deep_link, opt_out, clock} > {message, glyph}
 //! ```
 
 pub mod api;
@@ -67,12 +67,14 @@ pub mod media;
 pub mod message;
 pub mod metrics;
 pub mod offer;
+pub mod opt_out;
 pub mod policy;
 pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod schedule;
 pub mod seal;
+pub mod session;
 pub mod store;
 pub mod template;
 pub mod template_sync;

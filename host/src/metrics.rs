@@ -17,7 +17,7 @@ use crate::store::Counters;
 pub struct WebhookLabels {
     pub provider: &'static str,
     /// `routed`, `ignored`, `duplicate`, `receipt`, `session`, `unknown_account`, `unverified`,
-    /// `malformed`, `unavailable`.
+    /// `malformed`, `unavailable`, `tenant_unknown`, `tenant_disputed`.
     pub outcome: &'static str,
 }
 
@@ -52,6 +52,7 @@ pub struct Metrics {
     send_seconds: Histogram,
     signals: Family<SignalLabels, Counter>,
     files: Family<SendLabels, Counter>,
+    sessions: Family<OutcomeLabels, Counter>,
     pub connections_refused: Counter,
 }
 
@@ -74,6 +75,7 @@ impl Metrics {
             send_seconds: seconds(),
             signals: Family::default(),
             files: Family::default(),
+            sessions: Family::default(),
             connections_refused: Counter::default(),
             registry: Registry::default(),
         };
@@ -100,6 +102,11 @@ impl Metrics {
             "files",
             "Attempts at received files by what became of them",
             metrics.files.clone(),
+        );
+        registry.register(
+            "session_alerts",
+            "WhatsApp sessions that the watchdog restarted or could not look at, by why",
+            metrics.sessions.clone(),
         );
         registry.register(
             "connections_refused",
@@ -140,6 +147,11 @@ impl Metrics {
     /// `stored`, `later`, `failed`.
     pub fn file(&self, provider: Provider, outcome: &'static str) {
         self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    /// `failed`, `unheard`, `deaf`, `silent`: restarted; `unwatched`.
+    pub fn session(&self, why: &'static str) {
+        self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.

@@ -59,6 +59,8 @@ pub struct Arrival {
     pub inbound: Inbound,
     /// The sender that received it.
     pub sender: SenderName,
+    /// Whose it is on a shared sender, where the webhook's address said so; a lock comes before it.
+    pub tenant: Option<TenantId>,
     pub received_at: Timestamp,
 }
 

@@ -25,18 +25,23 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Hook, Unverified, signature};
 use crate::clock;
-use crate::message::{Event, Provider, TemplateChange};
+use crate::message::{Event, Inbound, Own, Provider, TemplateChange, TenantId};
 use crate::metrics::Metrics;
 use crate::route::{Answer, Reason};
-use crate::store::{self, Arrival, Store};
+use crate::session::pulse::Pulse;
+use crate::store::contacts::OwnKept;
+use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
 
 mod proven;
+mod tenant;
 
 /// Everything a webhook needs.
 pub struct Webhook {
     pub store: Arc<dyn Store>,
     pub metrics: Arc<Metrics>,
+    /// Told of every proven webhook.
+    pub pulse: Arc<Pulse>,
     /// Does the gateway listen on loopback only? Then senders may do without a key.
     pub loopback: bool,
     pub body: body::Bounds,
@@ -66,7 +71,7 @@ pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
             .route(&format!("/api/gateway/{provider}"), post(take).get(challenge))
             .route(&format!("/api/gateway/{provider}/{{key}}"), post(take_at).merge(get(challenge_at)));
     }
-    router.with_state(webhook)
+    router.with_state(webhook.clone()).merge(tenant::routes(webhook))
 }
 
 /// The simulator's door. Whoever mounts it must check that the caller is the operator: a simulated
@@ -144,7 +149,10 @@ impl Webhook {
         }
         let account = event.account().map(str::to_owned);
         match proven.sender(directory, account.as_deref()) {
-            proven::Found::Sender(sender) if sender.active => self.keep_for(&sender, event).await,
+            proven::Found::Sender(sender) if sender.active => {
+                self.hears(&sender);
+                self.keep_for(&sender, event).await
+            }
             proven::Found::Sender(_) => Ok(ignored("the sender is switched off", None)),
             proven::Found::Unproven => {
                 self.metrics.webhook(provider, "unverified");
@@ -169,21 +177,8 @@ impl Webhook {
         let provider = sender.provider;
         match event {
             Event::Message(inbound) => {
-                let contact = inbound.contact.masked();
-                let mut inbound = *inbound;
-                // One name for the account, whichever of its names the provider used: it is part of
-                // what makes a message one of a kind.
-                inbound.account.clone_from(&sender.account);
-                let arrival = Arrival { inbound, sender: sender.name.clone(), received_at: clock::now() };
-                let accepted = self.store.accept(arrival).await.map_err(Refusal::Store)?;
-                let outcome = match (&accepted.answer, accepted.duplicate) {
-                    (_, true) => "duplicate",
-                    (Answer::Routed { .. }, false) => "routed",
-                    (Answer::Ignored(_), false) => "ignored",
-                };
-                self.metrics.webhook(provider, outcome);
+                let accepted = self.accept(sender, *inbound, None).await?;
                 let labels = self.labels(&accepted.answer);
-                tracing::debug!(sender = %sender.name, contact, outcome, %labels, "message");
                 Ok(answer_body(&accepted.answer, labels))
             }
             Event::Receipt(mut receipt) => {
@@ -195,26 +190,29 @@ impl Webhook {
                 Ok(json!({"status": "received", "kind": "receipt"}))
             }
             Event::Session(change) => {
-                if change.status == "FAILED" {
+                let known = self.store.session(&sender.name).map_err(Refusal::Store)?;
+                // Some versions tell the same every few seconds.
+                let news = known.is_none_or(|known| known.status != change.status);
+                if news && change.status == "FAILED" {
                     tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
-                } else {
+                } else if news {
                     tracing::info!(sender = %sender.name, status = change.status, "the WhatsApp session changed");
                 }
                 self.store.record_session(sender.name.clone(), change).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "session");
                 Ok(json!({"status": "received", "kind": "session"}))
             }
-            Event::Own(_) => {
-                self.metrics.webhook(provider, "ignored");
-                Ok(ignored("own message", None))
-            }
+            Event::Own(own) => self.keep_own(sender, *own).await,
             // Templates are an account's and no sender's; see `keep_template`.
             Event::Template(_) => Ok(ignored("template", None)),
             Event::SamePerson(same) => {
-                self.metrics.webhook(provider, "ignored");
-                Ok(ignored(&same.reason, None))
+                let merged = self.store.learn(same, clock::now()).await.map_err(Refusal::Store)?;
+                self.metrics.webhook(provider, "same_person");
+                Ok(json!({"status": "received", "kind": "same_person", "merged": merged}))
             }
-            Event::Consent(_) => {
+            Event::Consent(consent) => {
+                let kept = self.store.record_consent(consent, sender.name.clone(), clock::now());
+                kept.await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "consent");
                 Ok(json!({"status": "received", "kind": "consent"}))
             }
@@ -253,6 +251,52 @@ impl Webhook {
         self.metrics.webhook(provider, "template");
         tracing::info!(%provider, template = name, status, changed, "the provider told of a template");
         Ok(json!({"status": "received", "kind": "template"}))
+    }
+
+    /// Keeps a message. `tenant`: whose it is on a shared number, where its address said so.
+    async fn accept(
+        &self,
+        sender: &Sender,
+        mut inbound: Inbound,
+        tenant: Option<TenantId>,
+    ) -> Result<Accepted, Refusal> {
+        let contact = inbound.contact.masked();
+        // One name for the account, whichever of its names the provider used: it is part of what makes
+        // a message one of a kind.
+        inbound.account.clone_from(&sender.account);
+        let arrival = Arrival { inbound, sender: sender.name.clone(), tenant, received_at: clock::now() };
+        let accepted = self.store.accept(arrival).await.map_err(Refusal::Store)?;
+        let outcome = match (&accepted.answer, accepted.duplicate) {
+            (_, true) => "duplicate",
+            (Answer::Routed { .. }, false) => "routed",
+            (Answer::Ignored(_), false) => "ignored",
+        };
+        self.metrics.webhook(sender.provider, outcome);
+        let labels = self.labels(&accepted.answer);
+        tracing::debug!(sender = %sender.name, contact, outcome, %labels, "message");
+        Ok(accepted)
+    }
+
+    fn hears(&self, sender: &Sender) {
+        if sender.provider == Provider::Waha {
+            self.pulse.heard(&sender.name, clock::now());
+        }
+    }
+
+    /// What our own number said: kept if a human said it, and known already if we did.
+    async fn keep_own(&self, sender: &Sender, mut own: Own) -> Result<Value, Refusal> {
+        own.account.clone_from(&sender.account);
+        let kept = self.store.record_own(own, sender.name.clone(), clock::now()).await;
+        match kept.map_err(Refusal::Store)? {
+            OwnKept::Said => {
+                self.metrics.webhook(sender.provider, "own");
+                Ok(json!({"status": "received", "kind": "own"}))
+            }
+            OwnKept::Known | OwnKept::Nothing => {
+                self.metrics.webhook(sender.provider, "ignored");
+                Ok(ignored("own message", None))
+            }
+        }
     }
 
     /// What the operator's other systems call the tenant that a message went to.

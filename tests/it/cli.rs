@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod demo;
 mod doctor;
 mod numbers;
+mod people;
 
 /// Longer than anything here takes, also on a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(120);

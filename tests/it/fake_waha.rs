@@ -328,3 +328,90 @@ fn webhooks_are_signed_and_mean_what_they_say() {
     let explained = switchboard::explain::explain(Provider::Waha, &ack.body(), false).unwrap();
     assert_eq!(explained[0].reason.as_deref(), Some("read"));
 }
+
+/// Sessions are made, scanned and logged out as WAHA does it, and bodies are read as strictly.
+#[tokio::test]
+async fn sessions_keep_to_the_contract() {
+    let waha = FakeWaha::start().await;
+    let hook = json!({"url": "https://gateway.example/hook", "events": ["message.any"]});
+    let changed = |name: &str, value: Value| {
+        let mut hook = hook.clone();
+        hook[name] = value;
+        json!({"name": "a", "config": {"webhooks": [hook]}})
+    };
+    for body in [
+        json!({"name": "a", "webhooks": []}),
+        json!({"name": "a", "config": {"webhook": []}}),
+        changed("event", json!("message")),
+        changed("url", json!("gateway.example")),
+        changed("events", json!([])),
+        changed("events", json!(["messages"])),
+        changed("hmac", json!("key")),
+        changed("retries", json!({"attempts": 3})),
+    ] {
+        let answer = post(&waha, "/api/sessions", body.clone()).await;
+        assert_eq!((answer.status, &answer.body["error"]), (400, &json!("Bad Request")), "{body}");
+    }
+    let key = waha.api_key();
+    let ask = async |method: Method, path: &str, body: Value| {
+        let answer = call(&waha, method, path, &key, "application/json", body.to_string()).await;
+        (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
+    };
+    let body = json!({"name": "a", "config": {"debug": true, "webhooks": [hook]}});
+    let (post, put, get) = (Method::POST, Method::PUT, Method::GET);
+    for (method, path, body, status, word) in [
+        (&post, "/api/sessions", body.clone(), 201, "STARTING"),
+        (&post, "/api/sessions", body.clone(), 422, ""),
+        (&get, "/api/sessions/a", json!({}), 200, "SCAN_QR_CODE"),
+        (&get, "/api/a/auth/qr?format=raw", json!({}), 200, ""),
+        (&get, "/api/a/auth/qr?format=svg", json!({}), 400, ""),
+        (&post, "/api/a/auth/request-code", json!({"phoneNumber": "+971"}), 400, ""),
+        (&post, "/api/a/auth/request-code", json!({"phoneNumber": "971500000009"}), 201, ""),
+        (&put, "/api/sessions/b", json!({"config": {}}), 404, ""),
+        (&put, "/api/sessions/a", json!({"config": {}}), 200, "STARTING"),
+        (&post, "/api/sessions/a/stop", json!({}), 201, "STOPPED"),
+        (&get, "/api/a/auth/qr", json!({}), 422, "STOPPED"),
+        (&post, "/api/sessions/a/start", json!({}), 201, "STARTING"),
+        (&post, "/api/sessions/a/dance", json!({}), 404, ""),
+    ] {
+        assert_eq!(ask(method.clone(), path, body).await, (status, word.to_owned()), "{method} {path}");
+    }
+    assert_eq!(waha.session("a").unwrap().config, json!({}), "a configuration is replaced as a whole");
+    waha.scan("a", "971500000009").await;
+    assert_eq!(ask(get.clone(), "/api/sessions/a", json!({})).await, (200, "WORKING".into()));
+    assert_eq!(ask(post.clone(), "/api/sessions/a/logout", json!({})).await, (201, "STARTING".into()));
+    assert_eq!(ask(get.clone(), "/api/sessions/a", json!({})).await, (200, "SCAN_QR_CODE".into()));
+    assert_eq!(ask(Method::DELETE, "/api/sessions/a", json!({})).await.0, 200);
+    assert_eq!(ask(get, "/api/sessions/a", json!({})).await.0, 404);
+}
+
+/// Received files are handed out to those who have the key; hidden ids have a phone or none.
+#[tokio::test]
+async fn files_and_hidden_ids() {
+    let waha = FakeWaha::start().await;
+    waha.with(|known| {
+        known.files.insert("default/a b.jpg".into(), ("image/jpeg".into(), vec![0xff, 0xd8]));
+        known.lids.insert("245@lid".into(), "971501234567".into());
+    });
+    let get = async |path: &str, key: &str| {
+        let request = client().get(format!("{}{path}", waha.url())).header("x-api-key", key);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+    };
+    let key = waha.api_key();
+    assert_eq!(get("/api/files/default/a%20b.jpg", &key).await, (200, vec![0xff, 0xd8]));
+    assert_eq!(get("/api/files/default/a%20b.jpg", "").await.0, 401);
+    assert_eq!(get("/api/files/default/b.jpg", &key).await.0, 404);
+    for (lid, phone) in [
+        ("245%40lid", json!("971501234567@c.us")),
+        ("245", json!("971501234567@c.us")),
+        ("7@lid", Value::Null),
+    ] {
+        let (status, body) = get(&format!("/api/default/lids/{lid}"), &key).await;
+        assert_eq!(
+            (status, serde_json::from_slice::<Value>(&body).unwrap()["pn"].clone()),
+            (200, phone),
+            "{lid}"
+        );
+    }
+}

@@ -16,6 +16,7 @@ mod payloads;
 mod power_loss;
 mod providers;
 mod secrets;
+mod sessions;
 mod store;
 mod templates;
 mod tidy;

@@ -13,6 +13,7 @@ use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::wait::until;
 
 mod hostile;
+mod provided;
 mod source;
 
 const PHONE: &str = "971501234567";

@@ -16,6 +16,7 @@ mod gupshup;
 mod hostile;
 mod infobip;
 mod meta;
+mod own;
 
 /// A payload and what is expected of it.
 struct Case {

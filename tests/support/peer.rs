@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -133,7 +134,12 @@ impl<C: Contract> Shared<C> {
 impl<C: Contract> Peer<C> {
     /// On a free port of the loopback address.
     pub async fn start(contract: C) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        Peer::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), contract).await
+    }
+
+    /// At an address that was not answered until now.
+    pub async fn start_on(address: SocketAddr, contract: C) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound address"));
         let model = Model {
             contract,

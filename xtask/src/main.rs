@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod brains;
+mod fuzz;
 mod run;
 mod shell;
 mod test;
@@ -27,6 +28,8 @@ enum Task {
     Brains,
     /// Run every test: unit, integration, store conformance, crash, brains, tidy.
     Test(test::Test),
+    /// Throw random bytes at the decoders, the deep links and the addresses, for a short while.
+    Fuzz(fuzz::Fuzz),
     /// Measure the gateway against the bare limit and write docs/benchmarks.md.
     Bench(bench::Bench),
 }
@@ -38,6 +41,7 @@ fn main() -> Result<()> {
         Task::Run(run) => run.run(&root),
         Task::Brains => brains::build(&root),
         Task::Test(test) => test.run(&root),
+        Task::Fuzz(fuzz) => fuzz.run(&root),
         Task::Bench(bench) => bench.run(&root),
     }
 }

@@ -12,6 +12,7 @@ use crate::brain;
 use crate::declared::rules::Fault;
 use crate::identity;
 use crate::keyring;
+use crate::session::error as session;
 use crate::store;
 use crate::template_sync;
 
@@ -232,6 +233,32 @@ impl From<template_sync::Error> for Error {
                 message,
                 "it may have been done: switchboard template sync tells",
             ),
+        }
+    }
+}
+
+impl From<session::Error> for Error {
+    fn from(cause: session::Error) -> Self {
+        let (message, action) = (cause.to_string(), cause.action());
+        match cause {
+            session::Error::Store(cause) => cause.into(),
+            session::Error::Faults(faults) => Error::faults(&faults),
+            session::Error::NoSender(_) => Error::not_found(message, action),
+            session::Error::NoSession | session::Error::NotNow { .. } => {
+                error(StatusCode::CONFLICT, "session_status", message, action)
+            }
+            session::Error::NoNumber(_) => Error::malformed(message, action),
+            session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
+                Error::invalid(message, action)
+            }
+            session::Error::Waha(why) => {
+                tracing::warn!(why, "WAHA did not do what was asked of it");
+                error(StatusCode::BAD_GATEWAY, "provider", message, action)
+            }
+            session::Error::Random(_) => {
+                tracing::error!(message, "a session could not be given a key");
+                Error::internal()
+            }
         }
     }
 }

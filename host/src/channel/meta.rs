@@ -2,6 +2,7 @@
 //!
 //! - `cloud` reads a webhook; resellers of the Cloud API pass the same form on.
 //! - [`encode`] makes the Graph API's call that sends a reply, or marks a message as read.
+//! - [`graph`] says where the Graph API is, and shows it the sender's token.
 //! - [`menu`] says what buttons and lists Meta shows as they are.
 //! - [`parameters`] puts a template's values where they belong.
 //! - [`outcome`] reads what became of a call, by the [`codes`] of its errors.
@@ -19,6 +20,7 @@ use crate::tenant::Sender;
 
 pub mod codes;
 mod encode;
+mod graph;
 mod media;
 mod menu;
 mod outcome;

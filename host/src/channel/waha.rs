@@ -2,17 +2,22 @@
 //! (WEBJS, WPP, NOWEB, GOWS) differ in details, which [`decode`] and [`outcome`] even out.
 //!
 //! - [`decode`] reads a webhook: which event, whose message, what is ignored and why.
-//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data.
+//! - [`own`] reads what our own number said.
+//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data;
+//!   [`referral`] the advertisement that led here.
 //! - [`person`] finds the sender's other addresses and name.
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
+//! - [`media`] says where files are fetched.
+//! - [`session`] makes and reads the calls that log a number in and out.
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::channel::json::kind;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, proof, signature,
+    self, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json,
+    proof, signature,
 };
 use crate::message::{Event, OutboundContent};
 use crate::tenant::Sender;
@@ -22,7 +27,10 @@ mod decode;
 mod encode;
 mod media;
 mod outcome;
+mod own;
 mod person;
+mod referral;
+pub mod session;
 
 #[derive(Debug)]
 pub struct Waha;
@@ -105,13 +113,28 @@ impl Adapter for Waha {
         !matches!(content, OutboundContent::Buttons(_) | OutboundContent::List(_))
     }
 
-    fn media(&self) -> Option<&dyn crate::channel::media::Api> {
-        Some(self)
-    }
-
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
         outcome::read(status, headers, body, to)
     }
+
+    fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+        encode::signal(sender, to, message_id, signal)
+    }
+
+    fn media(&self) -> Option<&dyn channel::media::Api> {
+        Some(self)
+    }
+}
+
+/// What is left of a serialized id without its chat: the same on every engine, however it names the
+/// chat. Of one that is bare already: nothing.
+fn bare_id(id: &str) -> Option<&str> {
+    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
+    let bare = match chat_of(id) {
+        Some(chat) => rest.strip_prefix(chat)?.strip_prefix('_')?,
+        None => rest,
+    };
+    Some(bare).filter(|bare| !bare.is_empty())
 }
 
 /// The chat in a message id: `true_971501234567@c.us_3EB0…` is about `971501234567@c.us`. Ids may
@@ -141,6 +164,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(chat_of(id), chat, "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_without_their_chat() {
+        for (id, bare) in [
+            ("true_971501234567@c.us_3EB0", Some("3EB0")),
+            ("true_245@lid_3EB0", Some("3EB0")),
+            ("false_1_2@lid_A_B", Some("A_B")),
+            ("true_3EB0AAAA", Some("3EB0AAAA")),
+            ("true_971501234567@c.us", None),
+            ("true_971501234567@c.us_", None),
+            ("3EB0AAAA", None),
+            ("", None),
+        ] {
+            assert_eq!(bare_id(id), bare, "{id}");
         }
     }
 

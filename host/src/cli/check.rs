@@ -34,6 +34,10 @@ pub async fn check(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
         Some(file) => format!("configuration {}: good", file.display()),
         None => "configuration: there is no switchboard.toml here, so the defaults".to_owned(),
     }];
+    if let Err((what, action)) = declared::secret(&config.waha.api_key, &setup::environment) {
+        let file = file.as_deref().unwrap_or(Path::new("switchboard.toml"));
+        problems.push(whole(file, &format!("waha.api_key: {what}"), &action));
+    }
     said.extend(declared_data(&config, &mut problems));
     said.extend(brains(&config, &mut problems).await?);
     // A gateway that runs has checked its store, and holds it.

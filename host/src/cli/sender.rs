@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::client::{Client, part};
 use crate::cli::failure::Failure;
 use crate::cli::tenant::{items, refuse_existing};
+use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
@@ -15,6 +16,8 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender add office --provider waha --account office --tenant 7 ...   dedicated to tenant 7
   switchboard sender test +9613451652                                who gets a message to this number
   switchboard sender test 971500000001 --from 971501234567 --text start_realty_2
+  switchboard sender connect main                       set up its WAHA session and scan the QR code
+  switchboard sender connect main --phone 971501234567  log in by a code typed on that phone instead
 
 Secrets are given as env:NAME or file:PATH, so that they show neither in the process list nor in the
 shell's history. They are kept in the store and never shown again.";
@@ -27,6 +30,20 @@ pub enum Sender {
     Add(Box<Add>),
     /// Which tenant a message to this number would go to, and why. Nothing is sent or kept.
     Test(Test),
+    /// Log a WAHA number in: create and start its session, lead its webhook here, show the QR code.
+    Connect {
+        /// The sender; one that is not there yet is added at the configured WAHA, shared.
+        name: String,
+        /// WAHA's name for it, where the sender is not there yet. [default: default]
+        #[arg(long)]
+        session: Option<String>,
+        #[command(flatten)]
+        how: Login,
+    },
+    /// How a WAHA number stands, and what to do next.
+    Status { name: String },
+    /// Log a WAHA number out.
+    Disconnect { name: String },
 }
 
 #[derive(Args)]
@@ -39,6 +56,11 @@ pub struct Test {
     /// What it writes, such as a deep link.
     #[arg(long)]
     text: Option<String>,
+}
+
+/// Where its session is asked.
+fn whatsapp_of(name: &str) -> String {
+    format!("/api/senders/{}/whatsapp", part(name))
 }
 
 #[derive(Args)]
@@ -138,6 +160,12 @@ impl Sender {
                 screen::list(items(&answer, "senders"), &columns, "There are no senders yet.")
             }
             Sender::Test(test) => test.run(client, json).await,
+            Sender::Connect { name, session, how } => {
+                let body = session.map_or_else(|| json!({}), |session| json!({ "session": session }));
+                whatsapp::connect(client, &whatsapp_of(&name), body, &how, json).await
+            }
+            Sender::Status { name } => whatsapp::status(client, &whatsapp_of(&name), json).await,
+            Sender::Disconnect { name } => whatsapp::disconnect(client, &whatsapp_of(&name), json).await,
             Sender::Add(add) => {
                 let path = format!("/api/senders/{}", part(&add.name));
                 refuse_existing(client, &path, add.replace, "sender").await?;

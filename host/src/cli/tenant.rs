@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
+use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
@@ -12,6 +13,7 @@ pub const EXAMPLES: &str = "Examples:
   switchboard tenant show 2
   switchboard tenant add 7 --name \"Palm Homes\" --organization 1 --brain real-estate \\
       --language ar --time-zone Asia/Dubai --label chatbot_id=bot-7
+  switchboard tenant connect 7          give it a WhatsApp number of its own at the configured WAHA
 
 Tenants in declared files (tenants.toml) are applied at every start; change those in their file.";
 
@@ -30,6 +32,16 @@ pub enum Tenant {
     },
     /// Add a tenant.
     Add(Box<Add>),
+    /// Give the tenant a number of its own: make its WAHA session and show the QR code to scan.
+    Connect {
+        id: u32,
+        #[command(flatten)]
+        how: Login,
+    },
+    /// How the tenant's own number stands, and what to do next.
+    Status { id: u32 },
+    /// Log the tenant's own number out.
+    Disconnect { id: u32 },
 }
 
 #[derive(Args)]
@@ -66,6 +78,10 @@ pub struct Add {
     replace: bool,
 }
 
+fn whatsapp_of(id: u32) -> String {
+    format!("/api/tenants/{id}/whatsapp")
+}
+
 fn label(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -98,6 +114,11 @@ impl Tenant {
                 let answer = client.get(&format!("/api/tenants/{id}")).await?;
                 if json { screen::json(&answer) } else { screen::fields(&answer) }
             }
+            Tenant::Connect { id, how } => {
+                whatsapp::connect(client, &whatsapp_of(id), json!({}), &how, json).await
+            }
+            Tenant::Status { id } => whatsapp::status(client, &whatsapp_of(id), json).await,
+            Tenant::Disconnect { id } => whatsapp::disconnect(client, &whatsapp_of(id), json).await,
             Tenant::Add(add) => {
                 refuse_existing(client, &format!("/api/tenants/{}", add.id), add.replace, "tenant").await?;
                 let answer = client.put(&format!("/api/tenants/{}", add.id), add.body().to_string()).await?;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 type Report<'r> = &'r mut dyn FnMut(&str, String, String);
 
@@ -21,6 +21,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     routing(config, report);
     numbers(config, report);
     media(config, report);
+    waha(&config.waha, report);
     if config.data == config.plugins {
         report(
             "plugins",
@@ -72,6 +73,34 @@ fn routing(config: &Config, report: Report<'_>) {
     if config.routing.notice.len() > 4096 {
         report("routing.notice", "is longer than 4096 bytes".into(), "shorten it".into());
     }
+}
+
+fn waha(waha: &config::Waha, report: Report<'_>) {
+    let addresses = [("waha.base_url", &waha.base_url), ("waha.webhook_url", &waha.webhook_url)];
+    for (key, address) in addresses {
+        let Some(address) = address else { continue };
+        let fits = url::Url::parse(address).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+        });
+        if !fits {
+            let action = "write it as \"http://127.0.0.1:3000\"";
+            report(key, format!("\"{address}\" is not an http address"), action.into());
+        }
+    }
+    let mut within = |key: &str, value: u64, least: u64, most: u64| {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    };
+    const WEEK_MS: u64 = 7 * 86_400_000;
+    within("waha.watch_every_ms", waha.watch_every_ms, 0, 86_400_000);
+    within("waha.silent_ms", waha.silent_ms, 10, WEEK_MS);
+    within("waha.restart_backoff_ms", waha.restart_backoff_ms, 1, WEEK_MS);
+    at_most(
+        report,
+        ("waha.restart_backoff_ms", waha.restart_backoff_ms),
+        ("waha.restart_backoff_max_ms", waha.restart_backoff_max_ms),
+    );
 }
 
 fn numbers(config: &Config, report: Report<'_>) {

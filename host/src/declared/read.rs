@@ -276,7 +276,8 @@ fn whole_file(path: &Path, what: &str, action: &str) -> Problem {
     }
 }
 
-fn resolve(
+/// What a secret names; else what is wrong, and what to do.
+pub fn resolve(
     secret: &Secret,
     directory: &Path,
     environment: Option<Environment<'_>>,

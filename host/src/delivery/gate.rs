@@ -88,7 +88,8 @@ impl Gate {
         now: Timestamp,
     ) -> store::Result<Result<Parcel, Settlement>> {
         let entry = &claim.entry;
-        let opt_out = self.store.opt_out(&claim.id.key)?;
+        // The one reply that tells the contact that its wish is kept goes out all the same.
+        let opt_out = self.store.opt_out(&claim.id.key)?.filter(|it| !it.lets_out(&claim.id));
         let window_ms = sender.provider.window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {

@@ -34,7 +34,7 @@ impl Stock {
         let mut config = Config { data: root.path().to_owned(), ..Config::default() };
         config.http.public_url = public_url.map(str::to_owned);
         config.media.inline_bytes = 1024;
-        let settings = switchboard::gateway::store_settings(&config);
+        let settings = switchboard::gateway::store_settings(&config, crate::store::lab::test_keys());
         let store: Arc<dyn Store> = Arc::new(Embedded::open(settings).expect("the store opens"));
         let egress = Egress::new(&config.delivery).expect("an HTTP client");
         let media = Media::open(&config, store.clone(), egress, Arc::new(Metrics::new())).expect("opens");

@@ -9,16 +9,6 @@ use super::{envelope, event, events, ignored, message, sample, with};
 #[test]
 fn what_is_not_from_one_person_to_us_is_ignored() {
     for (case, body, reason) in [
-        ("own by id alone", with(json!({"id": "true_5511900000002@c.us_A", "fromMe": null})), "own message"),
-        ("own by flag in text", with(json!({"fromMe": "true"})), "own message"),
-        ("own by raw key", with(json!({"fromMe": null, "_data": {"key": {"fromMe": true}}})), "own message"),
-        (
-            "own by raw info",
-            with(json!({"fromMe": null, "_data": {"Info": {"IsFromMe": true}}})),
-            "own message",
-        ),
-        ("own by number", with(json!({"fromMe": null, "from": "5511900000001:4@c.us"})), "own message"),
-        ("own by hidden id", with(json!({"fromMe": null, "from": "144444444444444@lid"})), "own message"),
         ("a group by its id", with(json!({"id": "false_120363000000000002@g.us_A"})), "group"),
         ("a group by `to`", with(json!({"to": "120363000000000002@g.us"})), "group"),
         ("a story by `to`", with(json!({"to": "status@broadcast"})), "status broadcast"),

@@ -48,8 +48,15 @@ fn request(case: &Case) -> (String, Value) {
     let content = serde_json::from_value(sends["content"].clone()).unwrap();
     let outbound = Outbound { content, reply_to: None };
     let (to, reference) = (text("to"), text("reference"));
-    let outgoing =
-        Outgoing { sender: &sender, to, outbound: &outbound, reference, template: None, media: None };
+    let outgoing = Outgoing {
+        sender: &sender,
+        to,
+        outbound: &outbound,
+        reference,
+        template: None,
+        template_id: None,
+        media: None,
+    };
     let request = infobip().encode(&outgoing).unwrap().unwrap();
     let path = request.url.strip_prefix("https://xxxxx.api.infobip.com").unwrap().to_owned();
     (path, serde_json::from_slice(&request.body).unwrap())

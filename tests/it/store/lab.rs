@@ -110,6 +110,7 @@ pub fn arrival(who: &str, id: &str, text: &str, received_at: Timestamp) -> Arriv
             referral: None,
         },
         sender: SenderName::new("main"),
+        tenant: None,
         received_at,
     }
 }

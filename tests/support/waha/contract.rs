@@ -1,26 +1,20 @@
-//! What WAHA takes: paths, methods, fields with their types, chat ids, sessions. What it does not
+//! What WAHA takes of messages: paths, methods, fields with their types, chat ids. What it does not
 //! take it answers in NestJS's form: `message` is a list of texts for a body that does not fit, one
 //! text for everything else.
 
-use std::collections::BTreeMap;
-
-use axum::http::{HeaderMap, Method, header};
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-/// An error, as it goes out.
-#[derive(Debug)]
-pub struct Refusal {
-    pub status: u16,
-    pub body: Value,
-}
+use crate::peer::{Call, Reply};
 
-/// A request that fits the contract.
+/// A request about a message that fits the contract.
 #[derive(Debug)]
-pub struct Call {
-    pub path: String,
+pub struct Message {
     pub session: String,
     pub chat: String,
     pub body: Value,
+    /// Something goes out; else a chat was only marked as read, or as being written in.
+    pub sends: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -85,34 +79,30 @@ fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
         ("PUT", "/api/reaction") => {
             vec![SESSION, must("messageId", Kind::MessageId), must("reaction", Kind::Text)]
         }
+        ("POST", "/api/sendSeen") => {
+            vec![SESSION, CHAT, may("messageIds", Kind::Texts), may("participant", Kind::Text)]
+        }
+        ("POST", "/api/startTyping" | "/api/stopTyping") => vec![SESSION, CHAT],
         _ => return None,
     })
 }
 
-pub fn key(headers: &HeaderMap, api_key: &str) -> Result<(), Refusal> {
-    match headers.get("x-api-key") {
-        Some(given) if given.as_bytes() == api_key.as_bytes() => Ok(()),
-        _ => Err(Refusal { status: 401, body: json!({ "message": "Unauthorized", "statusCode": 401 }) }),
+/// Does it only tell of us, and send nothing?
+pub fn is_signal(path: &str) -> bool {
+    matches!(path, "/api/sendSeen" | "/api/startTyping" | "/api/stopTyping")
+}
+
+pub fn key(call: &Call, api_key: &str) -> Result<(), Reply> {
+    match call.header("x-api-key") {
+        Some(given) if given == api_key => Ok(()),
+        _ => Err(Reply::json(401, &json!({ "message": "Unauthorized", "statusCode": 401 }))),
     }
 }
 
-pub fn call(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Call, Refusal> {
-    let Some(fields) = fields(method, path) else {
-        return Err(nest(404, json!(format!("Cannot {method} {path}")), "Not Found"));
-    };
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let is_json =
-        content_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
-    // Express reads only JSON; anything else is an empty body to what comes after.
-    let body: Value = match serde_json::from_slice(if is_json { body } else { b"{}" }) {
-        Ok(body) => body,
-        Err(error) => {
-            return Err(nest(400, json!(format!("Unexpected token in JSON: {error}")), "Bad Request"));
-        }
-    };
-    let Some(object) = body.as_object() else {
-        return Err(nest(400, json!("The body is not an object"), "Bad Request"));
-    };
+pub fn message(call: &Call) -> Result<Message, Reply> {
+    let Some(fields) = fields(&call.method, &call.path) else { return Err(no_such_call(call)) };
+    let body = read(call)?;
+    let object = body.as_object().expect("it was read as an object");
     let wrong = check(object, &fields);
     if !wrong.is_empty() {
         return Err(nest(400, json!(wrong), "Bad Request"));
@@ -122,27 +112,30 @@ pub fn call(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Re
         Some(chat) => chat.to_owned(),
         None => named("chatId"),
     };
-    Ok(Call { path: path.to_owned(), session: named("session"), chat, body })
+    let (session, sends) = (named("session"), !is_signal(&call.path));
+    Ok(Message { session, chat, sends, body })
 }
 
-pub fn session(sessions: &BTreeMap<String, String>, name: &str) -> Result<(), Refusal> {
-    match sessions.get(name).map(String::as_str) {
-        None => Err(nest(404, json!("Session not found"), "Not Found")),
-        Some("WORKING") => Ok(()),
-        Some(status) => Err(Refusal {
-            status: 422,
-            body: json!({
-                "error": "Session status is not as expected. Try again later or restart the session",
-                "session": name,
-                "status": status,
-                "expected": ["WORKING"],
-            }),
-        }),
+/// The body, which must be an object.
+pub fn read(call: &Call) -> Result<Value, Reply> {
+    let content_type = call.header("content-type").unwrap_or("");
+    let is_json =
+        content_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
+    // Express reads only JSON; anything else is an empty body to what comes after.
+    let body: Value = serde_json::from_slice(if is_json { &call.body } else { b"{}" })
+        .map_err(|error| nest(400, json!(format!("Unexpected token in JSON: {error}")), "Bad Request"))?;
+    match body.is_object() {
+        true => Ok(body),
+        false => Err(nest(400, json!("The body is not an object"), "Bad Request")),
     }
 }
 
-fn nest(status: u16, message: Value, error: &str) -> Refusal {
-    Refusal { status, body: json!({ "statusCode": status, "message": message, "error": error }) }
+pub fn no_such_call(call: &Call) -> Reply {
+    nest(404, json!(format!("Cannot {} {}", call.method, call.path)), "Not Found")
+}
+
+pub fn nest(status: u16, message: Value, error: &str) -> Reply {
+    Reply::json(status, &json!({ "statusCode": status, "message": message, "error": error }))
 }
 
 /// Everything that does not fit, in the words of NestJS's validation.

@@ -8,15 +8,15 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::channel::meta::{menu, parameters};
+use crate::channel::meta::{graph, menu, parameters};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback, media};
 use crate::identity;
 use crate::message::{Location, MediaKind, OutboundContent, OutboundMedia, Reaction};
+use crate::template::Category;
 use crate::tenant::Sender;
 
-const API: &str = "https://graph.facebook.com";
-/// Supported until the middle of 2027.
-const VERSION: &str = "v23.0";
+/// Of those who are known by a business-scoped id.
+const RECIPIENT: &str = "recipient";
 
 /// Source of all limits: the Cloud API's pages on each kind of message.
 const TEXT_CHARS: usize = 4096;
@@ -33,6 +33,10 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     });
     let (field, address) = recipient(to)?;
     body[field] = address.into();
+    let wants_a_phone = outgoing.template.is_some_and(|it| it.category == Category::Authentication);
+    if field == RECIPIENT && wants_a_phone {
+        return Err(EncodeError("an authentication template goes to phone numbers only".into()));
+    }
     let (kind, content) = content(outgoing)?;
     body["type"] = kind.into();
     body[kind] = content;
@@ -41,7 +45,7 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     if let Some(quoted) = outbound.reply_to.as_deref().filter(|id| quotes && !id.is_empty()) {
         body["context"] = json!({ "message_id": quoted });
     }
-    call(sender, Method::POST, &format!("{}/messages", account(sender)?), &body)
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender)?), &body)
 }
 
 /// Marks a message as read; to show that one writes is to have read.
@@ -54,55 +58,7 @@ pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Reque
     if message_id.is_empty() {
         return None;
     }
-    call(sender, Method::POST, &format!("{}/messages", account(sender).ok()?), &body).ok()
-}
-
-/// A call of the Graph API with the sender's token. `path` is what follows the version.
-pub fn call(sender: &Sender, method: Method, path: &str, body: &Value) -> Result<Request, EncodeError> {
-    Ok(authorized(sender, Request::json(method, url(sender, path)?, body)))
-}
-
-pub fn get(sender: &Sender, path: &str) -> Result<Request, EncodeError> {
-    Ok(authorized(sender, Request::get(url(sender, path)?)))
-}
-
-pub fn authorized(sender: &Sender, request: Request) -> Request {
-    let (name, value) = bearer(sender);
-    request.header(&name, value)
-}
-
-pub fn bearer(sender: &Sender) -> (String, String) {
-    ("Authorization".into(), format!("Bearer {}", sender.api_key.expose()))
-}
-
-/// Where the Graph API is; a test's own, or Meta's.
-pub fn base_url(sender: &Sender) -> &str {
-    match sender.base_url.as_deref().map(|base| base.trim_end_matches('/')) {
-        None | Some("") => API,
-        Some(base) => base,
-    }
-}
-
-pub fn url(sender: &Sender, path: &str) -> Result<String, EncodeError> {
-    if sender.api_key.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no api_key: Meta's access token", sender.name)));
-    }
-    let version = sender.api_version.as_deref().map(|version| version.trim_matches('/'));
-    let version = version.filter(|version| !version.is_empty()).unwrap_or(VERSION);
-    Ok(format!("{}/{version}/{path}", base_url(sender)))
-}
-
-/// The sender's phone number id, which is a part of addresses.
-pub fn account(sender: &Sender) -> Result<&str, EncodeError> {
-    id(&sender.account).ok_or_else(|| {
-        EncodeError(format!("the account of the sender {} is no phone number id of Meta's", sender.name))
-    })
-}
-
-/// An id that can stand in an address as it is.
-pub fn id(text: &str) -> Option<&str> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    (!text.is_empty() && text.bytes().all(plain)).then_some(text)
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender).ok()?), &body).ok()
 }
 
 /// The field of the address, and the address as Meta writes it. The digits stay as they were
@@ -117,7 +73,7 @@ fn recipient(to: &str) -> Result<(&'static str, String), EncodeError> {
     }
     match key.as_str().contains('@') {
         true => Err(refused(&"Meta knows no hidden ids of WhatsApp Web")),
-        false => Ok(("recipient", key.as_str().to_owned())),
+        false => Ok((RECIPIENT, key.as_str().to_owned())),
     }
 }
 

@@ -6,13 +6,13 @@ use url::Url;
 
 use crate::channel::json;
 use crate::channel::media::{Api, Fetch, Takes, Upload};
-use crate::channel::meta::{encode, outcome};
+use crate::channel::meta::{graph, outcome};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
 use crate::tenant::Sender;
 
 /// Where Meta keeps files; names below these belong to it as well.
-const HOSTS: &[&str] = &["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"];
+const HOSTS: &[&str] = &["fbsbx.com", "fbcdn.net", "graph.facebook.com", "whatsapp.net"];
 
 #[derive(Debug)]
 pub struct Files;
@@ -20,10 +20,10 @@ pub struct Files;
 impl Api for Files {
     /// By its id; older and forwarded files sometimes come with an address alone.
     fn fetch(&self, sender: &Sender, handle: &str) -> Result<Fetch, EncodeError> {
-        match encode::id(handle) {
+        match graph::id(handle) {
             Some(id) => {
-                let path = format!("{id}?phone_number_id={}", encode::account(sender)?);
-                Ok(Fetch::Locate(encode::get(sender, &path)?))
+                let path = format!("{id}?phone_number_id={}", graph::account(sender)?);
+                Ok(Fetch::Locate(graph::get(sender, &path)?))
             }
             None => Ok(Fetch::File(file(sender, handle)?)),
         }
@@ -43,8 +43,8 @@ impl Api for Files {
 
     fn upload(&self, sender: &Sender, mime_type: &str) -> Result<Upload, EncodeError> {
         Ok(Upload {
-            url: encode::url(sender, &format!("{}/media", encode::account(sender)?))?,
-            headers: vec![encode::bearer(sender)],
+            url: graph::url(sender, &format!("{}/media", graph::account(sender)?))?,
+            headers: vec![graph::bearer(sender)],
             fields: vec![
                 ("messaging_product".into(), "whatsapp".into()),
                 ("type".into(), mime_type.to_owned()),
@@ -70,7 +70,7 @@ fn file(sender: &Sender, address: &str) -> Result<Request, EncodeError> {
         ));
     }
     let request = Request { method: Method::GET, url: address.to_owned(), headers: vec![], body: vec![] };
-    Ok(encode::authorized(sender, request))
+    Ok(graph::authorized(sender, request))
 }
 
 fn is_trusted(sender: &Sender, address: &str) -> bool {
@@ -79,7 +79,7 @@ fn is_trusted(sender: &Sender, address: &str) -> bool {
         return false;
     }
     // Wherever the Graph API is: a test's own server, or a proxy.
-    if Url::parse(encode::base_url(sender)).is_ok_and(|base| base.origin() == url.origin()) {
+    if Url::parse(graph::base_url(sender)).is_ok_and(|base| base.origin() == url.origin()) {
         return url.origin().is_tuple();
     }
     let (Some(host), "https", None) = (url.host_str(), url.scheme(), url.port()) else { return false };

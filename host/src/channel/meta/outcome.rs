@@ -5,6 +5,7 @@
 //! | 2xx with a message id, or with `success` | sent | a failure may still be reported later |
 //! | an error with a code of [`codes::RULES`] | as written there | whatever the status, 200 and 500 too |
 //! | an error that calls itself transient | retry | nothing went out |
+//! | 2xx cut off in the middle | sent | the status holds; reports bring our reference |
 //! | 2xx with neither id nor error | unknown | it is not Meta's answer; what became of the message? |
 //! | 408, 421, 425, 429 | retry, not before `Retry-After` | the request was not taken |
 //! | 503 with `Retry-After` | retry, not before it | whoever answers says so about a request not taken |
@@ -32,12 +33,18 @@ pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome 
     match first(&answer, "messages").and_then(|message| json::text(message, "id")) {
         Some(id) => Outcome::Sent { provider_id: Some(id.to_owned()), known_as: known_as(&answer, to) },
         // Marking as read, and showing that one writes.
-        None if json::flag(&answer, "success") => Outcome::sent(None),
+        None if json::flag(&answer, "success") || is_cut(body) => Outcome::sent(None),
         None => Outcome::failed(
             Fate::Unknown,
             format!("Meta answered {status} without a message id; check the sender's base_url"),
         ),
     }
+}
+
+/// An object that was not read to its end.
+fn is_cut(body: &[u8]) -> bool {
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| *byte == b'{');
+    begins && json::parse::<Object>(body).is_err()
 }
 
 /// The answer of a call that went well; else what the lack of one means. For all calls.
@@ -179,6 +186,9 @@ mod tests {
             (200, &[], r#"{"messages":[{"id":""}]}"#.into(), "Unknown"),
             (200, &[], r#"{"messages":[]}"#.into(), "Unknown"),
             (200, &[], "<html>".into(), "Unknown"),
+            (200, &[], String::new(), "sent "),
+            (200, &[], r#"{"messaging_product":"whatsapp","contacts":[{"inp"#.into(), "sent "),
+            (200, &[], "{}".into(), "Unknown"),
             (200, &[], r#"{"error":{"code":131026}}"#.into(), "Permanent"),
             (200, &[], r#"{"error":{"code":130429}}"#.into(), "Retry"),
             (200, &[], r#"{"error":{"code":99}}"#.into(), "Unknown"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
 use crate::channel::meta::parameters::{example_of, in_order, is_named};
-use crate::channel::meta::{encode, outcome};
+use crate::channel::meta::{graph, outcome};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::template::placeholders::{Piece, pieces};
@@ -33,12 +33,12 @@ impl Api for Templates {
         if is_named(template) && template.category != Category::Authentication {
             body["parameter_format"] = "NAMED".into();
         }
-        encode::call(sender, Method::POST, &format!("{}/message_templates", business(sender)?), &body)
+        graph::call(sender, Method::POST, &format!("{}/message_templates", business(sender)?), &body)
     }
 
     fn update(&self, sender: &Sender, id: &str, template: &Template) -> Result<Request, EncodeError> {
         let body = json!({ "components": components(template) });
-        encode::call(sender, Method::POST, template_id(id)?, &body)
+        graph::call(sender, Method::POST, template_id(id)?, &body)
     }
 
     /// By name alone Meta deletes the template in every language.
@@ -51,7 +51,7 @@ impl Api for Templates {
             )));
         };
         let path = format!("{}/message_templates?hsm_id={}", business(sender)?, template_id(id)?);
-        let mut request = encode::get(sender, &format!("{path}&name={}", name(template)?))?;
+        let mut request = graph::get(sender, &format!("{path}&name={}", name(template)?))?;
         request.method = Method::DELETE;
         Ok(request)
     }
@@ -66,7 +66,7 @@ impl Api for Templates {
                     .chain(url::form_urlencoded::byte_serialize(after.as_bytes()).map(str::to_owned)),
             );
         }
-        encode::get(sender, &path)
+        graph::get(sender, &path)
     }
 
     /// A replacement is answered with `success` alone: it waits for approval again.
@@ -151,7 +151,7 @@ fn unreadable(what: &str) -> Outcome {
 }
 
 fn business(sender: &Sender) -> Result<&str, EncodeError> {
-    sender.business_account.as_deref().and_then(encode::id).ok_or_else(|| {
+    sender.business_account.as_deref().and_then(graph::id).ok_or_else(|| {
         EncodeError(format!(
             "the sender {} has no business_account: the id of the WhatsApp business account at Meta",
             sender.name
@@ -160,11 +160,11 @@ fn business(sender: &Sender) -> Result<&str, EncodeError> {
 }
 
 fn template_id(id: &str) -> Result<&str, EncodeError> {
-    encode::id(id).ok_or_else(|| EncodeError("the template's id is none of Meta's".into()))
+    graph::id(id).ok_or_else(|| EncodeError("the template's id is none of Meta's".into()))
 }
 
 fn name(template: &Template) -> Result<&str, EncodeError> {
-    encode::id(&template.name)
+    graph::id(&template.name)
         .ok_or_else(|| EncodeError(format!("{:?} is no name of a template", template.name)))
 }
 

@@ -8,8 +8,9 @@
 use serde_json::Value;
 
 use crate::channel::json::{self, Object};
+use crate::channel::waha::referral;
 use crate::channel::{DecodeError, vcard};
-use crate::message::{Choice, Content, Location, Media, MediaKind};
+use crate::message::{Choice, Content, Location, Media, MediaKind, Referral};
 
 /// A kind that is not known here is shown to the brain with its data, up to this size; thumbnails
 /// alone may be hundreds of kilobytes.
@@ -51,6 +52,12 @@ pub fn read(payload: &Object) -> Result<Found, DecodeError> {
         raw.unknown()
     };
     Ok(Found::Content(content))
+}
+
+/// The advertisement that led here, if there is one.
+pub fn referral(payload: &Object) -> Option<Referral> {
+    let raw = Raw::of(payload);
+    referral::read(raw.data, raw.message)
 }
 
 /// The engine's own form of the message.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::channel::json::{self, Object, kind};
-use crate::channel::waha::chat_of;
 use crate::channel::waha::content::{self, Found};
 use crate::channel::waha::person::{Person, ourselves};
+use crate::channel::waha::{bare_id, chat_of};
 use crate::channel::{DecodeError, time};
 use crate::identity::{self, Address};
 use crate::message::{
@@ -47,13 +47,13 @@ pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
 }
 
 /// The envelope, read.
-struct Webhook<'a> {
-    account: &'a str,
+pub(super) struct Webhook<'a> {
+    pub(super) account: &'a str,
     event: &'a str,
     /// When WAHA made the event.
     at: Option<Timestamp>,
     /// Our own keys: the number first, where it is known, then the hidden id.
-    me: Vec<ContactKey>,
+    pub(super) me: Vec<ContactKey>,
     groups: bool,
 }
 
@@ -106,7 +106,7 @@ impl Webhook<'_> {
     fn message(&self, payload: &Object) -> Result<Event, DecodeError> {
         let id = message_id(payload).ok_or_else(|| missing("payload.id", payload.get("id")))?;
         if self.is_own(payload, &id) {
-            return Ok(self.ignored("own message", payload));
+            return Ok(self.own(payload, id));
         }
         let from = json::strict_text(payload, "from", "payload")?
             .filter(|from| !from.is_empty())
@@ -135,8 +135,8 @@ impl Webhook<'_> {
             display_name: person.display_name(),
             sent_at: self.sent_at(payload).unwrap_or(Timestamp::ZERO),
             content,
-            quoted: quoted(payload),
-            referral: None,
+            quoted: Self::quoted(payload),
+            referral: content::referral(payload),
             id,
         })))
     }
@@ -170,7 +170,7 @@ impl Webhook<'_> {
             || self.is_me(json::text(payload, "from"))
     }
 
-    fn is_me(&self, address: Option<&str>) -> bool {
+    pub(super) fn is_me(&self, address: Option<&str>) -> bool {
         address.and_then(|address| identity::contact(address).ok()).is_some_and(|key| self.me.contains(&key))
     }
 
@@ -250,7 +250,8 @@ impl Webhook<'_> {
             provider: Provider::Waha,
             account: Some(self.account.to_owned()),
             message_id: id.clone(),
-            other_ids: Vec::new(),
+            // The chat in the id may be the hidden id where we wrote to the phone, or the other way.
+            other_ids: bare_id(&id).map(str::to_owned).into_iter().collect(),
             reference: None,
             contact: peer.and_then(|peer| identity::contact(peer).ok()),
             from_raw: json::text(payload, "from").map(str::to_owned),
@@ -278,7 +279,7 @@ impl Webhook<'_> {
     }
 
     /// The message's own time; else the engine's; else the event's.
-    fn sent_at(&self, payload: &Object) -> Option<Timestamp> {
+    pub(super) fn sent_at(&self, payload: &Object) -> Option<Timestamp> {
         let raw = |path: &[&str], name: &str| {
             time::read(json::field(json::object(json::object(payload, &["_data"])?, path)?, name)?)
         };
@@ -288,6 +289,13 @@ impl Webhook<'_> {
             .or_else(|| raw(&[], "messageTimestamp"))
             .or_else(|| raw(&["Info"], "Timestamp"))
             .or(self.at)
+    }
+
+    /// Bare on some engines, serialized on others, missing on the rest.
+    pub(super) fn quoted(payload: &Object) -> Option<String> {
+        let reply = json::object(payload, &["replyTo"]).and_then(message_id);
+        let raw = || json::text(json::object(payload, &["_data"])?, "quotedStanzaID").map(str::to_owned);
+        reply.or_else(raw)
     }
 
     /// As much as the payload tells; nothing of it is needed.
@@ -325,13 +333,6 @@ fn message_id(payload: &Object) -> Option<String> {
     };
     let raw = || json::object(payload, &["_data"]);
     serialized(payload).or_else(|| serialized(raw()?)).or_else(|| serialized(json::object(raw()?, &["key"])?))
-}
-
-/// Bare on some engines, serialized on others, missing on the rest.
-fn quoted(payload: &Object) -> Option<String> {
-    let reply = json::object(payload, &["replyTo"]).and_then(message_id);
-    let raw = || json::text(json::object(payload, &["_data"])?, "quotedStanzaID").map(str::to_owned);
-    reply.or_else(raw)
 }
 
 /// -1 ERROR, 0 PENDING, 1 SERVER, 2 DEVICE, 3 READ, 4 PLAYED.

@@ -9,16 +9,19 @@
 
 use serde_json::{Value, json};
 
+use crate::channel::media::Source;
 use crate::channel::mime::mime_type;
-use crate::channel::{EncodeError, Outgoing, Request, fallback};
+use crate::channel::waha::session;
+use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity::{self, Address};
 use crate::message::{MediaKind, OutboundContent, OutboundMedia};
+use crate::tenant::Sender;
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     let Outgoing { sender, to, outbound, .. } = *outgoing;
     let chat = chat_id(to)?;
-    let (method, path, mut body) = call(&outbound.content)?;
+    let (method, path, mut body) = call(&outbound.content, outgoing.media)?;
     body["session"] = sender.account.as_str().into();
     if !matches!(outbound.content, OutboundContent::Reaction(_)) {
         body["chatId"] = chat.into();
@@ -26,15 +29,21 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
             body["reply_to"] = quoted.into();
         }
     }
-    let base = sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    if base.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no base_url: where is its WAHA?", sender.name)));
-    }
-    let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-    if !sender.api_key.is_empty() {
-        headers.push(("X-Api-Key".to_owned(), sender.api_key.expose().to_owned()));
-    }
-    Ok(Request { method, url: format!("{base}{path}"), headers, body: body.to_string().into_bytes() })
+    session::request(sender, method, path, Some(&body))
+}
+
+/// Marks a message as read, or shows that an answer is being written.
+pub fn signal(sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
+    let chat = chat_id(to).ok()?;
+    let (path, body) = match signal {
+        Signal::Read if message_id.is_empty() => return None,
+        Signal::Read => (
+            "/api/sendSeen",
+            json!({ "session": sender.account, "chatId": chat, "messageIds": [message_id] }),
+        ),
+        Signal::Typing => ("/api/startTyping", json!({ "session": sender.account, "chatId": chat })),
+    };
+    session::request(sender, http::Method::POST, path, Some(&body)).ok()
 }
 
 /// The address in WAHA's form. The digits stay as they were received: the network may know only an
@@ -58,14 +67,17 @@ pub fn chat_id(raw: &str) -> Result<String, EncodeError> {
     }
 }
 
-fn call(content: &OutboundContent) -> Result<(http::Method, &'static str, Value), EncodeError> {
+fn call(
+    content: &OutboundContent,
+    source: Option<&Source>,
+) -> Result<(http::Method, &'static str, Value), EncodeError> {
     let post = |path, body| Ok((http::Method::POST, path, body));
     match content {
         OutboundContent::Text { text } => post("/api/sendText", text_body(text)?),
         OutboundContent::Buttons(buttons) => post("/api/sendText", text_body(&fallback::buttons(buttons))?),
         OutboundContent::List(list) => post("/api/sendText", text_body(&fallback::list(list))?),
         OutboundContent::Media(media) => {
-            let (path, body) = media_call(media)?;
+            let (path, body) = media_call(media, source)?;
             post(path, body)
         }
         OutboundContent::Location(location) => {
@@ -100,11 +112,7 @@ fn text_body(text: &str) -> Result<Value, EncodeError> {
     Ok(json!({ "text": text }))
 }
 
-fn media_call(media: &OutboundMedia) -> Result<(&'static str, Value), EncodeError> {
-    let source = media.source.as_str();
-    if !(source.starts_with("https://") || source.starts_with("http://")) {
-        return Err(EncodeError("the media's source is neither an https address nor a received file".into()));
-    }
+fn media_call(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'static str, Value), EncodeError> {
     let (path, assumed) = match media.kind {
         // WAHA sends no stickers; the picture arrives as a picture.
         MediaKind::Sticker => ("/api/sendImage", "image/webp"),
@@ -115,7 +123,18 @@ fn media_call(media: &OutboundMedia) -> Result<(&'static str, Value), EncodeErro
         MediaKind::Audio => ("/api/sendFile", "audio/mpeg"),
         MediaKind::Document => ("/api/sendFile", "application/octet-stream"),
     };
-    let mut file = json!({ "mimetype": mime_type(source).unwrap_or(assumed), "url": source });
+    let mut file = match source {
+        Some(Source::Inline { base64, mime_type, filename }) => {
+            let mut file = json!({ "mimetype": mime_type, "data": base64 });
+            if let Some(filename) = filename {
+                file["filename"] = filename.as_str().into();
+            }
+            file
+        }
+        Some(Source::Link(link)) => linked(link, assumed)?,
+        Some(Source::Uploaded(_)) => return Err(EncodeError("WAHA takes no uploads".into())),
+        None => linked(&media.source, assumed)?,
+    };
     if let Some(filename) = media.filename.as_deref().filter(|name| !name.is_empty()) {
         file["filename"] = filename.into();
     }
@@ -134,13 +153,20 @@ fn media_call(media: &OutboundMedia) -> Result<(&'static str, Value), EncodeErro
     Ok((path, body))
 }
 
+/// A file that WAHA fetches itself.
+fn linked(url: &str, assumed: &str) -> Result<Value, EncodeError> {
+    if !(url.starts_with("https://") || url.starts_with("http://")) {
+        return Err(EncodeError("the media's source is neither an https address nor a received file".into()));
+    }
+    Ok(json!({ "mimetype": mime_type(url).unwrap_or(assumed), "url": url }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::{
         Buttons, Choice, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction, Template,
     };
-    use crate::tenant::Sender;
 
     fn encoded(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
         request(&Outgoing {
@@ -282,6 +308,48 @@ mod tests {
             json!({"session": "default", "chatId": "971501234567@c.us",
                 "text": "Which area?\n\n*Dubai*\n1. Marina (by the sea)\n2. Downtown\n\n3. Elsewhere"}),
         );
+    }
+
+    #[test]
+    fn received_files_go_out_in_the_request() {
+        let content = media(MediaKind::Document, "file-1", Some("the plan"), Some("Plan.pdf"));
+        let outbound = Outbound { content, reply_to: None };
+        let source =
+            Source::Inline { base64: "AAEC".into(), mime_type: "application/pdf".into(), filename: None };
+        let (sender, reference) = (sender(), "r-0123456789abcdef");
+        let outgoing = Outgoing {
+            sender: &sender,
+            to: "971501234567@c.us",
+            outbound: &outbound,
+            reference,
+            template: None,
+            template_id: None,
+            media: Some(&source),
+        };
+        let sent = request(&outgoing).expect("a request");
+        let body: Value = serde_json::from_slice(&sent.body).expect("JSON");
+        let file = json!({"mimetype": "application/pdf", "data": "AAEC", "filename": "Plan.pdf"});
+        let expected =
+            json!({"session": "default", "chatId": "971501234567@c.us", "file": file, "caption": "the plan"});
+        assert_eq!((sent.url.as_str(), body), ("http://127.0.0.1:3000/api/sendFile", expected));
+        let uploaded = Source::Uploaded("7".into());
+        assert!(request(&Outgoing { media: Some(&uploaded), ..outgoing }).is_err());
+    }
+
+    #[test]
+    fn signals() {
+        let told = |signal| {
+            let request =
+                super::signal(&sender(), "5511900000002:3@s.whatsapp.net", "false_1@c.us_A", signal);
+            let request = request.expect("a request");
+            (request.url, serde_json::from_slice::<Value>(&request.body).expect("JSON"))
+        };
+        let chat = "5511900000002@c.us";
+        let read = json!({"session": "default", "chatId": chat, "messageIds": ["false_1@c.us_A"]});
+        assert_eq!(told(Signal::Read), ("http://127.0.0.1:3000/api/sendSeen".into(), read));
+        let typing = json!({"session": "default", "chatId": chat});
+        assert_eq!(told(Signal::Typing), ("http://127.0.0.1:3000/api/startTyping".into(), typing));
+        assert_eq!(super::signal(&sender(), "status@broadcast", "A", Signal::Typing), None);
     }
 
     #[test]

@@ -76,7 +76,11 @@ fn sent_id(answer: &Object, to: &str) -> Option<String> {
 /// `{"message": "Session not found"}` and its older and newer wordings.
 fn is_about_session(answer: &Object) -> bool {
     json::field(answer, "expected").is_some()
-        || words(answer).is_some_and(|words| words.to_lowercase().contains("session"))
+        || words(answer).is_some_and(|words| {
+            let words = words.to_lowercase();
+            // Of an address that is no WAHA's, with the word in its path.
+            words.contains("session") && !words.starts_with("cannot ")
+        })
 }
 
 /// NestJS's `message` is text or a list of texts; WAHA's own errors have `error` alone.
@@ -90,7 +94,8 @@ fn words(answer: &Object) -> Option<String> {
     }
 }
 
-fn describe(status: u16, answer: Option<&Object>) -> String {
+/// WAHA's words, as far as they may be shown, and what to check.
+pub fn describe(status: u16, answer: Option<&Object>) -> String {
     // Of an unhandled exception only the kind: its message may quote what was to be sent.
     let words = match answer {
         Some(answer) if status >= 500 => {

@@ -29,6 +29,20 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// Of a message of ours: the phone of whom it went to, where only the hidden id is known.
+    pub fn recipient(&self, key: ContactKey, me: &[ContactKey]) -> ContactKey {
+        if identity::is_phone(&key) {
+            return key;
+        }
+        let part = |name: &str| json::object(self.0?, &[name]);
+        let named = [
+            part("key").and_then(|key| json::text(key, "remoteJidAlt")),
+            part("Info").and_then(|info| json::text(info, "RecipientAlt")),
+        ];
+        let phones = named.into_iter().flatten().filter_map(|address| identity::contact(address).ok());
+        phones.into_iter().find(|other| identity::is_phone(other) && !me.contains(other)).unwrap_or(key)
+    }
+
     /// NOWEB names them in the key, GOWS in the info.
     fn addresses(&self) -> impl Iterator<Item = &'a str> {
         const KEY: [&str; 5] = ["remoteJidAlt", "participantAlt", "senderPn", "senderLid", "remoteJid"];

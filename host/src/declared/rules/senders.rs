@@ -158,14 +158,17 @@ fn headers(sender: &Sender) -> Vec<Fault> {
 }
 
 fn media_hosts(sender: &Sender) -> Option<Fault> {
-    let bad = sender.media_hosts.iter().find(|host| match url::Host::parse(host) {
-        Ok(parsed) => parsed.to_string() != **host,
-        Err(_) => true,
-    })?;
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_host = |host: &str| url::Host::parse(host).is_ok_and(|parsed| parsed.to_string() == host);
+    let good = |text: &str| match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => is_host(host) && is_port(port),
+        _ => is_host(text),
+    };
+    let bad = sender.media_hosts.iter().find(|host| !good(host))?;
     Some(fault(
         "media_hosts",
         format!("\"{bad}\" is no host"),
-        "write hosts alone, such as \"files.example.com\"",
+        "write hosts alone, such as \"files.example.com\" or \"minio:9000\"",
     ))
 }
 
@@ -236,7 +239,9 @@ mod tests {
             ("waha", json!({"app_id": "1", "api_version": "v23.0"}), &["api_version", "app_id"]),
             ("meta", json!({"media_hosts": ["files.example.com", "10.0.0.1"]}), &[]),
             ("meta", json!({"media_hosts": ["https://files.example.com"]}), &["media_hosts"]),
-            ("meta", json!({"media_hosts": ["files.example.com:81"]}), &["media_hosts"]),
+            ("meta", json!({"media_hosts": ["minio:9000", "[::1]", "[::1]:9000"]}), &[]),
+            ("meta", json!({"media_hosts": ["files.example.com:0"]}), &["media_hosts"]),
+            ("meta", json!({"media_hosts": ["files.example.com/a"]}), &["media_hosts"]),
             ("meta", json!({"rate_per_second": 0}), &["rate_per_second"]),
             ("meta", json!({"auth": "none"}), &["auth"]),
         ] {

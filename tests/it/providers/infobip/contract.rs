@@ -95,6 +95,7 @@ impl Try<'_> {
             outbound: &outbound,
             reference: self.reference,
             template: self.template,
+            template_id: None,
             media: self.media.as_ref(),
         };
         infobip().encode(&outgoing).map(Option::unwrap).map_err(|error| error.to_string())

@@ -302,6 +302,30 @@ fn a_template_must_be_known() {
 }
 
 #[test]
+fn a_code_goes_to_phone_numbers_only() {
+    let approved = serde_json::from_value(json!({
+        "name": "code", "language": "en", "category": "authentication", "body": "It is {{1}} now",
+        "parameters": [{ "name": "1", "example": "123456" }],
+    }))
+    .expect("a template");
+    let given = vec![TemplateParameter { name: "1".into(), value: "491827".into() }];
+    let template = Template { name: "code".into(), language: "en".into(), parameters: given };
+    let outbound = Outbound { content: OutboundContent::Template(template), reply_to: None };
+    for (to, goes) in [("971501234567", true), ("AE.1234", false)] {
+        let outgoing = Outgoing {
+            sender: &sender(json!({})),
+            to,
+            outbound: &outbound,
+            reference: "r",
+            template: Some(&approved),
+            template_id: None,
+            media: None,
+        };
+        assert_eq!(request(&outgoing).is_ok(), goes, "{to}");
+    }
+}
+
+#[test]
 fn what_the_sender_must_have() {
     let at = |changes: Value| {
         let sender = sender(changes);

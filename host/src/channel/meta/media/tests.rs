@@ -62,6 +62,7 @@ fn the_token_goes_to_meta_alone() {
         ("https://lookaside.fbsbx.com@evil.example/a", false),
         ("https://lookaside.fbsbx.com.evil.example/a", false),
         ("https://evilfbsbx.com/a", false),
+        ("https://l.facebook.com/l.php?u=https://evil.example", false),
         ("https://sub.files.homes.example/a", false),
         ("https://169.254.169.254/latest", false),
         ("https://[::1]/", false),

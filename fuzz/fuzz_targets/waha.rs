@@ -1,0 +1,7 @@
+//! Any bytes as a webhook of WAHA's.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use switchboard_fuzz::message::Provider;
+
+fuzz_target!(|body: &[u8]| switchboard_fuzz::decoder(Provider::Waha, body));

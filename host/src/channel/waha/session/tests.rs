@@ -1,0 +1,214 @@
+//! The session codec: what is kept of a configuration, and what answers mean.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::message::Provider;
+
+fn sender(account: &str) -> Sender {
+    serde_json::from_value(json!({
+        "name": "tenant-2", "provider": Provider::Waha, "account": account,
+        "base_url": "http://127.0.0.1:3000/", "api_key": "key",
+    }))
+    .expect("a sender")
+}
+
+fn object(value: Value) -> Object {
+    value.as_object().expect("an object").clone()
+}
+
+const OURS: Webhook<'static> = Webhook {
+    gateway: "http://gateway:8000",
+    path: "/api/webhook/waha?tenant_id=2",
+    hmac_key: "k2",
+    shared_key: "",
+};
+
+fn our_entry() -> Value {
+    json!({
+        "url": "http://gateway:8000/api/webhook/waha?tenant_id=2",
+        "events": ["message.any", "message.ack", "session.status", "poll.vote"],
+        "hmac": {"key": "k2"},
+        "retries": {"policy": "exponential", "delaySeconds": 2, "attempts": 15},
+    })
+}
+
+#[test]
+fn requests() {
+    let sender = sender("tenant 2/x");
+    let lid = ContactKey::from_stored("245@lid");
+    for (request, method, url) in [
+        (look(&sender), "GET", "/api/sessions/tenant%202%2Fx"),
+        (order(&sender, Order::LogOut), "POST", "/api/sessions/tenant%202%2Fx/logout"),
+        (qr_picture(&sender), "GET", "/api/tenant%202%2Fx/auth/qr?format=image"),
+        (phone_of(&sender, &lid), "GET", "/api/tenant%202%2Fx/lids/245%40lid"),
+        (replace(&sender, &Object::new()), "PUT", "/api/sessions/tenant%202%2Fx"),
+    ] {
+        let request = request.expect("a request");
+        assert_eq!(request.method.as_str(), method);
+        assert_eq!(request.url, format!("http://127.0.0.1:3000{url}"));
+        assert!(request.headers.contains(&("X-Api-Key".into(), "key".into())));
+    }
+    for account in ["", ".", ".."] {
+        let mut nameless = sender.clone();
+        nameless.account = account.into();
+        assert!(look(&nameless).is_err(), "{account:?}");
+    }
+}
+
+/// Each configuration, and what becomes of it; `None`: it stays.
+#[test]
+fn the_webhook_is_put_beside_everything_else() {
+    let other = json!({"url": "https://elsewhere.example/hook", "events": ["*"], "hmac": {"key": "theirs"}});
+    let kept = json!({
+        "url": "http://gateway:8000/api/webhook/waha?tenant_id=2",
+        "events": ["group.v2.join", "message.any", "message.ack", "session.status", "poll.vote"],
+        "hmac": {"key": "k2"},
+        "retries": {"policy": "linear", "delaySeconds": 9, "attempts": 3},
+        "customHeaders": [{"name": "X-Theirs", "value": "1"}],
+    });
+    let mut old = kept.clone();
+    old["url"] = json!("http://gateway:8000/api/webhook/waha");
+    old["events"] = json!(["message", "group.v2.join"]);
+    old["hmac"] = Value::Null;
+    for (case, before, after) in [
+        ("nothing", json!({}), Some(json!({"webhooks": [our_entry()]}))),
+        ("null", json!({"webhooks": null}), Some(json!({"webhooks": [our_entry()]}))),
+        ("just so", json!({"webhooks": [our_entry()], "debug": true}), None),
+        ("just so, beside another", json!({"webhooks": [other, our_entry()]}), None),
+        (
+            "every other setting",
+            json!({"proxy": {"server": "p:1"}, "metadata": {"a": "b"}, "webhooks": [other], "ignore": {"groups": true}}),
+            Some(
+                json!({"proxy": {"server": "p:1"}, "metadata": {"a": "b"}, "webhooks": [other, our_entry()],
+                "ignore": {"groups": true}}),
+            ),
+        ),
+        ("an older one of ours", json!({"webhooks": [old, other]}), Some(json!({"webhooks": [kept, other]}))),
+        ("two of ours", json!({"webhooks": [our_entry(), old]}), Some(json!({"webhooks": [our_entry()]}))),
+    ] {
+        let after = after.map(object);
+        assert_eq!(with_webhook(&object(before), &OURS), after, "{case}");
+        if let Some(after) = after {
+            assert_eq!(with_webhook(&after, &OURS), None, "{case}: once is enough");
+        }
+    }
+}
+
+#[test]
+fn a_shared_key_goes_beside_the_signature() {
+    let before = object(json!({"webhooks": [{"url": "http://gateway:8000/api/gateway/waha", "events": [],
+        "customHeaders": [{"name": "x-api-key", "value": "old"}, {"name": "X-Theirs", "value": "1"}]}]}));
+    let keyed = Webhook { shared_key: "new", path: "/api/gateway/waha", ..OURS };
+    let after = with_webhook(&before, &keyed).expect("the key changed");
+    assert_eq!(
+        after["webhooks"][0]["customHeaders"],
+        json!([{"name": "X-Theirs", "value": "1"}, {"name": "X-Api-Key", "value": "new"}])
+    );
+}
+
+#[test]
+fn answers() {
+    let failed = |text: &str| Err(Refusal::Failed(text.into()));
+    for (status, body, expected) in [
+        (
+            200,
+            r#"{"name":"a","status":"WORKING","me":{"id":"5511900000001@c.us"}}"#,
+            Ok(("WORKING", Some("5511900000001"))),
+        ),
+        (201, r#"{"name":"a","status":"STARTING","me":null,"config":null}"#, Ok(("STARTING", None))),
+        (
+            200,
+            r#"{"status":"NEW_WORD","me":{"id":"144@lid","jid":"5511900000001:42@s.whatsapp.net"}}"#,
+            Ok(("NEW_WORD", Some("5511900000001"))),
+        ),
+        (
+            404,
+            r#"{"statusCode":404,"message":"Session not found","error":"Not Found"}"#,
+            Err(Refusal::NoSession),
+        ),
+        (
+            404,
+            r#"{"message":"Cannot GET /api/sessions/a"}"#,
+            Err(Refusal::Refused(
+                "WAHA answered 404: Cannot GET /api/sessions/a; check the sender's base_url".into(),
+            )),
+        ),
+        (422, r#"{"message":"Session 'a' already exists. Use PUT to update it."}"#, Err(Refusal::Exists)),
+        (
+            422,
+            r#"{"error":"Session status is not as expected","status":"STOPPED","expected":["WORKING"]}"#,
+            Err(Refusal::NotNow { status: "STOPPED".into() }),
+        ),
+        (
+            401,
+            r#"{"message":"Unauthorized"}"#,
+            Err(Refusal::Refused("WAHA answered 401: Unauthorized; check the sender's api_key".into())),
+        ),
+        (500, r#"{"exception":{"name":"Error","message":"secret"}}"#, failed("WAHA answered 500: Error")),
+        (200, "<html>", failed("WAHA's answer is no JSON; check the sender's base_url")),
+        (200, "{}", failed("WAHA's answer names no status of the session; check the sender's base_url")),
+    ] {
+        let read = read(status, body.as_bytes());
+        let told = read.map(|session| (session.status, session.number.map(|key| key.as_str().to_owned())));
+        let expected = expected.map(|(word, number)| (word.to_owned(), number.map(str::to_owned)));
+        assert_eq!(told, expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn pictures_and_codes() {
+    let png = b"\x89PNG\r\n\x1a\nrest";
+    assert_eq!(read_picture(200, png).as_deref(), Ok(png.as_slice()));
+    let text = base64::engine::general_purpose::STANDARD.encode(png);
+    let wrapped = json!({"mimetype": "image/png", "data": text}).to_string();
+    assert_eq!(read_picture(200, wrapped.as_bytes()).as_deref(), Ok(png.as_slice()));
+    for body in [b"<svg onload=alert(1)>".as_slice(), br#"{"data":"AAAA"}"#, b"{}"] {
+        assert!(read_picture(200, body).is_err());
+    }
+    assert_eq!(read_qr_text(200, br#"{"value":"2@a"}"#).as_deref(), Ok("2@a"));
+    assert_eq!(read_pairing_code(201, br#"{"code":"ABCD-ABCD"}"#).as_deref(), Ok("ABCD-ABCD"));
+}
+
+#[test]
+fn hidden_ids() {
+    let phone = |body: &str| read_phone_of(200, body.as_bytes()).map(|key| key.map(|key| key.to_string()));
+    for (body, expected) in [
+        (r#"{"lid":"123123123@lid","pn":"123456789@c.us"}"#, Some("123456789")),
+        (r#"{"lid":"123123123@lid","pn":null}"#, None),
+        (r#"{"lid":"123123123@lid","pn":"123123123@lid"}"#, None),
+        (r#"{"lid":"123123123@lid","pn":"nobody"}"#, None),
+    ] {
+        assert_eq!(phone(body), Ok(expected.map(str::to_owned)), "{body}");
+    }
+}
+
+#[test]
+fn the_newest_line_of_a_person() {
+    let chats = json!([
+        {"id": "120363000000000002@g.us", "lastMessage": {"timestamp": 1_900_000_000}},
+        {"id": "971501234567@c.us", "lastMessage": {"timestamp": 1_700_000_000}},
+        {"id": "245@lid", "lastMessage": {"timestamp": "1700000001"}},
+        {"id": "971501234568@c.us", "lastMessage": null},
+    ]);
+    assert_eq!(read_last_written_ms(200, chats.to_string().as_bytes()), Ok(Some(1_700_000_001_000)));
+    assert_eq!(read_last_written_ms(200, b"[]"), Ok(None));
+    assert!(matches!(read_last_written_ms(400, b"{}"), Err(Refusal::Refused(_))));
+    assert!(matches!(read_last_written_ms(503, b""), Err(Refusal::Failed(_))));
+}
+
+#[test]
+fn every_status_says_what_to_do() {
+    for status in [
+        WORKING,
+        "STARTING",
+        SCAN_QR_CODE,
+        "PASSKEY_REQUIRED",
+        "PASSKEY_CONFIRMATION_REQUIRED",
+        STOPPED,
+        FAILED,
+    ] {
+        assert!(!next_step(status).contains("not known"), "{status}");
+    }
+    assert!(next_step("SOMETHING_NEW").contains("not known"));
+}

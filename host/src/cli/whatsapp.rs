@@ -1,0 +1,147 @@
+//! Logging a WAHA number in and out from the terminal: `switchboard sender connect`, `switchboard
+//! tenant connect` and what belongs to them.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use serde_json::{Value, json};
+
+use crate::channel::waha::session::{SCAN_QR_CODE, WORKING};
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::{Result, screen};
+
+/// Between two looks at the session.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How a number is logged in.
+#[derive(Args)]
+pub struct Login {
+    /// Log in by a code typed on the phone with this number, instead of scanning.
+    #[arg(long, value_name = "NUMBER")]
+    phone: Option<String>,
+    /// How long to wait for the phone.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    wait_minutes: u64,
+    /// Set everything up and do not wait for the phone.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// The number whose address begins with `base`: `/api/tenants/2/whatsapp`.
+pub async fn connect(client: &Client, base: &str, body: Value, args: &Login, json: bool) -> Result<()> {
+    let mut state = client.post(&format!("{base}/connect"), &body).await?;
+    if json || args.no_wait {
+        return show(&state, json);
+    }
+    let session = screen::text(&state["session"]);
+    screen::line(&format!("The session {session} is set up; its webhook leads to this gateway."))?;
+    let deadline = Instant::now() + Duration::from_secs(args.wait_minutes.saturating_mul(60));
+    let mut phone = Phone { client, base, number: args.phone.as_deref(), shown: None };
+    let mut told = Value::Null;
+    while state["status"] != WORKING {
+        if state["status"] != told {
+            told = state["status"].clone();
+            screen::line(&format!("{}: {}", screen::text(&told), screen::text(&state["next"])))?;
+        }
+        if told == SCAN_QR_CODE {
+            phone.ask().await?;
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::Incomplete(format!(
+                "the phone did not log in within {} minutes; run the command again",
+                args.wait_minutes
+            )));
+        }
+        tokio::time::sleep(PAUSE).await;
+        state = client.get(&format!("{base}/status")).await?;
+    }
+    let number = match &state["number"] {
+        Value::String(number) => format!(" as {number}"),
+        _ => String::new(),
+    };
+    screen::line(&format!("{WORKING}: the session {session} is logged in{number}."))
+}
+
+pub async fn status(client: &Client, base: &str, json: bool) -> Result<()> {
+    show(&client.get(&format!("{base}/status")).await?, json)
+}
+
+pub async fn disconnect(client: &Client, base: &str, json: bool) -> Result<()> {
+    let state = client.post(&format!("{base}/disconnect"), &json!({})).await?;
+    if json {
+        return screen::json(&state);
+    }
+    screen::line(&format!("The session {} is logged out.", screen::text(&state["session"])))
+}
+
+fn show(state: &Value, json: bool) -> Result<()> {
+    if json { screen::json(state) } else { screen::fields(state) }
+}
+
+/// What the person with the phone is shown.
+struct Phone<'a> {
+    client: &'a Client,
+    base: &'a str,
+    /// Whose code is typed; none: the QR code is scanned.
+    number: Option<&'a str>,
+    /// The code that is on the screen.
+    shown: Option<String>,
+}
+
+impl Phone<'_> {
+    /// Shows the code, if it is a new one: WhatsApp changes QR codes every few seconds. A code that is
+    /// gone already, because the session has moved on, is none to show.
+    async fn ask(&mut self) -> Result<()> {
+        let code = match self.number {
+            Some(_) if self.shown.is_some() => return Ok(()),
+            Some(number) => {
+                let asked = json!({ "phone": number });
+                self.client
+                    .post(&format!("{}/pairing-code", self.base), &asked)
+                    .await
+                    .map(|it| it["code"].clone())
+            }
+            None => {
+                self.client.get(&format!("{}/qr?format=text", self.base)).await.map(|it| it["value"].clone())
+            }
+        };
+        let code = match code {
+            Ok(code) => screen::text(&code),
+            Err(Failure::Refused { status: 409, .. }) => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        if self.shown.as_ref() == Some(&code) {
+            return Ok(());
+        }
+        match self.number {
+            Some(number) => screen::line(&format!(
+                "Type {code} on the phone with {number}: Settings, Linked devices, Link with phone number"
+            ))?,
+            None => screen::line(&drawn(&code)?)?,
+        }
+        self.shown = Some(code);
+        Ok(())
+    }
+}
+
+/// Two modules a character. Terminals are dark mostly, so that what is light in the code is drawn.
+fn drawn(code: &str) -> Result<String> {
+    let code = QrCode::new(code).map_err(|error| anyhow::anyhow!("the QR code cannot be drawn: {error}"))?;
+    Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_code_is_a_square_of_half_blocks() {
+        let drawn = super::drawn("2@AbCdEf,Gh/1234567890==,XyZ=,abc").expect("it fits");
+        let lines: Vec<&str> = drawn.lines().collect();
+        let width = lines[0].chars().count();
+        assert!(lines.iter().all(|line| line.chars().count() == width));
+        assert_eq!(lines.len(), width.div_ceil(2));
+        assert!(drawn.chars().all(|c| matches!(c, ' ' | '█' | '▀' | '▄' | '\n')), "{drawn}");
+    }
+}

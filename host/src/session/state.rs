@@ -1,0 +1,46 @@
+//! How a number stands, in WAHA's word and in words for a person.
+
+use crate::channel::waha::session::{self as api, Session};
+use crate::message::{SenderName, TenantId};
+use crate::session::Whose;
+use crate::session::naming::{DEFAULT_SESSION, session_of};
+use crate::tenant::Sender;
+
+/// Of a tenant that has no session yet.
+pub const NOT_CONNECTED: &str = "NOT_CONNECTED";
+
+/// How a number stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    pub tenant: Option<TenantId>,
+    pub sender: Option<SenderName>,
+    pub session: String,
+    /// WAHA's word, or [`NOT_CONNECTED`].
+    pub status: String,
+    /// Once logged in.
+    pub number: Option<String>,
+    /// For a person.
+    pub next: &'static str,
+}
+
+impl State {
+    pub fn of(sender: &Sender, session: &Session) -> Self {
+        State {
+            tenant: sender.tenant,
+            sender: Some(sender.name.clone()),
+            session: sender.account.clone(),
+            status: session.status.clone(),
+            number: session.number.as_ref().map(|number| number.as_str().to_owned()),
+            next: api::next_step(&session.status),
+        }
+    }
+
+    pub fn not_connected(whose: &Whose) -> Self {
+        let (tenant, session) = match whose {
+            Whose::Tenant(tenant) => (Some(*tenant), session_of(*tenant)),
+            Whose::Sender(_) => (None, DEFAULT_SESSION.to_owned()),
+        };
+        let (status, next) = (NOT_CONNECTED.to_owned(), api::next_step(api::STOPPED));
+        State { tenant, sender: None, session, status, number: None, next }
+    }
+}

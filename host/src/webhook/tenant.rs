@@ -1,0 +1,244 @@
+//! `POST /api/webhook/waha?tenant_id=`: the door that is told which tenant a webhook is for, for WAHA
+//! sessions of one tenant each. Three things may name the tenant, and all that do must agree:
+//!
+//! 1. the address, by `tenant_id`;
+//! 2. the session, by its sender's tenant or by its name, `tenant_2`;
+//! 3. on a number that tenants share, the contact's lock. (A number of one's own decides by itself,
+//!    whomever its contact belongs to elsewhere.)
+//!
+//! Where nothing names one, a link in the message may, as everywhere. The webhook proves itself first:
+//! a stranger learns nothing of tenants here. What is refused is answered 200, because WAHA would send
+//! the same again and again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::Request;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::proven::{Found, Proven};
+use super::{Refusal, Webhook};
+use crate::body;
+use crate::channel::{self, Hook};
+use crate::message::{ContactKey, Event, Provider, TenantId};
+use crate::route::Answer;
+use crate::session::naming;
+use crate::tenant::{Directory, Sender};
+
+const WAHA: Provider = Provider::Waha;
+
+pub fn routes(webhook: Arc<Webhook>) -> Router {
+    let take =
+        async |State(webhook): State<Arc<Webhook>>, RawQuery(query): RawQuery, request: Request<Body>| {
+            webhook.receive_for_tenant(query.as_deref().unwrap_or_default(), request).await
+        };
+    Router::new().route("/api/webhook/waha", post(take)).with_state(webhook)
+}
+
+/// Why nothing was taken. WAHA need not send it again.
+enum Left {
+    /// Nothing names a tenant, or what is named is not there.
+    Unknown,
+    Disputed,
+}
+
+impl Left {
+    fn counted_as(&self) -> &'static str {
+        match self {
+            Left::Unknown => "tenant_unknown",
+            Left::Disputed => "tenant_disputed",
+        }
+    }
+
+    fn body(&self) -> Value {
+        let message = match self {
+            Left::Unknown => "Tenant not found",
+            Left::Disputed => "The address, the session and the contact do not name the same tenant",
+        };
+        json!({"status": "error", "message": message})
+    }
+}
+
+impl Webhook {
+    async fn receive_for_tenant(&self, query: &str, request: Request<Body>) -> Response {
+        let began = Instant::now();
+        let (parts, body) = request.into_parts();
+        let taken = match body::read(body, &self.body).await {
+            Ok(bytes) => self.take_for_tenant(query, &parts.headers, &bytes).await,
+            Err(error) => Err(Refusal::Body(error)),
+        };
+        let response = match taken {
+            Ok(Ok(tenant)) => Json(json!({"status": "received", "tenant_id": tenant})).into_response(),
+            Ok(Err(left)) => {
+                self.metrics.webhook(WAHA, left.counted_as());
+                Json(left.body()).into_response()
+            }
+            Err(refusal) => {
+                self.metrics.webhook(WAHA, refusal.counted_as());
+                refusal.log(WAHA);
+                refusal.into_response()
+            }
+        };
+        self.metrics.webhook_took(began.elapsed());
+        response
+    }
+
+    /// The tenant that it was for; none for what is about a shared number itself.
+    async fn take_for_tenant(
+        &self,
+        query: &str,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
+        let directory = self.store.directory();
+        let hook = Hook { headers, path_key: None, body };
+        let proven = Proven::of(WAHA, &hook, &directory, self.loopback)?;
+        let events =
+            channel::adapter(WAHA).decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let mut taken = Ok(None);
+        // WAHA sends one at a time.
+        for event in events {
+            let account = event.account().map(str::to_owned);
+            let sender = match proven.sender(&directory, account.as_deref()) {
+                Found::Sender(sender) => sender,
+                Found::Unproven => return Err(Refusal::Unverified(channel::Unverified::WrongKey)),
+                Found::Nobody => {
+                    tracing::warn!(
+                        session = account,
+                        "a webhook for a session that no sender has was left alone; connect it with `switchboard tenant connect`"
+                    );
+                    return Ok(Err(Left::Unknown));
+                }
+            };
+            self.hears(&sender);
+            taken = match self.named(query, &sender, &event, &directory)? {
+                Ok(tenant) => self.keep_as(&sender, tenant, event).await?,
+                Err(left) => Err(left),
+            };
+        }
+        Ok(taken)
+    }
+
+    /// The tenant that everything names which names one.
+    fn named(
+        &self,
+        query: &str,
+        sender: &Sender,
+        event: &Event,
+        directory: &Directory,
+    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
+        let Ok(by_address) = asked(query) else { return Ok(Err(Left::Unknown)) };
+        let by_session = sender.tenant.or_else(|| naming::tenant_of(&sender.account));
+        let by_contact = match sender.tenant {
+            None => self.locked_to(event)?,
+            Some(_) => None,
+        };
+        let mut named = [by_address, by_session, by_contact].into_iter().flatten();
+        let tenant = named.next();
+        if named.any(|other| Some(other) != tenant) {
+            let number = |tenant: Option<TenantId>| tenant.map_or("none".into(), |id| id.to_string());
+            tracing::warn!(
+                sender = %sender.name,
+                by_address = number(by_address),
+                by_session = number(by_session),
+                by_contact = number(by_contact),
+                "a webhook names more than one tenant and was refused; check the webhook's address at WAHA"
+            );
+            return Ok(Err(Left::Disputed));
+        }
+        Ok(match tenant {
+            Some(tenant) if directory.tenant(tenant).is_none() => Err(Left::Unknown),
+            tenant => Ok(tenant),
+        })
+    }
+
+    fn locked_to(&self, event: &Event) -> Result<Option<TenantId>, Refusal> {
+        let keys: Vec<&ContactKey> = match event {
+            Event::Message(inbound) => std::iter::once(&inbound.contact).chain(&inbound.aliases).collect(),
+            Event::Own(own) => own.contact.iter().collect(),
+            Event::Receipt(receipt) => receipt.contact.iter().collect(),
+            Event::Ignored(left) | Event::Alert(left) => left.contact.iter().collect(),
+            Event::Session(_) | Event::Template(_) | Event::SamePerson(_) | Event::Consent(_) => Vec::new(),
+        };
+        for key in keys {
+            if let Some(lock) = self.store.lock_of(key).map_err(Refusal::Store)? {
+                return Ok(Some(lock.tenant));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn keep_as(
+        &self,
+        sender: &Sender,
+        tenant: Option<TenantId>,
+        event: Event,
+    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
+        if !sender.active {
+            return Ok(Err(Left::Unknown));
+        }
+        // What is about the number and nobody's words is taken, whoever it is for.
+        let about_the_number = matches!(event, Event::Session(_));
+        match event {
+            Event::Message(inbound) => {
+                let accepted = self.accept(sender, *inbound, tenant).await?;
+                Ok(match accepted.answer {
+                    Answer::Routed { tenant, .. } => Ok(Some(tenant)),
+                    Answer::Ignored(_) => Err(Left::Unknown),
+                })
+            }
+            event => {
+                self.keep_for(sender, event).await?;
+                Ok(if tenant.is_none() && !about_the_number { Err(Left::Unknown) } else { Ok(tenant) })
+            }
+        }
+    }
+}
+
+/// The `tenant_id` of the address, if it has one; an error if it is no tenant's number.
+fn asked(query: &str) -> Result<Option<TenantId>, ()> {
+    let mut found = None;
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if name != "tenant_id" {
+            continue;
+        }
+        let tenant = value.parse().ok().and_then(TenantId::new).ok_or(())?;
+        if found.is_some_and(|before| before != tenant) {
+            return Err(());
+        }
+        found = Some(tenant);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_in_addresses() {
+        for (query, expected) in [
+            ("", Ok(None)),
+            ("x=1", Ok(None)),
+            ("tenant_id=2", Ok(Some(2))),
+            ("a=b&tenant_id=2", Ok(Some(2))),
+            ("tenant%5Fid=2&tenant_id=2", Ok(Some(2))),
+            ("tenant_id=2&tenant_id=1", Err(())),
+            ("tenant_id=", Err(())),
+            ("tenant_id=0", Err(())),
+            ("tenant_id=-2", Err(())),
+            ("tenant_id=two", Err(())),
+            ("tenant_id=4294967298", Err(())),
+        ] {
+            assert_eq!(asked(query).map(|id| id.map(TenantId::get)), expected, "{query}");
+        }
+    }
+}
