@@ -35,6 +35,8 @@ pub enum Error {
     Busy,
     #[error("the list at the provider was looked at less than a minute ago")]
     TooSoon,
+    #[error("{provider} deletes all languages of a name together, and there are others: {}", .others.join(", "))]
+    AllLanguages { provider: Provider, others: Vec<String> },
     #[error("{0}")]
     Encode(#[from] EncodeError),
     /// Refused, or not reached: nothing was changed there.
@@ -124,15 +126,38 @@ impl Desk {
         Ok(replaced)
     }
 
-    /// Deletes it at the provider, if it may be there, and here.
-    pub async fn delete(&self, known: &Registered, actor: &str) -> Result<Registered> {
+    /// Deletes it at the provider, if it may be there, and here. `all_languages`: even where the provider
+    /// takes the other languages of the name with it.
+    pub async fn delete(&self, known: &Registered, all_languages: bool, actor: &str) -> Result<Registered> {
         let _turn = self.take_turn(known.key())?;
         if known.is_submitted() {
             let (sender, api) = self.desk_of(&known.sender)?;
+            let others = if api.deletes_all_languages() { self.other_languages(known)? } else { Vec::new() };
+            if !others.is_empty() && !all_languages {
+                let others = others.into_iter().map(|other| other.template.language).collect();
+                return Err(Error::AllLanguages { provider: sender.provider, others });
+            }
             let request = api.delete(&sender, known.provider_id.as_deref(), &known.template)?;
             self.ask(request, |answer| api.deleted(answer.status, &answer.headers, &answer.body)).await?;
+            for other in others {
+                let reason = Some(format!("deleted together with {}", known.template.language));
+                let gone = News { status: Some(Status::Deleted), reason, ..News::default() };
+                self.record(&other, gone, (actor, "delete template")).await?;
+            }
         }
         Ok(self.store.remove_template(&known.key(), actor, clock::now()).await?)
+    }
+
+    /// Those of its name that the provider has in other languages.
+    fn other_languages(&self, known: &Registered) -> Result<Vec<Registered>> {
+        let mut others = self.store.templates(known.tenant)?;
+        others.retain(|other| {
+            other.sender == known.sender
+                && other.template.name == known.template.name
+                && other.template.language != known.template.language
+                && other.is_submitted()
+        });
+        Ok(others)
     }
 
     /// The sender, and how its provider manages templates.

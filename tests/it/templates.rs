@@ -6,8 +6,10 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard_tests::gateway::{Answer, Gateway, Setup};
+use switchboard_tests::infobip::{self, Infobip};
 use switchboard_tests::meta::webhook::Webhook;
 use switchboard_tests::meta::{self, FakeMeta};
+use switchboard_tests::peer::{Fault, Peer};
 use switchboard_tests::wait::until;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -240,4 +242,88 @@ async fn refusals_say_what_to_do_and_leave_a_draft() {
     let unsigned = told("APPROVED").post(gateway.client(), &hooks, "nobody's").await.expect("an answer");
     assert_eq!(unsigned.status(), 401);
     assert_eq!(status(&gateway).await, "pending");
+}
+
+#[tokio::test]
+async fn infobip_deletes_all_languages_together() {
+    const NUMBER: &str = "9613451652";
+    let infobip = Peer::start(Infobip::with(&[NUMBER])).await;
+    let gateway = Setup::new()
+        .package("echo")
+        .tenant("id = 2\nname = \"Tenant 2\"\norganization = 1\nbrain = \"echo\"")
+        .sender(&format!(
+            "name = \"shop\"\nprovider = \"infobip\"\naccount = \"{NUMBER}\"\ntenant = 2\nbase_url = \"{}\"\n\
+             api_key = \"{}\"\nwebhook_key = \"a-key-of-the-webhook\"",
+            infobip.url(),
+            infobip::KEY
+        ))
+        .start()
+        .await;
+    for language in ["en", "fa"] {
+        let body =
+            json!({"name": "thanks", "language": language, "category": "utility", "body": "Thank you."});
+        send(&gateway, Method::POST, "/api/tenants/2/templates", &body).await.ok();
+        let path = format!("/api/tenants/2/templates/thanks/{language}/submit");
+        assert_eq!(send(&gateway, Method::POST, &path, &json!({})).await.ok()["status"], "pending");
+    }
+    assert_eq!(infobip.refused(), [], "the request keeps to Infobip's contract");
+    let path = "/api/tenants/2/templates/thanks/fa";
+    let refused = gateway.api(Method::DELETE, path).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("infobip deletes all languages of a name together"), "{}", refused.text);
+    assert_eq!(infobip.with(|infobip| infobip.templates.len()), 1);
+    gateway.api(Method::DELETE, &format!("{path}?all_languages=true")).await.ok();
+    assert_eq!(infobip.with(|infobip| infobip.templates.len()), 0);
+    assert_eq!(gateway.get(path).await.status, 404);
+    let other = gateway.get("/api/tenants/2/templates/thanks/en").await.ok();
+    assert_eq!((&other["status"], &other["reason"]), (&json!("deleted"), &json!("deleted together with fa")));
+}
+
+#[tokio::test]
+async fn a_template_that_went_out_is_listed_with_what_became_of_it() {
+    let meta = meta::start().await;
+    let gateway = setup(&meta)
+        .tenant(
+            "id = 5\nname = \"Tenant 5\"\norganization = 1\nbrain = \"echo\"\n\
+             [tenant.policy.fallback_template]\nname = \"news\"\nlanguage = \"en\"\nparameter = \"words\"",
+        )
+        .sender(&format!(
+            "name = \"fifth\"\nprovider = \"meta\"\naccount = \"{}\"\ntenant = 5\nbusiness_account = \"{}\"\n\
+             base_url = \"{}\"\napi_version = \"{}\"\napi_key = \"{}\"\nhmac_key = \"{}\"\nverify_token = \"v\"",
+            meta::OTHER_NUMBER,
+            meta::BUSINESS,
+            meta.url(),
+            meta::VERSION,
+            meta::TOKEN,
+            meta::SECRET,
+        ))
+        .start()
+        .await;
+    let body = json!({"name": "news", "language": "en", "category": "utility",
+        "body": "News for you: {{words}} Write back to us.", "parameters": [{"name": "words", "example": "open"}]});
+    send(&gateway, Method::POST, "/api/tenants/5/templates", &body).await.ok();
+    let path = "/api/tenants/5/templates/news/en";
+    send(&gateway, Method::POST, &format!("{path}/submit"), &json!({})).await.ok();
+    meta.with(|meta| meta.judge("news", "APPROVED"));
+    send(&gateway, Method::POST, "/api/tenants/5/templates/sync", &json!({})).await.ok();
+    // Another tenant at the same business account cannot take the name.
+    let taken = send(&gateway, Method::POST, "/api/tenants/2/templates", &body).await;
+    assert_eq!(taken.status, 409, "{}", taken.text);
+
+    meta.fail_next(Fault::Say { status: 400, body: meta::error(131_047, "Re-engagement message") });
+    let hooks = gateway.url("/api/gateway/meta");
+    let hello = Webhook::text(meta::OTHER_NUMBER, "971501234567", "open today");
+    hello.post(gateway.client(), &hooks, meta::SECRET).await.expect("an answer");
+    let sent = meta.wait_for(1, DEADLINE).await;
+    assert_eq!(sent[0].body["template"]["name"], "news", "{:?}", sent[0].body);
+    let log = async || gateway.get("/api/tenants/5/templates/log").await.ok()["sent"][0].clone();
+    until("it is written down", DEADLINE, async || (!log().await.is_null()).then_some(())).await;
+    let read = Webhook::status(meta::OTHER_NUMBER, &sent[0].id, "971501234567", "read");
+    read.post(gateway.client(), &hooks, meta::SECRET).await.expect("an answer");
+    let line = log().await;
+    assert_eq!(
+        (&line["name"], &line["contact"], &line["state"], &line["category"], &line["parameters"]),
+        (&json!("news"), &json!("971501234567"), &json!("read"), &json!("utility"), &json!(["words"]))
+    );
+    assert!(!line.to_string().contains("open today"), "values are not kept: {line}");
 }

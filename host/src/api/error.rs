@@ -244,6 +244,9 @@ impl From<template_sync::Error> for Error {
             ),
             Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
             Cause::Mistakes(_) => Error::invalid(message, "mend the template"),
+            Cause::AllLanguages { .. } => {
+                Error::conflict(message, "add ?all_languages=true (--all-languages) if they are to go too")
+            }
             Cause::Encode(_) => Error::invalid(message, "mend the template or the sender"),
             Cause::Submitted(_) | Cause::Busy | Cause::TooSoon => error(
                 StatusCode::CONFLICT,

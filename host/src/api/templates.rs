@@ -118,15 +118,24 @@ pub async fn put(
     Ok(Json(shown(&draft)))
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Away {
+    sender: Option<String>,
+    /// Even where the provider deletes the other languages of the name too.
+    all_languages: bool,
+}
+
 pub async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
-    Asked(through): Asked<Through>,
+    Asked(away): Asked<Away>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
+    let through = Through { sender: away.sender };
     let known = known(&app, tenant, &name, &language, &through)?;
-    let removed = app.templates.delete(&known, &caller.actor()).await?;
+    let removed = app.templates.delete(&known, away.all_languages, &caller.actor()).await?;
     Ok(Json(
         json!({"status": "deleted", "at_provider": removed.is_submitted(), "name": name, "language": language}),
     ))

@@ -37,7 +37,13 @@ pub enum Template {
     /// Ask the provider for WhatsApp's approval.
     Submit(One),
     /// Delete it, at the provider too.
-    Delete(One),
+    Delete {
+        #[command(flatten)]
+        one: One,
+        /// Even where the provider deletes the other languages of the name too.
+        #[arg(long)]
+        all_languages: bool,
+    },
     /// Look at the provider's list now.
     Sync(Whose),
     /// Which templates were sent to whom, newest first: the parameters' names, never their values.
@@ -109,7 +115,12 @@ impl Template {
                 (client.put(&one.path(""), template.to_string()).await?, "Put")
             }
             Template::Submit(one) => (client.post(&one.path("/submit"), &json!({})).await?, "Submitted"),
-            Template::Delete(one) => (client.delete(&one.path("")).await?, "Deleted"),
+            Template::Delete { one, all_languages } => {
+                let path = one.path("");
+                let joint = if path.contains('?') { '&' } else { '?' };
+                let all = if all_languages { format!("{joint}all_languages=true") } else { String::new() };
+                (client.delete(&format!("{path}{all}")).await?, "Deleted")
+            }
             Template::Sync(whose) => {
                 let answer = client.post(&whose.path("/sync"), &json!({})).await?;
                 if json {

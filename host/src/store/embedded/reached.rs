@@ -37,7 +37,8 @@ pub fn write(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reached: &Re
         id.seq,
         &Spoken { state: Some(state), sent_id: reached.sent_id, ..reply.line() },
     )?;
-    templates::used(batch, id, reply, state, reached.now)?;
+    let error = reached.report.reason.as_deref().filter(|_| state == DeliveryState::Failed);
+    templates::used(batch, id, reply, (state, error), reached.now)?;
     if let Some(message_id) = reached.message_id.filter(|_| state != DeliveryState::Sent) {
         let told = Told { message_id, state, reason: reached.report.reason.as_deref() };
         tell(batch, &id.key, &told, reached.now)?;

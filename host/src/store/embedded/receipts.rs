@@ -83,8 +83,8 @@ fn forward(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Times
     }
     let SendId { key, seq } = key_of(batch, place, line.contact)?;
     lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
-    templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
     batch.effects.push(super::mirror::Effect::Line);
+    templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
     // What a human typed on the phone is no business of the brain's.
     if line.author != Author::Human {
         let Receipt { message_id, reason, .. } = &reported.receipt;

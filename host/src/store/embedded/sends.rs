@@ -265,7 +265,7 @@ fn sent(
 /// Out of the outbox to those that have ended, where it stands in nobody's way.
 fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     let state = reply.line().state.unwrap_or(DeliveryState::Unknown);
-    templates::used(batch, id, reply, state, clock::now())?;
+    templates::used(batch, id, reply, (state, reply.error), clock::now())?;
     reply.write(&mut batch.buffer);
     let name = ended_name(id);
     batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;

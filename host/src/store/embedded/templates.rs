@@ -300,12 +300,12 @@ fn template_of(payload: &[u8]) -> std::result::Result<Option<crate::message::Tem
     })
 }
 
-/// Writes down that a template was sent, or was not, if the reply is one.
+/// Writes down that a template was sent, or was not and why, if the reply is one.
 pub fn used(
     batch: &mut Batch<'_>,
     id: &SendId,
     reply: &Reply<'_>,
-    state: DeliveryState,
+    (state, error): (DeliveryState, Option<&str>),
     now: Timestamp,
 ) -> Step<()> {
     let Some(template) = template_of(reply.payload)? else { return Ok(()) };
@@ -323,10 +323,7 @@ pub fn used(
         parameters: template.parameters.into_iter().map(|parameter| parameter.name).collect(),
         state,
         settled_at: now,
-        error: reply
-            .error
-            .filter(|_| state <= DeliveryState::Failed && state != DeliveryState::Sent)
-            .map(str::to_owned),
+        error: error.map(str::to_owned),
     };
     let key = use_key(id.key.tenant, id.seq);
     batch.tables.template_uses.put()?.insert(key.as_slice(), pack(&row).as_slice())?;
