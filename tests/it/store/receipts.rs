@@ -8,25 +8,9 @@ use switchboard::message::{
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, SendClaim, Settlement, Store};
 
-use super::lab::{Answer, Factory, Lab, all, at, contact, key, sender, turn};
+use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, sender, turn};
 
 use DeliveryState::{Delivered, Failed, Read, Sent};
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        other_ids: Vec::new(),
-        reference: None,
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        fate: None,
-    }
-}
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }

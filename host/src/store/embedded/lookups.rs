@@ -7,6 +7,7 @@ use super::batch::{Batch, Step};
 use super::codec::{Eye, Pen, Unreadable};
 use super::contacts;
 use super::tables::define;
+use crate::identity;
 use crate::message::{ContactKey, Provider, SenderName, Timestamp};
 use crate::store::contacts::Lookup;
 
@@ -45,7 +46,7 @@ pub fn wanted(
     sender: &SenderName,
     now: Timestamp,
 ) -> Step<()> {
-    if !contacts::is_hidden(contact) || contacts::is_phone(canonical) {
+    if !contacts::is_hidden(contact) || identity::is_phone(canonical) {
         return Ok(());
     }
     let directory = batch.mirror.directory.load();
@@ -53,7 +54,7 @@ pub fn wanted(
         return Ok(());
     }
     let asked = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.is_some();
-    if asked || contacts::keys_of(batch, canonical)?.iter().any(contacts::is_phone) {
+    if asked || contacts::keys_of(batch, canonical)?.iter().any(identity::is_phone) {
         return Ok(());
     }
     write(batch, contact, now.as_ms(), sender.as_str())

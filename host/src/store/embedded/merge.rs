@@ -12,6 +12,7 @@ use super::codec::of_contact;
 use super::contacts::{self, Known};
 use super::rows::contact::Contact;
 use super::{leads, lookups, opt_outs, ties};
+use crate::identity;
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::store::contacts::Person;
@@ -147,7 +148,7 @@ pub fn learn(
         return Ok(false);
     }
     let (ones, others) = (contacts::keys_of(batch, &one)?, contacts::keys_of(batch, &other)?);
-    if !number_changed && contacts::both_have(&ones, &others, contacts::is_phone) {
+    if !number_changed && contacts::both_have(&ones, &others, identity::is_phone) {
         return Ok(false);
     }
     let person = contacts::resolve(batch, known, std::slice::from_ref(also))?;
