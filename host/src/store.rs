@@ -309,6 +309,8 @@ pub struct Retention {
     pub history_ms: i64,
     pub journal_ms: i64,
     pub audit_ms: i64,
+    /// Which templates were sent to whom.
+    pub template_log_ms: i64,
 }
 
 /// What the loops sleep on. Signalled after a commit; a missed signal costs one timer tick.

@@ -19,5 +19,6 @@ mod providers;
 mod secrets;
 mod sessions;
 mod store;
+mod templates;
 mod tidy;
 mod webhook;

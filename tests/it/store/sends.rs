@@ -1,26 +1,10 @@
 //! Replies going out.
 
 use switchboard::conversation::{Author, Occasion, TimerChange, Trigger};
-use switchboard::message::{DeliveryState, Outbound, Provider, Receipt, SenderName};
+use switchboard::message::{DeliveryState, Outbound, SenderName};
 use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, key, says, text_of, turn, words};
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        other_ids: Vec::new(),
-        reference: None,
-        fate: None,
-    }
-}
+use super::lab::{Answer, Factory, Lab, all, arrival, at, key, receipt, says, text_of, turn, words};
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }

@@ -12,7 +12,8 @@ use super::reached::{self, Reached};
 use super::rows::{Reply, Spoken};
 use super::tables::define;
 use super::writer::Shared;
-use super::{contacts, lines, references};
+use super::{contacts, lines, references, templates};
+use crate::clock;
 use crate::conversation::{Author, Occasion};
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
@@ -263,6 +264,8 @@ fn sent(
 
 /// Out of the outbox to those that have ended, where it stands in nobody's way.
 fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    let state = reply.line().state.unwrap_or(DeliveryState::Unknown);
+    templates::used(batch, id, reply, (state, reply.error), clock::now())?;
     reply.write(&mut batch.buffer);
     let name = ended_name(id);
     batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
