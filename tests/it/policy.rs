@@ -279,3 +279,71 @@ async fn a_closed_window_is_told_before_the_provider_is_asked() {
     assert!(listed.ok().contains("24 hours"), "{}", listed.stdout);
     assert_eq!(waha.requests(), 0);
 }
+
+/// After the contact's own word nothing the brain says goes out, but for the gateway's confirmation; its
+/// other word lets messages through again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_that_says_stop_hears_nothing_more() {
+    let waha = FakeWaha::start().await;
+    let gateway = Setup::new()
+        .package("echo")
+        .tenant(&tenant(1, "echo", ""))
+        .sender(&sender(&waha, "main", "default", ""))
+        .start()
+        .await;
+    let hook = Hook::to(&gateway);
+    for (n, words) in ["start_realty_1", "STOP", "hello?"].iter().enumerate() {
+        hook.say(&text(PHONE, &format!("N{n}"), words)).await;
+        gateway.drained(SOON).await;
+    }
+    let sent = waha.texts_to(CHAT);
+    assert_eq!(sent.len(), 2, "the welcome and the confirmation: {sent:?}");
+    let refused = outbox(&gateway).await;
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    for reply in &refused {
+        assert_eq!((&reply["state"], &reply["attempts"]), (&json!("dead"), &json!(0)), "{reply}");
+        assert!(reply["last_error"].as_str().is_some_and(|why| why.contains("no more messages")), "{reply}");
+    }
+    hook.say(&text(PHONE, "AGAIN", "START")).await;
+    hook.say(&text(PHONE, "HELLO", "hello again")).await;
+    waha.wait_until("an answer", SOON, |sent| {
+        sent.iter().any(|sent| sent.text().is_some_and(|text| text.contains("hello again")))
+    })
+    .await;
+    let sent = waha.texts_to(CHAT).join("\n");
+    assert!(!sent.contains("You said: STOP") && !sent.contains("You said: hello?"), "{sent}");
+}
+
+/// A message is shown as read when it is taken up, and that somebody writes when the brain takes its
+/// time; not where the sender keeps it to itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contacts_see_that_they_are_read_and_answered() {
+    let waha = FakeWaha::start().await;
+    let gateway = Setup::new()
+        .package("hostile")
+        .tenant(&format!("{}\n[tenant.limits]\nwall_time_ms = 2_000", tenant(1, "hostile", "")))
+        .sender(&sender(&waha, "open", "default", ""))
+        .sender(&sender(&waha, "shy", "second", "read_receipts = false\ntyping = false"))
+        .start()
+        .await;
+    let hook = Hook::to(&gateway);
+    let (open, shy) = ("971501234567", "971501234568");
+    for (phone, session) in [(shy, "second"), (open, "default")] {
+        hook.say(&text(phone, "LINK", "start_realty_1").on_session(session)).await;
+        hook.say(&text(phone, "SLOW", "sleep").on_session(session)).await;
+    }
+    let signals = |path: &str| -> Vec<Value> {
+        waha.calls().iter().filter(|call| call.path == path).map(|call| call.json()).collect()
+    };
+    until("somebody writes", SOON, async || (!signals("/api/startTyping").is_empty()).then_some(())).await;
+    gateway.drained(Duration::from_secs(60)).await;
+    let seen = signals("/api/sendSeen");
+    assert!(seen.iter().any(|body| body.to_string().contains("SLOW")), "{seen:?}");
+    for body in seen.iter().chain(&signals("/api/startTyping")) {
+        assert_eq!((&body["session"], &body["chatId"]), (&json!("default"), &json!(CHAT)), "{body}");
+    }
+    assert_eq!(waha.refused(), []);
+    assert!(waha.sent().iter().any(|sent| sent.session == "second"), "the shy one answers all the same");
+    let metrics = gateway.metrics().await.expect("metrics");
+    assert!(metrics.value("switchboard_signals_total").is_some_and(|signals| signals >= 3.0));
+}
