@@ -12,7 +12,7 @@ use super::early::Report;
 use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::rows::{Kept, Reply, Spoken};
-use super::{contacts, lines, sends, ties};
+use super::{contacts, files, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider,
@@ -31,20 +31,22 @@ pub struct Said {
     id: String,
     content: Content,
     heard: Vec<u8>,
+    file: Option<files::Brought>,
     at: Timestamp,
     now: Timestamp,
 }
 
 impl Said {
     /// `None`: there is nobody it was said to, or nothing was said.
-    pub fn new(own: Own, sender: SenderName, now: Timestamp) -> Option<Self> {
+    pub fn new(own: Own, sender: SenderName, now: Timestamp, secret: &[u8; 32]) -> Option<Self> {
         let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, .. } = own;
-        let (contact, content) = (contact?, content?);
+        let (contact, mut content) = (contact?, content?);
+        let file = files::take(&mut content, (provider, &account, &id), secret);
         let heard =
             pack(&Heard { id: id.clone(), sent_at, content: content.clone(), quoted, referral: None });
         let told = sent_at > Timestamp::ZERO && sent_at < now;
         let at = if told { sent_at } else { now };
-        Some(Said { contact, to: to_raw, sender, provider, account, id, content, heard, at, now })
+        Some(Said { contact, to: to_raw, sender, provider, account, id, content, heard, file, at, now })
     }
 }
 
@@ -60,6 +62,9 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let key = ConversationKey { tenant, contact: person.canonical };
     if is_ours(batch, &key, said, sent_id)? {
         return Ok(OwnKept::Known);
+    }
+    if let Some(file) = &said.file {
+        files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
     let row = conversation_key(&key);
     let mut kept = match lines::kept(batch, &row)? {
