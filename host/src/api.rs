@@ -13,6 +13,7 @@
 //! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
 //! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
+//! | `/api/tenants/{id}/templates/*` | operator, that tenant | message templates, and which were sent |
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
@@ -39,6 +40,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
+use crate::template_sync::Desk;
 
 mod audit;
 pub mod auth;
@@ -57,6 +59,7 @@ mod request;
 mod route;
 mod secrets;
 mod senders;
+mod templates;
 mod tenants;
 mod turns;
 mod users;
@@ -71,6 +74,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub sessions: Arc<Sessions>,
+    pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -87,6 +91,7 @@ impl App {
         metrics: Arc<Metrics>,
         egress: Egress,
         sessions: Arc<Sessions>,
+        templates: Arc<Desk>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
@@ -99,6 +104,7 @@ impl App {
             metrics,
             egress,
             sessions,
+            templates,
             draining,
             uploads,
             readiness,
@@ -158,6 +164,14 @@ pub fn router(app: Arc<App>) -> Router {
             "/api/tenants/{id}/opt-outs/{contact}",
             get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
         )
+        .route("/api/tenants/{id}/templates", get(templates::list).post(templates::create))
+        .route("/api/tenants/{id}/templates/sync", post(templates::sync))
+        .route("/api/tenants/{id}/templates/log", get(templates::log))
+        .route(
+            "/api/tenants/{id}/templates/{name}/{language}",
+            get(templates::show).put(templates::put).delete(templates::remove),
+        )
+        .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(templates::submit))
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))

@@ -36,6 +36,7 @@ mod screen;
 mod sender;
 mod serve;
 mod setup;
+mod template;
 mod tenant;
 mod whatsapp;
 
@@ -132,6 +133,9 @@ enum Command {
     /// The texts and settings a brain speaks with.
     #[command(subcommand, after_help = brain::PERSONALITY_EXAMPLES)]
     Personality(brain::Personality),
+    /// Message templates: what may be sent when the 24-hour window is closed.
+    #[command(subcommand, after_help = template::EXAMPLES)]
+    Template(template::Template),
     /// How many contacts each tenant has.
     #[command(after_help = contact::STATS_EXAMPLES)]
     Stats,
@@ -200,6 +204,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Keys(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Brain(command) => command.run(&place).await,
         Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Template(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
         Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::OptOut(command) => command.run(&Client::open(&place).await?, place.json).await,

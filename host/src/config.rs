@@ -33,6 +33,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub secrets: Secrets,
     pub retention: RetentionConfig,
+    pub templates: Templates,
     pub turns: Turns,
     pub delivery: Delivery,
     pub policy: Policy,
@@ -57,6 +58,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             secrets: Secrets::default(),
             retention: RetentionConfig::default(),
+            templates: Templates::default(),
             turns: Turns::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
@@ -263,11 +265,32 @@ pub struct RetentionConfig {
     pub history_days: u32,
     pub journal_days: u32,
     pub audit_days: u32,
+    /// Which templates were sent to whom, and what became of them.
+    pub template_log_days: u32,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        RetentionConfig { dedup_days: 8, history_days: 365, journal_days: 30, audit_days: 730 }
+        RetentionConfig {
+            dedup_days: 8,
+            history_days: 365,
+            journal_days: 30,
+            audit_days: 730,
+            template_log_days: 730,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Templates {
+    /// The list of templates at each provider's account is looked at this often; 0: only when asked.
+    pub sync_minutes: u32,
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Templates { sync_minutes: 60 }
     }
 }
 

@@ -31,6 +31,7 @@ use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
+use crate::template_sync::Desk;
 use crate::turn::TurnLoop;
 use crate::webhook::Webhook;
 
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    pub templates: Arc<Desk>,
     pub media: Arc<Media>,
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
@@ -85,8 +87,10 @@ impl Gateway {
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         let waha = session_settings(&config)?;
         let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
+        let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         Ok(Gateway {
             egress,
+            templates,
             media,
             sessions,
             pulse,
@@ -125,6 +129,7 @@ impl Gateway {
             self.metrics.clone(),
             self.egress.clone(),
             self.sessions.clone(),
+            self.templates.clone(),
             self.draining.clone(),
             uploads,
         );
@@ -190,6 +195,7 @@ impl Gateway {
         let background = [
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(signs.run()),
+            tokio::spawn(self.templates.clone().run(stop.clone())),
             tokio::spawn(self.media.clone().run(stop.clone())),
             tokio::spawn(self.sessions.clone().watch()),
             tokio::spawn(self.sessions.clone().look_up()),
@@ -292,6 +298,7 @@ fn retention(config: &Config) -> Retention {
         history_ms: days(config.retention.history_days),
         journal_ms: days(config.retention.journal_days),
         audit_ms: days(config.retention.audit_days),
+        template_log_ms: days(config.retention.template_log_days),
     }
 }
 

@@ -38,7 +38,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, opt_out, clock} > {message, glyph}
@@ -77,6 +77,7 @@ pub mod seal;
 pub mod session;
 pub mod store;
 pub mod template;
+pub mod template_sync;
 pub mod tenant;
 pub mod turn;
 pub mod webhook;

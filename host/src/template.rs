@@ -10,9 +10,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{SenderName, TemplateParameter, TenantId, Timestamp};
+use crate::message::{ContactKey, DeliveryState, SenderName, TemplateParameter, TenantId, Timestamp};
 
 mod kinds;
+pub mod news;
 pub mod placeholders;
 pub mod rules;
 
@@ -135,10 +136,19 @@ pub struct Registered {
     /// Why it was rejected, paused or not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where the provider put it into another category than its tenant had written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
     pub changed_at: Timestamp,
-    /// When the provider last told of it.
+    /// When the provider's list was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_at: Option<Timestamp>,
+    /// By the provider's clock: what its webhook told last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+    /// What happened to it, oldest first; the last [`news::CHANGES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +195,52 @@ impl fmt::Display for Status {
             Status::Unknown => "unknown",
         })
     }
+}
+
+/// Names a registered template.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub tenant: TenantId,
+    pub sender: SenderName,
+    pub name: String,
+    pub language: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} ({}) at {}", self.tenant, self.name, self.language, self.sender)
+    }
+}
+
+/// One thing that happened to a template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub at: Timestamp,
+    /// `status: pending, then approved`.
+    pub what: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A template that was sent, for those who must be able to say what was sent to whom: the parameters'
+/// names, never their values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Use {
+    /// The reply's id.
+    pub id: String,
+    /// When it was asked for.
+    pub at: Timestamp,
+    pub contact: ContactKey,
+    pub sender: SenderName,
+    pub name: String,
+    pub language: String,
+    /// In force at that time, where the template is registered.
+    pub category: Option<Category>,
+    pub parameters: Vec<String>,
+    pub state: DeliveryState,
+    /// When the state became this one.
+    pub settled_at: Timestamp,
+    pub error: Option<String>,
 }
 
 /// Something in a template, or in what is given for it, that cannot go out.

@@ -239,6 +239,21 @@ impl Sender {
         std::iter::once(self.account.as_str()).chain(self.app_id.as_deref())
     }
 
+    /// What its templates belong to: Meta keeps them for a business account, Gupshup for an app, Infobip
+    /// for a number.
+    pub fn template_account(&self) -> &str {
+        match self.provider {
+            Provider::Meta => self.business_account.as_deref().unwrap_or(&self.account),
+            Provider::Gupshup => self.app_id.as_deref().unwrap_or(&self.account),
+            Provider::Infobip | Provider::Waha | Provider::Simulator => &self.account,
+        }
+    }
+
+    /// Does this tenant speak through it?
+    pub fn serves(&self, tenant: TenantId) -> bool {
+        self.tenant.is_none_or(|own| own == tenant)
+    }
+
     /// Its secrets, under their names in the configuration.
     pub fn secrets(&self) -> [(&'static str, &Secret); 5] {
         [

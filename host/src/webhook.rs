@@ -25,7 +25,7 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Hook, Unverified, signature};
 use crate::clock;
-use crate::message::{Event, Inbound, Own, Provider, TenantId};
+use crate::message::{Event, Inbound, Own, Provider, TemplateChange, TenantId};
 use crate::metrics::Metrics;
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
@@ -144,6 +144,9 @@ impl Webhook {
         directory: &Directory,
         event: Event,
     ) -> Result<Value, Refusal> {
+        if let Event::Template(change) = event {
+            return self.keep_template(proven, directory, change).await;
+        }
         let account = event.account().map(str::to_owned);
         match proven.sender(directory, account.as_deref()) {
             proven::Found::Sender(sender) if sender.active => {
@@ -200,10 +203,8 @@ impl Webhook {
                 Ok(json!({"status": "received", "kind": "session"}))
             }
             Event::Own(own) => self.keep_own(sender, *own).await,
-            Event::Template(_) => {
-                self.metrics.webhook(provider, "template");
-                Ok(json!({"status": "received", "kind": "template"}))
-            }
+            // Templates are an account's and no sender's; see `keep_template`.
+            Event::Template(_) => Ok(ignored("template", None)),
             Event::SamePerson(same) => {
                 let merged = self.store.learn(same, clock::now()).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "same_person");
@@ -272,6 +273,30 @@ impl Webhook {
                 Ok(ignored("own message", None))
             }
         }
+    }
+
+    /// Templates belong to an account that many senders may share.
+    async fn keep_template(
+        &self,
+        proven: &Proven,
+        directory: &Directory,
+        change: TemplateChange,
+    ) -> Result<Value, Refusal> {
+        let provider = change.provider;
+        let senders = proven.senders_at(directory, change.account.as_deref());
+        if senders.is_empty() {
+            let account = change.account.as_deref().unwrap_or("(none)");
+            self.metrics.webhook(provider, "unknown_account");
+            tracing::warn!(%provider, account, "what was told of a template is about an account that no proven sender has; it was left alone");
+            return Ok(ignored("no sender has this account", Some("check_the_sender_configuration")));
+        }
+        let names = senders.iter().map(|sender| sender.name.clone()).collect();
+        let (name, status) = (change.name.clone(), change.status.clone());
+        let recorded = self.store.record_template_change(change, names, clock::now()).await;
+        let changed = recorded.map_err(Refusal::Store)?;
+        self.metrics.webhook(provider, "template");
+        tracing::info!(%provider, template = name, status, changed, "the provider told of a template");
+        Ok(json!({"status": "received", "kind": "template"}))
     }
 
     /// What the operator's other systems call the tenant that a message went to.

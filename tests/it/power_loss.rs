@@ -142,8 +142,13 @@ async fn play(recorder: Recorder) -> (Vec<(usize, Told)>, Recorder) {
                 witness.tell(Told::Locked("971504".into(), None));
             }
             4 => {
-                let retention =
-                    Retention { dedup_ms: i64::MAX, history_ms: i64::MAX, journal_ms: i64::MAX, audit_ms: 0 };
+                let retention = Retention {
+                    dedup_ms: i64::MAX,
+                    history_ms: i64::MAX,
+                    journal_ms: i64::MAX,
+                    audit_ms: 0,
+                    template_log_ms: 0,
+                };
                 witness.store.prune(retention, at(witness.now), 5).await.expect("pruned");
                 let dead = witness.store.turns(&Filter { ended: true, ..all() }).expect("listed");
                 if let Some(dead) = dead.first() {

@@ -14,6 +14,7 @@ use crate::identity;
 use crate::keyring;
 use crate::session::error as session;
 use crate::store;
+use crate::template_sync;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Error {
     code: &'static str,
     message: String,
     action: String,
+    /// The WhatsApp session's status, where that is why.
+    session_status: Option<String>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -32,7 +35,7 @@ fn error(
     message: impl Into<String>,
     action: impl Into<String>,
 ) -> Error {
-    Error { status, code, message: message.into(), action: action.into() }
+    Error { status, code, message: message.into(), action: action.into(), session_status: None }
 }
 
 impl Error {
@@ -110,6 +113,10 @@ impl Error {
         Error::invalid(messages.join("; "), actions.join("; "))
     }
 
+    pub fn conflict(message: impl Into<String>, action: impl Into<String>) -> Self {
+        error(StatusCode::CONFLICT, "conflict", message, action)
+    }
+
     pub fn internal() -> Self {
         error(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -126,7 +133,10 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
+        let mut body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
+        if let Some(status) = self.session_status {
+            body["error"]["session_status"] = status.into();
+        }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         match self.status {
@@ -198,8 +208,10 @@ impl From<session::Error> for Error {
             session::Error::Store(cause) => cause.into(),
             session::Error::Faults(faults) => Error::faults(&faults),
             session::Error::NoSender(_) => Error::not_found(message, action),
-            session::Error::NoSession | session::Error::NotNow { .. } => {
-                error(StatusCode::CONFLICT, "session_status", message, action)
+            session::Error::NoSession => error(StatusCode::CONFLICT, "session_status", message, action),
+            session::Error::NotNow { status } => {
+                let error = error(StatusCode::CONFLICT, "session_status", message, action);
+                Error { session_status: Some(status), ..error }
             }
             session::Error::NoNumber(_) => Error::malformed(message, action),
             session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
@@ -213,6 +225,47 @@ impl From<session::Error> for Error {
                 tracing::error!(message, "a session could not be given a key");
                 Error::internal()
             }
+        }
+    }
+}
+
+impl From<template_sync::Error> for Error {
+    fn from(cause: template_sync::Error) -> Self {
+        use template_sync::Error as Cause;
+        let message = cause.to_string();
+        match cause {
+            Cause::Store(cause) => cause.into(),
+            Cause::NoSender(_) => {
+                Error::not_found(message, "`switchboard sender list` shows those there are")
+            }
+            Cause::NoTemplates(_) => Error::invalid(
+                message,
+                "use a sender of Meta, Infobip or Gupshup; elsewhere no window closes",
+            ),
+            Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
+            Cause::Mistakes(_) => Error::invalid(message, "mend the template"),
+            Cause::AllLanguages { .. } => {
+                Error::conflict(message, "add ?all_languages=true (--all-languages) if they are to go too")
+            }
+            Cause::Encode(_) => Error::invalid(message, "mend the template or the sender"),
+            Cause::Submitted(_) | Cause::Busy | Cause::TooSoon => error(
+                StatusCode::CONFLICT,
+                "conflict",
+                message,
+                "look at what is there: switchboard template list",
+            ),
+            Cause::Refused(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_refused",
+                message,
+                "nothing was changed at the provider; mend what it says and try again",
+            ),
+            Cause::Unknown(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider_unclear",
+                message,
+                "it may have been done: switchboard template sync tells",
+            ),
         }
     }
 }

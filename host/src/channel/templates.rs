@@ -19,6 +19,10 @@ pub trait Api: Sync {
     fn submitted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome>;
     /// The answer to a deletion. What is not there any more is deleted.
     fn deleted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(), Outcome>;
+    /// Does a deletion take every language of the name with it?
+    fn deletes_all_languages(&self) -> bool {
+        false
+    }
     fn listed(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Page, Outcome>;
 }
 

@@ -127,6 +127,8 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("retention.history_days", retention.history_days.into(), 1, 36_500);
     within("retention.journal_days", retention.journal_days.into(), 1, 36_500);
     within("retention.audit_days", retention.audit_days.into(), 1, 36_500);
+    within("retention.template_log_days", retention.template_log_days.into(), 1, 36_500);
+    within("templates.sync_minutes", config.templates.sync_minutes.into(), 0, 7 * 24 * 60);
     within("turns.concurrent", turns.concurrent as u64, 1, 10_000);
     within("turns.per_tenant", turns.per_tenant as u64, 1, 10_000);
     within("turns.attempts", turns.attempts.into(), 1, 1000);

@@ -3,8 +3,12 @@
 use async_trait::async_trait;
 
 use super::Result;
-use crate::message::{SenderName, TenantId};
-use crate::template::Registered;
+use crate::message::{SenderName, TemplateChange, TenantId, Timestamp};
+use crate::template::news::News;
+use crate::template::{Key, Registered, Use};
+
+/// Templates that one tenant may have.
+pub const PER_TENANT: usize = 1_000;
 
 #[async_trait]
 pub trait Templates: Send + Sync {
@@ -17,4 +21,32 @@ pub trait Templates: Send + Sync {
         name: &str,
         language: &str,
     ) -> Result<Option<Registered>>;
+    /// All of a tenant's, by name and language.
+    fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>>;
+    /// Everybody's at these senders.
+    fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>>;
+    /// Puts one in the place of the one of its key, if there is one. Refused with
+    /// [`super::Error::Conflict`] where another of its name and language is at the same account.
+    async fn put_template(&self, template: Registered, actor: &str, now: Timestamp) -> Result<()>;
+    /// `by`: whoever asked the provider, and what for.
+    async fn record_template_news(
+        &self,
+        key: &Key,
+        news: News,
+        by: (&str, &str),
+        now: Timestamp,
+    ) -> Result<Registered>;
+    async fn remove_template(&self, key: &Key, actor: &str, now: Timestamp) -> Result<Registered>;
+    /// What a webhook told, of templates at these senders; of how many something changed.
+    async fn record_template_change(
+        &self,
+        change: TemplateChange,
+        senders: Vec<SenderName>,
+        now: Timestamp,
+    ) -> Result<usize>;
+    /// What the provider's list said, whole; of which something changed.
+    async fn record_template_sync(&self, told: Vec<(Key, News)>, now: Timestamp) -> Result<Vec<Registered>>;
+    /// The templates that a tenant has sent, newest first, before the place `before`; each with its
+    /// place.
+    fn template_log(&self, tenant: TenantId, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Use)>>;
 }

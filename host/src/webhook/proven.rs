@@ -70,6 +70,22 @@ impl Proven {
         }
     }
 
+    /// The senders whose templates an item may be about: those at this account of the provider, of whom
+    /// the body proves that it speaks for them. Without an account, all whom it speaks for.
+    pub fn senders_at(&self, directory: &Directory, account: Option<&str>) -> Vec<Arc<Sender>> {
+        let proven = |sender: &Sender| {
+            let others = self.senders.values().chain(&self.someone);
+            others.into_iter().any(|other| other.name == sender.name || same_keys(other, sender))
+        };
+        let at_it = |sender: &Sender| {
+            let named =
+                |account| sender.template_account() == account || sender.accounts().any(|own| own == account);
+            account.is_none_or(named)
+        };
+        let all = directory.senders_of(self.provider).into_iter();
+        all.filter(|sender| at_it(sender) && proven(sender)).cloned().collect()
+    }
+
     pub fn wants_groups(&self) -> bool {
         self.senders.values().any(|sender| sender.groups)
     }

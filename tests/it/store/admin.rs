@@ -282,8 +282,13 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
     lab.hears("971501", "recent", 20 * DAY).await;
     let claim = lab.claim_one(20 * DAY).await;
     lab.commit(&claim, Answer { says: vec!["new"], memory: Some("{}"), ..Answer::default() }, 20 * DAY).await;
-    let retention =
-        Retention { dedup_ms: 8 * DAY, history_ms: 15 * DAY, journal_ms: 25 * DAY, audit_ms: 10_000 * DAY };
+    let retention = Retention {
+        dedup_ms: 8 * DAY,
+        history_ms: 15 * DAY,
+        journal_ms: 25 * DAY,
+        audit_ms: 10_000 * DAY,
+        template_log_ms: 10_000 * DAY,
+    };
     let mut removed = Vec::new();
     loop {
         let n = lab.store().prune(retention, at(21 * DAY), 2).await.expect("pruned");

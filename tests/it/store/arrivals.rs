@@ -241,7 +241,13 @@ pub async fn what_was_ignored_is_forgotten_in_time(factory: &dyn Factory) {
     for id in ["m1", "m2", "m3"] {
         assert!(!lab.accept(arrival("971501", id, "hello", at(0))).await.duplicate);
     }
-    let keep = Retention { dedup_ms: 1000, history_ms: 1000, journal_ms: 1000, audit_ms: i64::MAX };
+    let keep = Retention {
+        dedup_ms: 1000,
+        history_ms: 1000,
+        journal_ms: 1000,
+        audit_ms: i64::MAX,
+        template_log_ms: i64::MAX,
+    };
     lab.store().prune(keep, at(5000), 1000).await.expect("pruned");
     for id in ["m1", "m2", "m3"] {
         assert!(!lab.accept(arrival("971501", id, "hello", at(6000))).await.duplicate, "{id}");

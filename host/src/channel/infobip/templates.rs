@@ -81,6 +81,10 @@ impl Api for Templates {
         Err(outcome::failure(status, headers, body))
     }
 
+    fn deletes_all_languages(&self) -> bool {
+        true
+    }
+
     fn listed(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Page, Outcome> {
         let answer = read(status, headers, body)?;
         let Some(Value::Array(found)) =

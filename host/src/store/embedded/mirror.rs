@@ -168,6 +168,8 @@ pub struct Mirror {
     humans: Mutex<HashSet<ConversationKey>>,
     pub parsed: Parsed,
     pub early: Early,
+    /// How far pruning has come among the tenants' sent templates.
+    pub template_tenant: Mutex<u32>,
     /// How far pruning has come among the strangers.
     pub stranger: Mutex<Vec<u8>>,
     /// Those of the settings, until others are given.
@@ -199,6 +201,7 @@ impl Mirror {
             humans: Mutex::default(),
             parsed: Parsed::default(),
             early: Early::default(),
+            template_tenant: Mutex::default(),
             stranger: Mutex::default(),
             secret,
         }

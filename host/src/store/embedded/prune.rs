@@ -7,10 +7,12 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, unpack};
+use super::lookups;
 use super::mirror::lock;
 use super::rows::{Journaled, Spoken};
-use crate::message::{TenantId, Timestamp};
+use crate::message::{ContactKey, TenantId, Timestamp};
 use crate::store::{AuditEntry, Retention};
+use crate::template::Use;
 
 /// At most `limit` things, roughly; how many.
 pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
@@ -19,6 +21,7 @@ pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit
     removed += history(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
     removed += journal(batch, before(retention.journal_ms), limit.saturating_sub(removed))?;
     removed += audit(batch, before(retention.audit_ms), limit.saturating_sub(removed))?;
+    removed += template_uses(batch, before(retention.template_log_ms), limit.saturating_sub(removed))?;
     // As long as its notice is remembered or its lines are kept, a stranger is.
     let strangers = retention.history_ms.max(batch.mirror.settings.notice_every_ms);
     removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
@@ -100,6 +103,40 @@ fn audit(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> 
     Ok(old.len())
 }
 
+/// They lie by tenant, and each tenant's in order: what is old stands at the beginning of each. Goes on
+/// from tenant to tenant, call by call.
+fn template_uses(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut from = lock(&batch.mirror.template_tenant).to_be_bytes().to_vec();
+    let mut old: Vec<Vec<u8>> = Vec::new();
+    let mut looked = 0;
+    let next = loop {
+        if looked >= limit {
+            break from.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        }
+        looked += 1;
+        let table = batch.tables.template_uses.get()?;
+        let Some(row) = table.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Unbounded))?.next()
+        else {
+            break 0;
+        };
+        let (key, row) = row?;
+        let key = key.value();
+        let tenant = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        if unpack::<Use>("template_uses", row.value())?.at < before {
+            old.push(key.to_vec());
+            from = [key, &[0]].concat();
+        } else {
+            let Some(next) = tenant.checked_add(1) else { break 0 };
+            from = next.to_be_bytes().to_vec();
+        }
+    };
+    *lock(&batch.mirror.template_tenant) = next;
+    for key in &old {
+        batch.tables.template_uses.put()?.remove(key.as_slice())?;
+    }
+    Ok(old.len())
+}
+
 /// Strangers lie in order of their keys, not of time: each call looks at the next `limit` of them.
 fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
     let from = lock(&batch.mirror.stranger).clone();
@@ -124,6 +161,7 @@ fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
         let mut row = TenantId::GATEWAY.get().to_be_bytes().to_vec();
         row.extend_from_slice(contact);
         batch.tables.conversations.put()?.remove(row.as_slice())?;
+        lookups::forget(batch, &ContactKey::from_stored(String::from_utf8_lossy(contact)))?;
     }
     Ok(old.len())
 }

@@ -1,15 +1,16 @@
 //! A reply has reached its provider, whoever says so: the answer to its request, a receipt, or its
 //! echo. It becomes a line of the history that receipts find.
 
+use redb::ReadableTable;
+
 use super::batch::{Batch, Step};
 use super::codec::{Place, conversation_key, pack, place, read_place};
 use super::early::Report;
 use super::rows::{Kept, Reply, Spoken, WaitingKind};
-use super::{inbox, lines, opt_outs};
+use super::{inbox, lines, opt_outs, templates};
 use crate::conversation::{Author, Mode, Trigger};
 use crate::message::{ConversationKey, DeliveryState, Fate, Timestamp};
 use crate::store::SendId;
-use redb::ReadableTable;
 
 /// What is known of it.
 pub struct Reached<'a> {
@@ -36,6 +37,8 @@ pub fn write(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reached: &Re
         id.seq,
         &Spoken { state: Some(state), sent_id: reached.sent_id, ..reply.line() },
     )?;
+    let error = reached.report.reason.as_deref().filter(|_| state == DeliveryState::Failed);
+    templates::used(batch, id, reply, (state, error), reached.now)?;
     if let Some(message_id) = reached.message_id.filter(|_| state != DeliveryState::Sent) {
         let told = Told { message_id, state, reason: reached.report.reason.as_deref() };
         tell(batch, &id.key, &told, reached.now)?;

@@ -100,6 +100,10 @@ tables! {
     leads: Bytes => Bytes;
     collections: Bytes => Bytes;
     sessions: &'static str => Bytes;
+    /// Tenant, then name, language and sender of a template.
+    templates: Bytes => Bytes;
+    /// Tenant, then the place of the reply that the template was sent as.
+    template_uses: Bytes => Bytes;
     api_keys: &'static str => Bytes;
     audit: u64 => Bytes;
     /// Tenant and handle -> what is known of the file.

@@ -1,0 +1,300 @@
+//! The lists of templates at the providers: every account's is looked at every so often, once, however
+//! many senders share it. What webhooks did not tell, or told while nobody listened, is found here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, Error, Result, is_past, locked};
+use crate::channel;
+use crate::channel::templates::Listed;
+use crate::clock;
+use crate::message::{Provider, SenderName, TenantId, Timestamp};
+use crate::retry::Backoff;
+use crate::template::news::News;
+use crate::template::{Key, Registered, Status};
+use crate::tenant::{Directory, Sender};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// The loop looks this often whose time has come.
+const TICK: Duration = Duration::from_secs(2);
+
+/// After a start, accounts that are due are looked at within this time and not all at once.
+const SPREAD_MS: u64 = 5_000;
+
+/// Gupshup's list is not to be asked for more often.
+const GUPSHUP_MINUTES: u32 = 60;
+
+/// Accounts that are looked at at the same time.
+const AT_ONCE: usize = 4;
+
+/// Pages of one list; Meta's have a hundred templates. Behind them nothing is looked at, and what is not
+/// found is not taken for deleted.
+const PAGES: usize = 60;
+
+/// A provider's list may not have what was submitted just before.
+const SETTLING_MS: i64 = 10 * MINUTE_MS;
+
+/// What templates belong to at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Account {
+    pub provider: Provider,
+    pub id: String,
+}
+
+/// When an account's list was looked at, and when it is to be again.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked {
+    at: Option<Timestamp>,
+    next: Timestamp,
+    /// Since it last went well.
+    failures: u32,
+}
+
+/// What a look came to.
+#[derive(Debug, Default)]
+pub struct Synced {
+    pub templates: usize,
+    /// Those whose status or category became another one.
+    pub changed: Vec<Registered>,
+}
+
+impl Account {
+    pub fn of(sender: &Sender) -> Self {
+        Account { provider: sender.provider, id: sender.template_account().to_owned() }
+    }
+}
+
+/// The accounts that have templates, each with its active senders in the order of their names.
+fn accounts(directory: &Directory) -> BTreeMap<Account, Vec<Arc<Sender>>> {
+    let mut accounts: BTreeMap<Account, Vec<Arc<Sender>>> = BTreeMap::new();
+    for sender in directory.senders.values().filter(|sender| sender.active) {
+        if channel::adapter(sender.provider).templates().is_some() {
+            accounts.entry(Account::of(sender)).or_default().push(sender.clone());
+        }
+    }
+    for senders in accounts.values_mut() {
+        senders.sort_by(|left, right| left.name.cmp(&right.name));
+    }
+    accounts
+}
+
+impl Desk {
+    /// Looks at the lists until `stop`.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if self.settings.sync_minutes == 0 {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = stop.cancelled() => return,
+            }
+            let due = self.due(clock::now());
+            let looks = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(account, senders)| {
+                let this = self.clone();
+                async move { this.look_again(&account, &senders).await }
+            });
+            tokio::select! {
+                () = looks => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Whose time has come. Accounts that are gone are forgotten.
+    fn due(&self, now: Timestamp) -> Vec<(Account, Vec<Arc<Sender>>)> {
+        let all = accounts(&self.store.directory());
+        let mut looked = locked(&self.accounts);
+        looked.retain(|account, _| all.contains_key(account));
+        all.into_iter()
+            .filter(|(account, senders)| {
+                let known = looked.entry(account.clone()).or_insert_with(|| self.first(senders, now));
+                known.next <= now
+            })
+            .collect()
+    }
+
+    /// After a start: when it would have been time anyway, so that starting again and again asks nobody
+    /// more often.
+    fn first(&self, senders: &[Arc<Sender>], now: Timestamp) -> Looked {
+        let known = self.store.templates_at(&names(senders)).unwrap_or_default();
+        let at = known.iter().filter_map(|known| known.synced_at).max();
+        let spread = i64::try_from(rand::random_range(0..SPREAD_MS)).unwrap_or(0);
+        let every = senders.first().map_or(0, |sender| self.every_ms(sender.provider));
+        let next = match at {
+            Some(at) if !is_past(Some(at), every, now) => at.plus_ms(every),
+            _ => now.plus_ms(spread),
+        };
+        Looked { at, next, failures: 0 }
+    }
+
+    fn every_ms(&self, provider: Provider) -> i64 {
+        let minutes = self.settings.sync_minutes;
+        let minutes = if provider == Provider::Gupshup { minutes.max(GUPSHUP_MINUTES) } else { minutes };
+        i64::from(minutes) * MINUTE_MS
+    }
+
+    async fn look_again(&self, account: &Account, senders: &[Arc<Sender>]) {
+        if let Err(error) = self.look(account, senders).await {
+            let provider = account.provider;
+            tracing::warn!(%provider, account = account.id, %error, "the list of templates cannot be had; trying again later");
+        }
+    }
+
+    /// Looks at the lists of a tenant's accounts now, unless they were looked at right before. Only what
+    /// is the tenant's is told.
+    pub async fn sync(&self, tenant: TenantId, sender: Option<&SenderName>) -> Result<Synced> {
+        let directory = self.store.directory();
+        let mut synced = Synced::default();
+        let mut asked = 0;
+        for (account, senders) in accounts(&directory) {
+            let its = |one: &&Arc<Sender>| one.serves(tenant) && sender.is_none_or(|name| one.name == *name);
+            if !senders.iter().any(|one| its(&one)) {
+                continue;
+            }
+            let before = locked(&self.accounts).get(&account).and_then(|looked| looked.at);
+            if !is_past(before, MINUTE_MS, clock::now()) {
+                return Err(Error::TooSoon);
+            }
+            let mut found = self.look(&account, &senders).await?;
+            found.changed.retain(|known| known.tenant == tenant);
+            synced.changed.append(&mut found.changed);
+            asked += 1;
+        }
+        if asked == 0 {
+            let other = directory
+                .senders
+                .values()
+                .find(|one| one.serves(tenant) && sender.is_none_or(|name| one.name == *name));
+            return Err(Error::NoTemplates(other.map_or(Provider::Waha, |one| one.provider)));
+        }
+        synced.templates = self.store.templates(tenant)?.len();
+        Ok(synced)
+    }
+
+    /// Looks at one account's list, and says when it is to be looked at next.
+    async fn look(&self, account: &Account, senders: &[Arc<Sender>]) -> Result<Synced> {
+        let began = clock::now();
+        let result = self.compare(senders, began).await;
+        let every = self.every_ms(account.provider).max(MINUTE_MS);
+        let mut looked = locked(&self.accounts);
+        let known = looked.entry(account.clone()).or_insert(Looked { at: None, next: began, failures: 0 });
+        known.failures = if result.is_ok() { 0 } else { known.failures.saturating_add(1) };
+        let wait = if result.is_ok() {
+            // Accounts that began together do not stay together.
+            every.saturating_add(rand::random_range(0..=every / 10))
+        } else {
+            let backoff = Backoff { base_ms: MINUTE_MS.unsigned_abs(), max_ms: every.unsigned_abs() };
+            i64::try_from(backoff.delay_ms(known.failures, None, rand::random())).unwrap_or(every)
+        };
+        // Where nothing is known, nobody was asked.
+        let asked = !matches!(&result, Ok(Synced { templates: 0, .. }));
+        let at = if asked { Some(began) } else { known.at };
+        *known = Looked { at, next: began.plus_ms(wait), ..*known };
+        result
+    }
+
+    async fn compare(&self, senders: &[Arc<Sender>], began: Timestamp) -> Result<Synced> {
+        let known = self.store.templates_at(&names(senders))?;
+        let Some(sender) = senders.first().filter(|_| !known.is_empty()) else {
+            return Ok(Synced::default());
+        };
+        let list = self.list(sender).await?;
+        let directory = self.store.directory();
+        let told: Vec<(Key, News)> = known
+            .iter()
+            .map(|known| {
+                let dedicated =
+                    directory.senders.get(&known.sender).is_some_and(|sender| sender.tenant.is_some());
+                (known.key(), list.news(known, dedicated, began))
+            })
+            .collect();
+        let changed = self.store.record_template_sync(told, clock::now()).await?;
+        for known in &changed {
+            let template = &known.template;
+            tracing::info!(
+                tenant = %known.tenant, sender = %known.sender, template = template.name,
+                language = template.language, status = %known.status, "a template changed at the provider"
+            );
+        }
+        Ok(Synced { templates: known.len(), changed })
+    }
+
+    /// All pages, one after the other.
+    async fn list(&self, sender: &Sender) -> Result<List> {
+        let adapter = channel::adapter(sender.provider);
+        let api = adapter.templates().ok_or(Error::NoTemplates(sender.provider))?;
+        let mut list = List { templates: Vec::new(), whole: false };
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES {
+            let request = api.list(sender, after.as_deref())?;
+            let page =
+                self.ask(request, |answer| api.listed(answer.status, &answer.headers, &answer.body)).await?;
+            list.templates.extend(page.templates);
+            // A page that names itself as the next one would be asked for without end.
+            if page.next.is_none() || page.next == after {
+                list.whole = page.next.is_none();
+                return Ok(list);
+            }
+            after = page.next;
+        }
+        tracing::warn!(sender = %sender.name, pages = PAGES, "the list of templates is longer than is looked at");
+        Ok(list)
+    }
+}
+
+fn names(senders: &[Arc<Sender>]) -> Vec<SenderName> {
+    senders.iter().map(|sender| sender.name.clone()).collect()
+}
+
+/// What a provider has.
+struct List {
+    templates: Vec<Listed>,
+    /// Is what is not in it not there?
+    whole: bool,
+}
+
+impl List {
+    fn news(&self, known: &Registered, dedicated: bool, began: Timestamp) -> News {
+        // On a number that many share, a draft may have the name of what somebody else has there.
+        let speaks_of_it = known.is_submitted() || dedicated;
+        match self.find(known).filter(|_| speaks_of_it) {
+            Some(listed) => News {
+                provider_id: listed.id.clone(),
+                status: Some(listed.status),
+                category: listed.category,
+                reason: listed.reason.clone(),
+                told_at: None,
+            },
+            None if self.whole
+                && known.is_submitted()
+                && is_past(Some(known.changed_at), SETTLING_MS, began) =>
+            {
+                News {
+                    status: Some(Status::Deleted),
+                    reason: Some("the provider's list no longer has it".into()),
+                    ..News::default()
+                }
+            }
+            None => News::default(),
+        }
+    }
+
+    /// By the provider's id; else by name and language, where the list has one.
+    fn find(&self, known: &Registered) -> Option<&Listed> {
+        let same_id = |listed: &&Listed| listed.id.is_some() && listed.id == known.provider_id;
+        let same_name = |listed: &&Listed| {
+            listed.name == known.template.name
+                && (listed.language == known.template.language || listed.language.is_empty())
+        };
+        self.templates.iter().find(same_id).or_else(|| self.templates.iter().find(same_name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

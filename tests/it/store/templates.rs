@@ -1,0 +1,217 @@
+//! Templates: whose they are, what providers tell of them, and which were sent.
+
+use serde_json::json;
+use switchboard::message::{
+    DeliveryState, Outbound, OutboundContent, Provider, Receipt, SenderName, Template as Wanted,
+    TemplateChange, TemplateParameter,
+};
+use switchboard::store::{Error, Retention, Settlement, TurnCommit};
+use switchboard::template::news::News;
+use switchboard::template::{Category, Registered, Status, Template, Use};
+
+use super::lab::{Answer, Factory, Lab, at, tenant_id, turn};
+
+fn template(name: &str, language: &str) -> Template {
+    serde_json::from_value(json!({
+        "name": name, "language": language, "category": "utility",
+        "body": "Hello {{customer}}, we meet soon.",
+        "parameters": [{"name": "customer", "example": "Sara"}],
+    }))
+    .expect("a template")
+}
+
+fn draft(tenant: u32, sender: &str, name: &str, language: &str) -> Registered {
+    Registered::draft(tenant_id(tenant), SenderName::new(sender), template(name, language), at(0))
+}
+
+async fn put(lab: &Lab<'_>, template: Registered) -> Result<(), Error> {
+    lab.store().put_template(template, "test", at(0)).await
+}
+
+/// Names and languages with their states.
+fn states(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
+    let known = lab.store().templates(tenant_id(tenant)).expect("templates");
+    let state =
+        |known: &Registered| format!("{} {} {}", known.template.name, known.template.language, known.status);
+    known.iter().map(state).collect()
+}
+
+pub async fn a_template_has_one_owner_at_an_account(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    put(&lab, draft(2, "own", "hello", "en")).await.expect("put");
+    put(&lab, draft(2, "own", "hello", "fa")).await.expect("put");
+    put(&lab, draft(2, "own", "hell", "en")).await.expect("put");
+    put(&lab, draft(2, "main", "hello", "en")).await.expect("another account has its own");
+    put(&lab, draft(1, "main", "bye", "en")).await.expect("put");
+    for (tenant, name) in [(2, "bye"), (3, "bye"), (1, "hello")] {
+        let refused = put(&lab, draft(tenant, "main", name, "en")).await.expect_err("it is taken");
+        assert!(matches!(refused, Error::Conflict(_)), "{refused}");
+        assert!(!refused.to_string().contains("tenant"), "whose it is stays untold: {refused}");
+    }
+    assert!(matches!(put(&lab, draft(77, "main", "x", "en")).await, Err(Error::NotFound(_))));
+    lab.restart();
+    assert_eq!(states(&lab, 2), ["hell en draft", "hello en draft", "hello en draft", "hello fa draft"]);
+    assert_eq!(states(&lab, 3), [""; 0]);
+    let find = |tenant, sender: &str, name: &str, language: &str| {
+        let found = lab.store().template(tenant_id(tenant), &SenderName::new(sender), name, language);
+        found.expect("read").map(|known| known.template.language)
+    };
+    assert_eq!(find(2, "own", "hello", "fa").as_deref(), Some("fa"));
+    assert_eq!(find(2, "own", "hello", "de"), None, "two languages: which one is not guessed");
+    assert_eq!(find(2, "own", "hell", "de").as_deref(), Some("en"), "the only one there is");
+    assert_eq!(find(2, "main", "hello", "fa").as_deref(), Some("en"));
+    assert_eq!(find(2, "other", "hello", "en"), None);
+    assert_eq!(find(1, "own", "hello", "en"), None);
+    let removed = lab.store().remove_template(&draft(2, "own", "hell", "en").key(), "test", at(1)).await;
+    assert_eq!(removed.expect("removed").template.name, "hell");
+    let again = lab.store().remove_template(&draft(2, "own", "hell", "en").key(), "test", at(1)).await;
+    assert!(matches!(again, Err(Error::NotFound(_))));
+}
+
+fn change(id: Option<&str>, name: Option<&str>, status: &str) -> TemplateChange {
+    TemplateChange {
+        provider: Provider::Waha,
+        account: None,
+        template_id: id.map(str::to_owned),
+        name: name.map(str::to_owned),
+        language: name.map(|_| "en".to_owned()),
+        status: Some(status.to_owned()),
+        category: Some("MARKETING".into()),
+        reason: None,
+        at: at(0),
+    }
+}
+
+pub async fn what_is_told_of_a_template_is_kept(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    for name in ["one", "two", "three"] {
+        put(&lab, draft(2, "own", name, "en")).await.expect("put");
+    }
+    let submitted = News { provider_id: Some("17".into()), status: Some(Status::Pending), ..News::default() };
+    let key = draft(2, "own", "one", "en").key();
+    lab.store().record_template_news(&key, submitted.clone(), ("test", "submit"), at(1)).await.expect("kept");
+    let key = draft(2, "own", "two", "en").key();
+    let unnamed = News { provider_id: None, ..submitted };
+    lab.store().record_template_news(&key, unnamed, ("test", "submit"), at(1)).await.expect("kept");
+    let tell = async |change, senders: &[&str]| {
+        let senders = senders.iter().map(|name| SenderName::new(*name)).collect();
+        lab.store().record_template_change(change, senders, at(2)).await.expect("kept")
+    };
+    assert_eq!(tell(change(Some("17"), None, "APPROVED"), &["main"]).await, 0, "another account's");
+    assert_eq!(tell(change(Some("18"), Some("four"), "APPROVED"), &["own"]).await, 0);
+    assert_eq!(tell(change(Some("17"), None, "APPROVED"), &["own", "main"]).await, 1, "by its id");
+    assert_eq!(tell(change(Some("18"), Some("two"), "REJECTED"), &["own"]).await, 1, "by its name");
+    assert_eq!(tell(change(Some("19"), Some("three"), "APPROVED"), &["own"]).await, 0, "a draft is nobody's");
+    lab.restart();
+    assert_eq!(states(&lab, 2), ["one en approved", "three en draft", "two en rejected"]);
+    let own = SenderName::new("own");
+    let known = lab.store().template(tenant_id(2), &own, "two", "en").expect("read").expect("there");
+    assert_eq!((known.provider_id.as_deref(), known.category), (Some("18"), Some(Category::Marketing)));
+    let audit = lab.store().audit_log(20).expect("audit");
+    let told: Vec<&str> = audit
+        .iter()
+        .filter(|entry| entry.action == "template changed")
+        .map(|entry| entry.subject.as_str())
+        .collect();
+    assert_eq!(told, ["2/two (en) at own", "2/one (en) at own"]);
+    let keys = [("one", Some(Status::Deleted)), ("three", None)];
+    let sync =
+        keys.map(|(name, status)| (draft(2, "own", name, "en").key(), News { status, ..News::default() }));
+    let changed = lab.store().record_template_sync(sync.to_vec(), at(9)).await.expect("kept");
+    assert_eq!(changed.len(), 1);
+    let known = lab.store().templates_at(&[own]).expect("templates");
+    let seen: Vec<_> = known.iter().map(|known| (known.status, known.synced_at)).collect();
+    assert_eq!(
+        seen,
+        [(Status::Deleted, Some(at(9))), (Status::Draft, Some(at(9))), (Status::Rejected, None)]
+    );
+}
+
+/// A contact of a tenant waits for this template.
+async fn owes_template(lab: &Lab<'_>, who: &str, tenant: u32, name: &str, ms: i64) {
+    lab.meets(who, tenant, ms).await;
+    lab.hears(who, "hello", ms + 1).await;
+    let claim = lab.claim_one(ms + 1).await;
+    let parameters = vec![TemplateParameter { name: "customer".into(), value: "the name of Sara".into() }];
+    let wanted = Wanted { name: name.into(), language: "en".into(), parameters };
+    let says = Outbound { content: OutboundContent::Template(wanted), reply_to: None };
+    let commit = TurnCommit { sends: vec![says], ..turn(&claim, Answer::default(), at(ms + 1)) };
+    lab.store().commit_turn(commit).await.expect("committed");
+}
+
+fn log(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
+    let uses = lab.store().template_log(tenant_id(tenant), None, 100).expect("log");
+    let line = |(_, sent): &(u64, Use)| {
+        let error = sent.error.as_deref().unwrap_or("-");
+        let category = sent.category.map_or("?", Category::word);
+        format!("{} {} {category} {:?} {error}", sent.contact, sent.name, sent.state)
+    };
+    uses.iter().map(line).collect()
+}
+
+pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory) {
+    const DAY: i64 = 86_400_000;
+    let mut lab = Lab::new(factory).await;
+    put(&lab, draft(1, "main", "hello", "en")).await.expect("put");
+    owes_template(&lab, "971501", 1, "hello", 0).await;
+    assert_eq!(log(&lab, 1), [""; 0], "nothing has gone out yet");
+    let claim = lab.sends(1, 10).await.remove(0);
+    lab.settle(&claim, Settlement::Sent { provider_id: Some("p1".into()) }, 11).await;
+    owes_template(&lab, "971502", 1, "unheard_of", 20).await;
+    let claim = lab.sends(1, 30).await.remove(0);
+    lab.settle(&claim, Settlement::Dead { error: "not approved".into() }, 31).await;
+    owes_template(&lab, "971503", 3, "hello", 40).await;
+    let claim = lab.sends(1, 50).await.remove(0);
+    lab.settle(&claim, Settlement::Unknown { error: "no answer".into() }, 51).await;
+    lab.owes("971504", 1, &["this is no template"], 60).await;
+    lab.sends_one(70).await;
+    lab.restart();
+    assert_eq!(
+        log(&lab, 1),
+        ["971502 unheard_of ? Failed not approved", "971501 hello UTILITY Sent -"],
+        "newest first"
+    );
+    assert_eq!(log(&lab, 3), ["971503 hello ? Unknown no answer"]);
+    assert_eq!(log(&lab, 2), [""; 0]);
+    let receipt = Receipt {
+        provider: Provider::Waha,
+        account: Some("default".into()),
+        message_id: "p1".into(),
+        contact: None,
+        from_raw: None,
+        state: DeliveryState::Read,
+        at: at(80),
+        reason: None,
+        fate: None,
+        other_ids: Vec::new(),
+        reference: None,
+    };
+    lab.store().record_receipt(receipt).await.expect("kept");
+    assert_eq!(log(&lab, 1)[1], "971501 hello UTILITY Read -");
+    let uses = lab.store().template_log(tenant_id(1), None, 1).expect("log");
+    let (place, newest) = &uses[0];
+    assert_eq!(newest.parameters, ["customer"]);
+    assert!(!format!("{newest:?}").contains("Sara"), "values are not kept: {newest:?}");
+    let older = lab.store().template_log(tenant_id(1), Some(*place), 10).expect("log");
+    assert_eq!(older.len(), 1);
+    assert_eq!(older[0].1.contact.as_str(), "971501");
+
+    owes_template(&lab, "971505", 3, "hello", 20 * DAY).await;
+    let claim = lab.sends(1, 20 * DAY + 5).await.remove(0);
+    lab.settle(&claim, Settlement::Sent { provider_id: None }, 20 * DAY + 6).await;
+    let keep = Retention {
+        dedup_ms: i64::MAX,
+        history_ms: i64::MAX,
+        journal_ms: i64::MAX,
+        audit_ms: i64::MAX,
+        template_log_ms: 10 * DAY,
+    };
+    let mut slices = Vec::new();
+    for _ in 0..20 {
+        slices.push(lab.store().prune(keep, at(21 * DAY), 2).await.expect("pruned"));
+    }
+    assert_eq!(slices.iter().sum::<usize>(), 3, "in slices: {slices:?}");
+    assert_eq!(log(&lab, 1), [""; 0]);
+    assert_eq!(log(&lab, 3), ["971505 hello ? Sent -"]);
+    lab.assert_counters_true();
+}
