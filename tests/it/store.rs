@@ -198,6 +198,7 @@ suite! { Files:
     }
     files {
         a_file_waits_from_the_commit_of_its_message,
+        a_humans_own_picture_is_a_file_too,
         the_simulator_shows_stored_files,
         a_file_ends_once,
         a_tenant_has_so_much_room,

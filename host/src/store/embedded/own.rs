@@ -13,7 +13,7 @@ use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
-use super::{contacts, lines, sends, ties};
+use super::{contacts, files, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider, Receipt,
@@ -34,6 +34,7 @@ pub struct Said {
     named: Option<Reported>,
     content: Content,
     heard: Vec<u8>,
+    file: Option<files::Brought>,
     at: Timestamp,
     now: Timestamp,
 }
@@ -42,7 +43,8 @@ impl Said {
     /// `None`: there is nobody it was said to, or nothing was said. `secret`: the store's.
     pub fn new(own: Own, sender: SenderName, secret: &[u8; 32], now: Timestamp) -> Option<Self> {
         let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, .. } = own;
-        let (contact, content) = (contact?, content?);
+        let (contact, mut content) = (contact?, content?);
+        let file = files::take(&mut content, (provider, &account, &id), secret);
         let heard =
             pack(&Heard { id: id.clone(), sent_at, content: content.clone(), quoted, referral: None });
         let told = sent_at > Timestamp::ZERO && sent_at < now;
@@ -61,7 +63,20 @@ impl Said {
             fate: None,
         };
         let named = Some(Reported::new(gone_out, secret)).filter(Reported::is_named);
-        Some(Said { named, contact, to: to_raw, sender, provider, account, id, content, heard, at, now })
+        Some(Said {
+            named,
+            contact,
+            to: to_raw,
+            sender,
+            provider,
+            account,
+            id,
+            content,
+            heard,
+            file,
+            at,
+            now,
+        })
     }
 }
 
@@ -81,6 +96,9 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let key = ConversationKey { tenant, contact: person.canonical };
     if is_ours(batch, &key, said, sent_id)? {
         return Ok(OwnKept::Known);
+    }
+    if let Some(file) = &said.file {
+        files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
     let row = conversation_key(&key);
     let mut kept = match lines::kept(batch, &row)? {
