@@ -108,7 +108,10 @@ pub async fn put(
         return Ok(Json(shown(&app.templates.replace(known, template, &caller.actor()).await?)));
     }
     let draft = match known {
-        Some(known) => Registered { template, changed_at: clock::now(), ..known },
+        Some(known) => Registered {
+            changes: known.changes,
+            ..Registered::draft(tenant, known.sender, template, clock::now())
+        },
         None => {
             let sender = sender(&app, tenant, &through)?;
             Registered::draft(tenant, sender.name.clone(), template, clock::now())
