@@ -73,8 +73,8 @@ pub struct App {
     pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
-    pub templates: Arc<Desk>,
     pub sessions: Arc<Sessions>,
+    pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
@@ -90,8 +90,8 @@ impl App {
         media: Arc<Media>,
         metrics: Arc<Metrics>,
         egress: Egress,
-        templates: Arc<Desk>,
         sessions: Arc<Sessions>,
+        templates: Arc<Desk>,
         draining: Arc<AtomicBool>,
         uploads: Bounds,
     ) -> Arc<Self> {
@@ -103,8 +103,8 @@ impl App {
             media,
             metrics,
             egress,
-            templates,
             sessions,
+            templates,
             draining,
             uploads,
             readiness,
@@ -159,6 +159,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
         .route("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
         .route("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
+        .route("/api/tenants/{id}/opt-outs", get(opt_outs::list))
+        .route(
+            "/api/tenants/{id}/opt-outs/{contact}",
+            get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
+        )
         .route("/api/tenants/{id}/templates", get(templates::list).post(templates::create))
         .route("/api/tenants/{id}/templates/sync", post(templates::sync))
         .route("/api/tenants/{id}/templates/log", get(templates::log))
@@ -167,11 +172,6 @@ pub fn router(app: Arc<App>) -> Router {
             get(templates::show).put(templates::put).delete(templates::remove),
         )
         .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(templates::submit))
-        .route("/api/tenants/{id}/opt-outs", get(opt_outs::list))
-        .route(
-            "/api/tenants/{id}/opt-outs/{contact}",
-            get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
-        )
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))

@@ -190,6 +190,37 @@ mod tests {
             ),
             (
                 "tenants.toml",
+                tenant("policy.quiet_hours = { from = \"22:00\", until = \"8\" }"),
+                "tenants.toml:6:22: tenant[0].policy.quiet_hours: \"8\" is no time of day; write \
+                 `quiet_hours = { from = \"22:00\", until = \"08:00\" }`, in the tenant's own time",
+            ),
+            (
+                "tenants.toml",
+                tenant("[tenant.policy]\nquiet_hour = \"22:00\"\nloop_turns = \"none\""),
+                "tenants.toml:8:14: tenant[0].policy.loop_turns: is string \"none\"; write a whole number, 0 or more\n\
+                 tenants.toml:7:1: tenant[0].policy.quiet_hour: there is no such key; did you mean `quiet_hours`?",
+            ),
+            (
+                "tenants.toml",
+                tenant("policy.rate_per_second = 0\npolicy.loop_turns = 100001"),
+                "tenants.toml:6:26: tenant[0].policy.rate_per_second: is out of range; \
+                 write a number from 1 to 1000000, or leave it out\n\
+                 tenants.toml:7:21: tenant[0].policy.loop_turns: is too large; write 0 to 100000; 0 lets any number pass",
+            ),
+            (
+                "tenants.toml",
+                tenant(
+                    "policy.fallback_template = { name = \"Come Back\", language = \"\", parameter = \" \" }",
+                ),
+                "tenants.toml:6:37: tenant[0].policy.fallback_template.name: \"Come Back\" cannot name a template; \
+                 use 1 to 512 of a-z, 0-9 and _, as WhatsApp does\n\
+                 tenants.toml:6:61: tenant[0].policy.fallback_template.language: is empty; write the template's \
+                 language as WhatsApp has it, such as \"en\" or \"en_US\"\n\
+                 tenants.toml:6:77: tenant[0].policy.fallback_template.parameter: is empty; name the placeholder \
+                 that takes the words, such as \"1\", or leave it out",
+            ),
+            (
+                "tenants.toml",
                 TENANT.replace("organization = 1", "organization = 7"),
                 "tenants.toml:4:16: tenant[0].organization: there is no organization 7; \
                  declare it in organizations.toml: known are 1",

@@ -309,7 +309,7 @@ impl DeliveryLoop {
                 tracing::debug!(%conversation, %sender, seq, "reply sent");
                 "sent"
             }
-            Settlement::Later { error, .. } => {
+            Settlement::Later { error, .. } | Settlement::Postponed { why: error, .. } => {
                 tracing::warn!(%conversation, %sender, seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
                 "later"
             }
@@ -348,8 +348,8 @@ impl DeliveryLoop {
 fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
     let (conversation, sender, seq) = (&claim.id.key, &claim.entry.sender, claim.id.seq);
     match settlement {
-        Settlement::Later { at, error } => {
-            tracing::info!(%conversation, %sender, seq, until = %at, reason = error, "a reply waits");
+        Settlement::Later { at, error: why } | Settlement::Postponed { until: at, why } => {
+            tracing::info!(%conversation, %sender, seq, until = %at, why, "a reply waits");
             "postponed"
         }
         Settlement::Dead { error } => {

@@ -85,9 +85,9 @@ impl Gateway {
         let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
         let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
-        let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         let waha = session_settings(&config)?;
         let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
+        let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         Ok(Gateway {
             egress,
             templates,
@@ -128,8 +128,8 @@ impl Gateway {
             self.media.clone(),
             self.metrics.clone(),
             self.egress.clone(),
-            self.templates.clone(),
             self.sessions.clone(),
+            self.templates.clone(),
             self.draining.clone(),
             uploads,
         );

@@ -27,7 +27,6 @@ pub struct Reply<'a> {
     pub content: &'a OutboundContent,
     pub author: Author,
     pub occasion: Occasion,
-    pub created_at: Timestamp,
 }
 
 /// What is known of the contact it goes to, in this conversation.
@@ -42,6 +41,8 @@ pub struct Contact<'a> {
 pub struct OptedOut<'a> {
     pub since: Timestamp,
     pub reason: &'a str,
+    /// Is this reply the one that tells the contact so?
+    pub confirmed_by_this: bool,
 }
 
 /// What the sender's provider and the tenant say.
@@ -71,7 +72,7 @@ pub enum Verdict {
 /// The rates are not part of it: they count what goes out, and this decides what does.
 pub fn decide(reply: &Reply<'_>, contact: &Contact<'_>, rules: &Rules<'_>, now: Timestamp) -> Verdict {
     if let Some(opted_out) = &contact.opted_out
-        && !is_confirmation(reply, opted_out)
+        && !opted_out.confirmed_by_this
     {
         return Verdict::Never {
             why: format!(
@@ -99,11 +100,6 @@ pub fn decide(reply: &Reply<'_>, contact: &Contact<'_>, rules: &Rules<'_>, now: 
         Ok(template) => Verdict::Instead(template),
         Err(why) => Verdict::Never { why },
     }
-}
-
-/// The gateway's own word of the very moment in which the contact opted out: it tells that it did.
-fn is_confirmation(reply: &Reply<'_>, opted_out: &OptedOut<'_>) -> bool {
-    reply.author == Author::Gateway && reply.created_at == opted_out.since
 }
 
 #[cfg(test)]

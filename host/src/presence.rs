@@ -55,8 +55,14 @@ impl Presence {
             return;
         }
         let provider = sender.provider;
-        let Some(request) = adapter(provider).signal(sender, to, message_id, signal) else { return };
-        if self.queue.try_send(Sign { provider, request }).is_err() {
+        if let Some(request) = adapter(provider).signal(sender, to, message_id, signal) {
+            self.take(Sign { provider, request });
+        }
+    }
+
+    fn take(&self, sign: Sign) {
+        let provider = sign.provider;
+        if self.queue.try_send(sign).is_err() {
             self.metrics.signal(provider, "left_out");
         }
     }
@@ -91,6 +97,28 @@ fn wants(sender: &Sender, signal: Signal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Neither a full queue nor a provider that is not there holds anybody up.
+    #[tokio::test]
+    async fn what_is_too_much_is_left_out() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let metrics = Arc::new(Metrics::new());
+        let egress = Egress::new(&crate::config::Delivery::default()).expect("a client");
+        let (presence, worker) = new(egress, metrics.clone());
+        // Bound and closed again: nobody answers there.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let url = format!("http://{}", nobody.expect("a free port"));
+        for _ in 0..QUEUE + 7 {
+            presence.take(Sign { provider: Provider::Waha, request: Request::get(&url) });
+        }
+        drop(presence);
+        worker.run().await;
+        let counted = metrics.render(&crate::store::Counters::default());
+        for (outcome, count) in [("left_out", 7), ("failed", QUEUE)] {
+            let line = format!("signals_total{{provider=\"waha\",outcome=\"{outcome}\"}} {count}");
+            assert!(counted.contains(&line), "{line}\n{counted}");
+        }
+    }
 
     #[test]
     fn typing_tells_no_more_than_it_may() {

@@ -197,6 +197,12 @@ pub enum Settlement {
         at: Timestamp,
         error: String,
     },
+    /// Nothing is wrong, only the hour: it waits until then, or until the contact writes, so that no
+    /// answer waits behind it.
+    Postponed {
+        until: Timestamp,
+        why: String,
+    },
     Dead {
         error: String,
     },
@@ -353,7 +359,8 @@ pub trait Store:
     /// process lives.
     fn postpone_send(&self, id: &SendId, until: Timestamp);
     /// Writes down what came of a send. One that is settled already stays as it is; of one that was
-    /// claimed and has not begun nothing but [`Settlement::Later`] and [`Settlement::Dead`] can be said.
+    /// claimed and has not begun only [`Settlement::Later`], [`Settlement::Postponed`] and
+    /// [`Settlement::Dead`] can be said.
     /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;

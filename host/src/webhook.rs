@@ -229,30 +229,6 @@ impl Webhook {
         }
     }
 
-    /// Templates belong to an account that many senders may share.
-    async fn keep_template(
-        &self,
-        proven: &Proven,
-        directory: &Directory,
-        change: TemplateChange,
-    ) -> Result<Value, Refusal> {
-        let provider = change.provider;
-        let senders = proven.senders_at(directory, change.account.as_deref());
-        if senders.is_empty() {
-            let account = change.account.as_deref().unwrap_or("(none)");
-            self.metrics.webhook(provider, "unknown_account");
-            tracing::warn!(%provider, account, "what was told of a template is about an account that no proven sender has; it was left alone");
-            return Ok(ignored("no sender has this account", Some("check_the_sender_configuration")));
-        }
-        let names = senders.iter().map(|sender| sender.name.clone()).collect();
-        let (name, status) = (change.name.clone(), change.status.clone());
-        let recorded = self.store.record_template_change(change, names, clock::now()).await;
-        let changed = recorded.map_err(Refusal::Store)?;
-        self.metrics.webhook(provider, "template");
-        tracing::info!(%provider, template = name, status, changed, "the provider told of a template");
-        Ok(json!({"status": "received", "kind": "template"}))
-    }
-
     /// Keeps a message. `tenant`: whose it is on a shared number, where its address said so.
     async fn accept(
         &self,
@@ -297,6 +273,30 @@ impl Webhook {
                 Ok(ignored("own message", None))
             }
         }
+    }
+
+    /// Templates belong to an account that many senders may share.
+    async fn keep_template(
+        &self,
+        proven: &Proven,
+        directory: &Directory,
+        change: TemplateChange,
+    ) -> Result<Value, Refusal> {
+        let provider = change.provider;
+        let senders = proven.senders_at(directory, change.account.as_deref());
+        if senders.is_empty() {
+            let account = change.account.as_deref().unwrap_or("(none)");
+            self.metrics.webhook(provider, "unknown_account");
+            tracing::warn!(%provider, account, "what was told of a template is about an account that no proven sender has; it was left alone");
+            return Ok(ignored("no sender has this account", Some("check_the_sender_configuration")));
+        }
+        let names = senders.iter().map(|sender| sender.name.clone()).collect();
+        let (name, status) = (change.name.clone(), change.status.clone());
+        let recorded = self.store.record_template_change(change, names, clock::now()).await;
+        let changed = recorded.map_err(Refusal::Store)?;
+        self.metrics.webhook(provider, "template");
+        tracing::info!(%provider, template = name, status, changed, "the provider told of a template");
+        Ok(json!({"status": "received", "kind": "template"}))
     }
 
     /// What the operator's other systems call the tenant that a message went to.

@@ -13,6 +13,7 @@ mod journey;
 mod kill;
 mod media;
 mod payloads;
+mod policy;
 mod power_loss;
 mod providers;
 mod secrets;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard_tests::gateway::{Answer, Gateway, Setup};
@@ -135,6 +136,14 @@ async fn a_file_is_fetched_and_shown() {
     assert_eq!(answered(&peer, &hook, &described).await, format!("text/plain of {} bytes", WORDS.len()));
     let labels = Webhook::text(&format!("{PHONE}@c.us"), "labels");
     assert_eq!(answered(&peer, &hook, &labels).await, "user_id=7");
+    // Sent on, it goes into the request: WAHA takes files so.
+    hook.say(&Webhook::text(&format!("{PHONE}@c.us"), &format!("forward {handle}"))).await;
+    let sent =
+        peer.wait_until("a picture", SOON, |sent| sent.iter().any(|sent| !sent["file"].is_null())).await;
+    let picture = &sent.last().expect("it was sent")["file"];
+    let data = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().expect("bytes"));
+    assert_eq!(data.expect("base64"), WORDS.as_bytes());
+    assert_eq!((&picture["mimetype"], &picture["filename"]), (&json!("text/plain"), &json!("villa.txt")));
     // For those who may see it, as a stranger's file is handed out.
     let answer = download(&gateway, 1, handle).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, WORDS));

@@ -127,6 +127,7 @@ suite! { Files:
         what_has_gone_does_not_begin,
         what_went_out_instead_is_in_the_history,
         the_occasion_is_kept_until_an_operator_asks,
+        what_waits_for_the_morning_goes_before_an_answer,
         a_brain_hears_of_the_death_of_its_words,
     }
     admin {
@@ -161,6 +162,8 @@ suite! { Files:
         a_human_keeps_what_becomes_one,
         a_dedicated_senders_conversations_become_one,
         hidden_ids_are_asked_for_once,
+        a_stranger_may_be_somebody_we_know(Options { notice: true, ..Options::default() }),
+        the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,
     }
     receipts {
@@ -195,6 +198,7 @@ suite! { Files:
     }
     files {
         a_file_waits_from_the_commit_of_its_message,
+        a_humans_own_picture_is_a_file_too,
         the_simulator_shows_stored_files,
         a_file_ends_once,
         a_tenant_has_so_much_room,

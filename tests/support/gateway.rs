@@ -42,7 +42,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// One organization, number 1, and nothing else. Turns and deliveries are retried quickly.
+    /// One organization, number 1, and nothing else. Turns and deliveries are retried quickly, and
+    /// contacts may answer like the machines that they are.
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("switchboard-").tempdir().expect("a temporary directory");
         let setup = Setup {
@@ -61,6 +62,7 @@ impl Setup {
              drain_timeout_ms = 10_000\n\
              [turns]\nbackoff_ms = 20\nbackoff_max_ms = 200\n\
              [delivery]\nbackoff_ms = 20\nbackoff_max_ms = 200\n\
+             [policy]\nloop_turns = 0\n\
              [store]\ncache_bytes = 33554432\n\
              [backup]\nevery_hours = 0\n",
         )

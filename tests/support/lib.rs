@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod gateway;
+pub mod gupshup;
 pub mod hook;
 pub mod infobip;
 pub mod meta;

@@ -88,8 +88,7 @@ impl Gate {
         now: Timestamp,
     ) -> store::Result<Result<Parcel, Settlement>> {
         let entry = &claim.entry;
-        // The one reply that tells the contact that its wish is kept goes out all the same.
-        let opt_out = self.store.opt_out(&claim.id.key)?.filter(|it| !it.lets_out(&claim.id));
+        let opt_out = self.store.opt_out(&claim.id.key)?;
         let window_ms = sender.provider.window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {
@@ -102,19 +101,19 @@ impl Gate {
         let policy = tenant.map_or(&default, |tenant| &tenant.policy);
         let rules = Rules { window_ms, policy, zone: &zone(tenant) };
         let contact = Contact {
-            opted_out: opt_out.as_ref().map(|it| OptedOut { since: it.since, reason: &it.reason }),
+            opted_out: opt_out.as_ref().map(|it| OptedOut {
+                since: it.since,
+                reason: &it.reason,
+                confirmed_by_this: it.lets_out(&claim.id),
+            }),
             heard_at: heard_at.unwrap_or(Timestamp::ZERO),
         };
-        let reply = Reply {
-            content: &entry.outbound.content,
-            author: entry.author,
-            occasion: entry.occasion,
-            created_at: entry.created_at,
-        };
+        let reply =
+            Reply { content: &entry.outbound.content, author: entry.author, occasion: entry.occasion };
         let instead = match policy::decide(&reply, &contact, &rules, now) {
             Verdict::Send => None,
             Verdict::Instead(template) => Some(template),
-            Verdict::Later { at, why } => return Ok(Err(Settlement::Later { at, error: why })),
+            Verdict::Later { at, why } => return Ok(Err(Settlement::Postponed { until: at, why })),
             Verdict::Never { why } => return Ok(Err(Settlement::Dead { error: why })),
         };
         Ok(parcel(&*self.store, claim, sender, instead)?.map_err(|error| Settlement::Dead { error }))

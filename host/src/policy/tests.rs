@@ -53,7 +53,7 @@ fn window(
     let policy = Policy { fallback_template: fallback, ..Policy::default() };
     let rules = Rules { window_ms: provider.window_ms(), policy: &policy, zone: &TimeZone::UTC };
     let heard_at = heard.map_or(Timestamp::ZERO, |ago| at(-ago));
-    let reply = Reply { content, author: Author::Brain, occasion: Occasion::Answer, created_at: at(0) };
+    let reply = Reply { content, author: Author::Brain, occasion: Occasion::Answer };
     said(&decide(&reply, &Contact { opted_out: None, heard_at }, &rules, at(0)))
 }
 
@@ -136,31 +136,20 @@ fn in_a_closed_window_words_become_the_fallback_template() {
 
 #[test]
 fn nothing_passes_an_opt_out_but_its_confirmation() {
-    let since = at(-HOUR);
     let own = OutboundContent::Template(template(None, ""));
-    for (case, author, content, created_at, occasion, expected) in [
-        ("the brain's answer", Author::Brain, text("but"), at(0), Occasion::Answer, "never"),
-        ("what it had said before", Author::Brain, text("hi"), at(-2 * HOUR), Occasion::Answer, "never"),
-        ("in the same moment", Author::Brain, text("but"), since, Occasion::Answer, "never"),
-        ("a template", Author::Brain, own, at(0), Occasion::Timer, "never"),
-        ("a reminder", Author::Brain, text("still there?"), at(0), Occasion::Timer, "never"),
-        ("a human's word", Author::Human, text("sorry"), at(0), Occasion::Answer, "never"),
-        (
-            "the confirmation",
-            Author::Gateway,
-            text("You will hear no more."),
-            since,
-            Occasion::Answer,
-            "send",
-        ),
-        ("a notice later", Author::Gateway, text("Sorry, ..."), at(0), Occasion::Answer, "never"),
-        ("a notice before", Author::Gateway, text("Sorry, ..."), at(-2 * HOUR), Occasion::Answer, "never"),
+    for (case, author, content, occasion, confirmed_by_this, expected) in [
+        ("the brain's answer", Author::Brain, text("but"), Occasion::Answer, false, "never"),
+        ("a template", Author::Brain, own, Occasion::Timer, false, "never"),
+        ("a reminder", Author::Brain, text("still there?"), Occasion::Timer, false, "never"),
+        ("a human's word", Author::Human, text("sorry"), Occasion::Answer, false, "never"),
+        ("another notice", Author::Gateway, text("Sorry, ..."), Occasion::Answer, false, "never"),
+        ("the confirmation", Author::Gateway, text("No more."), Occasion::Answer, true, "send"),
     ] {
         let policy = Policy::default();
         let rules = Rules { window_ms: None, policy: &policy, zone: &TimeZone::UTC };
-        let contact = Contact { opted_out: Some(OptedOut { since, reason: "operator" }), heard_at: at(0) };
-        let reply = Reply { content: &content, author, occasion, created_at };
-        let verdict = said(&decide(&reply, &contact, &rules, at(0)));
+        let opted_out = OptedOut { since: at(-HOUR), reason: "operator", confirmed_by_this };
+        let contact = Contact { opted_out: Some(opted_out), heard_at: at(0) };
+        let verdict = said(&decide(&Reply { content: &content, author, occasion }, &contact, &rules, at(0)));
         assert!(verdict.starts_with(expected), "{case}: {verdict}");
         assert!(expected == "send" || verdict.contains("(operator)"), "it says why: {verdict}");
     }
@@ -189,7 +178,7 @@ fn at_night_only_answers_go_out() {
         let policy = Policy { quiet_hours: hours.clone(), ..Policy::default() };
         let rules = Rules { window_ms: None, policy: &policy, zone: &TimeZone::UTC };
         let contact = Contact { opted_out: None, heard_at: at(0) };
-        let reply = Reply { content: &content, author, occasion, created_at: at(0) };
+        let reply = Reply { content: &content, author, occasion };
         assert_eq!(said(&decide(&reply, &contact, &rules, at(0))), expected, "{case}");
     }
 }
@@ -202,8 +191,7 @@ fn the_night_comes_before_the_window() {
     let rules = Rules { window_ms: Provider::Meta.window_ms(), policy: &policy, zone: &TimeZone::UTC };
     let contact = Contact { opted_out: None, heard_at: at(-25 * HOUR) };
     let content = text("Still looking?");
-    let reply =
-        Reply { content: &content, author: Author::Brain, occasion: Occasion::Timer, created_at: at(0) };
+    let reply = Reply { content: &content, author: Author::Brain, occasion: Occasion::Timer };
     assert_eq!(said(&decide(&reply, &contact, &rules, at(0))), "in 3 h");
     assert_eq!(said(&decide(&reply, &contact, &rules, at(3 * HOUR))), "news(Still looking?)");
 }

@@ -36,7 +36,7 @@ pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
         Kind::Url => {
             wrong("is no address", "write an https address, or what follows the fixed part of the button's")
         }
-        Kind::Media if is_address(value) || is_handle(value) => Ok(()),
+        Kind::Media if is_address(value) || is_handle(value) || is_sample(value) => Ok(()),
         Kind::Media => wrong("is no file", "write an https address, or the handle of a received file"),
     }
 }
@@ -87,6 +87,16 @@ fn is_handle(value: &str) -> bool {
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
+/// `4::aW1hZ2UvcG5n:ARb…`: what WhatsApp calls a file that was handed over to show it to those who approve
+/// a template.
+fn is_sample(value: &str) -> bool {
+    let marked = value.split_once("::").is_some_and(|(kind, rest)| {
+        !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()
+    });
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":+/=-_.".contains(&byte);
+    marked && value.len() <= ADDRESS_BYTES && value.bytes().all(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,8 +127,17 @@ mod tests {
             ),
             (
                 Kind::Media,
-                &["https://example.com/a.png", "m-0123456789abcdef"],
-                &["http://example.com/a.png", "../etc", "file:///etc/passwd", "a b"],
+                &["https://example.com/a.png", "m-0123456789abcdef", "4::aW1hZ2UvcG5n:ARb+/="],
+                &[
+                    "4::",
+                    "::x",
+                    "x::y",
+                    "4::a b",
+                    "http://example.com/a.png",
+                    "../etc",
+                    "file:///etc/passwd",
+                    "a b",
+                ],
             ),
         ];
         for (kind, good, bad) in rows {

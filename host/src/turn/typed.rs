@@ -2,8 +2,8 @@
 //! brain and its journal see the choice; the history keeps what was typed.
 
 use crate::channel::{self, fallback};
-use crate::conversation::{Heard, Trigger};
-use crate::message::Content;
+use crate::conversation::{Heard, Line, Trigger};
+use crate::message::{Content, OutboundContent};
 use crate::offer;
 use crate::store::{Store, TurnClaim};
 use crate::tenant::Sender;
@@ -18,19 +18,27 @@ pub fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
     if text.len() > offer::LONGEST {
         return;
     }
-    let lines = match store.history(&claim.key, None, offer::LINES) {
-        Ok(lines) => lines.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
-        Err(error) => {
-            tracing::warn!(conversation = %claim.key, %error, "the history cannot be read; what was typed stays text");
-            return;
-        }
-    };
     let adapter = channel::adapter(sender.provider);
-    let chosen = offer::chosen(text, &lines, |said| match adapter.shows(said) {
+    let offered = |said: &OutboundContent| match adapter.shows(said) {
         true => Vec::new(),
         false => fallback::options(said),
-    });
-    if let Some(choice) = chosen {
-        *content = Content::Choice(choice);
+    };
+    // Mostly one reply was said since the contact last spoke: two lines tell.
+    for lines in [2, offer::LINES] {
+        let history: Vec<_> = match store.history(&claim.key, None, lines) {
+            Ok(history) => history.into_iter().map(|(_, entry)| entry).collect(),
+            Err(error) => {
+                tracing::warn!(conversation = %claim.key, %error, "the history cannot be read; what was typed stays text");
+                return;
+            }
+        };
+        if let Some(choice) = offer::chosen(text, &history, offered) {
+            *content = Content::Choice(choice);
+            return;
+        }
+        let whole = history.len() < lines || history.iter().any(|entry| matches!(entry.line, Line::Heard(_)));
+        if whole {
+            return;
+        }
     }
 }

@@ -143,21 +143,37 @@ async fn answers_that_are_not_the_file() {
             "the provider answered 404: it does not have the file, or not any more",
         ),
     ];
-    for (case, says, endless, state, error) in CASES {
+    let mut raws = Vec::new();
+    let mut setup = Setup::new()
+        .package("hostile")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'hostile'")
+        .config("[media]\nbackoff_ms = 20\nbackoff_max_ms = 60\nmax_bytes = 65536\ntimeout_ms = 2_000\n");
+    for (number, (_, says, endless, ..)) in CASES.iter().enumerate() {
         let raw = Raw::start(says, *endless).await;
-        let gateway =
-            setup(&raw.url).config("[media]\nmax_bytes = 65536\ntimeout_ms = 2_000\n").start().await;
-        Hook::to(&gateway).say(&file("R1", &format!("{}{PATH}", raw.url), "handle")).await;
+        setup = setup.sender(&format!(
+            "name = 's{number}'\nprovider = 'waha'\naccount = 's{number}'\nbase_url = '{}'\napi_key = '{KEY}'\n\
+             auth = 'none'\ntenant = 1",
+            raw.url
+        ));
+        raws.push(raw);
+    }
+    let gateway = setup.start().await;
+    let hook = Hook::to(&gateway);
+    for (number, raw) in raws.iter().enumerate() {
+        let url = format!("{}/api/files/s{number}/villa.txt", raw.url);
+        hook.say(&file(&format!("R{number}"), &url, "handle").on_session(&format!("s{number}"))).await;
+    }
+    for (number, (case, _, _, state, error)) in CASES.iter().enumerate() {
         let found = until(&format!("{case}: {state}"), SOON, async || {
-            let found = files(&gateway, 1).await.into_iter().next()?;
+            let mut files = files(&gateway, 1).await.into_iter();
+            let found = files.find(|file| file["sender"] == format!("s{number}"))?;
             (found["state"] == *state && !found["error"].is_null()).then_some(found)
         })
         .await;
         assert!(found["error"].as_str().expect("a reason").contains(error), "{case}: {found}");
-        assert_eq!(gateway.get("/api/tenants/1/media").await.ok()["stored_bytes"], 0, "{case}");
-        let directory = gateway.dir().join("data/media");
-        assert!(!directory.join("1").exists(), "{case}: nothing is kept");
     }
+    assert_eq!(gateway.get("/api/tenants/1/media").await.ok()["stored_bytes"], 0);
+    assert!(!gateway.dir().join("data/media/1").exists(), "nothing is kept");
 }
 
 /// A drip ends at the time that a file may take, and holds nobody else up meanwhile.

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchboard::message::{ContactKey, ConversationKey, DeliveryState, TenantId};
 use switchboard_tests::client::client;
 use switchboard_tests::gateway::{Answer, Gateway, Setup};
-use switchboard_tests::infobip::webhook::{Webhook, report, text};
+use switchboard_tests::infobip::webhook::{Webhook, failure, report, seen, text};
 use switchboard_tests::infobip::{Infobip, KEY, Sent};
 use switchboard_tests::peer::Peer;
 use switchboard_tests::wait::until;
@@ -200,4 +201,24 @@ async fn a_full_bucket_of_reports_is_taken() {
     let reports = (0..2000).map(|n| report(&format!("sb-{n}"), FRANK, "DELIVERED", "DELIVERED_TO_HANDSET"));
     let answer = say(&gateway, reports).await;
     assert_eq!(answer["results"].as_array().unwrap().len(), 2000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_move_a_reply_forward_only() {
+    let infobip = account().await;
+    let mut gateway = setup(&infobip).start().await;
+    say(&gateway, [text(FRANK, FIRST, "hello")]).await;
+    let sent = infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    let id = &sent[0].id;
+    assert!(id.len() <= 50 && id.len() >= 16, "{id}");
+    say(&gateway, [seen(id, FIRST), report(id, FRANK, "DELIVERED", "DELIVERED_TO_HANDSET")]).await;
+    say(&gateway, [report(id, FRANK, "PENDING", "PENDING_ENROUTE"), failure(id, FRANK, "EC_BLOCKED_USER")])
+        .await;
+    gateway.stop().await;
+    let store = gateway.open_store().await;
+    let key = ConversationKey { tenant: TenantId::new(1).unwrap(), contact: ContactKey::from_stored(FRANK) };
+    let states: Vec<DeliveryState> =
+        store.history(&key, None, 10).unwrap().into_iter().filter_map(|(_, entry)| entry.state).collect();
+    assert_eq!(states, [DeliveryState::Read]);
 }

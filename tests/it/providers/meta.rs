@@ -11,6 +11,7 @@ use switchboard_tests::meta::webhook::Webhook;
 use switchboard_tests::meta::{self, BUSINESS, FakeMeta, NUMBER, OTHER_NUMBER, SECRET, TOKEN};
 
 mod faults;
+mod window;
 
 /// For one reply to come out, whatever the back-off.
 const SOON: Duration = Duration::from_secs(20);

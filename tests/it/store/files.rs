@@ -1,11 +1,11 @@
 //! Files: known from the commit of the message that brought them, ended once, counted truly.
 
-use switchboard::conversation::Trigger;
-use switchboard::message::{Content, Media, MediaKind, Provider, SenderName, TenantId};
+use switchboard::conversation::{Line, Trigger};
+use switchboard::message::{Content, Media, MediaKind, Own, Provider, SenderName, TenantId};
 use switchboard::store::media::{File, FileAges, FileState};
 use switchboard::store::{Arrival, Error, Store};
 
-use super::lab::{Factory, Lab, arrival, at, tenant_id};
+use super::lab::{Factory, Lab, arrival, at, contact, key, tenant_id};
 
 const ADDRESS: &str = "http://localhost:3000/api/files/default/secret-name.jpg";
 
@@ -80,6 +80,29 @@ pub async fn a_file_waits_from_the_commit_of_its_message(factory: &dyn Factory) 
     lab.accept(picture("971501", "four", "", 60)).await;
     assert_eq!(shown(&lab, 70).await, "");
     assert_eq!(due(lab.store().as_ref(), 80).len(), 2);
+}
+
+/// A picture that the agent took with the phone itself is a file like a contact's.
+pub async fn a_humans_own_picture_is_a_file_too(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    let own = Own {
+        provider: Provider::Waha,
+        account: "default".into(),
+        id: "true_971501@c.us_A1".into(),
+        contact: Some(contact("971501")),
+        from_raw: None,
+        to_raw: Some("971501@c.us".into()),
+        sent_at: at(0),
+        content: Some(picture("971501", "one", ADDRESS, 10).inbound.content),
+        quoted: None,
+    };
+    lab.store().record_own(own, SenderName::new("main"), at(10)).await.expect("recorded");
+    let file = due(lab.store().as_ref(), 20).remove(0);
+    assert_eq!(file.source, ADDRESS);
+    let (_, line) = lab.store().history(&key(1, "971501"), None, 1).expect("read").remove(0);
+    let Line::Heard(heard) = line.line else { panic!("{line:?}") };
+    assert!(matches!(heard.content, Content::Media(media) if media.handle == file.handle));
 }
 
 /// In the simulator a chat may show a file that the tenant has stored.

@@ -12,7 +12,7 @@ use switchboard::message::{
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, tenant_id, turn};
+use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, receipt, tenant_id, turn};
 
 const RETENTION: Retention =
     Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700, template_log_ms: 600 };
@@ -138,22 +138,6 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
     }
 }
 
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        other_ids: Vec::new(),
-        reference: None,
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        fate: None,
-    }
-}
-
 /// The replies that have gone out, by their places. None of them may be handed out again.
 type Gone = Mutex<HashSet<u64>>;
 
@@ -162,7 +146,7 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
     let mut ids = Vec::new();
     for claim in &claims {
         let held = match random.random_range(0..6) {
-            0 => Settlement::Later { at: at(now + 10), error: "at night".into() },
+            0 => Settlement::Postponed { until: at(now + 10), why: "at night".into() },
             1 => Settlement::Dead { error: "opted out".into() },
             2 => {
                 store.postpone_send(&claim.id, at(now + 5));

@@ -1,26 +1,10 @@
 //! Replies going out.
 
 use switchboard::conversation::{Author, Occasion, TimerChange, Trigger};
-use switchboard::message::{DeliveryState, Outbound, Provider, Receipt, SenderName};
+use switchboard::message::{DeliveryState, Outbound, SenderName};
 use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, key, says, text_of, turn, words};
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        other_ids: Vec::new(),
-        reference: None,
-        fate: None,
-    }
-}
+use super::lab::{Answer, Factory, Lab, all, arrival, at, key, receipt, says, text_of, turn, words};
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }
@@ -327,10 +311,41 @@ pub async fn the_occasion_is_kept_until_an_operator_asks(factory: &dyn Factory) 
     lab.restart();
     let nudge = lab.store().claim_sends(1, at(101)).await.expect("claimed").remove(0);
     assert_eq!(occasion(&nudge), (Author::Brain, Occasion::Timer));
-    lab.settle(&nudge, Settlement::Later { at: at(9_000), error: "quiet hours".into() }, 101).await;
+    lab.settle(&nudge, Settlement::Postponed { until: at(9_000), why: "quiet hours".into() }, 101).await;
     let id = format!("2-971501-{}", nudge.id.seq);
     lab.store().retry_send(&id, "operator", at(102)).await.expect("due now");
     assert_eq!(occasion(&lab.sends(1, 102).await[0]), (Author::Brain, Occasion::Answer));
+}
+
+/// A contact that writes at night is awake: its answer does not wait behind a reminder.
+pub async fn what_waits_for_the_morning_goes_before_an_answer(factory: &dyn Factory) {
+    // Whether the reminder was postponed before the contact wrote, or is only being looked at then.
+    for (who, late) in [("971501", false), ("971502", true)] {
+        let mut lab = Lab::new(factory).await;
+        lab.meets(who, 2, 0).await;
+        lab.hears(who, "remind me", 1).await;
+        let timers = vec![TimerChange::Set { key: "nudge".into(), at: at(100), payload: String::new() }];
+        let claim = lab.claim_one(2).await;
+        lab.commit(&claim, Answer { timers, ..Answer::default() }, 2).await;
+        let claim = lab.claim_one(100).await;
+        lab.commit(&claim, says(&["one", "two"]), 100).await;
+        let one = lab.store().claim_sends(1, at(101)).await.expect("claimed").remove(0);
+        let postponed = Settlement::Postponed { until: at(9_000), why: "quiet hours".into() };
+        if !late {
+            lab.settle(&one, postponed.clone(), 101).await;
+            lab.restart();
+            assert_eq!((lab.sends(1, 8_999).await.len(), lab.store().next_send_at()), (0, Some(at(9_000))));
+        }
+        lab.hears(who, "hello?", 200).await;
+        let claim = lab.claim_one(201).await;
+        lab.commit(&claim, says(&["three"]), 201).await;
+        if late {
+            lab.settle(&one, postponed, 202).await;
+        }
+        let said = [lab.sends_one(203).await, lab.sends_one(204).await, lab.sends_one(205).await];
+        assert_eq!(said, ["one", "two", "three"], "late: {late}");
+        lab.assert_counters_true();
+    }
 }
 
 /// Turns of a brain that wants receipts, each with one reply, until nothing is left to say; what each

@@ -312,7 +312,8 @@ fn fits(body: &Value, known: &[&str]) -> Result<(), Reply> {
             wrong.push("config.webhooks.0.hmac.key must be a string".into());
         }
         let retries = &webhook["retries"];
-        if !retries.is_null() && !(retries["delaySeconds"].is_number() && retries["attempts"].is_number()) {
+        let whole = retries["delaySeconds"].is_number() && retries["attempts"].is_number();
+        if !retries.is_null() && !whole {
             wrong.push("config.webhooks.0.retries must have delaySeconds and attempts".into());
         }
     }

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 2xx | sent | the id is `messageId`, the one that webhooks call `gsId` |
 //! | 2xx with `status: error` | by its code, else permanent | it says itself that nothing went out |
-//! | any with a known code | by [`CODES`] | the code says more than the status |
+//! | any with a known code | by [`RULES`] | the code says more than the status |
 //! | 400, 401, 403, 404, 405, 413, 422, ... | permanent | the same request fails again |
 //! | 408, 421, 425, 429 | retry, not before `Retry-After` | the request was not taken |
 //! | 503 with `Retry-After` | retry, not before it | whoever answers says so about a request not taken |
@@ -20,67 +20,44 @@ use crate::channel::answer::{retry_after_ms, without_numbers};
 use crate::channel::cloud::status::code;
 use crate::channel::cloud::word;
 use crate::channel::json::{self, Object};
+use crate::channel::meta::codes::{self, Rule};
 use crate::message::Fate;
 
-/// Codes from, to, and what follows. Gupshup's own are those of its page "Error Codes", the others are
-/// WhatsApp's, from Meta's page of the same name; Gupshup passes them on.
-pub const CODES: &[(i64, i64, Fate)] = &[
-    // "Internal Server Error".
-    (500, 500, Fate::Unknown),
-    // Sandbox: the contact has not joined it. Not on WhatsApp. Wallet empty.
-    (1001, 1003, Fate::Permanent),
-    // No session, and: templates switched off, not a template, not opted in for templates.
-    (1004, 1008, Fate::WindowClosed),
-    // A file whose address or size is refused.
-    (1010, 1011, Fate::Permanent),
-    (1012, 1012, Fate::OptedOut),
-    (4001, 4001, Fate::Retry),
+/// Gupshup's own codes, from its page "Error Codes". It passes WhatsApp's on, which are Meta's.
+pub const RULES: &[Rule] = &[
+    rule(500, 500, Fate::Unknown, ""),
+    rule(1001, 1001, Fate::Permanent, "the app is a sandbox that the contact has not joined"),
+    rule(1002, 1002, Fate::Permanent, "the contact is not on WhatsApp"),
+    rule(1003, 1003, Fate::Permanent, "fill the account's wallet at Gupshup"),
+    // More than 24 hours, and: templates are switched off, it is none, the contact wants none.
+    rule(1004, 1008, Fate::WindowClosed, "only an approved template may go out now"),
+    rule(1010, 1011, Fate::Permanent, "is the file's address public, and its size allowed?"),
+    rule(1012, 1012, Fate::OptedOut, "the contact wants no messages"),
+    rule(4001, 4001, Fate::Retry, "the app sends too fast; lower the sender's rate_per_second"),
     // "Invalid Response From WhatsApp": nobody knows what it did.
-    (4002, 4002, Fate::Unknown),
-    // No such template, only for the Cloud API, template paused.
-    (4003, 4005, Fate::Permanent),
-    // Tokens and permissions, of Gupshup itself.
-    (0, 0, Fate::Permanent),
-    (3, 3, Fate::Permanent),
-    (10, 10, Fate::Permanent),
-    (190, 190, Fate::Permanent),
-    (200, 299, Fate::Permanent),
-    // Temporarily down; too many calls.
-    (2, 2, Fate::Retry),
-    (4, 4, Fate::Retry),
-    (613, 613, Fate::Retry),
-    (80007, 80007, Fate::Retry),
-    // Banned for policy.
-    (368, 368, Fate::Permanent),
-    // More than 24 hours: as the old API and as this one calls it.
-    (470, 470, Fate::WindowClosed),
-    (131047, 131047, Fate::WindowClosed),
-    // The number's throughput; the number's quality; this contact's.
-    (130429, 130429, Fate::Retry),
-    (131048, 131048, Fate::Retry),
-    (131056, 131056, Fate::Retry),
-    (133016, 133016, Fate::Retry),
-    // The contact takes part in an experiment and gets no advertising.
-    (130472, 130472, Fate::Permanent),
-    // Something went wrong; unavailable; files; maintenance.
-    (131000, 131000, Fate::Retry),
-    (131016, 131016, Fate::Retry),
-    (131053, 131053, Fate::Retry),
-    (131057, 131057, Fate::Retry),
-    // Undeliverable; locked account; payment; kept from this contact for its own good.
-    (131026, 131026, Fate::Permanent),
-    (131031, 131031, Fate::Permanent),
-    (131042, 131042, Fate::Permanent),
-    (131049, 131049, Fate::Permanent),
-    // The contact has stopped advertising from this business.
-    (131050, 131050, Fate::OptedOut),
-    // Templates: parameters, names, lengths, policy, paused, disabled.
-    (132000, 132016, Fate::Permanent),
+    rule(4002, 4002, Fate::Unknown, ""),
+    rule(
+        4003,
+        4003,
+        Fate::Permanent,
+        "compare the template with what was approved: `switchboard template list`",
+    ),
+    rule(4004, 4004, Fate::Permanent, "the number is not on the Cloud API"),
+    rule(4005, 4005, Fate::Permanent, "the template is paused"),
 ];
+
+const fn rule(first: i64, last: i64, fate: Fate, advice: &'static str) -> Rule {
+    Rule { first, last, fate, advice }
+}
+
+/// What is known of a code.
+fn known(code: i64) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| (rule.first..=rule.last).contains(&code)).or_else(|| codes::rule(code))
+}
 
 /// What follows from a code, if it is known.
 pub fn fate(code: i64) -> Option<Fate> {
-    CODES.iter().find(|(from, to, _)| (*from..=*to).contains(&code)).map(|(_, _, fate)| *fate)
+    known(code).map(|rule| rule.fate)
 }
 
 /// Reads the answer to a message.
@@ -99,16 +76,16 @@ pub fn failed(status: u16, headers: &HeaderMap, answer: Option<&Object>) -> Opti
         return None;
     }
     let code = answer.and_then(self::code_of);
-    let known = code.and_then(fate);
+    let known = code.and_then(known);
     let by_status = match status {
         408 | 421 | 425 | 429 => Fate::Retry,
         503 if retry_after_ms(headers).is_some() => Fate::Retry,
         500.. => Fate::Unknown,
         _ => Fate::Permanent,
     };
-    let fate = known.unwrap_or(by_status);
+    let fate = known.map_or(by_status, |rule| rule.fate);
     let after_ms = if fate == Fate::Retry { retry_after_ms(headers) } else { None };
-    Some(Outcome::Failed { fate, after_ms, error: describe(status, code, answer) })
+    Some(Outcome::Failed { fate, after_ms, error: describe(status, code, answer, known) })
 }
 
 /// Beside the message or inside it.
@@ -125,7 +102,7 @@ fn words(answer: &Object) -> Option<&str> {
     })
 }
 
-fn describe(status: u16, code: Option<i64>, answer: Option<&Object>) -> String {
+fn describe(status: u16, code: Option<i64>, answer: Option<&Object>, rule: Option<&Rule>) -> String {
     let mut text = format!("Gupshup answered {status}");
     if let Some(code) = code {
         text.push_str(&format!(" with code {code}"));
@@ -136,10 +113,11 @@ fn describe(status: u16, code: Option<i64>, answer: Option<&Object>) -> String {
         text.push_str(": ");
         text.push_str(&without_numbers(words));
     }
-    match (status, code) {
-        (401 | 403, None) => text.push_str("; check the sender's api_key"),
-        (404 | 405, None) | (300..=399, _) => text.push_str("; check the sender's base_url and app_id"),
-        (_, Some(1003)) => text.push_str("; fill the account's wallet"),
+    let advice = rule.map(|rule| rule.advice).filter(|advice| !advice.is_empty());
+    match (advice, status) {
+        (Some(advice), _) => text.push_str(&format!("; {advice}")),
+        (None, 401 | 403) => text.push_str("; check the sender's api_key"),
+        (None, 404 | 405 | 300..=399) => text.push_str("; check the sender's base_url and app_id"),
         _ => {}
     }
     text
@@ -159,27 +137,43 @@ mod tests {
 
     #[test]
     fn every_row_of_the_codes() {
-        for (from, to, expected) in CODES {
-            for code in [*from, *to] {
-                assert_eq!(fate(code), Some(*expected), "{code}");
+        for (fate, codes) in [
+            (Fate::Permanent, vec![1001, 1002, 1003, 1010, 1011, 4003, 4004, 4005]),
+            (Fate::WindowClosed, vec![1004, 1005, 1006, 1007, 1008]),
+            (Fate::OptedOut, vec![1012]),
+            (Fate::Retry, vec![4001]),
+            (Fate::Unknown, vec![500, 4002]),
+            // Passed on.
+            (Fate::WindowClosed, vec![470, 131_047]),
+            (Fate::OptedOut, vec![131_050]),
+            (Fate::Retry, vec![130_429, 131_056]),
+            (Fate::Permanent, vec![131_026, 131_049, 132_000]),
+        ] {
+            for code in codes {
+                assert_eq!(super::fate(code), Some(fate), "{code}");
                 for (status, body) in [
                     (400, format!(r#"{{"status":"error","code":{code},"message":"no"}}"#)),
                     (500, format!(r#"{{"status":"error","code":"{code}"}}"#)),
                     (200, format!(r#"{{"status":"error","message":{{"code":{code},"message":"no"}}}}"#)),
                 ] {
-                    let Outcome::Failed { fate, error, .. } = outcome(status, None, &body) else {
+                    let Outcome::Failed { fate: found, error, .. } = outcome(status, None, &body) else {
                         panic!("{code} is a failure")
                     };
-                    assert_eq!(fate, *expected, "{status} {code}");
+                    assert_eq!(found, fate, "{status} {code}");
                     assert!(error.contains(&format!("code {code}")), "{error}");
                 }
             }
         }
-        for (from, to, _) in CODES {
-            let known = CODES.iter().filter(|(first, last, _)| from <= last && first <= to).count();
-            assert_eq!((from <= to, known), (true, 1), "{from} to {to} stands there once");
+        for code in [999, 1009, 1013, 4000, 4006, -1, i64::MAX] {
+            assert_eq!(super::fate(code), None, "{code}");
         }
-        assert_eq!((fate(1009), fate(132_017), fate(-1), fate(199)), (None, None, None, None));
+        for wanted in RULES {
+            assert_eq!(
+                (known(wanted.first), known(wanted.last)),
+                (Some(wanted), Some(wanted)),
+                "every row is reached"
+            );
+        }
     }
 
     #[test]
@@ -230,7 +224,10 @@ mod tests {
                 400,
                 Some("3"),
                 r#"{"status":"error","code":4001,"message":"slow down"}"#,
-                Outcome::retry(Some(3_000), "Gupshup answered 400 with code 4001: slow down"),
+                Outcome::retry(
+                    Some(3_000),
+                    "Gupshup answered 400 with code 4001: slow down; the app sends too fast; lower the sender's rate_per_second",
+                ),
             ),
             (
                 400,

@@ -9,6 +9,7 @@ use crate::tenant::{Directory, HmacAlgorithm, Sender, WebhookAuth};
 /// An address that is a secret must not be guessed.
 const MIN_PATH: usize = 16;
 const MAX_PATH: usize = 128;
+/// No provider takes more; what is larger means no limit.
 const MAX_RATE: u32 = 1_000_000;
 
 /// `loopback`: does the gateway listen on loopback only?

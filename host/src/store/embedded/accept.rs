@@ -107,6 +107,8 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) && incoming.word.is_none() {
                 notice(batch, incoming, sender, &known.canonical)?;
             }
+            // It may be somebody whom we know by phone number.
+            lookups::wanted(batch, &incoming.contact, &known.canonical, &incoming.sender, now)?;
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
@@ -177,26 +179,10 @@ fn take_in(
         error: None,
         payload: &incoming.heard,
     };
-    let row = conversation_key(key);
-    // The row has the last word: a human may have given the conversation back just now.
-    let human = if batch.mirror.is_human(key) { lines::kept(batch, &row)? } else { None };
-    let human = human.filter(|kept| kept.conversation.mode == Mode::Human);
-    let is_human = human.is_some();
-    if is_human || word.is_some() {
-        let mut kept = match human {
-            Some(kept) => kept,
-            None => lines::kept(batch, &row)?.unwrap_or_default(),
-        };
-        kept.hear(&waiting);
-        lines::append(batch, key, &mut kept, NewLine::heard(&waiting), seq)?;
-        if let Some(word) = word {
-            word.keep(batch, key, &mut kept, incoming.received_at)?;
-        }
-        lines::keep(batch, &row, &kept)?;
-        batch.effects.push(Effect::Line);
-        if is_human {
-            return Ok(());
-        }
+    if (word.is_some() || batch.mirror.is_human(key))
+        && put_down(batch, incoming, key, &waiting, (seq, word))?
+    {
+        return Ok(());
     }
     waiting.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
@@ -208,6 +194,32 @@ fn take_in(
         alone: waiting.alone(),
     });
     Ok(())
+}
+
+/// Into the history at once, where a human answers or the message is a word about messages. Whether that
+/// is all, because a human answers.
+fn put_down(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    key: &ConversationKey,
+    waiting: &Waiting<'_>,
+    (seq, word): (u64, Option<&Word>),
+) -> Step<bool> {
+    let row = conversation_key(key);
+    let mut kept = lines::kept(batch, &row)?.unwrap_or_default();
+    // The row has the last word: a human may have given the conversation back just now.
+    let is_human = kept.conversation.mode == Mode::Human;
+    if !is_human && word.is_none() {
+        return Ok(false);
+    }
+    kept.hear(waiting);
+    lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
+    if let Some(word) = word {
+        word.keep(batch, key, &mut kept, incoming.received_at)?;
+    }
+    lines::keep(batch, &row, &kept)?;
+    batch.effects.push(Effect::Line);
+    Ok(is_human)
 }
 
 /// Has nothing come in this conversation yet, neither before nor in this batch?

@@ -9,7 +9,6 @@ use super::batch::{Batch, Step};
 use super::codec::{contact_prefix, of_contact, read_of_contact};
 use super::rows::contact::Contact;
 use super::ties;
-use crate::identity;
 use crate::message::ContactKey;
 use crate::route::Lock;
 
@@ -112,10 +111,6 @@ pub fn both_have(one: &[ContactKey], other: &[ContactKey], such: fn(&ContactKey)
 
 pub fn is_hidden(key: &ContactKey) -> bool {
     key.as_str().ends_with("@lid")
-}
-
-pub fn is_phone(key: &ContactKey) -> bool {
-    identity::is_phone(key)
 }
 
 /// All keys of a person, beginning with the one that everything is kept under.

@@ -7,6 +7,7 @@ use super::batch::{Batch, Step};
 use super::codec::{Eye, Pen, Unreadable};
 use super::contacts;
 use super::tables::define;
+use crate::identity;
 use crate::message::{ContactKey, Provider, SenderName, Timestamp};
 use crate::store::contacts::Lookup;
 
@@ -45,7 +46,7 @@ pub fn wanted(
     sender: &SenderName,
     now: Timestamp,
 ) -> Step<()> {
-    if !contacts::is_hidden(contact) || contacts::is_phone(canonical) {
+    if !contacts::is_hidden(contact) || identity::is_phone(canonical) {
         return Ok(());
     }
     let directory = batch.mirror.directory.load();
@@ -53,7 +54,7 @@ pub fn wanted(
         return Ok(());
     }
     let asked = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.is_some();
-    if asked || contacts::keys_of(batch, canonical)?.iter().any(contacts::is_phone) {
+    if asked || contacts::keys_of(batch, canonical)?.iter().any(identity::is_phone) {
         return Ok(());
     }
     write(batch, contact, now.as_ms(), sender.as_str())
@@ -73,6 +74,13 @@ pub fn again(batch: &mut Batch<'_>, contact: &ContactKey, at: Option<Timestamp>)
         batch.tables.lookups_due.put()?.remove(due_key(due, contact).as_slice())?;
     }
     write(batch, contact, at.map_or(NEVER, Timestamp::as_ms), sender)
+}
+
+/// A stranger who is remembered no more may be asked for again.
+pub fn forget(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
+    again(batch, contact, None)?;
+    batch.tables.lookups.put()?.remove(contact.as_str().as_bytes())?;
+    Ok(())
 }
 
 /// When the first is due; far in the future if there is none.

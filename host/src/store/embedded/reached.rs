@@ -1,6 +1,8 @@
 //! A reply has reached its provider, whoever says so: the answer to its request, a receipt, or its
 //! echo. It becomes a line of the history that receipts find.
 
+use redb::ReadableTable;
+
 use super::batch::{Batch, Step};
 use super::codec::{Place, conversation_key, pack, place, read_place};
 use super::early::Report;
@@ -9,7 +11,6 @@ use super::{inbox, lines, opt_outs, templates};
 use crate::conversation::{Author, Mode, Trigger};
 use crate::message::{ConversationKey, DeliveryState, Fate, Timestamp};
 use crate::store::SendId;
-use redb::ReadableTable;
 
 /// What is known of it.
 pub struct Reached<'a> {

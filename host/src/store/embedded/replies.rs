@@ -1,12 +1,18 @@
 //! Puts replies into the outbox.
 
+use redb::ReadableTable;
+
 use super::batch::{Batch, Step};
 use super::codec::place;
 use super::mirror::Effect;
 use super::rows::{Kept, Reply};
 use crate::conversation::{Author, Occasion};
-use crate::message::{ConversationKey, Timestamp};
+use crate::message::{ConversationKey, SenderName, Timestamp};
 use crate::store::{Error, OutboxState};
+
+/// Of the replies that wait in a conversation so many are looked at when it wakes up: a provider that
+/// is down for long must not make every further answer dearer.
+const WOKEN: usize = 64;
 
 /// Queues a reply (`payload`: an `Outbound`) to where the conversation was last heard from. The
 /// caller keeps the row.
@@ -32,11 +38,15 @@ pub fn queue_on(
 ) -> Step<u64> {
     let sender = kept.conversation.sender.clone();
     let sender = sender.ok_or_else(|| Error::Conflict(format!("{key} was never heard from")))?;
+    if occasion == Occasion::Answer {
+        wake(batch, key, now)?;
+    }
     let seq = batch.seq();
     let reply = Reply {
         state: OutboxState::Waiting,
         author,
         occasion,
+        postponed: false,
         attempts: 0,
         due: now,
         created_at: now,
@@ -54,4 +64,28 @@ pub fn queue_on(
     batch.state.touch(now);
     batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now });
     Ok(seq)
+}
+
+/// Who writes is awake: what was said to this contact without being asked waits for no hour any more,
+/// so that the answer does not wait behind it.
+fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()> {
+    let waiting: Vec<u64> = batch.mirror.sends().items(key).take(WOKEN).copied().collect();
+    for seq in waiting {
+        let at = place(seq, key.tenant);
+        let row = batch.tables.outbox.get()?.get(&at)?.map(|row| row.value().to_vec());
+        let Some(row) = row else { continue };
+        // One that cannot be read is told of where it is claimed; it must not stop this answer.
+        let Ok(reply) = Reply::read(&row) else { continue };
+        let ours = reply.contact == key.contact.as_str() && reply.state == OutboxState::Waiting;
+        if !ours || reply.occasion == Occasion::Answer {
+            continue;
+        }
+        let due = if reply.postponed { now } else { reply.due };
+        let woken = Reply { occasion: Occasion::Answer, postponed: false, due, ..reply };
+        woken.write(&mut batch.buffer);
+        batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
+        let sender = SenderName::new(reply.sender);
+        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due });
+    }
+    Ok(())
 }

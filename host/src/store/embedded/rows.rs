@@ -330,6 +330,8 @@ pub struct Reply<'a> {
     pub state: OutboxState,
     pub author: Author,
     pub occasion: Occasion,
+    /// It waits for its hour, see [`crate::store::Settlement::Postponed`].
+    pub postponed: bool,
     pub attempts: u32,
     pub due: Timestamp,
     pub created_at: Timestamp,
@@ -352,7 +354,8 @@ impl<'a> Reply<'a> {
             OutboxState::Dead => 2,
             OutboxState::Unknown => 3,
         });
-        pen.u8(author_code(self.author) | occasion_code(self.occasion));
+        let postponed = if self.postponed { POSTPONED } else { 0 };
+        pen.u8(author_code(self.author) | occasion_code(self.occasion) | postponed);
         pen.u32(self.attempts);
         pen.time(self.due);
         pen.time(self.created_at);
@@ -373,11 +376,12 @@ impl<'a> Reply<'a> {
             3 => OutboxState::Unknown,
             other => return Err(eye.wrong(format!("unknown state {other}"))),
         };
-        let (author, occasion) = read_author_and_occasion(&mut eye)?;
+        let about = eye.u8()?;
         Ok(Reply {
             state,
-            author,
-            occasion,
+            author: author_of(&eye, about & 0x0F)?,
+            occasion: occasion_of(&eye, about & 0x30)?,
+            postponed: about & POSTPONED != 0,
             attempts: eye.u32()?,
             due: eye.time()?,
             created_at: eye.time()?,
@@ -525,7 +529,10 @@ fn author_code(author: Author) -> u8 {
     }
 }
 
-/// Beside the author in a reply's second byte.
+/// Beside author and occasion in a reply's second byte.
+const POSTPONED: u8 = 0x40;
+
+/// Beside the author.
 fn occasion_code(occasion: Occasion) -> u8 {
     match occasion {
         Occasion::Answer => 0,
@@ -534,15 +541,13 @@ fn occasion_code(occasion: Occasion) -> u8 {
     }
 }
 
-fn read_author_and_occasion(eye: &mut Eye<'_>) -> Read<(Author, Occasion)> {
-    let byte = eye.u8()?;
-    let occasion = match byte & 0xF0 {
+fn occasion_of(eye: &Eye<'_>, code: u8) -> Read<Occasion> {
+    Ok(match code {
         0 => Occasion::Answer,
         0x10 => Occasion::Timer,
         0x20 => Occasion::Receipt,
         other => return Err(eye.wrong(format!("unknown occasion {other}"))),
-    };
-    Ok((author_of(eye, byte & 0x0F)?, occasion))
+    })
 }
 
 fn read_author(eye: &mut Eye<'_>) -> Read<Author> {

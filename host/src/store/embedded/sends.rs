@@ -135,7 +135,8 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
             }
         };
         let reply = Reply::read(&row)?;
-        let reply = Reply { state: OutboxState::Sending, attempts: reply.attempts + 1, ..reply };
+        let attempts = reply.attempts + 1;
+        let reply = Reply { state: OutboxState::Sending, postponed: false, attempts, ..reply };
         put(batch, id, &reply)?;
         rows.push(Found::Row(batch.buffer.clone()));
     }
@@ -191,15 +192,13 @@ fn write_down(
             let reply = Reply { payload: &pack(by), ..*reply };
             sent(batch, id, &reply, provider_id.as_deref(), now)
         }
-        Settlement::Later { at, error } => {
-            put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..*reply })?;
-            batch.effects.push(Effect::Queued {
-                key: id.key.clone(),
-                seq: id.seq,
-                sender: SenderName::new(reply.sender),
-                due: *at,
-            });
-            Ok(())
+        Settlement::Later { at, error } => wait(batch, id, &Reply { due: *at, error: Some(error), ..*reply }),
+        // The contact wrote while this was decided.
+        Settlement::Postponed { .. } if reply.occasion == Occasion::Answer => {
+            wait(batch, id, &Reply { due: now, ..*reply })
+        }
+        Settlement::Postponed { until, why } => {
+            wait(batch, id, &Reply { due: *until, error: Some(why), postponed: true, ..*reply })
         }
         Settlement::Dead { error } => {
             end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..*reply })?;
@@ -211,10 +210,21 @@ fn write_down(
     }
 }
 
+/// In its place in the outbox, until it is due.
+fn wait(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    put(batch, id, &Reply { state: OutboxState::Waiting, ..*reply })?;
+    let sender = SenderName::new(reply.sender);
+    batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: reply.due });
+    Ok(())
+}
+
 /// Has it been claimed and not begun, and is it not to begin now?
 fn is_held_back(batch: &Batch<'_>, id: &SendId, settlement: &Settlement) -> bool {
-    matches!(settlement, Settlement::Later { .. } | Settlement::Dead { .. })
-        && batch.mirror.sends().is_claimed_for(&id.key, &id.seq)
+    let held_back = matches!(
+        settlement,
+        Settlement::Later { .. } | Settlement::Postponed { .. } | Settlement::Dead { .. }
+    );
+    held_back && batch.mirror.sends().is_claimed_for(&id.key, &id.seq)
 }
 
 /// A brain that wants receipts hears that what it said reached nobody. What it said when it was told
@@ -321,10 +331,7 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
         take_back(batch, id, &reply)?;
         batch.state.outbox_waiting += 1;
     }
-    let occasion = Occasion::Answer;
-    put(batch, id, &Reply { state: OutboxState::Waiting, due: now, occasion, ..reply })?;
-    let sender = SenderName::new(reply.sender);
-    batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: now });
+    wait(batch, id, &Reply { due: now, occasion: Occasion::Answer, postponed: false, ..reply })?;
     batch.state.touch(now);
     Ok(())
 }

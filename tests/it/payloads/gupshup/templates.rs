@@ -16,8 +16,8 @@ fn viewing() -> Template {
         "header": {"type": "text", "text": "Dear {{customer}},"},
         "body": "your viewing is on {{when}} at {{where}}, {{customer}}. It costs {{price}} in all.",
         "footer": "Demo Realty",
-        "buttons": [{"type": "url", "text": "Map", "url": "https://example.com/{{map}}"}, {"type": "quick_reply", "text": "Cancel"},
-            {"type": "phone", "text": "Call", "number": "+971501234567"}],
+        "buttons": [{"type": "url", "text": "Map", "url": "https://example.com/{{map}}"},
+            {"type": "phone", "text": "Call", "number": "+971501234567"}, {"type": "quick_reply", "text": "Cancel"}],
         "parameters": [
             {"name": "customer", "example": "Sara"}, {"name": "when", "kind": "date", "example": "2026-03-01"},
             {"name": "where", "example": "Marina"}, {"name": "price", "kind": "currency", "example": "AED 100"},
@@ -156,8 +156,8 @@ fn a_template_is_submitted_with_numbers_and_examples() {
         buttons,
         json!([
             {"type": "URL", "text": "Map", "url": "https://example.com/{{1}}", "example": ["https://example.com/17"]},
-            {"type": "QUICK_REPLY", "text": "Cancel"},
             {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+971501234567"},
+            {"type": "QUICK_REPLY", "text": "Cancel"},
         ])
     );
     let sent = fields(&api().submit(&sender(json!({})), &brochure()).unwrap());
