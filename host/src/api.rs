@@ -164,14 +164,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/api/tenants/{id}/opt-outs/{contact}",
             get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
         )
-        .route("/api/tenants/{id}/templates", get(templates::list).post(templates::create))
-        .route("/api/tenants/{id}/templates/sync", post(templates::sync))
-        .route("/api/tenants/{id}/templates/log", get(templates::log))
-        .route(
-            "/api/tenants/{id}/templates/{name}/{language}",
-            get(templates::show).put(templates::put).delete(templates::remove),
-        )
-        .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(templates::submit))
+        .merge(templates::routes())
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))
@@ -190,9 +183,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/outbox/{id}/drop", post(outbox::drop))
         .route("/api/keys", get(audit::keys).post(audit::make_key))
         .route("/api/keys/{id}", delete(audit::remove_key))
-        .route("/api/secrets", get(secrets::list))
-        .route("/api/secrets/rotate", post(secrets::rotate))
-        .route("/api/secrets/keys/{id}", delete(secrets::retire))
+        .merge(secrets::routes())
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
         .route("/api/doctor", get(doctor::examine))

@@ -30,7 +30,7 @@ fn setup(senders: usize) -> Setup {
         let secrets: Vec<String> =
             FIELDS.iter().map(|field| format!("{field} = \"{}\"", plain(n, field))).collect();
         setup = setup.sender(&format!(
-            "name = \"sender-{n}\"\nprovider = \"waha\"\naccount = \"session-{n}\"\n\
+            "name = \"sender-{n}\"\nprovider = \"meta\"\naccount = \"10{n}\"\n\
              base_url = \"http://127.0.0.1:1\"\n{}",
             secrets.join("\n")
         ));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::{Extension, Json};
+use axum::routing::{delete, get, post};
+use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 
 use crate::api::App;
@@ -13,7 +14,14 @@ use crate::api::request::Params;
 use crate::keyring;
 use crate::seal::KeyId;
 
-pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/secrets", get(list))
+        .route("/api/secrets/rotate", post(rotate))
+        .route("/api/secrets/keys/{id}", delete(retire))
+}
+
+async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let ring = keyring::read(&app.config)?.ring;
     let sealed = app.store.sealed()?;
@@ -27,10 +35,7 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     Ok(Json(json!({"keys": keys, "in_clear": in_clear, "key_file": app.config.key_file()})))
 }
 
-pub async fn rotate(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Value>> {
+async fn rotate(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let done = keyring::rotate(&app.config, &*app.store).await?;
     let detail = json!({"senders": done.resealed, "resumed": done.resumed});
@@ -43,7 +48,7 @@ pub async fn rotate(
     })))
 }
 
-pub async fn retire(
+async fn retire(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::{Extension, Json};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,15 @@ use crate::template::{Registered, Template, Use, rules};
 use crate::template_sync::accounts::Account;
 use crate::tenant::Sender;
 
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/tenants/{id}/templates", get(list).post(create))
+        .route("/api/tenants/{id}/templates/sync", post(sync))
+        .route("/api/tenants/{id}/templates/log", get(log))
+        .route("/api/tenants/{id}/templates/{name}/{language}", get(show).put(put).delete(remove))
+        .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(submit))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Through {
@@ -27,7 +37,7 @@ pub struct Through {
     sender: Option<String>,
 }
 
-pub async fn list(
+async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -41,7 +51,7 @@ pub async fn list(
     Ok(Json(json!({"templates": templates.iter().map(shown).collect::<Vec<_>>()})))
 }
 
-pub async fn show(
+async fn show(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -52,7 +62,7 @@ pub async fn show(
 }
 
 /// Makes a draft of the body; refused if it is there already.
-pub async fn create(
+async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -80,7 +90,7 @@ pub async fn create(
 
 /// Puts a draft, or another content in the place of what is there. What the provider has already is
 /// replaced there too, and waits for approval again.
-pub async fn put(
+async fn put(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -108,7 +118,10 @@ pub async fn put(
         return Ok(Json(shown(&app.templates.replace(known, template, &caller.actor()).await?)));
     }
     let draft = match known {
-        Some(known) => Registered { template, changed_at: clock::now(), ..known },
+        Some(known) => Registered {
+            changes: known.changes,
+            ..Registered::draft(tenant, known.sender, template, clock::now())
+        },
         None => {
             let sender = sender(&app, tenant, &through)?;
             Registered::draft(tenant, sender.name.clone(), template, clock::now())
@@ -126,7 +139,7 @@ pub struct Away {
     all_languages: bool,
 }
 
-pub async fn remove(
+async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -142,7 +155,7 @@ pub async fn remove(
 }
 
 /// Asks the provider for WhatsApp's approval.
-pub async fn submit(
+async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -154,7 +167,7 @@ pub async fn submit(
 }
 
 /// Looks at the provider's list now.
-pub async fn sync(
+async fn sync(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -183,7 +196,7 @@ fn a_hundred() -> usize {
 }
 
 /// Which templates were sent to whom, newest first.
-pub async fn log(
+async fn log(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
