@@ -7,10 +7,12 @@
 //! | `GET /health`, `/ready`, `/metrics` | see [`health`] | is it up, can it work, counters |
 //! | `GET /api/gateway/stats`, `/api/gateway/user/{phone}/tenant`, `DELETE .../mapping` | operator | locks and their numbers |
 //! | `/api/mapping/*` | operator | locks in bulk |
+//! | `/api/contacts/{key}`, `.../merge`, `.../unmerge` | operator | who is who |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/tenants/{id}/whatsapp/*`, `/api/senders/{name}/whatsapp/*` | operator, that tenant | logging a WAHA number in and out |
+//! | `/api/tenants/{id}/opt-outs` | operator, that tenant | who wants no messages |
 //! | `/api/turns`, `/api/outbox` | operator, a tenant its own | what waits, what died and why |
 
 use std::sync::Arc;
@@ -34,11 +36,13 @@ use crate::store::{AuditEntry, Store};
 mod audit;
 pub mod auth;
 mod brains;
+mod contacts;
 mod conversations;
 pub mod error;
 pub mod explain;
 mod health;
 mod mapping;
+mod opt_outs;
 mod outbox;
 mod request;
 mod senders;
@@ -100,6 +104,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/gateway/user/{phone}/mapping", delete(users::unlock))
         .route("/api/mapping/export", get(mapping::export))
         .route("/api/mapping/import", post(mapping::import))
+        .route("/api/contacts/{contact}", get(contacts::show))
+        .route("/api/contacts/{contact}/merge", post(contacts::merge))
+        .route("/api/contacts/{contact}/unmerge", post(contacts::unmerge))
         .route("/api/organizations", get(tenants::organizations))
         .route("/api/organizations/{id}", put(tenants::put_organization))
         .route("/api/tenants", get(tenants::list))
@@ -118,6 +125,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
         .route("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
         .route("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
+        .route("/api/tenants/{id}/opt-outs", get(opt_outs::list))
+        .route(
+            "/api/tenants/{id}/opt-outs/{contact}",
+            get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
+        )
         .route("/api/brains", get(brains::list))
         .route("/api/brains/{package}/rollback", post(brains::rollback))
         .route("/api/senders", get(senders::list))

@@ -27,6 +27,7 @@ mod failure;
 mod key;
 mod mapping;
 mod offers;
+mod opt_out;
 mod queues;
 mod screen;
 mod sender;
@@ -125,9 +126,12 @@ enum Command {
     /// How many contacts each tenant has.
     #[command(after_help = contact::STATS_EXAMPLES)]
     Stats,
-    /// One contact: which tenant it is locked to, and freeing it.
+    /// One contact: its keys and its tenant; merging, unmerging, freeing it.
     #[command(subcommand, after_help = contact::EXAMPLES)]
     Contact(contact::Contact),
+    /// Contacts who want no messages of a tenant.
+    #[command(subcommand, after_help = opt_out::EXAMPLES)]
+    OptOut(opt_out::OptOut),
     /// Turns that wait for their brain, and those that died.
     #[command(subcommand, after_help = queues::TURNS_EXAMPLES)]
     Turns(queues::Turns),
@@ -187,6 +191,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
         Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::OptOut(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Turns(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Outbox(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Import(command) => command.run(&Client::open(&place).await?, place.json).await,

@@ -49,6 +49,10 @@ pub struct Conversation {
     /// Its brain is to be told what becomes of its replies.
     #[serde(default)]
     pub wants_receipts: bool,
+    /// What first brought the contact: a link's attribution (`instagram`) or an advertisement
+    /// (`ad 120210000000000`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +80,7 @@ pub struct Lead {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeadThread {
     pub since: Timestamp,
-    /// The deep link's attribution.
+    /// The deep link's attribution, or the advertisement; the first that there was.
     pub source: Option<String>,
 }
 

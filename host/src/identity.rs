@@ -214,6 +214,9 @@ fn scoped_id(text: &str) -> Result<String, Error> {
 }
 
 #[cfg(test)]
+mod people;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -266,6 +269,8 @@ mod tests {
             ("245800000000182:7@lid", "245800000000182@lid"),
             ("245800000000182@LID", "245800000000182@lid"),
             ("011111111111111@lid", "011111111111111@lid"),
+            ("245800000000182@hosted.lid", "245800000000182@lid"),
+            ("971501234567:99@hosted", "971501234567"),
             ("971501234567@lid", "971501234567@lid"),
             ("US.1234", "US.1234"),
             ("us.1234AbC", "US.1234AbC"),

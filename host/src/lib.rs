@@ -39,7 +39,7 @@
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {session} > {metrics, declared} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule} > {config, body} > {tenant, conversation, template}
-//!      > {identity, deep_link, clock} > {message, glyph}
+//!      > {identity, deep_link, opt_out, clock} > {message, glyph}
 //! ```
 
 pub mod api;
@@ -61,6 +61,7 @@ pub mod http;
 pub mod identity;
 pub mod message;
 pub mod metrics;
+pub mod opt_out;
 pub mod retry;
 pub mod route;
 pub mod schedule;

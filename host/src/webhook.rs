@@ -25,10 +25,11 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Hook, Unverified, signature};
 use crate::clock;
-use crate::message::{Event, Inbound, Provider, TenantId};
+use crate::message::{Event, Inbound, Own, Provider, TenantId};
 use crate::metrics::Metrics;
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
+use crate::store::contacts::OwnKept;
 use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
 
@@ -198,19 +199,19 @@ impl Webhook {
                 self.metrics.webhook(provider, "session");
                 Ok(json!({"status": "received", "kind": "session"}))
             }
-            Event::Own(_) => {
-                self.metrics.webhook(provider, "ignored");
-                Ok(ignored("own message", None))
-            }
+            Event::Own(own) => self.keep_own(sender, *own).await,
             Event::Template(_) => {
                 self.metrics.webhook(provider, "template");
                 Ok(json!({"status": "received", "kind": "template"}))
             }
             Event::SamePerson(same) => {
-                self.metrics.webhook(provider, "ignored");
-                Ok(ignored(&same.reason, None))
+                let merged = self.store.learn(same, clock::now()).await.map_err(Refusal::Store)?;
+                self.metrics.webhook(provider, "same_person");
+                Ok(json!({"status": "received", "kind": "same_person", "merged": merged}))
             }
-            Event::Consent(_) => {
+            Event::Consent(consent) => {
+                let kept = self.store.record_consent(consent, sender.name.clone(), clock::now());
+                kept.await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "consent");
                 Ok(json!({"status": "received", "kind": "consent"}))
             }
@@ -249,6 +250,22 @@ impl Webhook {
     fn hears(&self, sender: &Sender) {
         if sender.provider == Provider::Waha {
             self.pulse.heard(&sender.name, clock::now());
+        }
+    }
+
+    /// What our own number said: kept if a human said it, and known already if we did.
+    async fn keep_own(&self, sender: &Sender, mut own: Own) -> Result<Value, Refusal> {
+        own.account.clone_from(&sender.account);
+        let kept = self.store.record_own(own, sender.name.clone(), clock::now()).await;
+        match kept.map_err(Refusal::Store)? {
+            OwnKept::Said => {
+                self.metrics.webhook(sender.provider, "own");
+                Ok(json!({"status": "received", "kind": "own"}))
+            }
+            OwnKept::Known | OwnKept::Nothing => {
+                self.metrics.webhook(sender.provider, "ignored");
+                Ok(ignored("own message", None))
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 mod brains;
 mod collections;
+mod contacts;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
@@ -216,6 +217,11 @@ fn of_tenants() -> Vec<Case> {
         ("GET", "/api/tenants/2/conversations/971501234567/messages", json!(null), [200, 200, 404]),
         ("POST", "/api/tenants/2/conversations/971501234567/handoff", json!(null), [404, 404, 404]),
         ("POST", "/api/tenants/2/conversations/971501234567/handback", json!(null), [404, 404, 404]),
+        ("GET", "/api/tenants/2/opt-outs", json!(null), [200, 200, 404]),
+        ("GET", "/api/tenants/2/opt-outs/971501234567", json!(null), [404, 404, 404]),
+        ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reason": "asked"}), [200, 200, 404]),
+        ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reasons": "asked"}), [400, 400, 400]),
+        ("DELETE", "/api/tenants/2/opt-outs/971501234567", json!(null), [404, 404, 404]),
         ("GET", "/api/brains", json!(null), [200, 403, 403]),
         ("POST", "/api/brains/quiet/rollback", json!({}), [422, 403, 403]),
         ("GET", "/api/senders", json!(null), [200, 403, 403]),
@@ -230,6 +236,10 @@ fn of_operators() -> Vec<Case> {
         ("GET", "/api/gateway/stats", json!(null), [200, 403, 403]),
         ("GET", "/api/gateway/user/971501234567/tenant", json!(null), [404, 403, 403]),
         ("DELETE", "/api/gateway/user/971501234567/mapping", json!(null), [404, 403, 403]),
+        ("GET", "/api/contacts/971501234567", json!(null), [200, 403, 403]),
+        ("POST", "/api/contacts/971501234567/merge", json!({"into": "971501234567"}), [409, 403, 403]),
+        ("POST", "/api/contacts/971501234567/merge", json!({"into": "nobody"}), [400, 403, 403]),
+        ("POST", "/api/contacts/971501234567/unmerge", json!(null), [409, 403, 403]),
         ("GET", "/api/mapping/export", json!(null), [200, 403, 403]),
         ("POST", "/api/mapping/import", json!({}), [200, 403, 403]),
         ("GET", "/api/organizations", json!(null), [200, 403, 403]),

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod people;
+
 /// Longer than anything here takes, also on a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(120);
 

@@ -14,8 +14,11 @@ mod damage;
 mod failures;
 mod handoffs;
 pub mod lab;
+mod opt_outs;
+mod people;
 mod random;
 mod reads;
+mod receipts;
 mod sends;
 mod turns;
 
@@ -135,6 +138,37 @@ suite! { Files:
         what_is_cancelled_does_not_ring,
         a_lead_does_not_grow_without_end,
         receipts_become_turns_where_they_are_wanted,
+    }
+    people {
+        everything_of_two_keys_becomes_one_persons,
+        what_waits_goes_on_under_the_one_key,
+        only_what_is_proved_is_merged,
+        a_merge_by_hand_is_undone,
+        who_was_told_apart_stays_apart,
+        what_is_under_way_survives_a_merge,
+        two_replies_on_their_way_are_settled_once_each,
+        a_chain_of_merges_loses_nothing,
+        a_human_keeps_what_becomes_one,
+        a_dedicated_senders_conversations_become_one,
+        hidden_ids_are_asked_for_once,
+        an_opt_out_survives_a_merge,
+    }
+    receipts {
+        a_receipt_finds_its_reply_by_any_id,
+        our_own_name_resolves_what_was_unknown,
+        a_name_may_come_back_as_the_id,
+        a_refusal_of_the_contact_is_an_opt_out,
+        what_a_human_types_on_the_phone_is_kept,
+        our_own_replies_are_not_kept_twice,
+        an_echo_that_looks_different_is_taken_out_again,
+    }
+    opt_outs {
+        a_word_is_kept_and_confirmed,
+        what_is_an_opt_out,
+        a_stranger_who_wants_nothing_is_told_nothing(Options { notice: true, ..Options::default() }),
+        operators_set_and_lift_opt_outs,
+        a_providers_switch_is_heeded,
+        the_first_advertisement_is_the_leads_source,
     }
     reads {
         history_pages_both_ways,

@@ -48,7 +48,8 @@ fn a_hundred() -> usize {
 
 fn key(app: &App, caller: &Caller, tenant: u32, contact: &str) -> Result<ConversationKey> {
     let tenant = caller.tenant(app, tenant)?.id;
-    Ok(ConversationKey { tenant, contact: identity::contact(contact)? })
+    // By any of the person's keys.
+    Ok(ConversationKey { tenant, contact: app.store.person(&identity::contact(contact)?)?.canonical })
 }
 
 pub async fn show(

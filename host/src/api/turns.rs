@@ -43,6 +43,8 @@ impl Narrow {
             (None, own) => own,
         };
         let contact = self.contact.map(|raw| identity::contact(&raw)).transpose()?;
+        let contact = contact.map(|contact| app.store.person(&contact)).transpose()?;
+        let contact = contact.map(|person| person.canonical);
         Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.min(LONGEST) })
     }
 }

@@ -1,4 +1,4 @@
-//! `switchboard contact` and `switchboard stats`: who is locked to whom.
+//! `switchboard contact` and `switchboard stats`: who is who, and locked to whom.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -7,7 +7,9 @@ use crate::cli::client::{Client, part};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
-  switchboard contact show +971501234567       which tenant it belongs to, since when
+  switchboard contact show +971501234567       its keys, which tenant it belongs to, since when
+  switchboard contact merge 245800000000182@lid 971501234567   the two are one person
+  switchboard contact unmerge 245800000000182@lid              they are two after all
   switchboard contact unlock 971501234567      free it; its next link decides anew
   switchboard contact takeover --tenant 2 971501234567   a human answers from now on
   switchboard contact handback --tenant 2 971501234567   the bot answers again";
@@ -17,10 +19,23 @@ pub const STATS_EXAMPLES: &str = "Example:
 
 #[derive(Subcommand)]
 pub enum Contact {
-    /// Which tenant a contact is locked to.
+    /// All keys of a contact, and which tenant it is locked to.
     Show {
         /// A phone number with its country code, or a WhatsApp id.
         phone: String,
+    },
+    /// Two keys are one person's: the first becomes an alias of the second, with all that is kept of it.
+    Merge {
+        /// A phone number with its country code, or a WhatsApp id.
+        phone: String,
+        /// What the person is called from now on.
+        into: String,
+    },
+    /// An alias is a person of its own again, with the lock it had; what was merged of its conversations
+    /// stays where it is.
+    Unmerge {
+        /// A phone number with its country code, or a WhatsApp id.
+        alias: String,
     },
     /// Free a contact from its tenant. What it said there stays there.
     Unlock {
@@ -57,7 +72,17 @@ impl Contact {
     pub async fn run(self, client: &Client, json: bool) -> Result<()> {
         match self {
             Contact::Show { phone } => {
-                let answer = client.get(&format!("/api/gateway/user/{}/tenant", part(&phone))).await?;
+                let answer = client.get(&format!("/api/contacts/{}", part(&phone))).await?;
+                if json { screen::json(&answer) } else { screen::fields(&answer) }
+            }
+            Contact::Merge { phone, into } => {
+                let path = format!("/api/contacts/{}/merge", part(&phone));
+                let answer = client.post(&path, &json!({ "into": into })).await?;
+                if json { screen::json(&answer) } else { screen::fields(&answer) }
+            }
+            Contact::Unmerge { alias } => {
+                let path = format!("/api/contacts/{}/unmerge", part(&alias));
+                let answer = client.post(&path, &json!({})).await?;
                 if json { screen::json(&answer) } else { screen::fields(&answer) }
             }
             Contact::Unlock { phone } => {

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::Result;
+use super::{Result, SendId};
 use crate::message::{
     Consent, ContactKey, ConversationKey, Own, SamePerson, SenderName, TenantId, Timestamp,
 };
@@ -24,6 +24,21 @@ pub struct OptOut {
     pub since: Timestamp,
     /// `the contact wrote "stop"`, `told by the provider`, `operator`.
     pub reason: String,
+    /// The place of the one reply that may go out all the same: it tells the contact that its wish is
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<u64>,
+}
+
+impl OptOut {
+    pub fn new(since: Timestamp, reason: impl Into<String>) -> Self {
+        OptOut { since, reason: reason.into(), confirmation: None }
+    }
+
+    /// May this reply go out all the same?
+    pub fn lets_out(&self, send: &SendId) -> bool {
+        self.confirmation == Some(send.seq)
+    }
 }
 
 /// A hidden id whose phone number is not known, and the sender whose provider may know it.

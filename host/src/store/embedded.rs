@@ -46,6 +46,7 @@ mod codec;
 mod collections;
 mod contacts;
 mod disk;
+mod early;
 mod files;
 mod handoff;
 mod inbox;
@@ -53,20 +54,28 @@ mod leads;
 mod lines;
 mod listing;
 mod load;
+mod lookups;
+mod merge;
 mod mirror;
 mod open;
+mod opt_outs;
 mod overlay;
+mod own;
 mod people;
 mod prune;
+mod reached;
 mod reads;
 mod receipts;
+mod references;
 mod replies;
 mod rows;
 mod sends;
 mod tables;
 mod templates;
+mod ties;
 mod timers;
 mod turns;
+mod wishes;
 mod writer;
 
 /// How the file is opened and what the store decides with.
@@ -263,10 +272,9 @@ impl Store for Embedded {
     }
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
-        let account = receipt.account.as_deref().unwrap_or_default();
-        let id = codec::message_hash(receipt.provider, account, &receipt.message_id);
+        let reported = receipts::Reported::new(receipt, &self.mirror().secret);
         let now = clock::now();
-        self.write(move |batch| receipts::record(batch, &id, &receipt, now)).await
+        self.write(move |batch| receipts::record(batch, &reported, now)).await
     }
 
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()> {

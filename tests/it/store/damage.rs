@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redb::{Database, TableDefinition};
 use switchboard::conversation::TimerChange;
+use switchboard::message::{ContactKey, ConversationKey};
+use switchboard::store::contacts::Contacts as _;
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
 use switchboard::store::{OutboxState, Store};
@@ -121,13 +123,25 @@ async fn a_file_from_before_a_table_existed_gains_it() {
     let before = Embedded::open(settings.clone()).expect("sound").counters();
     let database = Database::open(&settings.path).expect("opened");
     let transaction = database.begin_write().expect("begun");
-    let humans = TableDefinition::<&[u8], ()>::new("humans");
-    assert!(transaction.delete_table(humans).expect("deleted"), "it was there");
+    for table in ["humans", "ties", "aliases", "apart"] {
+        let table = TableDefinition::<&[u8], ()>::new(table);
+        assert!(transaction.delete_table(table).expect("deleted"), "it was there");
+    }
     transaction.commit().expect("committed");
     drop(database);
     let store = Embedded::open(settings).expect("taken as it is");
     assert_eq!(store.counters(), before);
     store.probe().await.expect("it commits");
+    // Conversations that no lock tells of are found again by a merge.
+    let (who, _) = store.locks(None, 1).expect("read").remove(0);
+    let lock = store.unlock(&who, "test", at(1)).await.expect("unlocked");
+    let lines = |contact: &ContactKey| {
+        let key = ConversationKey { tenant: lock.tenant, contact: contact.clone() };
+        store.history(&key, None, 1000).expect("read").len()
+    };
+    let (before, other) = (lines(&who), contact("5000@lid"));
+    store.merge_contacts(&who, &other, "test", at(2)).await.expect("merged");
+    assert_eq!((lines(&who), lines(&other)), (0, before));
 }
 
 #[tokio::test]

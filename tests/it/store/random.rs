@@ -1,24 +1,38 @@
 //! Anything, in any order, by several hands at once.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use switchboard::conversation::{Mode, TimerChange};
-use switchboard::message::{DeliveryState, Outbound, Provider, Receipt};
-use switchboard::store::{Filter, Retention, Settlement, Store, TurnFate};
+use switchboard::message::{
+    Content, ConversationKey, DeliveryState, Outbound, Own, Provider, Receipt, SamePerson, SenderName,
+};
+use switchboard::store::contacts::OptOut;
+use switchboard::store::{Error, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, turn};
+use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, tenant_id, turn};
 
 /// One thing that may happen, done or refused, never half done.
-async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
+async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
     let who = format!("97150{}", random.random_range(0..12));
     match random.random_range(0..100) {
         0..35 => {
             let text = match random.random_range(0..4) {
                 0 => format!("start_realty_{}", random.random_range(1..6)),
+                1 => ["stop", "start"][random.random_range(0..2)].to_owned(),
                 _ => "hello".to_owned(),
             };
             let id = format!("m{}", random.random_range(0..400));
-            store.accept(arrival(&who, &id, &text, at(now))).await.expect("accepted");
+            let mut arrival = arrival(&who, &id, &text, at(now));
+            if random.random_bool(0.1) {
+                arrival.inbound.aliases = vec![contact(&format!("{}@lid", random.random_range(0..12)))];
+            }
+            if random.random_bool(0.1) {
+                (arrival.sender, arrival.inbound.account) = (SenderName::new("own"), "own".into());
+            }
+            store.accept(arrival).await.expect("accepted");
         }
         35..60 => {
             for claim in store.claim_turns(3, at(now)).await.expect("claimed") {
@@ -28,7 +42,7 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
                         true => TurnFate::Dead { fallback },
                         false => TurnFate::Retry { at: at(now + 20) },
                     };
-                    store.fail_turn(failure(&claim, fate, at(now))).await.expect("failed");
+                    ended(store, &claim, store.fail_turn(failure(&claim, fate, at(now))).await);
                 } else {
                     let mode =
                         [None, None, None, Some(Mode::Ended), Some(Mode::Bot)][random.random_range(0..5)];
@@ -37,12 +51,13 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
                     let timers = if random.random_bool(0.2) { vec![timer] } else { Vec::new() };
                     let says = vec!["reply"; random.random_range(0..3)];
                     let answer = Answer { says, mode, timers, ..Answer::default() };
-                    store.commit_turn(turn(&claim, answer, at(now))).await.expect("committed");
+                    ended(store, &claim, store.commit_turn(turn(&claim, answer, at(now))).await);
                 }
             }
         }
-        60..80 => send(store, random, now).await,
-        80..85 => drop(store.unlock(&contact(&who), "random", at(now)).await),
+        60..80 => send(store, gone, random, now).await,
+        80..83 => drop(store.unlock(&contact(&who), "random", at(now)).await),
+        83..85 => person(store, random, &who, now).await,
         85..90 => {
             let filter = Filter { ended: random.random_bool(0.7), ..all() };
             for turn in store.turns(&filter).expect("listed").iter().take(2) {
@@ -57,20 +72,8 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
             }
         }
         90..95 => {
-            let receipt = Receipt {
-                provider: Provider::Waha,
-                account: Some("default".into()),
-                message_id: format!("p{}", random.random_range(0..900)),
-                contact: None,
-                from_raw: None,
-                state: DeliveryState::Read,
-                at: at(now),
-                reason: None,
-                fate: None,
-                other_ids: Vec::new(),
-                reference: None,
-            };
-            store.record_receipt(receipt).await.expect("recorded");
+            let told = receipt(&format!("p{}", random.random_range(0..900)), DeliveryState::Read);
+            store.record_receipt(told).await.expect("recorded");
         }
         _ => {
             let retention = Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700 };
@@ -79,30 +82,142 @@ async fn act(store: &dyn Store, random: &mut StdRng, now: i64) {
     }
 }
 
-async fn send(store: &dyn Store, random: &mut StdRng, now: i64) {
+/// A turn whose contact was merged meanwhile ends nowhere, and is claimed again.
+fn ended(store: &dyn Store, claim: &TurnClaim, word: Result<(), Error>) {
+    match word {
+        Ok(()) => {}
+        Err(Error::Conflict(_)) => store.release_turn(&claim.key),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What is learnt of a person, or said of one.
+async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
+    let other = format!("97150{}", random.random_range(0..12));
+    let (who_key, other_key) = (contact(who), contact(&other));
+    let hidden = contact(&format!("{}@lid", random.random_range(0..12)));
+    let key = ConversationKey { tenant: tenant_id(random.random_range(1..4)), contact: who_key.clone() };
+    match random.random_range(0..7) {
+        // Refused where they are one already, or nobody's.
+        0 => drop(store.merge_contacts(&who_key, &other_key, "random", at(now)).await),
+        1 | 2 => drop(store.unmerge_contact(&who_key, "random", at(now)).await),
+        3 => {
+            let same = SamePerson {
+                provider: Provider::Waha,
+                account: "default".into(),
+                known: hidden,
+                also: who_key,
+                message_id: None,
+                at: at(now),
+                reason: "lookup".into(),
+            };
+            store.learn(same, at(now)).await.expect("learnt");
+        }
+        4 => {
+            let wish = random.random_bool(0.5).then(|| OptOut::new(at(now), "random"));
+            drop(store.set_opt_out(&key, wish, "random", at(now)).await);
+        }
+        5 => drop(store.take_over(&key, "random", at(now)).await),
+        _ => {
+            drop(store.hand_back(&key, "random", at(now)).await);
+            let own = Own {
+                provider: Provider::Waha,
+                account: "default".into(),
+                id: format!("o{}", random.random_range(0..50)),
+                contact: Some(who_key),
+                from_raw: None,
+                to_raw: Some(who.into()),
+                sent_at: at(now),
+                content: Some(Content::Text { text: "reply".into() }),
+                quoted: None,
+            };
+            store.record_own(own, SenderName::new("main"), at(now)).await.expect("recorded");
+        }
+    }
+}
+
+fn receipt(id: &str, state: DeliveryState) -> Receipt {
+    Receipt {
+        provider: Provider::Waha,
+        account: Some("default".into()),
+        message_id: id.into(),
+        other_ids: Vec::new(),
+        reference: None,
+        contact: None,
+        from_raw: None,
+        state,
+        at: at(0),
+        reason: None,
+        fate: None,
+    }
+}
+
+/// The replies that have gone out, by their places. None of them may be handed out again.
+type Gone = Mutex<HashSet<u64>>;
+
+async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
     for claim in store.claim_sends(3, at(now)).await.expect("claimed") {
+        assert!(!gone.lock().expect("no panic").contains(&claim.id.seq), "{:?} goes out twice", claim.id);
         let settlement = match random.random_range(0..6) {
             0 => Settlement::Dead { error: "no".into() },
             1 => Settlement::Unknown { error: "perhaps".into() },
             2 => Settlement::Later { at: at(now + 10), error: "wait".into() },
             _ => Settlement::Sent { provider_id: Some(format!("p{}", claim.id.seq)) },
         };
+        let state =
+            [DeliveryState::Sent, DeliveryState::Delivered, DeliveryState::Failed][random.random_range(0..3)];
+        let told =
+            Receipt { reference: Some(claim.reference), ..receipt(&format!("r{}", claim.id.seq), state) };
+        if random.random_bool(0.1) {
+            store.record_receipt(told.clone()).await.expect("recorded");
+            gone.lock().expect("no panic").insert(claim.id.seq);
+        }
+        if matches!(settlement, Settlement::Sent { .. }) {
+            gone.lock().expect("no panic").insert(claim.id.seq);
+        }
         store.settle_send(&claim.id, settlement, at(now)).await.expect("settled");
+        if random.random_bool(0.2) {
+            store.record_receipt(told).await.expect("recorded");
+        }
     }
+}
+
+/// Nothing is stuck: what waits is handed out, and then nothing waits any more.
+async fn drain(store: &dyn Store, gone: &Gone) {
+    let late = 1_000_000;
+    for step in 0..10_000 {
+        let now = late + step;
+        let turns = store.claim_turns(100, at(now)).await.expect("claimed");
+        for claim in &turns {
+            store.commit_turn(turn(claim, Answer::default(), at(now))).await.expect("committed");
+        }
+        let sends = store.claim_sends(100, at(now)).await.expect("claimed");
+        for claim in &sends {
+            assert!(gone.lock().expect("no panic").insert(claim.id.seq), "{:?} goes out twice", claim.id);
+            let sent = Settlement::Sent { provider_id: None };
+            store.settle_send(&claim.id, sent, at(now)).await.expect("settled");
+        }
+        if turns.is_empty() && sends.is_empty() && store.counters().inbox == 0 {
+            break;
+        }
+    }
+    let counters = store.counters();
+    assert_eq!((counters.inbox, counters.outbox_waiting), (0, 0), "{counters:?}");
 }
 
 pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     // Unlocked again they may all be at the end.
     let mut most_users = 0;
+    let gone = Arc::new(Gone::default());
     for round in 0..6 {
         let hands: Vec<_> = (0..4)
             .map(|hand| {
-                let store = lab.store().clone();
+                let (store, gone) = (lab.store().clone(), gone.clone());
                 tokio::spawn(async move {
                     let mut random = StdRng::seed_from_u64(round * 10 + hand);
                     for step in 0..150 {
-                        act(store.as_ref(), &mut random, (round * 150 + step) as i64).await;
+                        act(store.as_ref(), &gone, &mut random, (round * 150 + step) as i64).await;
                     }
                 })
             })
@@ -118,6 +233,12 @@ pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
             assert_eq!(lab.store().counters(), before, "a quiet restart changes nothing");
             lab.assert_counters_true();
         }
+    }
+    drain(lab.store().as_ref(), &gone).await;
+    lab.assert_counters_true();
+    let audit = lab.store().audit_log(100_000).expect("audit");
+    for deed in ["merge", "unmerge"] {
+        assert!(audit.iter().any(|entry| entry.action == deed), "{deed}");
     }
     let counters = lab.store().counters();
     assert!(counters.accepted > 100 && most_users > 0, "something happened: {counters:?}");

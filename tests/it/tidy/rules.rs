@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "conversation",
     "deep_link",
     "glyph",
+    "opt_out",
     "tenant",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];

@@ -5,12 +5,14 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
+use super::merge::{self, By, GATEWAY};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
-use super::{Settings, contacts, replies};
+use super::wishes::Word;
+use super::{Settings, contacts, lookups, replies, ties};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
-use crate::message::{ContactKey, ConversationKey, Outbound, SenderName, TenantId, Timestamp};
+use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
 use crate::route::{Answer, Decision, Lock, Reason, decide};
 use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
 use crate::tenant::Sender;
@@ -26,6 +28,10 @@ pub struct Incoming {
     sender: SenderName,
     tenant: Option<TenantId>,
     link: Option<Link>,
+    /// What it says about messages themselves.
+    word: Option<Word>,
+    /// The advertisement that led here.
+    source: Option<String>,
     at: Timestamp,
     received_at: Timestamp,
     heard: Vec<u8>,
@@ -40,6 +46,9 @@ impl Incoming {
         // by its arrival.
         let told = inbound.sent_at > Timestamp::ZERO && inbound.sent_at < received_at;
         let at = if told { inbound.sent_at } else { received_at };
+        // A link is followed, whatever else it may spell.
+        let word = if link.is_none() { Word::of(&inbound.content) } else { None };
+        let source = inbound.referral.as_ref().and_then(source_of);
         let heard = Heard {
             id: inbound.id,
             sent_at: inbound.sent_at,
@@ -56,12 +65,22 @@ impl Incoming {
             sender,
             tenant,
             link,
+            word,
+            source,
             at,
             received_at,
             heard: pack(&heard),
             message_id: heard.id,
         }
     }
+}
+
+/// An advertisement in a few words, for the lead: `ad 120210000000000`.
+fn source_of(referral: &Referral) -> Option<String> {
+    let what = referral.source_id.as_deref().or(referral.url.as_deref()).or(referral.headline.as_deref());
+    let words = [Some(referral.kind.as_str()), what].into_iter().flatten().filter(|word| !word.is_empty());
+    let text = words.collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| text.chars().take(128).collect())
 }
 
 pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
@@ -77,28 +96,34 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     // To this one contact it is the named tenant's own number.
     let as_its_own = named.map(|tenant| Sender { tenant: Some(tenant), ..(**sender).clone() });
     let sender = as_its_own.as_ref().unwrap_or(sender);
-    let answer = match decide(&directory, sender, link, lock, incoming.received_at) {
+    let now = incoming.received_at;
+    let answer = match decide(&directory, sender, link, lock, now) {
         Decision::Ignored(reason) => {
-            if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) {
+            // Who wants no messages is told nothing.
+            if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) && incoming.word.is_none() {
                 notice(batch, incoming, sender, &known.canonical)?;
             }
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
             let key = ConversationKey { tenant, contact: known.canonical.clone() };
+            merge::all(batch, &known, &By { actor: GATEWAY, reason: "one message named both", now })?;
             // Asked only where it is told.
             let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
+            if first && sender.tenant.is_some() {
+                ties::put(batch, &key.contact, tenant)?;
+            }
             take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
             if let (Some(other), Some(lock)) = (conflict, lock) {
                 report_conflict(batch, incoming, &key, lock, other)?;
             }
-            contacts::merge(batch, &known, incoming.received_at)?;
             let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && first);
             if let Some(lock) = new_lock {
                 contacts::lock(batch, &key.contact, lock)?;
             }
+            lookups::wanted(batch, &incoming.contact, &key.contact, &incoming.sender, now)?;
             batch.state.accepted += 1;
-            batch.state.touch(incoming.received_at);
+            batch.state.touch(now);
             Answer::Routed { tenant, contact: key.contact, is_new_session }
         }
     };
@@ -124,10 +149,15 @@ fn take_in(
         None => WaitingKind::Message,
         Some(_) => WaitingKind::Started { first },
     };
+    let word = match &incoming.word {
+        Some(word) if word.matters(batch, key)? => Some(word),
+        _ => None,
+    };
     let due = incoming.received_at.plus_ms(patience(batch, key.tenant, kind));
+    let attribution = start.as_ref().and_then(Option::as_deref).or(incoming.source.as_deref());
     let waiting = Waiting {
         kind,
-        died: false,
+        told: word.is_some(),
         failures: 0,
         at: incoming.at,
         received_at: incoming.received_at,
@@ -136,20 +166,29 @@ fn take_in(
         sender: incoming.sender.as_str(),
         reply_to: &incoming.reply_to,
         display_name: incoming.display_name.as_deref(),
-        attribution: start.as_ref().and_then(Option::as_deref),
+        attribution,
         error: None,
         payload: &incoming.heard,
     };
-    if batch.mirror.is_human(key) {
-        let row = conversation_key(key);
-        // The row has the last word: a human may have given the conversation back just now.
-        if let Some(mut kept) = lines::kept(batch, &row)?
-            && kept.conversation.mode == Mode::Human
-        {
-            kept.hear(&waiting);
-            lines::append(batch, key, &mut kept, NewLine::heard(&waiting), seq)?;
-            batch.effects.push(Effect::Line);
-            return lines::keep(batch, &row, &kept);
+    let row = conversation_key(key);
+    // The row has the last word: a human may have given the conversation back just now.
+    let human = if batch.mirror.is_human(key) { lines::kept(batch, &row)? } else { None };
+    let human = human.filter(|kept| kept.conversation.mode == Mode::Human);
+    let is_human = human.is_some();
+    if is_human || word.is_some() {
+        let mut kept = match human {
+            Some(kept) => kept,
+            None => lines::kept(batch, &row)?.unwrap_or_default(),
+        };
+        kept.hear(&waiting);
+        lines::append(batch, key, &mut kept, NewLine::heard(&waiting), seq)?;
+        if let Some(word) = word {
+            word.keep(batch, key, &mut kept, incoming.received_at)?;
+        }
+        lines::keep(batch, &row, &kept)?;
+        batch.effects.push(Effect::Line);
+        if is_human {
+            return Ok(());
         }
     }
     waiting.write(&mut batch.buffer);
@@ -190,7 +229,7 @@ fn report_conflict(
     batch.state.conflicts += 1;
     batch.audit(&AuditEntry {
         at: incoming.received_at,
-        actor: "gateway".into(),
+        actor: GATEWAY.into(),
         action: "conflict".into(),
         subject: key.contact.to_string(),
         detail: serde_json::json!({

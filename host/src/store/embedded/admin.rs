@@ -6,10 +6,10 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::pack;
-use super::contacts;
 use super::mirror::Effect;
-use super::rows::Contact;
+use super::rows::contact::Contact;
 use super::tables::define;
+use super::{contacts, ties};
 use crate::message::{ContactKey, SessionChange, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::store::{ApiKey, AuditEntry, Error, ImportReport};
@@ -100,6 +100,8 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
     let known = contacts::resolve(batch, contact, &[])?;
     let lock = known.lock.ok_or_else(|| Error::NotFound(format!("{contact} has no tenant")))?;
     batch.tables.contacts.put()?.remove(known.canonical.as_str().as_bytes())?;
+    // Its conversation stays, and no lock tells of it any more.
+    ties::put(batch, &known.canonical, lock.tenant)?;
     batch.count_lock(lock.tenant.get(), -1);
     batch.state.touch(now);
     let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });
@@ -195,7 +197,7 @@ pub fn import(
         if import.consider(&known.canonical, *tenant, known.lock.map(|lock| lock.tenant)) {
             let lock = Lock { tenant: *tenant, since: now, attribution: None, sender: None };
             batch.count_lock(tenant.get(), 1);
-            contacts::put(batch, &known.canonical, &Contact { alias_of: None, lock: Some(lock) })?;
+            contacts::put(batch, &known.canonical, &Contact { lock: Some(lock), ..Contact::default() })?;
         }
     }
     batch.state.touch(now);

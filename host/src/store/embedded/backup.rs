@@ -197,6 +197,7 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
 fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
     let mut outbox = transaction.open_table(define::outbox)?;
     let mut ended = transaction.open_table(define::ended_sends)?;
+    let mut places = transaction.open_table(define::ended_places)?;
     let mut rows = Vec::new();
     for row in outbox.iter()?.take(ROWS) {
         let (place, row) = row?;
@@ -209,6 +210,7 @@ fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
         Reply { state: OutboxState::Unknown, error: Some(error), ..reply }.write(&mut buffer);
         ended.insert(under(&key, &seq.to_be_bytes()).as_slice(), buffer.as_slice())?;
+        places.insert(place, key.contact.as_str().as_bytes())?;
         outbox.remove(place)?;
     }
     let mut meta = transaction.open_table(define::meta)?;

@@ -56,6 +56,7 @@ pub struct Batch<'t> {
     /// Conversations that began in this batch.
     pub met: HashSet<ConversationKey>,
     pub timers_changed: bool,
+    pub lookups_changed: bool,
     /// For rows being written.
     pub buffer: Vec<u8>,
 }
@@ -72,6 +73,7 @@ impl<'t> Batch<'t> {
             hashes_at: Timestamp::ZERO,
             met: HashSet::new(),
             timers_changed: false,
+            lookups_changed: false,
             buffer: Vec::with_capacity(1024),
         }
     }
@@ -122,7 +124,11 @@ impl<'t> Batch<'t> {
             self.tables.meta.put()?.insert("state", self.buffer.as_slice())?;
         }
         let next_timer = if self.timers_changed { Some(super::timers::next_due(self)?) } else { None };
-        Ok(Sealed { users, next_timer })
+        let next_lookup = match self.lookups_changed {
+            true => Some(super::lookups::first_due(self.tables.lookups_due.get()?)?),
+            false => None,
+        };
+        Ok(Sealed { users, next_timer, next_lookup })
     }
 }
 
@@ -131,4 +137,6 @@ pub struct Sealed {
     pub users: Vec<(u32, u64)>,
     /// `None`: unchanged.
     pub next_timer: Option<Timestamp>,
+    /// `None`: unchanged.
+    pub next_lookup: Option<Timestamp>,
 }

@@ -150,6 +150,11 @@ impl<'a> Eye<'a> {
     pub fn rest(self) -> &'a [u8] {
         self.rest
     }
+
+    /// Frames grow at their ends: an older one is over where a newer one goes on.
+    pub fn is_over(&self) -> bool {
+        self.rest.is_empty()
+    }
 }
 
 /// A value as MessagePack with field names.
@@ -228,6 +233,30 @@ pub fn read_under<'a>(table: &'static str, key: &'a [u8]) -> Read<(ConversationK
     Ok((ConversationKey { tenant, contact: ContactKey::from_stored(contact) }, eye.rest()))
 }
 
+/// `length contact`, the beginning of the keys of what a contact has several of.
+pub fn contact_prefix(contact: &ContactKey) -> Vec<u8> {
+    let name = contact.as_str().as_bytes();
+    let mut bytes = Vec::with_capacity(2 + name.len() + 16);
+    bytes.extend_from_slice(&(name.len().min(usize::from(u16::MAX)) as u16).to_be_bytes());
+    bytes.extend_from_slice(name);
+    bytes
+}
+
+/// A [`contact_prefix`] with what follows it.
+pub fn of_contact(contact: &ContactKey, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = contact_prefix(contact);
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+/// What follows the contact in a key made by [`of_contact`].
+pub fn read_of_contact<'a>(table: &'static str, key: &'a [u8]) -> Read<&'a [u8]> {
+    let mut eye = Eye { table, rest: key };
+    let length = u16::from_be_bytes(eye.array()?);
+    eye.take(usize::from(length))?;
+    Ok(eye.rest())
+}
+
 /// The first key that does not begin with `prefix`; `None` if all greater keys do.
 pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
@@ -249,4 +278,58 @@ pub fn message_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&digest[..16]);
     short
+}
+
+/// Names a message of ours by the provider's id, as receipts will: what differs between the forms of
+/// one id is left out of it.
+pub fn sent_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
+    match provider {
+        Provider::Waha => message_hash(provider, account, without_chat(id)),
+        // Its reports do not say whose they are.
+        Provider::Infobip => message_hash(provider, "", id),
+        Provider::Gupshup | Provider::Meta | Provider::Simulator => message_hash(provider, account, id),
+    }
+}
+
+/// WAHA names one message after the chat it is in, and the chat by phone number or by hidden id:
+/// `true_971501234567@c.us_3EB0` and `true_245800000000182@lid_3EB0` are both `3EB0`. In groups the
+/// author follows. The id itself may hold underscores.
+fn without_chat(id: &str) -> &str {
+    let Some(rest) = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_")) else { return id };
+    let after_chat = rest.find('@').and_then(|at| rest[at..].find('_').map(|end| &rest[at + end + 1..]));
+    let bare = match (after_chat, rest.contains('@')) {
+        (Some(bare), _) => bare,
+        (None, false) => rest,
+        (None, true) => return id,
+    };
+    match bare.rsplit_once('_') {
+        Some((bare, author)) if author.contains('@') => bare,
+        _ => bare,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_waha_message_has_one_name() {
+        for (id, bare) in [
+            ("true_971501234567@c.us_3EB0", "3EB0"),
+            ("true_245800000000182@lid_3EB0", "3EB0"),
+            ("true_971501234567@s.whatsapp.net_3EB0_A", "3EB0_A"),
+            ("false_120363000000000002@g.us_3EB0_5511900000002@c.us", "3EB0"),
+            ("true_1_2@lid_A_B", "A_B"),
+            ("true_3EB0AAAA", "3EB0AAAA"),
+            ("3EB0AAAA", "3EB0AAAA"),
+            ("true_971501234567@c.us", "true_971501234567@c.us"),
+            ("", ""),
+        ] {
+            assert_eq!(without_chat(id), bare, "{id}");
+        }
+        let name = |provider, account, id| sent_hash(provider, account, id);
+        assert_ne!(name(Provider::Waha, "a", "3EB0"), name(Provider::Waha, "b", "3EB0"));
+        assert_eq!(name(Provider::Infobip, "97150", "x"), name(Provider::Infobip, "", "x"));
+        assert_ne!(name(Provider::Meta, "1", "true_1@c.us_x"), name(Provider::Meta, "1", "x"));
+    }
 }

@@ -1,27 +1,29 @@
 //! Who a contact is: aliases are followed to the canonical key, and the lock is found there.
+//!
+//! An alias names the key that it was merged into, which may have become an alias itself since: the
+//! keys of one person form a tree, so that a branch can be taken off again.
 
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::rows::Contact;
-use crate::message::{ContactKey, Timestamp};
+use super::codec::{contact_prefix, of_contact, read_of_contact};
+use super::rows::contact::Contact;
+use super::ties;
+use crate::identity;
+use crate::message::ContactKey;
 use crate::route::Lock;
-use crate::store::AuditEntry;
 
 /// A contact as the store knows it.
 pub struct Known {
     pub canonical: ContactKey,
+    /// The oldest of all its keys.
     pub lock: Option<Lock>,
-    /// Keys that the payload proved to be the same person's, and that the store does not keep under
-    /// the canonical one yet.
-    pub new_aliases: Vec<ContactKey>,
-    /// Those of them that had a lock of their own, which is younger.
-    pub merged: Vec<(ContactKey, Lock)>,
+    /// The canonical keys of those who turn out to be the same person and are kept apart so far.
+    pub others: Vec<ContactKey>,
 }
 
-/// An alias points at a key that was canonical when it was learnt. That one may have become an alias
-/// since, and so on, but people do not have many numbers.
-const STEPS: usize = 8;
+/// A tree is not deeper; a damaged one must not be climbed for ever.
+const STEPS: usize = 64;
 
 /// Follows aliases: the canonical key, its lock, and how many steps it took.
 fn follow(
@@ -38,78 +40,129 @@ fn follow(
     Ok((key, None, STEPS))
 }
 
-fn row(batch: &Batch<'_>, contact: &ContactKey) -> Step<Option<Contact>> {
+pub fn row(batch: &Batch<'_>, contact: &ContactKey) -> Step<Option<Contact>> {
     let table = batch.tables.contacts.get()?;
     let found = table.get(contact.as_str().as_bytes())?;
     Ok(found.map(|row| Contact::read(row.value())).transpose()?)
 }
 
-/// Finds the key under which this person is kept: the one that is known already, by lock or alias,
-/// else the one that the message came with. Of several locks of one person the oldest wins: who was
-/// locked under a hidden id stays under it when the phone number is learnt.
-pub fn resolve(batch: &Batch<'_>, contact: &ContactKey, aliases: &[ContactKey]) -> Step<Known> {
-    // Each key of the message, where it leads, and in how many steps.
-    let mut keys: Vec<(ContactKey, ContactKey, usize)> = Vec::with_capacity(1 + aliases.len());
-    let mut found: Option<(ContactKey, Option<Lock>)> = None;
-    let mut locks: Vec<(ContactKey, Lock)> = Vec::new();
-    for key in std::iter::once(contact).chain(aliases) {
-        let (canonical, lock, steps) = follow(key, |key| row(batch, key))?;
-        if let Some(lock) = &lock
-            && locks.iter().all(|(other, _)| *other != canonical)
-        {
-            locks.push((canonical.clone(), lock.clone()));
-        }
-        let known = steps > 0 || lock.is_some();
-        let better = match &found {
-            None => known,
-            Some((_, old)) => match (&lock, old) {
-                (Some(new), Some(old)) => new.since < old.since,
-                (Some(_), None) => true,
-                (None, _) => false,
-            },
-        };
-        if better {
-            found = Some((canonical.clone(), lock));
-        }
-        keys.push((key.clone(), canonical, steps));
-    }
-    let (canonical, lock) = found.unwrap_or_else(|| (contact.clone(), None));
-    let mut new_aliases: Vec<ContactKey> = Vec::new();
-    let mut learn = |key: ContactKey| {
-        if key != canonical && !new_aliases.contains(&key) {
-            new_aliases.push(key);
-        }
-    };
-    for (key, end, steps) in keys {
-        if end != canonical || steps != 1 {
-            learn(key);
-        }
-        // What it led to so far is the same person too.
-        learn(end);
-    }
-    locks.retain(|(key, _)| *key != canonical);
-    Ok(Known { canonical, lock, new_aliases, merged: locks })
+/// The key under which everything of this person is kept.
+pub fn canonical(batch: &Batch<'_>, contact: &ContactKey) -> Step<ContactKey> {
+    Ok(follow(contact, |key| row(batch, key))?.0)
 }
 
-/// What a message proved of a person is kept: each key leads to the canonical one, and a lock that
-/// another key had goes.
-pub fn merge(batch: &mut Batch<'_>, known: &Known, now: Timestamp) -> Step<()> {
-    for alias in &known.new_aliases {
-        put(batch, alias, &Contact { alias_of: Some(known.canonical.clone()), lock: None })?;
+/// One of several who turn out to be the same person.
+struct Root {
+    key: ContactKey,
+    lock: Option<Lock>,
+    /// Was it there before this message?
+    known: bool,
+}
+
+/// Finds the key under which this person is kept, by the key that a message came with and others that
+/// the message proves to be the same person's. Of several locks of one person the oldest wins: who was
+/// locked under a hidden id stays under it when the phone number is learnt. Without any, the key that
+/// something is kept under.
+pub fn resolve(batch: &Batch<'_>, contact: &ContactKey, aliases: &[ContactKey]) -> Step<Known> {
+    let (key, lock, steps) = follow(contact, |key| row(batch, key))?;
+    if aliases.is_empty() {
+        return Ok(Known { canonical: key, lock, others: Vec::new() });
     }
-    for (key, lock) in &known.merged {
-        batch.count_lock(lock.tenant.get(), -1);
-        batch.audit(&AuditEntry {
-            at: now,
-            actor: "gateway".into(),
-            action: "merge".into(),
-            subject: known.canonical.to_string(),
-            detail: serde_json::json!({
-                "merged": key, "was_locked_to": lock.tenant, "since": lock.since.to_string(),
-                "locked_to": known.lock.as_ref().map(|lock| lock.tenant),
-            }),
-        })?;
+    let known = steps > 0 || lock.is_some();
+    let mut roots = vec![Root { key, lock, known }];
+    for alias in aliases {
+        let (key, lock, steps) = follow(alias, |key| row(batch, key))?;
+        if roots.iter().any(|root| root.key == key) || !may_join(batch, (contact, alias), &roots, &key)? {
+            continue;
+        }
+        let known = steps > 0 || lock.is_some();
+        roots.push(Root { key, lock, known });
     }
+    if roots.len() > 1 {
+        for root in &mut roots {
+            root.known = root.known || !ties::of(batch, &root.key)?.is_empty();
+        }
+    }
+    // Without locks the first of those known before, or the first of all.
+    let rank = |root: &Root| (root.lock.as_ref().map_or(i64::MAX, |lock| lock.since.as_ms()), !root.known);
+    let first = (0..roots.len()).min_by_key(|at| (rank(&roots[*at]), *at)).unwrap_or_default();
+    let Root { key: canonical, lock, .. } = roots.swap_remove(first);
+    Ok(Known { canonical, lock, others: roots.into_iter().map(|root| root.key).collect() })
+}
+
+/// An operator may have told the two apart; and nobody has two hidden ids, so that who has another one
+/// has got the phone number of somebody else.
+fn may_join(
+    batch: &Batch<'_>,
+    pair: (&ContactKey, &ContactKey),
+    roots: &[Root],
+    other: &ContactKey,
+) -> Step<bool> {
+    let first = &roots[0].key;
+    if are_apart(batch, pair.0, pair.1)? || are_apart(batch, first, other)? {
+        return Ok(false);
+    }
+    Ok(!both_have(&keys_of(batch, first)?, &keys_of(batch, other)?, is_hidden))
+}
+
+/// Has each of the two at least one such key?
+pub fn both_have(one: &[ContactKey], other: &[ContactKey], such: fn(&ContactKey) -> bool) -> bool {
+    one.iter().any(such) && other.iter().any(such)
+}
+
+pub fn is_hidden(key: &ContactKey) -> bool {
+    key.as_str().ends_with("@lid")
+}
+
+pub fn is_phone(key: &ContactKey) -> bool {
+    identity::is_phone(key)
+}
+
+/// All keys of a person, beginning with the one that everything is kept under.
+pub fn keys_of(batch: &Batch<'_>, canonical: &ContactKey) -> Step<Vec<ContactKey>> {
+    tree(batch.tables.aliases.get()?, canonical)
+}
+
+/// From any view of the table.
+pub fn tree(table: &impl ReadableTable<&'static [u8], ()>, canonical: &ContactKey) -> Step<Vec<ContactKey>> {
+    let mut keys = vec![canonical.clone()];
+    let mut at = 0;
+    while at < keys.len() {
+        let prefix = contact_prefix(&keys[at]);
+        for row in table.range::<&[u8]>(prefix.as_slice()..)? {
+            let (key, _) = row?;
+            if !key.value().starts_with(&prefix) {
+                break;
+            }
+            let alias = String::from_utf8_lossy(read_of_contact("aliases", key.value())?).into_owned();
+            let alias = ContactKey::from_stored(alias);
+            // A damaged tree must not be walked for ever.
+            if !keys.contains(&alias) {
+                keys.push(alias);
+            }
+        }
+        at += 1;
+    }
+    Ok(keys)
+}
+
+/// The same for both orders of the two.
+fn pair(one: &ContactKey, other: &ContactKey) -> Vec<u8> {
+    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    of_contact(first, second.as_str().as_bytes())
+}
+
+pub fn are_apart(batch: &Batch<'_>, one: &ContactKey, other: &ContactKey) -> Step<bool> {
+    Ok(batch.tables.apart.get()?.get(pair(one, other).as_slice())?.is_some())
+}
+
+pub fn tell_apart(batch: &mut Batch<'_>, one: &ContactKey, other: &ContactKey) -> Step<()> {
+    batch.tables.apart.put()?.insert(pair(one, other).as_slice(), ())?;
+    Ok(())
+}
+
+pub fn forget_apart(batch: &mut Batch<'_>, one: &ContactKey, other: &ContactKey) -> Step<()> {
+    batch.tables.apart.put()?.remove(pair(one, other).as_slice())?;
     Ok(())
 }
 
@@ -122,7 +175,7 @@ pub fn put(batch: &mut Batch<'_>, contact: &ContactKey, row: &Contact) -> Step<(
 /// Locks a contact that has no lock, and counts it.
 pub fn lock(batch: &mut Batch<'_>, contact: &ContactKey, lock: Lock) -> Step<()> {
     batch.count_lock(lock.tenant.get(), 1);
-    put(batch, contact, &Contact { alias_of: None, lock: Some(lock) })
+    put(batch, contact, &Contact { lock: Some(lock), ..Contact::default() })
 }
 
 /// From a snapshot: the canonical key and its lock.

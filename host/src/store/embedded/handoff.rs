@@ -7,6 +7,7 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, pack, place, under};
+use super::lines::Back;
 use super::mirror::Effect;
 use super::rows::{Kept, Reply, Spoken, WaitingKind};
 use super::{inbox, lines, timers};
@@ -86,29 +87,32 @@ fn unknown(key: &ConversationKey) -> super::batch::Fault {
 /// The newest lines since the hand-off, oldest first.
 fn said(batch: &Batch<'_>, key: &ConversationKey, kept: &Kept) -> Step<Vec<HistoryEntry>> {
     let (mut said, mut bytes) = (VecDeque::new(), 0);
-    let mut next = kept.last_line;
-    while next > kept.handed_off && said.len() < SAID {
-        let Some((previous, size, entry)) = line(batch, key, next)? else { break };
+    let mut back = Back::through_lines(kept);
+    while back.newest() > kept.handed_off && said.len() < SAID {
+        let next = back.newest();
+        let line = line(batch, key, kept, next)?;
+        back.pass(next, line.as_ref().map(|(previous, ..)| *previous));
+        let Some((_, size, entry)) = line else { continue };
         bytes += size;
         if bytes > SAID_BYTES {
             break;
         }
         said.push_front(entry);
-        // A chain that does not lead back is damaged; it must not be walked for ever.
-        if previous >= next {
-            break;
-        }
-        next = previous;
     }
     Ok(said.into())
 }
 
 /// A line with the place of the one before it and its size: from the history, or from where replies
 /// are until they have been sent.
-fn line(batch: &Batch<'_>, key: &ConversationKey, seq: u64) -> Step<Option<(u64, usize, HistoryEntry)>> {
+fn line(
+    batch: &Batch<'_>,
+    key: &ConversationKey,
+    kept: &Kept,
+    seq: u64,
+) -> Step<Option<(u64, usize, HistoryEntry)>> {
     let at = place(seq, key.tenant);
     let read = |line: Spoken<'_>| -> Step<Option<(u64, usize, HistoryEntry)>> {
-        if line.contact != key.contact.as_str() {
+        if !kept.holds(key, line.contact) {
             return Ok(None);
         }
         Ok(Some((line.previous, line.payload.len(), line.entry()?)))

@@ -21,7 +21,7 @@ pub fn enter(
     let seq = batch.seq();
     let entry = Waiting {
         kind,
-        died: false,
+        told: false,
         failures: 0,
         at,
         received_at: now,

@@ -8,7 +8,7 @@ use super::batch::{Batch, Fault, Step};
 use super::codec::{owned_by, pack, unpack};
 use super::contacts;
 use crate::conversation::{Lead, LeadChange, LeadThread};
-use crate::message::{ConversationKey, Timestamp};
+use crate::message::{ContactKey, ConversationKey, Timestamp};
 use crate::store::Error;
 
 /// What a lead may hold. All tenants of its organization are shown it with every turn.
@@ -21,13 +21,12 @@ pub struct Changed {
     row: Vec<u8>,
 }
 
-/// Merges a turn's changes, without writing yet. `started`: the attribution of a deep link that this
-/// turn answers.
+/// Merges a turn's changes, without writing yet. `source`: what first brought the contact here.
 pub fn change(
     batch: &Batch<'_>,
     key: &ConversationKey,
     changes: &[LeadChange],
-    started: Option<String>,
+    source: Option<String>,
     now: Timestamp,
 ) -> Step<Option<Changed>> {
     if changes.is_empty() {
@@ -41,7 +40,7 @@ pub fn change(
     let mut lead: Lead = found.map(|row| unpack("leads", row.value())).transpose()?.unwrap_or_default();
     if let Entry::Vacant(thread) = lead.threads.entry(key.tenant.get()) {
         let lock = contacts::resolve(batch, &key.contact, &[])?.lock;
-        let source = started.or_else(|| lock.filter(|lock| lock.tenant == key.tenant)?.attribution);
+        let source = source.or_else(|| lock.filter(|lock| lock.tenant == key.tenant)?.attribution);
         thread.insert(LeadThread { since: now, source });
     }
     for change in changes {
@@ -67,6 +66,43 @@ pub fn change(
         return Err(too_much(&format!("would take {used} bytes; the limit is {MOST_BYTES}")));
     }
     Ok(Some(Changed { key: row, row: packed }))
+}
+
+/// Two leads of one person in one organization become one: the elder's words stand, the younger fills
+/// in what it lacks, as far as there is room.
+pub fn join(batch: &mut Batch<'_>, organization: u32, from: &ContactKey, into: &ContactKey) -> Step<()> {
+    let (old, new) = (owned_by(organization, from.as_str()), owned_by(organization, into.as_str()));
+    let read = |batch: &Batch<'_>, row: &[u8]| -> Step<Option<Lead>> {
+        let found = batch.tables.leads.get()?.get(row)?;
+        Ok(found.map(|row| unpack("leads", row.value())).transpose()?)
+    };
+    let Some(theirs) = read(batch, &old)? else { return Ok(()) };
+    let ours = read(batch, &new)?.unwrap_or_default();
+    let since = |lead: &Lead| lead.threads.values().map(|thread| thread.since).min();
+    let theirs_first = since(&ours).is_none_or(|ours| since(&theirs).is_some_and(|theirs| theirs < ours));
+    let (mut lead, other) = if theirs_first { (theirs, ours) } else { (ours, theirs) };
+    if lead.stage.is_empty() {
+        lead.stage = other.stage;
+    }
+    lead.updated_at = lead.updated_at.max(other.updated_at);
+    for (tenant, thread) in other.threads {
+        let known = lead.threads.entry(tenant).or_insert_with(|| thread.clone());
+        if thread.since < known.since {
+            *known = thread;
+        }
+    }
+    let mut room = MOST_BYTES.saturating_sub(pack(&lead).len());
+    for (name, value) in other.fields {
+        let size = pack(&(&name, &value)).len();
+        if !lead.fields.contains_key(&name) && lead.fields.len() < MOST_FIELDS && size <= room {
+            room -= size;
+            lead.fields.insert(name, value);
+        }
+    }
+    let table = batch.tables.leads.put()?;
+    table.remove(old.as_slice())?;
+    table.insert(new.as_slice(), pack(&lead).as_slice())?;
+    Ok(())
 }
 
 fn too_much(what: &str) -> Fault {

@@ -8,7 +8,8 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 use super::batch::{Batch, Fault, Step};
 use super::codec::{read_conversation_key, read_place, unpack};
 use super::mirror::{Loaded, Mirror, State};
-use super::rows::{Contact, Reply, Waiting};
+use super::rows::contact::Contact;
+use super::rows::{Reply, Waiting};
 use super::sends;
 use super::tables::define;
 use super::timers::first_due;
@@ -28,6 +29,8 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         turns: Schedule::new(settings.turns_per_tenant),
         sends: Schedule::new(settings.sends_per_sender),
         next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
+        next_lookup: first_due(&snapshot.open_table(define::lookups_due)?)?,
+        opted_out: snapshot.open_table(define::opt_outs)?.len()? as i64,
         humans: HashSet::new(),
     };
     for row in snapshot.open_table(define::humans)?.iter()? {

@@ -11,7 +11,8 @@ use super::Settings;
 use super::batch::Sealed;
 use super::codec::{Eye, Pen, Unreadable};
 use super::collections::Parsed;
-use super::receipts::Early;
+use super::early::Early;
+use super::merge::moved::Moved;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::schedule::{Item, Schedule};
 use crate::store::{Counters, InboxId, Wakes};
@@ -133,6 +134,10 @@ pub enum Effect {
         key: ConversationKey,
         answers: bool,
     },
+    /// What waits in a conversation waits under another key.
+    Moved(Box<Moved>),
+    /// So many contacts more, or fewer, want no messages.
+    OptedOut(i64),
     /// A conversation's history changed, and nothing else did.
     Line,
 }
@@ -151,6 +156,9 @@ pub struct Mirror {
     turns: Mutex<Turns>,
     sends: Mutex<Sends>,
     next_timer: AtomicI64,
+    next_lookup: AtomicI64,
+    /// How many want no messages.
+    opted_out: AtomicI64,
     /// The conversations that a human has taken over.
     humans: Mutex<HashSet<ConversationKey>>,
     pub parsed: Parsed,
@@ -178,6 +186,8 @@ impl Mirror {
             turns: Mutex::new(Schedule::new(turns)),
             sends: Mutex::new(Schedule::new(sends)),
             next_timer: AtomicI64::new(i64::MAX),
+            next_lookup: AtomicI64::new(i64::MAX),
+            opted_out: AtomicI64::new(0),
             humans: Mutex::default(),
             parsed: Parsed::default(),
             early: Early::default(),
@@ -208,6 +218,16 @@ impl Mirror {
         Timestamp::from_ms(self.next_timer.load(Ordering::Acquire))
     }
 
+    /// When the first phone number is to be asked for; far in the future if none is.
+    pub fn next_lookup(&self) -> Timestamp {
+        Timestamp::from_ms(self.next_lookup.load(Ordering::Acquire))
+    }
+
+    /// Then nobody needs to be looked up before a send.
+    pub fn nobody_opted_out(&self) -> bool {
+        self.opted_out.load(Ordering::Acquire) == 0
+    }
+
     /// Does a human answer, as far as the last commit tells?
     pub fn is_human(&self, key: &ConversationKey) -> bool {
         lock(&self.humans).contains(key)
@@ -229,6 +249,8 @@ impl Mirror {
             (*turns, *sends) = (loaded.turns, loaded.sends);
         }
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
+        self.next_lookup.store(loaded.next_lookup.as_ms(), Ordering::Release);
+        self.opted_out.store(loaded.opted_out, Ordering::Release);
         *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
         self.wakes.turns.notify_one();
@@ -251,6 +273,9 @@ impl Mirror {
         if let Some(at) = sealed.next_timer {
             self.next_timer.store(at.as_ms(), Ordering::Release);
             self.wakes.turns.notify_one();
+        }
+        if let Some(at) = sealed.next_lookup {
+            self.next_lookup.store(at.as_ms(), Ordering::Release);
         }
         if effects.is_empty() {
             return;
@@ -306,6 +331,11 @@ impl Mirror {
                 }
                 Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
+                Effect::Moved(moved) => {
+                    moved.apply(&mut turns, &mut sends);
+                    (woken.turns, woken.sends, woken.history) = (true, true, true);
+                }
+                Effect::OptedOut(by) => drop(self.opted_out.fetch_add(by, Ordering::AcqRel)),
                 Effect::Line => woken.history = true,
             }
         }
@@ -331,5 +361,7 @@ pub struct Loaded {
     pub turns: Turns,
     pub sends: Sends,
     pub next_timer: Timestamp,
+    pub next_lookup: Timestamp,
+    pub opted_out: i64,
     pub humans: HashSet<ConversationKey>,
 }

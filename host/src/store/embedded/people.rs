@@ -1,71 +1,108 @@
-//! Who is who, who wants no messages, and what our own numbers said.
+//! Who is who, who wants no messages, and what our own numbers said: the verbs of [`Contacts`].
 
 use async_trait::async_trait;
 
-use super::Embedded;
+use super::merge::{self, By, GATEWAY};
+use super::tables::define;
+use super::{Embedded, contacts, lookups, opt_outs, own};
 use crate::message::{
     Consent, ContactKey, ConversationKey, Own, SamePerson, SenderName, TenantId, Timestamp,
 };
+use crate::store::Result;
 use crate::store::contacts::{Contacts, Lookup, OptOut, OwnKept, Person};
-use crate::store::{Error, Result};
 
-fn being_built<T>() -> Result<T> {
-    Err(Error::Failed("this is being built".into()))
-}
+/// In a provider's word: the same person, now under another number.
+const NUMBER_CHANGED: &str = "number changed";
 
 #[async_trait]
 impl Contacts for Embedded {
-    fn person(&self, _contact: &ContactKey) -> Result<Person> {
-        being_built()
+    fn person(&self, contact: &ContactKey) -> Result<Person> {
+        self.read(|snapshot| {
+            let (canonical, lock) = contacts::find(&snapshot.open_table(define::contacts)?, contact)?;
+            let mut keys = contacts::tree(&snapshot.open_table(define::aliases)?, &canonical)?;
+            let canonical = keys.remove(0);
+            Ok(Person { canonical, aliases: keys, lock })
+        })
     }
-    async fn learn(&self, _same: SamePerson, _now: Timestamp) -> Result<bool> {
-        Ok(false)
+
+    async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {
+        self.write(move |batch| {
+            let by = By { actor: GATEWAY, reason: &same.reason, now };
+            merge::learn(batch, &same.known, &same.also, same.reason == NUMBER_CHANGED, &by)
+        })
+        .await
     }
+
     async fn merge_contacts(
         &self,
-        _from: &ContactKey,
-        _into: &ContactKey,
-        _actor: &str,
-        _now: Timestamp,
+        from: &ContactKey,
+        into: &ContactKey,
+        actor: &str,
+        now: Timestamp,
     ) -> Result<Person> {
-        being_built()
+        let (from, into, actor) = (from.clone(), into.clone(), actor.to_owned());
+        self.write(move |batch| {
+            merge::merge(batch, &from, &into, &By { actor: &actor, reason: "by hand", now })
+        })
+        .await
     }
-    async fn unmerge_contact(&self, _alias: &ContactKey, _actor: &str, _now: Timestamp) -> Result<Person> {
-        being_built()
+
+    async fn unmerge_contact(&self, alias: &ContactKey, actor: &str, now: Timestamp) -> Result<Person> {
+        let (alias, actor) = (alias.clone(), actor.to_owned());
+        self.write(move |batch| merge::unmerge(batch, &alias, &By { actor: &actor, reason: "by hand", now }))
+            .await
     }
-    async fn record_own(&self, _own: Own, _sender: SenderName, _now: Timestamp) -> Result<OwnKept> {
-        Ok(OwnKept::Nothing)
+
+    async fn record_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<OwnKept> {
+        let Some(said) = own::Said::new(own, sender, now) else { return Ok(OwnKept::Nothing) };
+        self.write(move |batch| own::record(batch, &said)).await
     }
-    fn opt_out(&self, _key: &ConversationKey) -> Result<Option<OptOut>> {
-        Ok(None)
+
+    fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>> {
+        // Asked before every send.
+        if self.mirror().nobody_opted_out() {
+            return Ok(None);
+        }
+        self.read(|snapshot| opt_outs::read(snapshot, key))
     }
+
     fn opt_outs(
         &self,
-        _tenant: TenantId,
-        _after: Option<&ContactKey>,
-        _limit: usize,
+        tenant: TenantId,
+        after: Option<&ContactKey>,
+        limit: usize,
     ) -> Result<Vec<(ContactKey, OptOut)>> {
-        Ok(Vec::new())
+        self.read(|snapshot| opt_outs::list(snapshot, tenant, after, limit))
     }
+
     async fn set_opt_out(
         &self,
-        _key: &ConversationKey,
-        _opt_out: Option<OptOut>,
-        _actor: &str,
-        _now: Timestamp,
+        key: &ConversationKey,
+        opt_out: Option<OptOut>,
+        actor: &str,
+        now: Timestamp,
     ) -> Result<()> {
-        being_built()
+        let (key, actor) = (key.clone(), actor.to_owned());
+        self.write(move |batch| opt_outs::set(batch, &key, opt_out.as_ref(), &actor, now)).await
     }
-    async fn record_consent(&self, _consent: Consent, _sender: SenderName, _now: Timestamp) -> Result<()> {
-        Ok(())
+
+    async fn record_consent(&self, consent: Consent, sender: SenderName, now: Timestamp) -> Result<()> {
+        self.write(move |batch| opt_outs::consent(batch, &consent, &sender, now)).await
     }
-    fn due_lookups(&self, _now: Timestamp, _limit: usize) -> Result<Vec<Lookup>> {
-        Ok(Vec::new())
+
+    fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>> {
+        if self.mirror().next_lookup() > now {
+            return Ok(Vec::new());
+        }
+        self.read(|snapshot| lookups::due(snapshot, now, limit))
     }
+
     fn next_lookup_at(&self) -> Option<Timestamp> {
-        None
+        Some(self.mirror().next_lookup()).filter(|at| at.as_ms() < i64::MAX)
     }
-    async fn lookup_missed(&self, _contact: &ContactKey, _again: Option<Timestamp>) -> Result<()> {
-        Ok(())
+
+    async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()> {
+        let contact = contact.clone();
+        self.write(move |batch| lookups::again(batch, &contact, again)).await
     }
 }

@@ -6,8 +6,10 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::batch::Step;
 use super::codec::{Place, conversation_key, owned_by, place, under, unpack};
+use super::lines::Back;
 use super::mirror::Mirror;
-use super::rows::{Contact, Journaled, Kept, Reply, Spoken, Waiting};
+use super::rows::contact::Contact;
+use super::rows::{Journaled, Kept, Reply, Spoken, Waiting};
 use super::tables::define;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::message::{ContactKey, ConversationKey, OrganizationId};
@@ -57,6 +59,7 @@ impl Lines {
     fn with<T>(
         &self,
         key: &ConversationKey,
+        kept: &Kept,
         seq: u64,
         read: impl FnOnce(&Spoken<'_>) -> Step<T>,
     ) -> Step<Option<T>> {
@@ -72,7 +75,7 @@ impl Lines {
             (None, Some(row)) => Reply::read(row.value())?.line(),
             (None, None) => return Ok(None),
         };
-        if line.contact == key.contact.as_str() { read(&line).map(Some) } else { Ok(None) }
+        if kept.holds(key, line.contact) { read(&line).map(Some) } else { Ok(None) }
     }
 }
 
@@ -84,57 +87,54 @@ pub fn history(
     after: Option<u64>,
     limit: usize,
 ) -> Step<Vec<(u64, HistoryEntry)>> {
-    let conversations = snapshot.open_table(define::conversations)?;
-    let Some(row) = ReadableTable::get(&conversations, conversation_key(key).as_slice())? else {
-        return Ok(Vec::new());
-    };
-    let mut next = Kept::read(row.value())?.last_line;
+    let Some(kept) = kept(snapshot, key)? else { return Ok(Vec::new()) };
     let lines = Lines::open(snapshot)?;
+    let mut back = Back::through_lines(&kept);
     let mut places = std::collections::VecDeque::new();
-    while next > after.unwrap_or(0) {
+    while back.newest() > after.unwrap_or(0) {
         if after.is_none() && places.len() == limit {
             break;
         }
-        let Some(previous) = lines.with(key, next, |line| Ok(line.previous))? else { break };
-        places.push_front(next);
+        let next = back.newest();
+        let previous = lines.with(key, &kept, next, |line| Ok(line.previous))?;
+        back.pass(next, previous);
+        if previous.is_some() {
+            places.push_front(next);
+        }
         if places.len() > limit {
             places.pop_back();
         }
-        // A chain that does not lead back is damaged; it must not be walked for ever.
-        if previous >= next {
-            break;
-        }
-        next = previous;
     }
     let mut entries = Vec::with_capacity(places.len());
     for seq in places {
-        if let Some(entry) = lines.with(key, seq, |line| Ok(line.entry()?))? {
+        if let Some(entry) = lines.with(key, &kept, seq, |line| Ok(line.entry()?))? {
             entries.push((seq, entry));
         }
     }
     Ok(entries)
 }
 
+fn kept(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<Kept>> {
+    let conversations = snapshot.open_table(define::conversations)?;
+    let row = ReadableTable::get(&conversations, conversation_key(key).as_slice())?;
+    Ok(row.map(|row| Kept::read(row.value())).transpose()?)
+}
+
 /// The newest `limit`, oldest first.
 pub fn journal(snapshot: &ReadTransaction, key: &ConversationKey, limit: usize) -> Step<Vec<JournalEntry>> {
-    let conversations = snapshot.open_table(define::conversations)?;
-    let Some(row) = ReadableTable::get(&conversations, conversation_key(key).as_slice())? else {
-        return Ok(Vec::new());
-    };
-    let mut next = Kept::read(row.value())?.last_journal;
+    let Some(kept) = kept(snapshot, key)? else { return Ok(Vec::new()) };
     let journal = snapshot.open_table(define::journal)?;
+    let mut back = Back::through_journal(&kept);
     let mut entries = Vec::new();
-    while next > 0 && entries.len() < limit {
-        let Some(row) = ReadableTable::get(&journal, &place(next, key.tenant))? else { break };
-        let entry = Journaled::read(row.value())?;
-        if entry.contact != key.contact.as_str() {
-            break;
+    while back.newest() > 0 && entries.len() < limit {
+        let next = back.newest();
+        let row = ReadableTable::get(&journal, &place(next, key.tenant))?;
+        let entry = row.as_ref().map(|row| Journaled::read(row.value())).transpose()?;
+        let entry = entry.filter(|entry| kept.holds(key, entry.contact));
+        back.pass(next, entry.as_ref().map(|entry| entry.previous));
+        if let Some(entry) = entry {
+            entries.push(unpack("journal", entry.payload)?);
         }
-        entries.push(unpack("journal", entry.payload)?);
-        if entry.previous >= next {
-            break;
-        }
-        next = entry.previous;
     }
     entries.reverse();
     Ok(entries)

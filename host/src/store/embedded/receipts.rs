@@ -1,94 +1,140 @@
-//! What providers tell of what we sent.
-
-use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+//! What providers tell of what we sent. A receipt finds its reply by any id of it, or by our own name
+//! for it, wherever the reply is by then: in the history, on its way, or among those whose outcome
+//! nobody knew.
 
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{conversation_key, pack, read_place};
-use super::mirror::{Effect, lock};
-use super::rows::{Kept, Spoken, WaitingKind};
-use super::{inbox, lines};
-use crate::conversation::{Mode, Trigger};
+use super::codec::{Place, read_place, sent_hash};
+use super::early::Report;
+use super::reached::{self, Reached, Told};
+use super::rows::{Reply, Spoken};
+use super::{contacts, lines, references, sends};
+use crate::conversation::Author;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, Receipt, Timestamp};
+use crate::store::{OutboxState, SendId};
 
-/// Receipts that came before the answer to the request they are about. In memory only: one that is
-/// lost with the process costs a check mark, and the provider's next report makes up for it.
-#[derive(Default)]
-pub struct Early(Mutex<Noted>);
-
-#[derive(Default)]
-struct Noted {
-    states: HashMap<[u8; 16], DeliveryState>,
-    order: VecDeque<[u8; 16]>,
+/// A receipt with all that it may be found by, made before it reaches the writer.
+pub struct Reported {
+    receipt: Receipt,
+    report: Report,
+    hashes: Vec<[u8; 16]>,
+    /// Where our own name leads. Infobip takes it for the message's id.
+    places: Vec<Place>,
 }
 
-/// Receipts of messages that are not ours come too, and must not pile up.
-const EARLY: usize = 4096;
+impl Reported {
+    pub fn new(receipt: Receipt, secret: &[u8; 32]) -> Self {
+        let account = receipt.account.as_deref().unwrap_or_default();
+        let ids = std::iter::once(&receipt.message_id).chain(&receipt.other_ids).filter(|id| !id.is_empty());
+        let hashes = ids.clone().map(|id| sent_hash(receipt.provider, account, id)).collect();
+        let names = receipt.reference.iter().chain(ids);
+        let places = names.filter_map(|name| references::place_of(secret, name)).collect();
+        Reported { report: Report::of(&receipt), hashes, places, receipt }
+    }
+}
 
-impl Early {
-    pub fn note(&self, id: [u8; 16], state: DeliveryState) {
-        let mut kept = lock(&self.0);
-        match kept.states.get_mut(&id) {
-            Some(known) => *known = known.after(state),
-            None => {
-                kept.states.insert(id, state);
-                kept.order.push_back(id);
-            }
-        }
-        if kept.order.len() > EARLY
-            && let Some(oldest) = kept.order.pop_front()
+/// Moves a reply's state forward; back it never goes. Receipts of what is not ours are forgotten.
+pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<()> {
+    for hash in &reported.hashes {
+        let place = batch.tables.sent_ids.get()?.get(hash)?.map(|row| *row.value());
+        if let Some(place) = place
+            && forward(batch, &place, reported, now)?
         {
-            kept.states.remove(&oldest);
+            return Ok(());
         }
     }
-
-    pub fn find(&self, id: &[u8; 16]) -> Option<DeliveryState> {
-        lock(&self.0).states.get(id).copied()
+    for place in &reported.places {
+        if forward(batch, place, reported, now)?
+            || resolve_waiting(batch, place, reported, now)?
+            || resolve_ended(batch, place, reported, now)?
+        {
+            return Ok(());
+        }
     }
-}
-
-/// Moves the line's state forward; back it never goes. Receipts of what is not ours are forgotten.
-pub fn record(batch: &mut Batch<'_>, id: &[u8; 16], receipt: &Receipt, now: Timestamp) -> Step<()> {
-    let state = receipt.state;
-    let Some(place) = batch.tables.sent_ids.get()?.get(id)?.map(|row| *row.value()) else {
-        batch.mirror.early.note(*id, state);
-        return Ok(());
-    };
-    let row = batch.tables.history.get()?.get(&place)?.map(|row| row.value().to_vec());
-    let Some(row) = row else { return Ok(()) };
-    let line = Spoken::read(&row)?;
-    let before = line.state.unwrap_or(DeliveryState::Sent);
-    let after = before.after(state);
-    if after != before {
-        Spoken { state: Some(after), ..line }.write(&mut batch.buffer);
-        batch.tables.history.put()?.insert(&place, batch.buffer.as_slice())?;
-        batch.effects.push(Effect::Line);
-        let (tenant, contact) = (read_place(&place).1, ContactKey::from_stored(line.contact));
-        let report =
-            Report { message_id: &receipt.message_id, state: after, reason: receipt.reason.as_deref() };
-        tell(batch, &ConversationKey { tenant, contact }, report, now)?;
+    for hash in &reported.hashes {
+        batch.mirror.early.note(*hash, &reported.report);
     }
     Ok(())
 }
 
-/// What a brain is told of a reply of its.
-pub struct Report<'a> {
-    pub message_id: &'a str,
-    pub state: DeliveryState,
-    pub reason: Option<&'a str>,
+fn key_of(batch: &Batch<'_>, place: &Place, contact: &str) -> Step<SendId> {
+    let (seq, tenant) = read_place(place);
+    let contact = contacts::canonical(batch, &ContactKey::from_stored(contact))?;
+    Ok(SendId { key: ConversationKey { tenant, contact }, seq })
 }
 
-/// A turn of its own, where the brain wants it and is asked at all.
-pub fn tell(batch: &mut Batch<'_>, key: &ConversationKey, report: Report<'_>, now: Timestamp) -> Step<()> {
-    let kept = lines::kept(batch, &conversation_key(key))?;
-    let wants = |kept: &Kept| kept.conversation.wants_receipts && kept.conversation.mode != Mode::Human;
-    let Some(kept) = kept.filter(wants) else { return Ok(()) };
-    let payload = pack(&Trigger::Receipt {
-        message_id: report.message_id.to_owned(),
-        state: report.state,
-        reason: report.reason.map(str::to_owned),
-    });
-    inbox::enter(batch, key, &kept.conversation, WaitingKind::Receipt, now, &payload, now)
+/// One that has become a line. Whether there is one.
+fn forward(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let row = batch.tables.history.get()?.get(place)?.map(|row| row.value().to_vec());
+    let Some(row) = row else { return Ok(false) };
+    let line = Spoken::read(&row)?;
+    let before = line.state.unwrap_or(DeliveryState::Sent);
+    let after = before.after(reported.report.state);
+    if after == before {
+        return Ok(true);
+    }
+    let SendId { key, seq } = key_of(batch, place, line.contact)?;
+    lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
+    batch.effects.push(super::mirror::Effect::Line);
+    // What a human typed on the phone is no business of the brain's.
+    if line.author != Author::Human {
+        let Receipt { message_id, reason, .. } = &reported.receipt;
+        reached::tell(batch, &key, &Told { message_id, state: after, reason: reason.as_deref() }, now)?;
+    }
+    reached::heed(batch, &key, &reported.report, now)?;
+    Ok(true)
+}
+
+/// One that is on its way, or waits for another attempt although an earlier one went out: it has
+/// reached the provider after all, and must not go out again.
+fn resolve_waiting(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let row = batch.tables.outbox.get()?.get(place)?.map(|row| row.value().to_vec());
+    let Some(row) = row else { return Ok(false) };
+    let reply = Reply::read(&row)?;
+    let id = key_of(batch, place, reply.contact)?;
+    if reply.state == OutboxState::Waiting
+        && (reply.attempts == 0 || reported.report.state == DeliveryState::Failed)
+    {
+        // An attempt that failed, or a report that cannot be about anything.
+        return Ok(true);
+    }
+    resolve(batch, &id, &reply, reported, now)?;
+    sends::leave(batch, &id)?;
+    Ok(true)
+}
+
+/// One of unknown outcome, or given up.
+fn resolve_ended(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let contact = batch.tables.ended_places.get()?.get(place)?.map(|row| row.value().to_vec());
+    let Some(contact) = contact else { return Ok(false) };
+    let id = key_of(batch, place, &String::from_utf8_lossy(&contact))?;
+    let Some(row) = sends::ended(batch, &id)? else { return Ok(false) };
+    let reply = Reply::read(&row)?;
+    if reply.state == OutboxState::Dead && reported.report.state == DeliveryState::Failed {
+        return Ok(true);
+    }
+    sends::take_back(batch, &id, &reply)?;
+    resolve(batch, &id, &reply, reported, now)?;
+    batch.effects.push(super::mirror::Effect::Line);
+    Ok(true)
+}
+
+fn resolve(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    reported: &Reported,
+    now: Timestamp,
+) -> Step<()> {
+    let reply = Reply { contact: id.key.contact.as_str(), ..*reply };
+    let reached = Reached {
+        sent_id: reported.hashes.first().copied(),
+        message_id: Some(&reported.receipt.message_id),
+        report: &reported.report,
+        now,
+    };
+    reached::write(batch, id, &reply, &reached)?;
+    batch.state.touch(now);
+    Ok(())
 }

@@ -3,9 +3,11 @@
 
 use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, Conversation, HistoryEntry, Line, Mode};
-use crate::message::{ContactKey, DeliveryState, SenderName, TenantId, Timestamp};
-use crate::route::{Answer, Lock, Reason};
+use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, TenantId, Timestamp};
+use crate::route::{Answer, Reason};
 use crate::store::{OutboxEntry, OutboxState};
+
+pub mod contact;
 
 type Read<T> = Result<T, Unreadable>;
 
@@ -44,44 +46,6 @@ pub fn read_answer(bytes: &[u8]) -> Read<Answer> {
     })
 }
 
-/// What is known of a contact across tenants: its lock, or whose alias it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contact {
-    pub alias_of: Option<ContactKey>,
-    pub lock: Option<Lock>,
-}
-
-impl Contact {
-    pub fn write(&self, buffer: &mut Vec<u8>) {
-        let mut pen = Pen::new(buffer, VERSION);
-        pen.maybe(self.alias_of.as_ref().map(ContactKey::as_str));
-        if let Some(lock) = &self.lock {
-            pen.u8(1);
-            pen.u32(lock.tenant.get());
-            pen.time(lock.since);
-            pen.maybe(lock.attribution.as_deref());
-            pen.maybe(lock.sender.as_ref().map(SenderName::as_str));
-        } else {
-            pen.u8(0);
-        }
-    }
-
-    pub fn read(bytes: &[u8]) -> Read<Self> {
-        let mut eye = Eye::new("contacts", bytes, VERSION)?;
-        let alias_of = eye.maybe()?.map(ContactKey::from_stored);
-        let lock = match eye.u8()? {
-            0 => None,
-            _ => Some(Lock {
-                tenant: TenantId::from_stored(eye.u32()?),
-                since: eye.time()?,
-                attribution: eye.maybe()?.map(str::to_owned),
-                sender: eye.maybe()?.map(SenderName::new),
-            }),
-        };
-        Ok(Contact { alias_of, lock })
-    }
-}
-
 /// A conversation with the ends of its two chains: the newest line and the newest journal entry,
 /// each of which names the one before it. 0: none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,11 +55,25 @@ pub struct Kept {
     pub last_journal: u64,
     /// The newest line when a human took over.
     pub handed_off: u64,
+    /// What was said under other keys of the same person, before they were known to be one.
+    pub chains: Vec<Chain>,
+}
+
+/// The ends of the two chains of a conversation that was merged into another one. Its lines stay where
+/// they are, under the key they were said under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chain {
+    pub contact: ContactKey,
+    pub last_line: u64,
+    pub last_journal: u64,
 }
 
 /// Beside the mode in a conversation's first byte.
 const WANTS_RECEIPTS: u8 = 0x10;
 const HANDED_OFF: u8 = 0x20;
+const MERGED: u8 = 0x40;
+const HAS_SOURCE: u8 = 0x80;
+const FLAGS: u8 = WANTS_RECEIPTS | HANDED_OFF | MERGED | HAS_SOURCE;
 
 impl Kept {
     pub fn write(&self, buffer: &mut Vec<u8>) {
@@ -106,11 +84,26 @@ impl Kept {
             Mode::Human => 1,
             Mode::Ended => 2,
         };
-        let receipts = if it.wants_receipts { WANTS_RECEIPTS } else { 0 };
-        let handed_off = if self.handed_off > 0 { HANDED_OFF } else { 0 };
-        pen.u8(mode | receipts | handed_off);
+        let flags = [
+            (it.wants_receipts, WANTS_RECEIPTS),
+            (self.handed_off > 0, HANDED_OFF),
+            (!self.chains.is_empty(), MERGED),
+            (it.source.is_some(), HAS_SOURCE),
+        ];
+        pen.u8(flags.into_iter().filter(|(set, _)| *set).fold(mode, |byte, (_, flag)| byte | flag));
         if self.handed_off > 0 {
             pen.u64(self.handed_off);
+        }
+        if !self.chains.is_empty() {
+            pen.u32(self.chains.len() as u32);
+            for chain in &self.chains {
+                pen.text(chain.contact.as_str());
+                pen.u64(chain.last_line);
+                pen.u64(chain.last_journal);
+            }
+        }
+        if let Some(source) = &it.source {
+            pen.text(source);
         }
         pen.u64(it.turns);
         pen.time(it.created_at);
@@ -127,13 +120,22 @@ impl Kept {
     pub fn read(bytes: &[u8]) -> Read<Self> {
         let mut eye = Eye::new("conversations", bytes, VERSION)?;
         let first = eye.u8()?;
-        let mode = match first & !(WANTS_RECEIPTS | HANDED_OFF) {
+        let mode = match first & !FLAGS {
             0 => Mode::Bot,
             1 => Mode::Human,
             2 => Mode::Ended,
             other => return Err(eye.wrong(format!("unknown mode {other}"))),
         };
         let handed_off = if first & HANDED_OFF == 0 { 0 } else { eye.u64()? };
+        let mut chains = Vec::new();
+        for _ in 0..(if first & MERGED == 0 { 0 } else { eye.u32()? }) {
+            chains.push(Chain {
+                contact: ContactKey::from_stored(eye.text()?),
+                last_line: eye.u64()?,
+                last_journal: eye.u64()?,
+            });
+        }
+        let source = if first & HAS_SOURCE == 0 { None } else { Some(eye.text()?.to_owned()) };
         let (turns, created_at, last_inbound_at) = (eye.u64()?, eye.time()?, eye.time()?);
         let (last_line, last_journal) = (eye.u64()?, eye.u64()?);
         let conversation = Conversation {
@@ -147,8 +149,14 @@ impl Kept {
             brain_version: eye.maybe()?.map(str::to_owned),
             memory: eye.maybe()?.map(str::to_owned),
             wants_receipts: first & WANTS_RECEIPTS != 0,
+            source,
         };
-        Ok(Kept { conversation, last_line, last_journal, handed_off })
+        Ok(Kept { conversation, last_line, last_journal, handed_off, chains })
+    }
+
+    /// Is a line with this contact one of the conversation's, under whichever of the person's keys?
+    pub fn holds(&self, key: &ConversationKey, contact: &str) -> bool {
+        contact == key.contact.as_str() || self.chains.iter().any(|chain| chain.contact.as_str() == contact)
     }
 
     /// What a message tells of its conversation: where it came from, and that it came. It opens one
@@ -163,6 +171,9 @@ impl Kept {
         }
         if it.turns == 0 && (it.created_at == Timestamp::ZERO || entry.received_at < it.created_at) {
             it.created_at = entry.received_at;
+        }
+        if it.source.is_none() {
+            it.source = entry.attribution.map(str::to_owned);
         }
         if entry.received_at < it.last_inbound_at {
             return;
@@ -206,8 +217,9 @@ impl WaitingKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting<'a> {
     pub kind: WaitingKind,
-    /// Its contact has read the fallback for it, and its line is in the history: it died once.
-    pub died: bool,
+    /// Its contact was told something for it, and its line is in the history: it died once, or it was a
+    /// word about messages themselves.
+    pub told: bool,
     pub failures: u32,
     pub at: Timestamp,
     pub received_at: Timestamp,
@@ -216,6 +228,7 @@ pub struct Waiting<'a> {
     pub sender: &'a str,
     pub reply_to: &'a str,
     pub display_name: Option<&'a str>,
+    /// What brought the contact: the link's attribution, or the advertisement.
     pub attribution: Option<&'a str>,
     pub error: Option<&'a str>,
     pub payload: &'a [u8],
@@ -232,7 +245,7 @@ impl<'a> Waiting<'a> {
             WaitingKind::Handback => 4,
             WaitingKind::Receipt => 5,
         });
-        pen.u8(u8::from(self.died));
+        pen.u8(u8::from(self.told));
         pen.u32(self.failures);
         pen.time(self.at);
         pen.time(self.received_at);
@@ -259,7 +272,7 @@ impl<'a> Waiting<'a> {
         };
         Ok(Waiting {
             kind,
-            died: eye.u8()? != 0,
+            told: eye.u8()? != 0,
             failures: eye.u32()?,
             at: eye.time()?,
             received_at: eye.time()?,

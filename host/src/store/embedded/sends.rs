@@ -5,12 +5,14 @@ use std::sync::Arc;
 use redb::ReadableTable;
 
 use super::batch::{Batch, Fault, Step};
-use super::codec::{Place, Unreadable, message_hash, place, under};
+use super::codec::{Unreadable, place, sent_hash, under};
+use super::early::Report;
 use super::mirror::Effect;
+use super::reached::{self, Reached};
 use super::rows::{Reply, Spoken};
 use super::writer::Shared;
-use super::{lines, receipts};
-use crate::message::{ConversationKey, DeliveryState, SenderName, Timestamp};
+use super::{contacts, lines, references};
+use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
 /// The claims of one call. Those that are not handed over are given back when this is dropped, be it
@@ -49,7 +51,8 @@ impl Held {
             };
             match entry {
                 Ok(entry) => {
-                    let reference = format!("sb-{:08x}{:016x}", id.key.tenant.get(), id.seq);
+                    let place = place(id.seq, id.key.tenant);
+                    let reference = references::name(&self.shared.mirror.secret, &place);
                     claims.push(SendClaim { id, entry, reference });
                 }
                 Err(error) => {
@@ -121,40 +124,68 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Begun>> {
     Ok(rows)
 }
 
+/// The reply as it is kept now: its contact may have been merged into another one since it was claimed.
+fn row_now(batch: &Batch<'_>, id: &SendId) -> Step<(SendId, Option<Vec<u8>>)> {
+    if let Some(row) = row_of(batch, id)? {
+        return Ok((id.clone(), Some(row)));
+    }
+    let contact = contacts::canonical(batch, &id.key.contact)?;
+    let row = batch.tables.outbox.get()?.get(&place(id.seq, id.key.tenant))?.map(|row| row.value().to_vec());
+    let now = SendId { key: ConversationKey { tenant: id.key.tenant, contact }, seq: id.seq };
+    let Some(row) = row else { return Ok((now, None)) };
+    let reply = Reply::read(&row)?;
+    if contacts::canonical(batch, &ContactKey::from_stored(reply.contact))? != now.key.contact {
+        return Ok((now, None));
+    }
+    let mut moved = Vec::with_capacity(row.len());
+    Reply { contact: now.key.contact.as_str(), ..reply }.write(&mut moved);
+    Ok((now, Some(moved)))
+}
+
 /// Once: a commit that was answered with an error may have reached the disk all the same, and its
 /// outcome is then told again. What is not being sent is settled already; only its claim ends.
-pub fn settle(batch: &mut Batch<'_>, id: &SendId, settlement: &Settlement, now: Timestamp) -> Step<()> {
-    let done = Effect::SendDone { key: id.key.clone(), seq: id.seq };
-    let Some(row) = row_of(batch, id)? else {
-        batch.effects.push(done);
-        return Ok(());
-    };
-    let reply = Reply::read(&row)?;
-    if reply.state != OutboxState::Sending {
-        batch.effects.push(done);
-        return Ok(());
+pub fn settle(batch: &mut Batch<'_>, claimed: &SendId, settlement: &Settlement, now: Timestamp) -> Step<()> {
+    let (id, row) = row_now(batch, claimed)?;
+    if let Some(row) = row {
+        let reply = Reply::read(&row)?;
+        if reply.state == OutboxState::Sending {
+            write_down(batch, &id, &reply, settlement, now)?;
+            batch.state.touch(now);
+        }
     }
+    if id != *claimed {
+        batch.effects.push(Effect::SendDone { key: claimed.key.clone(), seq: claimed.seq });
+    }
+    batch.effects.push(Effect::SendDone { key: id.key, seq: id.seq });
+    Ok(())
+}
+
+fn write_down(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Step<()> {
     match settlement {
-        Settlement::Sent { provider_id } => sent(batch, id, &reply, provider_id.as_deref(), now)?,
+        Settlement::Sent { provider_id } => sent(batch, id, reply, provider_id.as_deref(), now),
         Settlement::Later { at, error } => {
-            put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..reply })?;
+            put(batch, id, &Reply { state: OutboxState::Waiting, due: *at, error: Some(error), ..*reply })?;
             batch.effects.push(Effect::Queued {
                 key: id.key.clone(),
                 seq: id.seq,
                 sender: SenderName::new(reply.sender),
                 due: *at,
             });
+            Ok(())
         }
         Settlement::Dead { error } => {
-            end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..reply })?
+            end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..*reply })
         }
         Settlement::Unknown { error } => {
-            end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..reply })?;
+            end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..*reply })
         }
     }
-    batch.state.touch(now);
-    batch.effects.push(done);
-    Ok(())
 }
 
 /// Out of the outbox and into the history, with what receipts will find it by.
@@ -162,24 +193,16 @@ fn sent(
     batch: &mut Batch<'_>,
     id: &SendId,
     reply: &Reply<'_>,
-    provider_id: Option<&str>,
+    message_id: Option<&str>,
     now: Timestamp,
 ) -> Step<()> {
     let directory = batch.mirror.directory.load();
     let sender = directory.senders.get(&SenderName::new(reply.sender));
-    let sent_id =
-        sender.zip(provider_id).map(|(sender, id)| message_hash(sender.provider, &sender.account, id));
+    let sent_id = sender.zip(message_id).map(|(sender, id)| sent_hash(sender.provider, &sender.account, id));
     // A receipt may overtake the answer to the request that it is about.
     let early = sent_id.as_ref().and_then(|sent_id| batch.mirror.early.find(sent_id));
-    let state = DeliveryState::Sent.after(early.unwrap_or(DeliveryState::Sent));
-    if let Some(sent_id) = &sent_id {
-        let place: Place = place(id.seq, id.key.tenant);
-        batch.tables.sent_ids.put()?.insert(sent_id, &place)?;
-    }
-    lines::put(batch, &id.key, id.seq, &Spoken { state: Some(state), sent_id, ..reply.line() })?;
-    if let Some(message_id) = provider_id.filter(|_| state != DeliveryState::Sent) {
-        receipts::tell(batch, &id.key, receipts::Report { message_id, state, reason: None }, now)?;
-    }
+    let report = early.unwrap_or(Report { state: DeliveryState::Sent, reason: None, fate: None });
+    reached::write(batch, id, reply, &Reached { sent_id, message_id, report: &report, now })?;
     leave(batch, id)
 }
 
@@ -188,11 +211,31 @@ fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     reply.write(&mut batch.buffer);
     let name = ended_name(id);
     batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
+    let at = place(id.seq, id.key.tenant);
+    batch.tables.ended_places.put()?.insert(&at, id.key.contact.as_str().as_bytes())?;
     match reply.state {
         OutboxState::Unknown => batch.state.outbox_unknown += 1,
         _ => batch.state.outbox_dead += 1,
     }
     leave(batch, id)
+}
+
+/// A reply that has ended, by its conversation and place.
+pub fn ended(batch: &Batch<'_>, id: &SendId) -> Step<Option<Vec<u8>>> {
+    let name = ended_name(id);
+    Ok(batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec()))
+}
+
+/// It is one of those that have ended no more.
+pub fn take_back(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    batch.tables.ended_sends.put()?.remove(ended_name(id).as_slice())?;
+    batch.tables.ended_places.put()?.remove(&place(id.seq, id.key.tenant))?;
+    let counted = match reply.state {
+        OutboxState::Unknown => &mut batch.state.outbox_unknown,
+        _ => &mut batch.state.outbox_dead,
+    };
+    *counted = counted.saturating_sub(1);
+    Ok(())
 }
 
 /// A reply that a process was sending when it ended.
@@ -202,7 +245,8 @@ pub fn declare_unknown(batch: &mut Batch<'_>, id: &SendId, error: &str) -> Step<
     end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..reply })
 }
 
-fn leave(batch: &mut Batch<'_>, id: &SendId) -> Step<()> {
+/// It is not in the outbox any more.
+pub fn leave(batch: &mut Batch<'_>, id: &SendId) -> Step<()> {
     batch.tables.outbox.put()?.remove(&place(id.seq, id.key.tenant))?;
     batch.state.outbox_waiting = batch.state.outbox_waiting.saturating_sub(1);
     batch.effects.push(Effect::Unqueued { key: id.key.clone(), seq: id.seq });
@@ -215,8 +259,7 @@ fn ended_name(id: &SendId) -> Vec<u8> {
 
 /// The operator wants it to go out now, whatever became of it. Its place in the history stays.
 pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
-    let name = ended_name(id);
-    let ended = batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
+    let ended = ended(batch, id)?;
     let row = match &ended {
         Some(row) => row.clone(),
         None => row_of(batch, id)?.ok_or_else(|| not_there(id))?,
@@ -226,8 +269,7 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
         return Err(Error::Conflict(format!("send {} is on its way this very moment", text_of(id))).into());
     }
     if ended.is_some() {
-        batch.tables.ended_sends.put()?.remove(name.as_slice())?;
-        uncount(batch, &reply);
+        take_back(batch, id, &reply)?;
         batch.state.outbox_waiting += 1;
     }
     put(batch, id, &Reply { state: OutboxState::Waiting, due: now, ..reply })?;
@@ -239,12 +281,9 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
 
 /// The operator gives it up. Its line stays, marked as what it was: failed, or of unknown outcome.
 pub fn drop_it(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
-    let name = ended_name(id);
-    let ended = batch.tables.ended_sends.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
-    if let Some(row) = ended {
+    if let Some(row) = ended(batch, id)? {
         let reply = Reply::read(&row)?;
-        batch.tables.ended_sends.put()?.remove(name.as_slice())?;
-        uncount(batch, &reply);
+        take_back(batch, id, &reply)?;
         lines::put(batch, &id.key, id.seq, &reply.line())?;
         batch.effects.push(Effect::Line);
     } else {
@@ -261,14 +300,6 @@ pub fn drop_it(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     }
     batch.state.touch(now);
     Ok(())
-}
-
-fn uncount(batch: &mut Batch<'_>, reply: &Reply<'_>) {
-    let counted = match reply.state {
-        OutboxState::Unknown => &mut batch.state.outbox_unknown,
-        _ => &mut batch.state.outbox_dead,
-    };
-    *counted = counted.saturating_sub(1);
 }
 
 fn not_there(id: &SendId) -> Error {

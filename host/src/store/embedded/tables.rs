@@ -63,6 +63,18 @@ tables! {
     dedup_log: Hash => Bytes;
     /// Contact -> lock or alias.
     contacts: Bytes => Bytes;
+    /// Canonical key, then one of its aliases.
+    aliases: Bytes => ();
+    /// Two keys that an operator has told apart: what providers say of them does not merge them.
+    apart: Bytes => ();
+    /// Contact, then a tenant that keeps something of it and that its lock does not name.
+    ties: Bytes => ();
+    /// Who wants no messages of whom.
+    opt_outs: Bytes => Bytes;
+    /// Hidden id -> when its phone number is asked for, and through which sender.
+    lookups: Bytes => Bytes;
+    /// Due time, then the key in `lookups`.
+    lookups_due: Bytes => ();
     /// Locks per tenant.
     users: u32 => u64;
     /// Contact -> when it was last told to use a link.
@@ -76,6 +88,8 @@ tables! {
     outbox: At => Bytes;
     /// Replies that are dead or of unknown outcome.
     ended_sends: Bytes => Bytes;
+    /// Place of an ended reply -> its contact.
+    ended_places: At => Bytes;
     history: At => Bytes;
     /// Hash of the provider's id of a reply -> its line.
     sent_ids: Hash => At;

@@ -152,6 +152,27 @@ pub fn resume(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<()> {
     Ok(())
 }
 
+/// The conversation goes on under another key. A timer that is set there under the same name stands, and
+/// there are not more than there may be. Whether there were any.
+pub fn rename(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) -> Step<bool> {
+    let rows = of(batch, from)?;
+    let mut there = of(batch, into)?.len();
+    for (old, row) in &rows {
+        batch.tables.timers.put()?.remove(old.as_slice())?;
+        let Ok((at, _)) = read(row) else { continue };
+        batch.tables.timers_due.put()?.remove(due_key(at, old).as_slice())?;
+        let new = under(into, read_under("timers", old)?.1);
+        if there < MOST && batch.tables.timers.get()?.get(new.as_slice())?.is_none() {
+            there += 1;
+            batch.tables.timers.put()?.insert(new.as_slice(), row.as_slice())?;
+            // While a human answers it does not ring, due or not.
+            batch.tables.timers_due.put()?.insert(due_key(at, &new).as_slice(), ())?;
+        }
+    }
+    batch.timers_changed |= !rows.is_empty();
+    Ok(!rows.is_empty())
+}
+
 /// A conversation's timers: names and rows.
 fn of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(Vec<u8>, Vec<u8>)>> {
     let first = conversation_prefix(key);

@@ -217,7 +217,7 @@ fn conversation_of(batch: &Batch<'_>, row: &[u8]) -> Step<Kept> {
 }
 
 /// Takes entries out of the inbox. What the contact said goes into the history, unless it went there
-/// when the turn died.
+/// before.
 fn use_up(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
@@ -228,7 +228,7 @@ fn use_up(
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
         kept.hear(&entry);
-        if entry.kind.is_heard() && !entry.died {
+        if entry.kind.is_heard() && !entry.told {
             let seq = batch.seq();
             lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
         }
@@ -277,9 +277,10 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let rows = entries_of(batch, key, &turn.entries)?;
     let mut kept = conversation_of(batch, row)?;
     // Whatever may be refused is looked at before anything is written.
-    let started = rows
-        .iter()
-        .find_map(|(_, row)| Waiting::read(row).ok().and_then(|entry| entry.attribution.map(str::to_owned)));
+    let started = kept.conversation.source.clone().or_else(|| {
+        let source = |row: &Vec<u8>| Waiting::read(row).ok()?.attribution.map(str::to_owned);
+        rows.iter().find_map(|(_, row)| source(row))
+    });
     let lead = leads::change(batch, key, &turn.leads, started, *now)?;
     let overtaken = timers::check(batch, key, &turn.timers, &turn.entries)?;
     use_up(batch, key, &mut kept, &rows)?;
@@ -351,7 +352,7 @@ pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
         TurnFate::Dead { .. } => {
             bury(batch, failed, &rows)?;
             use_up(batch, key, &mut kept, &rows)?;
-            let told = rows.iter().any(|(_, row)| Waiting::read(row).is_ok_and(|entry| entry.died));
+            let told = rows.iter().any(|(_, row)| Waiting::read(row).is_ok_and(|entry| entry.told));
             if let Some(fallback) =
                 failed.fallback.as_ref().filter(|_| !told && kept.conversation.sender.is_some())
             {
@@ -395,7 +396,7 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
     let mut marked = Vec::with_capacity(rows.len());
     for (id, row) in rows {
         let entry = Waiting::read(row)?;
-        let entry = Waiting { died: true, failures: entry.failures + 1, error: Some(&failed.error), ..entry };
+        let entry = Waiting { told: true, failures: entry.failures + 1, error: Some(&failed.error), ..entry };
         let mut bytes = Vec::with_capacity(row.len() + failed.error.len());
         entry.write(&mut bytes);
         marked.push((id.seq, bytes));

@@ -1,0 +1,78 @@
+//! Who is who: a contact's keys, its tenant, and the operator's word on which keys are one person's.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::Result;
+use crate::api::request::{Params, Sent};
+use crate::clock;
+use crate::identity;
+use crate::store::contacts::Person;
+
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(contact): Params<String>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let person = app.store.person(&identity::contact(&contact)?)?;
+    Ok(Json(shown(&app, &person)))
+}
+
+fn shown(app: &App, person: &Person) -> Value {
+    let lock = person.lock.as_ref();
+    let tenant = lock.and_then(|lock| app.store.directory().tenant(lock.tenant).cloned());
+    json!({
+        "contact": person.canonical,
+        "aliases": person.aliases,
+        "tenant_id": lock.map(|lock| lock.tenant),
+        "tenant_name": tenant.map(|tenant| tenant.name.clone()),
+        "since": lock.map(|lock| lock.since.to_string()),
+        "attribution": lock.and_then(|lock| lock.attribution.clone()),
+        "sender": lock.and_then(|lock| lock.sender.clone()),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Into {
+    into: String,
+}
+
+/// The contact becomes an alias of the other one, with everything that is kept of it.
+pub async fn merge(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(contact): Params<String>,
+    Sent(Into { into }): Sent<Into>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let (from, into) = (identity::contact(&contact)?, identity::contact(&into)?);
+    let person = app.store.merge_contacts(&from, &into, &caller.actor(), clock::now()).await?;
+    let mut answer = shown(&app, &person);
+    answer["status"] = json!("merged");
+    Ok(Json(answer))
+}
+
+/// The alias is a person of its own again, with the lock it had. What was merged of its conversations
+/// stays with the other.
+pub async fn unmerge(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(contact): Params<String>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let alias = identity::contact(&contact)?;
+    let left = app.store.unmerge_contact(&alias, &caller.actor(), clock::now()).await?;
+    let mut answer = shown(&app, &app.store.person(&alias)?);
+    answer["status"] = json!("unmerged");
+    answer["was_alias_of"] = json!(left.canonical);
+    answer["conversations"] = json!(format!("what was merged stays with {}", left.canonical));
+    Ok(Json(answer))
+}

@@ -1,0 +1,163 @@
+//! Who wants no messages: kept per tenant and contact, set by the contact's own word, by its provider,
+//! or by an operator.
+
+use std::ops::Bound;
+
+use redb::{ReadTransaction, ReadableTable};
+
+use super::batch::{Batch, Step};
+use super::codec::{conversation_key, owned_by, pack, read_conversation_key, unpack};
+use super::mirror::Effect;
+use super::tables::define;
+use super::{contacts, ties};
+use crate::message::{Consent, ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
+use crate::store::contacts::OptOut;
+use crate::store::{AuditEntry, Error};
+
+pub const BY_PROVIDER: &str = "told by the provider";
+
+fn find(batch: &Batch<'_>, key: &ConversationKey) -> Step<Option<OptOut>> {
+    let row = batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?;
+    Ok(row.map(|row| unpack("opt_outs", row.value())).transpose()?)
+}
+
+fn write(batch: &mut Batch<'_>, key: &ConversationKey, opt_out: &OptOut) -> Step<()> {
+    let row = conversation_key(key);
+    let known = batch.tables.opt_outs.put()?.insert(row.as_slice(), pack(opt_out).as_slice())?.is_some();
+    if !known {
+        batch.effects.push(Effect::OptedOut(1));
+        ties::put(batch, &key.contact, key.tenant)?;
+    }
+    Ok(())
+}
+
+/// From now on nothing goes out. One that is there stays: it tells since when. `confirmation`: the
+/// place of the one reply that still may. Whether this is new.
+pub fn refuse(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    reason: &str,
+    confirmation: Option<u64>,
+    now: Timestamp,
+) -> Step<bool> {
+    if find(batch, key)?.is_some() {
+        return Ok(false);
+    }
+    write(batch, key, &OptOut { since: now, reason: reason.to_owned(), confirmation })?;
+    Ok(true)
+}
+
+/// Whether there was anything to lift.
+pub fn lift(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
+    let row = conversation_key(key);
+    if batch.tables.opt_outs.get()?.get(row.as_slice())?.is_none() {
+        return Ok(false);
+    }
+    batch.tables.opt_outs.put()?.remove(row.as_slice())?;
+    batch.effects.push(Effect::OptedOut(-1));
+    Ok(true)
+}
+
+pub fn is_opted_out(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
+    Ok(batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?.is_some())
+}
+
+/// By an operator or a tenant.
+pub fn set(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    opt_out: Option<&OptOut>,
+    actor: &str,
+    now: Timestamp,
+) -> Step<()> {
+    let contact = contacts::canonical(batch, &key.contact)?;
+    let key = ConversationKey { tenant: key.tenant, contact };
+    let (action, detail) = match opt_out {
+        Some(opt_out) => {
+            write(batch, &key, opt_out)?;
+            ("opt out", serde_json::json!({ "reason": opt_out.reason }))
+        }
+        None if !is_opted_out(batch, &key)? => {
+            let what = format!("{} has not opted out of tenant {}", key.contact, key.tenant);
+            return Err(Error::NotFound(what).into());
+        }
+        None => {
+            lift(batch, &key)?;
+            ("opt in", serde_json::Value::Null)
+        }
+    };
+    batch.state.touch(now);
+    let subject = super::named(&key);
+    batch.audit(&AuditEntry { at: now, actor: actor.into(), action: action.into(), subject, detail })
+}
+
+/// A switch of the provider's own: it is about the tenant that the contact talks to through this sender.
+pub fn consent(batch: &mut Batch<'_>, consent: &Consent, sender: &SenderName, now: Timestamp) -> Step<()> {
+    let directory = batch.mirror.directory.load_full();
+    let person = contacts::resolve(batch, &consent.contact, &[])?;
+    let dedicated = directory.senders.get(sender).and_then(|sender| sender.tenant);
+    let Some(tenant) = dedicated.or(person.lock.map(|lock| lock.tenant)) else { return Ok(()) };
+    let key = ConversationKey { tenant, contact: person.canonical };
+    let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
+    if !consent.opted_in {
+        refuse(batch, &key, BY_PROVIDER, None, at)?;
+    } else if find(batch, &key)?.is_some_and(|known| known.since <= at) {
+        // What is told late does not undo what was wished since.
+        lift(batch, &key)?;
+    }
+    Ok(())
+}
+
+/// Of one person's two wishes the stricter holds.
+pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) -> Step<()> {
+    let Some(theirs) = find(batch, from)? else { return Ok(()) };
+    lift(batch, from)?;
+    match find(batch, into)? {
+        Some(ours) if ours.since <= theirs.since => Ok(()),
+        _ => write(batch, into, &theirs),
+    }
+}
+
+/// The other one wants none either, as far as can be told.
+pub fn share(batch: &mut Batch<'_>, of: &ConversationKey, with: &ConversationKey) -> Step<()> {
+    match find(batch, of)? {
+        Some(opt_out) if find(batch, with)?.is_none() => write(batch, with, &opt_out),
+        _ => Ok(()),
+    }
+}
+
+/// By any of the contact's keys.
+pub fn read(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<OptOut>> {
+    let table = snapshot.open_table(define::opt_outs)?;
+    let of = |key: &ConversationKey| -> Step<Option<OptOut>> {
+        let row = ReadableTable::get(&table, conversation_key(key).as_slice())?;
+        Ok(row.map(|row| unpack("opt_outs", row.value())).transpose()?)
+    };
+    if let Some(found) = of(key)? {
+        return Ok(Some(found));
+    }
+    let (contact, _) = contacts::find(&snapshot.open_table(define::contacts)?, &key.contact)?;
+    if contact == key.contact { Ok(None) } else { of(&ConversationKey { tenant: key.tenant, contact }) }
+}
+
+/// A tenant's, in the order of the contacts, after `after`.
+pub fn list(
+    snapshot: &ReadTransaction,
+    tenant: TenantId,
+    after: Option<&ContactKey>,
+    limit: usize,
+) -> Step<Vec<(ContactKey, OptOut)>> {
+    let first = owned_by(tenant.get(), after.map_or("", ContactKey::as_str));
+    let from = if after.is_some() { Bound::Excluded(first) } else { Bound::Included(first) };
+    let table = snapshot.open_table(define::opt_outs)?;
+    let mut found = Vec::new();
+    for row in ReadableTable::range::<&[u8]>(&table, (from.as_ref().map(Vec::as_slice), Bound::Unbounded))? {
+        let (key, row) = row?;
+        let key = read_conversation_key("opt_outs", key.value())?;
+        if key.tenant != tenant || found.len() == limit {
+            break;
+        }
+        found.push((key.contact, unpack("opt_outs", row.value())?));
+    }
+    Ok(found)
+}

@@ -1,0 +1,177 @@
+//! What our own numbers said without us: a human typed it on the phone. It is kept as a line of the
+//! history, never as a turn. What we sent ourselves comes back the same way, sometimes before its
+//! provider has answered us, and must not be taken for that.
+
+use redb::ReadableTable;
+
+use super::batch::{Batch, Step};
+use super::codec::{
+    Place, conversation_key, conversation_prefix, pack, place, read_under, sent_hash, unpack,
+};
+use super::early::Report;
+use super::mirror::Effect;
+use super::reached::{self, Reached};
+use super::rows::{Kept, Reply, Spoken};
+use super::{contacts, lines, sends, ties};
+use crate::conversation::{Author, Conversation, Heard};
+use crate::message::{
+    ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider,
+    SenderName, Timestamp,
+};
+use crate::store::contacts::OwnKept;
+use crate::store::{OutboxState, SendId};
+
+/// A message of our own number to a person, read and encoded before it reaches the writer.
+pub struct Said {
+    contact: ContactKey,
+    to: Option<String>,
+    sender: SenderName,
+    provider: Provider,
+    account: String,
+    id: String,
+    content: Content,
+    heard: Vec<u8>,
+    at: Timestamp,
+    now: Timestamp,
+}
+
+impl Said {
+    /// `None`: there is nobody it was said to, or nothing was said.
+    pub fn new(own: Own, sender: SenderName, now: Timestamp) -> Option<Self> {
+        let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, .. } = own;
+        let (contact, content) = (contact?, content?);
+        let heard =
+            pack(&Heard { id: id.clone(), sent_at, content: content.clone(), quoted, referral: None });
+        let told = sent_at > Timestamp::ZERO && sent_at < now;
+        let at = if told { sent_at } else { now };
+        Some(Said { contact, to: to_raw, sender, provider, account, id, content, heard, at, now })
+    }
+}
+
+pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
+    let sent_id = sent_hash(said.provider, &said.account, &said.id);
+    if batch.tables.sent_ids.get()?.get(&sent_id)?.is_some() {
+        return Ok(OwnKept::Known);
+    }
+    let person = contacts::resolve(batch, &said.contact, &[])?;
+    let directory = batch.mirror.directory.load_full();
+    let dedicated = directory.senders.get(&said.sender).and_then(|sender| sender.tenant);
+    let Some(tenant) = dedicated.or(person.lock.map(|lock| lock.tenant)) else { return Ok(OwnKept::Nothing) };
+    let key = ConversationKey { tenant, contact: person.canonical };
+    if is_ours(batch, &key, said, sent_id)? {
+        return Ok(OwnKept::Known);
+    }
+    let row = conversation_key(&key);
+    let mut kept = match lines::kept(batch, &row)? {
+        Some(kept) => kept,
+        None => {
+            ties::put(batch, &key.contact, tenant)?;
+            began(said)
+        }
+    };
+    let seq = batch.seq();
+    let line = Spoken {
+        at: said.at,
+        author: Author::Human,
+        said: false,
+        state: Some(DeliveryState::Sent),
+        previous: kept.last_line,
+        sent_id: Some(sent_id),
+        contact: key.contact.as_str(),
+        payload: &said.heard,
+    };
+    lines::put(batch, &key, seq, &line)?;
+    let at: Place = place(seq, tenant);
+    batch.tables.sent_ids.put()?.insert(&sent_id, &at)?;
+    kept.last_line = seq;
+    lines::keep(batch, &row, &kept)?;
+    batch.effects.push(Effect::Line);
+    Ok(OwnKept::Said)
+}
+
+/// The human wrote first.
+fn began(said: &Said) -> Kept {
+    let conversation = Conversation {
+        created_at: said.now,
+        sender: Some(said.sender.clone()),
+        reply_to: said.to.clone().unwrap_or_else(|| said.contact.to_string()),
+        ..Conversation::default()
+    };
+    Kept { conversation, ..Kept::default() }
+}
+
+/// Does it say what a reply says that is on its way, or that we were never told the end of? Then it is
+/// that reply, and it has gone out.
+fn is_ours(batch: &mut Batch<'_>, key: &ConversationKey, said: &Said, sent_id: [u8; 16]) -> Step<bool> {
+    let report = Report { state: DeliveryState::Sent, reason: None, fate: None };
+    let reached =
+        Reached { sent_id: Some(sent_id), message_id: Some(&said.id), report: &report, now: said.now };
+    let waiting: Vec<u64> = batch.mirror.sends().items(key).copied().collect();
+    for seq in waiting {
+        let row = batch.tables.outbox.get()?.get(&place(seq, key.tenant))?.map(|row| row.value().to_vec());
+        let Some(row) = row else { continue };
+        let reply = Reply::read(&row)?;
+        if reply.state == OutboxState::Sending && says(&reply, said)? {
+            let id = SendId { key: key.clone(), seq };
+            let reply = Reply { contact: key.contact.as_str(), ..reply };
+            reached::write(batch, &id, &reply, &reached)?;
+            sends::leave(batch, &id)?;
+            batch.state.touch(said.now);
+            return Ok(true);
+        }
+    }
+    for (seq, row) in unknown_of(batch, key)? {
+        let reply = Reply::read(&row)?;
+        if says(&reply, said)? {
+            let id = SendId { key: key.clone(), seq };
+            sends::take_back(batch, &id, &reply)?;
+            reached::write(batch, &id, &reply, &reached)?;
+            batch.effects.push(Effect::Line);
+            batch.state.touch(said.now);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Of the conversation's replies those whose outcome nobody knows, the oldest first.
+fn unknown_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8>)>> {
+    let prefix = conversation_prefix(key);
+    let mut found = Vec::new();
+    for row in batch.tables.ended_sends.get()?.range::<&[u8]>(prefix.as_slice()..)? {
+        let (name, row) = row?;
+        if !name.value().starts_with(&prefix) {
+            break;
+        }
+        let rest = read_under("ended_sends", name.value())?.1;
+        if let Some(seq) = rest.first_chunk::<8>()
+            && Reply::read(row.value())?.state == OutboxState::Unknown
+        {
+            found.push((u64::from_be_bytes(*seq), row.value().to_vec()));
+        }
+    }
+    Ok(found)
+}
+
+/// As far as can be told: buttons and lists may have gone out as text with their options below.
+fn says(reply: &Reply<'_>, said: &Said) -> Step<bool> {
+    let outbound: Outbound = unpack("outbox", reply.payload)?;
+    let text = said.content.text().unwrap_or_default().trim();
+    Ok(match (&outbound.content, &said.content) {
+        (OutboundContent::Text { text: ours }, Content::Text { .. }) => ours.trim() == text,
+        (OutboundContent::Buttons(ours), _) => !text.is_empty() && text.starts_with(ours.body.trim()),
+        (OutboundContent::List(ours), _) => !text.is_empty() && text.starts_with(ours.body.trim()),
+        (OutboundContent::Media(ours), Content::Media(theirs)) => {
+            // One picture without words is like another.
+            ours.kind == theirs.kind
+                && !text.is_empty()
+                && ours.caption.as_deref().unwrap_or_default().trim() == text
+        }
+        (OutboundContent::Location(ours), Content::Location(theirs)) => {
+            let near = |one: f64, other: f64| (one - other).abs() < 1e-5;
+            near(ours.latitude, theirs.latitude) && near(ours.longitude, theirs.longitude)
+        }
+        (OutboundContent::Reaction(ours), Content::Reaction(theirs)) => ours.emoji == theirs.emoji,
+        _ => false,
+    })
+}

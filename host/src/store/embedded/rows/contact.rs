@@ -1,0 +1,67 @@
+//! A contact's row: its lock, or whose alias it is.
+
+use super::{Read, VERSION};
+use crate::message::{ContactKey, SenderName, TenantId};
+use crate::route::Lock;
+use crate::store::embedded::codec::{Eye, Pen};
+
+/// What is known of a contact across tenants: its lock, or whose alias it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contact {
+    pub alias_of: Option<ContactKey>,
+    pub lock: Option<Lock>,
+    /// Of an alias: the lock it had when it was merged,
+    pub former: Option<Lock>,
+    /// and the lock of the other one that had to give way to it.
+    pub replaced: Option<Lock>,
+}
+
+fn write_lock(pen: &mut Pen<'_>, lock: Option<&Lock>) {
+    let Some(lock) = lock else {
+        pen.u8(0);
+        return;
+    };
+    pen.u8(1);
+    pen.u32(lock.tenant.get());
+    pen.time(lock.since);
+    pen.maybe(lock.attribution.as_deref());
+    pen.maybe(lock.sender.as_ref().map(SenderName::as_str));
+}
+
+fn read_lock(eye: &mut Eye<'_>) -> Read<Option<Lock>> {
+    Ok(match eye.u8()? {
+        0 => None,
+        _ => Some(Lock {
+            tenant: TenantId::from_stored(eye.u32()?),
+            since: eye.time()?,
+            attribution: eye.maybe()?.map(str::to_owned),
+            sender: eye.maybe()?.map(SenderName::new),
+        }),
+    })
+}
+
+impl Contact {
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let mut pen = Pen::new(buffer, VERSION);
+        pen.maybe(self.alias_of.as_ref().map(ContactKey::as_str));
+        write_lock(&mut pen, self.lock.as_ref());
+        if self.former.is_some() || self.replaced.is_some() {
+            write_lock(&mut pen, self.former.as_ref());
+            write_lock(&mut pen, self.replaced.as_ref());
+        }
+    }
+
+    pub fn read(bytes: &[u8]) -> Read<Self> {
+        let mut eye = Eye::new("contacts", bytes, VERSION)?;
+        let mut contact = Contact {
+            alias_of: eye.maybe()?.map(ContactKey::from_stored),
+            lock: read_lock(&mut eye)?,
+            ..Contact::default()
+        };
+        if !eye.is_over() {
+            contact.former = read_lock(&mut eye)?;
+            contact.replaced = read_lock(&mut eye)?;
+        }
+        Ok(contact)
+    }
+}

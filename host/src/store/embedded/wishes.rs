@@ -1,0 +1,57 @@
+//! What contacts say about messages themselves: kept in the commit that takes the word in, and confirmed
+//! in the gateway's name.
+
+use super::batch::{Batch, Step};
+use super::codec::pack;
+use super::rows::Kept;
+use super::{opt_outs, replies};
+use crate::conversation::Author;
+use crate::message::{Content, ConversationKey, Outbound, Timestamp};
+use crate::opt_out::{self, Wish};
+
+/// A wish with the contact's own word for it.
+pub struct Word {
+    wish: Wish,
+    said: String,
+}
+
+impl Word {
+    /// A caption is about its picture; what is written or pressed may be a word.
+    pub fn of(content: &Content) -> Option<Self> {
+        let said = match content {
+            Content::Text { .. } | Content::Choice(_) => content.text()?,
+            _ => return None,
+        };
+        let wish = opt_out::read(said)?;
+        Some(Word { wish, said: said.trim().to_owned() })
+    }
+
+    /// Does it change anything?
+    pub fn matters(&self, batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
+        Ok(opt_outs::is_opted_out(batch, key)? == (self.wish == Wish::Again))
+    }
+
+    /// Keeps the wish and tells the contact so, in its tenant's language. The caller keeps the row.
+    pub fn keep(
+        &self,
+        batch: &mut Batch<'_>,
+        key: &ConversationKey,
+        kept: &mut Kept,
+        now: Timestamp,
+    ) -> Step<()> {
+        let directory = batch.mirror.directory.load_full();
+        let language = directory.tenant(key.tenant).map_or("", |tenant| tenant.language.as_str());
+        let payload = pack(&Outbound::text(opt_out::confirmation(self.wish, language)));
+        let place = replies::queue(batch, key, kept, Author::Gateway, &payload, now)?;
+        match self.wish {
+            Wish::NoMore => {
+                let reason = format!("the contact wrote {:?}", self.said);
+                opt_outs::refuse(batch, key, &reason, Some(place), now)?;
+            }
+            Wish::Again => {
+                opt_outs::lift(batch, key)?;
+            }
+        }
+        Ok(())
+    }
+}

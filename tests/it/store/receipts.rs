@@ -1,0 +1,330 @@
+//! What providers tell of what we sent, and what our own numbers say without us.
+
+use switchboard::conversation::{Author, Line, Trigger};
+use switchboard::message::{
+    Buttons, Choice, Content, DeliveryState, Fate, Outbound, OutboundContent, Own, Provider, Receipt,
+    SenderName,
+};
+use switchboard::store::contacts::OwnKept;
+use switchboard::store::{Filter, SendClaim, Settlement, Store};
+
+use super::lab::{Answer, Factory, Lab, all, at, contact, key, sender, turn};
+
+use DeliveryState::{Delivered, Failed, Read, Sent};
+
+fn receipt(id: &str, state: DeliveryState) -> Receipt {
+    Receipt {
+        provider: Provider::Waha,
+        account: Some("default".into()),
+        message_id: id.into(),
+        other_ids: Vec::new(),
+        reference: None,
+        contact: None,
+        from_raw: None,
+        state,
+        at: at(0),
+        reason: None,
+        fate: None,
+    }
+}
+
+fn sent(id: &str) -> Settlement {
+    Settlement::Sent { provider_id: Some(id.into()) }
+}
+
+fn unknown() -> Settlement {
+    Settlement::Unknown { error: "timed out".into() }
+}
+
+/// The third line and those after it: what was answered to `hello`.
+fn replies(lab: &Lab<'_>) -> Vec<String> {
+    lab.lines(1, "971501").split_off(2)
+}
+
+/// A contact has one reply on its way, through a sender of this provider.
+async fn on_its_way(lab: &Lab<'_>, provider: Provider) -> SendClaim {
+    let mut main = sender("main", "default", None);
+    main.provider = provider;
+    lab.store().put_sender(main, "test").await.expect("put");
+    lab.owes("971501", 1, &["one"], 0).await;
+    lab.sends(1, 10).await.remove(0)
+}
+
+/// Under which ids a reply is found, by provider: as its answer names it, and as receipts do.
+pub async fn a_receipt_finds_its_reply_by_any_id(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    let cases = [
+        (Provider::Waha, "true_971501@c.us_3EB0", Some("default"), vec!["true_5000@lid_3EB0"], true),
+        (Provider::Waha, "3EB1", Some("default"), vec!["true_971501@c.us_3EB1"], true),
+        (Provider::Waha, "true_971501@c.us_3EB2", Some("second"), vec!["true_971501@c.us_3EB2"], false),
+        (Provider::Waha, "true_971501@c.us_3EB3", Some("default"), vec!["true_971501@c.us_3EB30"], false),
+        (Provider::Gupshup, "gs-1", Some("default"), vec!["wamid.1", "gs-1"], true),
+        (Provider::Gupshup, "gs-2", Some("default"), vec!["wamid.2"], false),
+        (Provider::Infobip, "ib-1", None, vec!["ib-1"], true),
+        (Provider::Infobip, "ib-2", Some("971800"), vec!["ib-2"], true),
+        (Provider::Meta, "wamid.9", Some("default"), vec!["wamid.9"], true),
+        (Provider::Meta, "wamid.10", None, vec!["wamid.10"], false),
+    ];
+    for (round, (provider, answered, account, ids, found)) in cases.into_iter().enumerate() {
+        for early in [false, true] {
+            let answered = format!("{answered}{early}");
+            let mut ids = ids.iter().map(|id| format!("{id}{early}"));
+            let who = format!("97150{round}{early}");
+            let mut main = sender("main", "default", None);
+            main.provider = provider;
+            lab.store().put_sender(main, "test").await.expect("put");
+            lab.owes(&who, 1, &["one"], round as i64 * 100).await;
+            let claim = lab.sends(1, 10_000).await.remove(0);
+            let told = Receipt {
+                provider,
+                account: account.map(str::to_owned),
+                message_id: ids.next().expect("an id"),
+                other_ids: ids.collect(),
+                ..receipt("", Delivered)
+            };
+            if early {
+                lab.store().record_receipt(told.clone()).await.expect("noted");
+            }
+            lab.settle(&claim, sent(&answered), 10_001).await;
+            if !early {
+                lab.store().record_receipt(told).await.expect("recorded");
+            }
+            let state = if found { "Delivered" } else { "Sent" };
+            assert_eq!(
+                lab.lines(1, &who)[2],
+                format!("Brain: one ({state})"),
+                "{provider} {answered} early: {early}"
+            );
+        }
+    }
+}
+
+/// What a report by our own name makes of a reply that we were told this of, or nothing yet.
+pub async fn our_own_name_resolves_what_was_unknown(factory: &dyn Factory) {
+    let dead = || Some(Settlement::Dead { error: "no".into() });
+    let later = || Some(Settlement::Later { at: at(500), error: "busy".into() });
+    let mut lab = Lab::new(factory).await;
+    let mut given_up = 0;
+    for (n, (before, state, line)) in [
+        (None, Sent, "one (Sent)"),
+        (None, Read, "one (Read)"),
+        (None, Failed, "one (Failed)"),
+        (Some(unknown()), Sent, "one (Sent)"),
+        (Some(unknown()), Delivered, "one (Delivered)"),
+        (Some(unknown()), Failed, "one (Failed)"),
+        (dead(), Delivered, "one (Delivered)"),
+        (dead(), Failed, "one (Failed)"),
+        (later(), Sent, "one (Sent)"),
+        (later(), Failed, "one (Queued)"),
+        (Some(sent("p1")), Read, "one (Read)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (who, case) = (format!("97150{n}"), format!("{before:?} {state:?}"));
+        lab.owes(&who, 1, &["one", "two"], n as i64 * 10).await;
+        let claim = lab.sends(1, 1000).await.remove(0);
+        if let Some(settlement) = before.clone() {
+            lab.settle(&claim, settlement, 1001).await;
+            lab.restart();
+        }
+        let by_name =
+            Receipt { reference: Some(claim.reference.clone()), ..receipt(&format!("x{n}"), state) };
+        for _ in 0..2 {
+            lab.store().record_receipt(by_name.clone()).await.expect("recorded");
+        }
+        assert_eq!(lab.lines(1, &who)[2], format!("Brain: {line}"), "{case}");
+        lab.assert_counters_true();
+        if before.is_none() {
+            // The answer itself comes late, and changes nothing but that the next may go.
+            assert_eq!(lab.sends(9, 1002).await.len(), 0, "{case}");
+            lab.settle(&claim, unknown(), 1003).await;
+            assert_eq!(lab.lines(1, &who)[2], format!("Brain: {line}"), "{case}");
+        }
+        given_up += u64::from(matches!((&before, state), (Some(Settlement::Dead { .. }), Failed)));
+        let counters = lab.store().counters();
+        assert_eq!((counters.outbox_unknown, counters.outbox_dead), (0, given_up), "{case}");
+        let left = if line.ends_with("(Queued)") { vec!["one", "two"] } else { vec!["two"] };
+        for text in left {
+            assert_eq!(lab.sends_one(2000).await, text, "{case}: nothing goes out twice");
+        }
+        assert_eq!(lab.sends(9, 9000).await.len(), 0, "{case}");
+        lab.assert_counters_true();
+    }
+}
+
+/// Infobip takes our name for the message's id.
+pub async fn a_name_may_come_back_as_the_id(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let claim = on_its_way(&lab, Provider::Infobip).await;
+    let told = |id: &str| Receipt { provider: Provider::Infobip, account: None, ..receipt(id, Delivered) };
+    lab.settle(&claim, unknown(), 11).await;
+    let forged = format!("{}A", &claim.reference[..claim.reference.len() - 1]);
+    for strange in [forged.as_str(), "sb", "", "sbAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        lab.store().record_receipt(told(strange)).await.expect("forgotten");
+        assert_eq!(replies(&lab), ["Brain: one (Unknown)"], "{strange}");
+    }
+    lab.restart();
+    lab.store().record_receipt(told(&claim.reference)).await.expect("recorded");
+    assert_eq!(replies(&lab), ["Brain: one (Delivered)"]);
+    lab.store().record_receipt(Receipt { state: Read, ..told(&claim.reference) }).await.expect("recorded");
+    assert_eq!(replies(&lab), ["Brain: one (Read)"]);
+    lab.assert_counters_true();
+}
+
+/// A provider that says that the contact does not want this, early, late, or of something unknown.
+pub async fn a_refusal_of_the_contact_is_an_opt_out(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for (who, when) in [("971501", "early"), ("971502", "late"), ("971503", "unknown")] {
+        lab.owes(who, 1, &["one"], 0).await;
+        let claim = lab.sends(1, 10).await.remove(0);
+        let refused = Receipt {
+            reason: Some("user opted out".into()),
+            fate: Some(Fate::OptedOut),
+            reference: (when == "unknown").then(|| claim.reference.clone()),
+            ..receipt(&format!("p{who}"), Failed)
+        };
+        if when == "early" {
+            lab.store().record_receipt(refused.clone()).await.expect("noted");
+        }
+        let outcome = if when == "unknown" { unknown() } else { sent(&format!("p{who}")) };
+        lab.settle(&claim, outcome, 11).await;
+        lab.store().record_receipt(refused).await.expect("recorded");
+        assert_eq!(lab.lines(1, who)[2], "Brain: one (Failed)", "{when}");
+        let opt_out = lab.store().opt_out(&key(1, who)).expect("read").expect(when);
+        assert_eq!(opt_out.reason, "told by the provider");
+        assert!(!opt_out.lets_out(&claim.id));
+        assert_eq!(lab.store().opt_out(&key(2, who)).expect("read"), None, "of this tenant only");
+    }
+    let permanent = Receipt { fate: Some(Fate::Permanent), ..receipt("p4", Failed) };
+    lab.owes("971504", 1, &["one"], 20).await;
+    let claim = lab.sends(1, 30).await.remove(0);
+    lab.settle(&claim, sent("p4"), 31).await;
+    lab.store().record_receipt(permanent).await.expect("recorded");
+    assert_eq!(lab.store().opt_out(&key(1, "971504")).expect("read"), None);
+    lab.assert_counters_true();
+}
+
+fn own(id: &str, who: &str, text: &str) -> Own {
+    Own {
+        provider: Provider::Waha,
+        account: "default".into(),
+        id: id.into(),
+        contact: Some(contact(who)),
+        from_raw: None,
+        to_raw: Some(format!("{who}@c.us")),
+        sent_at: at(0),
+        content: Some(Content::Text { text: text.into() }),
+        quoted: None,
+    }
+}
+
+async fn keeps(store: &dyn Store, own: Own, ms: i64) -> OwnKept {
+    store.record_own(own, SenderName::new("main"), at(ms)).await.expect("recorded")
+}
+
+pub async fn what_a_human_types_on_the_phone_is_kept(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.store().take_over(&key(1, "971501"), "operator", at(5)).await.expect("taken over");
+    lab.hears("971501", "is it free?", 6).await;
+    for (expected, ms) in [(OwnKept::Said, 7), (OwnKept::Known, 8), (OwnKept::Known, 9)] {
+        if ms == 9 {
+            lab.restart();
+        }
+        let echo = if ms == 7 { "true_971501@c.us_A1" } else { "true_5000@lid_A1" };
+        assert_eq!(keeps(lab.store().as_ref(), own(echo, "971501", "yes, come by"), ms).await, expected);
+    }
+    assert_eq!(lab.claim(9, 10).await.len(), 0, "it is no turn");
+    assert_eq!(lab.lines(1, "971501")[1..], ["Contact: is it free?", "Human: yes, come by (Sent)"]);
+    lab.store().record_receipt(receipt("true_971501@c.us_A1", Read)).await.expect("recorded");
+    assert_eq!(lab.lines(1, "971501")[2], "Human: yes, come by (Read)");
+
+    lab.store().hand_back(&key(1, "971501"), "operator", at(20)).await.expect("given back");
+    let claim = lab.claim_one(21).await;
+    let Trigger::Handback { said } = &claim.trigger else { panic!("{:?}", claim.trigger) };
+    assert_eq!((said.len(), said[1].author), (2, Author::Human));
+    let Line::Heard(heard) = &said[1].line else { panic!("{:?}", said[1]) };
+    assert_eq!((heard.id.as_str(), heard.content.text()), ("true_971501@c.us_A1", Some("yes, come by")));
+    lab.commit(&claim, Answer::default(), 22).await;
+
+    let store = lab.store().as_ref();
+    let nobody = Own { contact: None, ..own("A2", "971501", "hm") };
+    let nothing = Own { content: None, ..own("A3", "971501", "hm") };
+    for nothing in [nobody, nothing, own("A4", "971999", "a stranger")] {
+        assert_eq!(keeps(store, nothing, 30).await, OwnKept::Nothing);
+    }
+    // A human writes first, from a number that is one tenant's.
+    let first = Own { account: "own".into(), ..own("B1", "971777", "hello from your agent") };
+    let kept = store.record_own(first, SenderName::new("own"), at(40)).await.expect("recorded");
+    assert_eq!(kept, OwnKept::Said);
+    assert_eq!(lab.lines(2, "971777"), ["Human: hello from your agent (Sent)"]);
+    lab.assert_counters_true();
+}
+
+/// Our own replies come back from the provider too, before its answer, after it, or instead of it.
+pub async fn our_own_replies_are_not_kept_twice(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for (n, (before, outcome)) in [
+        (false, sent("true_971501@c.us_E0")),
+        (true, sent("true_971501@c.us_E1")),
+        (true, unknown()),
+        (true, Settlement::Later { at: at(500), error: "busy".into() }),
+        (false, unknown()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let who = format!("97150{n}");
+        lab.owes(&who, 1, &["one", "two"], n as i64 * 10).await;
+        let claim = lab.sends(1, 1000).await.remove(0);
+        let echo = own(&format!("true_5000@lid_E{n}"), &who, " one\n");
+        if before {
+            assert_eq!(keeps(lab.store().as_ref(), echo.clone(), 1001).await, OwnKept::Known, "{n}");
+        }
+        lab.settle(&claim, outcome, 1002).await;
+        assert_eq!(keeps(lab.store().as_ref(), echo, 1003).await, OwnKept::Known, "{n}");
+        assert_eq!(lab.lines(1, &who)[2..], ["Brain: one (Sent)", "Brain: two (Queued)"], "{n}");
+        assert_eq!(lab.sends_one(1004).await, "two", "{n}: nothing goes out twice");
+        lab.store().record_receipt(receipt(&format!("true_971501@c.us_E{n}"), Read)).await.expect("recorded");
+        assert_eq!(lab.lines(1, &who)[2], "Brain: one (Read)", "{n}");
+        lab.assert_counters_true();
+    }
+    assert_eq!(lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").len(), 0);
+}
+
+/// An echo that does not look like its reply is taken for a human's, until the answer tells whose it is.
+pub async fn an_echo_that_looks_different_is_taken_out_again(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.hears("971501", "hello", 1).await;
+    let claim = lab.claim_one(1).await;
+    let buttons = Outbound {
+        content: OutboundContent::Buttons(Buttons {
+            body: "Which one?".into(),
+            footer: None,
+            buttons: vec![Choice { id: "a".into(), title: "A".into() }],
+        }),
+        reply_to: None,
+    };
+    let mut commit = turn(&claim, Answer::default(), at(2));
+    commit.sends = vec![buttons, Outbound::text("two")];
+    lab.store().commit_turn(commit).await.expect("committed");
+    for (n, human_after) in [(1, false), (2, true)] {
+        let claim = lab.sends(1, 10 * n).await.remove(0);
+        let id = format!("true_971501@c.us_F{n}");
+        let said = keeps(lab.store().as_ref(), own(&id, "971501", "*Which* one?"), 10 * n + 1).await;
+        assert_eq!(said, OwnKept::Said);
+        lab.store().record_receipt(receipt(&id, Delivered)).await.expect("recorded");
+        if human_after {
+            let typed = own("true_971501@c.us_H", "971501", "I am here too");
+            assert_eq!(keeps(lab.store().as_ref(), typed, 10 * n + 2).await, OwnKept::Said);
+        }
+        lab.settle(&claim, sent(&id), 10 * n + 3).await;
+    }
+    assert_eq!(
+        lab.lines(1, "971501")[2..],
+        ["Brain: (not a text) (Delivered)", "Brain: two (Delivered)", "Human: I am here too (Sent)"]
+    );
+    lab.assert_counters_true();
+}
