@@ -231,6 +231,7 @@ async fn each_status_is_shown_with_what_to_do_next() {
         if shown == 409 {
             let told = qr.json();
             let error = &told["error"];
+            assert_eq!(error["session_status"], word);
             assert!(error["message"].as_str().unwrap().contains(word), "{error}");
             assert!(error["action"].as_str().unwrap().contains(next), "{error}");
         }

@@ -21,6 +21,8 @@ pub struct Error {
     code: &'static str,
     message: String,
     action: String,
+    /// The WhatsApp session's status, where that is why.
+    session_status: Option<String>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -31,7 +33,7 @@ fn error(
     message: impl Into<String>,
     action: impl Into<String>,
 ) -> Error {
-    Error { status, code, message: message.into(), action: action.into() }
+    Error { status, code, message: message.into(), action: action.into(), session_status: None }
 }
 
 impl Error {
@@ -125,7 +127,10 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
+        let mut body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
+        if let Some(status) = self.session_status {
+            body["error"]["session_status"] = status.into();
+        }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         match self.status {
@@ -168,8 +173,10 @@ impl From<session::Error> for Error {
             session::Error::Store(cause) => cause.into(),
             session::Error::Faults(faults) => Error::faults(&faults),
             session::Error::NoSender(_) => Error::not_found(message, action),
-            session::Error::NoSession | session::Error::NotNow { .. } => {
-                error(StatusCode::CONFLICT, "session_status", message, action)
+            session::Error::NoSession => error(StatusCode::CONFLICT, "session_status", message, action),
+            session::Error::NotNow { status } => {
+                let error = error(StatusCode::CONFLICT, "session_status", message, action);
+                Error { session_status: Some(status), ..error }
             }
             session::Error::NoNumber(_) => Error::malformed(message, action),
             session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
