@@ -6,14 +6,14 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redb::{Database, TableDefinition};
 use switchboard::conversation::TimerChange;
-use switchboard::message::{ContactKey, ConversationKey};
+use switchboard::message::{ContactKey, ConversationKey, DeliveryState, Receipt};
 use switchboard::store::contacts::Contacts as _;
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
 use switchboard::store::{OutboxState, Store};
 
 use super::Files;
-use super::lab::{Answer, Lab, Options, all, arrival, at, contact, furnish, key, says, words};
+use super::lab::{Answer, Lab, Options, all, arrival, at, contact, furnish, key, receipt, says, words};
 
 /// A store in which something has happened, closed.
 async fn inhabited() -> (Files, Settings) {
@@ -199,6 +199,25 @@ async fn a_newer_file_is_refused_with_the_newest_good_backup() {
     std::fs::write(&settings.path, b"garbage").expect("written");
     let error = Embedded::open(settings).err().expect("refused");
     assert!(error.to_string().contains("There is no good backup in"), "{error}");
+}
+
+/// What was on its way when the backup was made is of unknown outcome, until a report names it.
+#[tokio::test]
+async fn a_report_resolves_what_a_restore_left_unknown() {
+    let files = Files::new(Options::default());
+    let lab = Lab::new(&files).await;
+    lab.owes("971501", 1, &["one", "two"], 0).await;
+    let claim = lab.sends(1, 10).await.remove(0);
+    let settings = files.settings();
+    let backup = lab.store().backup(&settings.backups.join("one.redb")).await.expect("a backup");
+    drop(lab);
+    assert_eq!(restore(&backup, &settings.path).expect("restored").unknown, 2);
+    let lab = Lab::open(&files);
+    let told = Receipt { reference: Some(claim.reference), ..receipt("p1", DeliveryState::Delivered) };
+    lab.store().record_receipt(told).await.expect("recorded");
+    assert_eq!(lab.lines(1, "971501")[2..], ["Brain: one (Delivered)", "Brain: two (Unknown)"]);
+    assert_eq!(lab.store().counters().outbox_unknown, 1);
+    lab.assert_counters_true();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

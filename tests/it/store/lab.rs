@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use switchboard::conversation::{Cost, JournalEntry, LeadChange, Mode, TimerChange, Trigger};
 use switchboard::message::{
-    ContactKey, Content, ConversationKey, Inbound, OrganizationId, Outbound, OutboundContent, Provider,
-    SenderName, TenantId, Timestamp,
+    ContactKey, Content, ConversationKey, DeliveryState, Inbound, OrganizationId, Outbound, OutboundContent,
+    Provider, Receipt, SenderName, TenantId, Timestamp,
 };
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
@@ -106,6 +106,23 @@ pub fn arrival(who: &str, id: &str, text: &str, received_at: Timestamp) -> Arriv
         sender: SenderName::new("main"),
         tenant: None,
         received_at,
+    }
+}
+
+/// WAHA tells of a message that we sent through its first session.
+pub fn receipt(id: &str, state: DeliveryState) -> Receipt {
+    Receipt {
+        provider: Provider::Waha,
+        account: Some("default".into()),
+        message_id: id.into(),
+        other_ids: Vec::new(),
+        reference: None,
+        contact: None,
+        from_raw: None,
+        state,
+        at: at(0),
+        reason: None,
+        fate: None,
     }
 }
 

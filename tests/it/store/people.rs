@@ -403,8 +403,6 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
         let due = store.due_lookups(at(ms), 10).expect("read");
         due.into_iter().map(|lookup| format!("{} {}", lookup.contact, lookup.sender)).collect()
     };
-    lab.hears("333@lid", "hello", 0).await;
-    assert_eq!(store.next_lookup_at(), None, "a stranger is nobody's business");
     lab.meets("111@lid", 1, 1).await;
     lab.meets("222@lid", 1, 2).await;
     lab.meets("971501", 1, 3).await;
@@ -429,6 +427,40 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     lab.accept(known).await;
     lab.hears("444@lid", "hi", 301).await;
     assert_eq!(store.next_lookup_at(), None, "the payload told its number");
+}
+
+/// Who is known by phone number may come under a hidden id alone.
+pub async fn a_stranger_may_be_somebody_we_know(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.hears("333@lid", "it is me", 10).await;
+    assert_eq!(lab.lines(0, "333@lid").len(), 1, "it is taken for a stranger");
+    let due = lab.store().due_lookups(at(10), 10).expect("read");
+    assert_eq!(due.into_iter().map(|lookup| lookup.contact).collect::<Vec<_>>(), keys(&["333@lid"]));
+    assert!(learn(&lab, "333@lid", "971501", 20).await);
+    let routed = Routing::Routed { tenant: tenant_id(1), contact: contact("971501"), is_new_session: false };
+    assert_eq!(lab.hears("333@lid", "me again", 30).await.answer, routed);
+    assert_eq!((lab.lines(0, "333@lid").len(), lab.lines(0, "971501").len()), (0, 1));
+    lab.assert_counters_true();
+}
+
+/// Two links in the same moment, and then a message that names both keys.
+pub async fn the_tenant_that_answers_is_the_one_that_keeps_the_lock(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for (n, [phone, hidden]) in [["971501", "111@lid"], ["971502", "222@lid"]].into_iter().enumerate() {
+        let at_once = n as i64 * 100;
+        lab.meets(hidden, 1, at_once).await;
+        lab.meets(phone, 2, at_once).await;
+        let (first, second) = if n == 0 { (phone, hidden) } else { (hidden, phone) };
+        let mut both = arrival(first, &format!("both{n}"), "hello", at(at_once + 10));
+        both.inbound.aliases = vec![contact(second)];
+        let Routing::Routed { tenant, contact, .. } = lab.accept(both).await.answer else {
+            panic!("it is nobody's")
+        };
+        assert_eq!(lock(&lab, contact.as_str()), Some(tenant.get()), "{n}");
+        assert_eq!(lock(&lab, phone), lock(&lab, hidden));
+    }
+    lab.assert_counters_true();
 }
 
 /// What the stricter of two wishes is.

@@ -12,7 +12,7 @@ use switchboard::message::{
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, tenant_id, turn};
+use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, receipt, tenant_id, turn};
 
 /// One thing that may happen, done or refused, never half done.
 async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
@@ -133,22 +133,6 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
             };
             store.record_own(own, SenderName::new("main"), at(now)).await.expect("recorded");
         }
-    }
-}
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        other_ids: Vec::new(),
-        reference: None,
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        fate: None,
     }
 }
 

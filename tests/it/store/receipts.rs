@@ -8,25 +8,9 @@ use switchboard::message::{
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, SendClaim, Settlement, Store};
 
-use super::lab::{Answer, Factory, Lab, all, at, contact, key, sender, turn};
+use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, sender, turn};
 
 use DeliveryState::{Delivered, Failed, Read, Sent};
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        other_ids: Vec::new(),
-        reference: None,
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        fate: None,
-    }
-}
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }
@@ -291,6 +275,15 @@ pub async fn our_own_replies_are_not_kept_twice(factory: &dyn Factory) {
         lab.assert_counters_true();
     }
     assert_eq!(lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").len(), 0);
+
+    // Where the engine takes an id of ours, it says whose the echo is, whatever it looks like.
+    lab.owes("971509", 1, &["one"], 100).await;
+    let claim = lab.sends(1, 1000).await.remove(0);
+    let echo = own(&format!("true_5000@lid_{}", claim.reference), "971509", "*one*");
+    lab.settle(&claim, unknown(), 1001).await;
+    assert_eq!(keeps(lab.store().as_ref(), echo, 1002).await, OwnKept::Known);
+    assert_eq!(lab.lines(1, "971509")[2..], ["Brain: one (Sent)"]);
+    lab.assert_counters_true();
 }
 
 /// An echo that does not look like its reply is taken for a human's, until the answer tells whose it is.

@@ -1,25 +1,9 @@
 //! Replies going out.
 
-use switchboard::message::{DeliveryState, Provider, Receipt, SenderName};
+use switchboard::message::{DeliveryState, SenderName};
 use switchboard::store::{Error, Filter, OutboxState, Settlement, Store};
 
-use super::lab::{Factory, Lab, all, arrival, at, key, says, text_of};
-
-fn receipt(id: &str, state: DeliveryState) -> Receipt {
-    Receipt {
-        provider: Provider::Waha,
-        account: Some("default".into()),
-        message_id: id.into(),
-        contact: None,
-        from_raw: None,
-        state,
-        at: at(0),
-        reason: None,
-        other_ids: Vec::new(),
-        reference: None,
-        fate: None,
-    }
-}
+use super::lab::{Factory, Lab, all, arrival, at, key, receipt, says, text_of};
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }

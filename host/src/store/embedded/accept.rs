@@ -103,6 +103,8 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             if matches!(reason, Reason::NoTenant | Reason::UnknownTenant) && incoming.word.is_none() {
                 notice(batch, incoming, sender, &known.canonical)?;
             }
+            // It may be somebody whom we know by phone number.
+            lookups::wanted(batch, &incoming.contact, &known.canonical, &incoming.sender, now)?;
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {

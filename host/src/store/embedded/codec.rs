@@ -284,11 +284,16 @@ pub fn message_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
 /// one id is left out of it.
 pub fn sent_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
     match provider {
-        Provider::Waha => message_hash(provider, account, without_chat(id)),
+        Provider::Waha => message_hash(provider, account, bare_id(provider, id)),
         // Its reports do not say whose they are.
         Provider::Infobip => message_hash(provider, "", id),
         Provider::Gupshup | Provider::Meta | Provider::Simulator => message_hash(provider, account, id),
     }
+}
+
+/// A message's id without what its provider says of its chat.
+pub fn bare_id(provider: Provider, id: &str) -> &str {
+    if provider == Provider::Waha { without_chat(id) } else { id }
 }
 
 /// WAHA names one message after the chat it is in, and the chat by phone number or by hidden id:

@@ -75,6 +75,13 @@ pub fn again(batch: &mut Batch<'_>, contact: &ContactKey, at: Option<Timestamp>)
     write(batch, contact, at.map_or(NEVER, Timestamp::as_ms), sender)
 }
 
+/// A stranger who is remembered no more may be asked for again.
+pub fn forget(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
+    again(batch, contact, None)?;
+    batch.tables.lookups.put()?.remove(contact.as_str().as_bytes())?;
+    Ok(())
+}
+
 /// When the first is due; far in the future if there is none.
 pub fn first_due(table: &impl ReadableTable<&'static [u8], ()>) -> Step<Timestamp> {
     super::timers::first_due(table)

@@ -43,10 +43,13 @@ pub fn all(batch: &mut Batch<'_>, known: &Known, by: &By<'_>) -> Step<()> {
 fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>) -> Step<()> {
     let theirs = contacts::row(batch, from)?.unwrap_or_default().lock;
     let ours = contacts::row(batch, into)?.unwrap_or_default().lock;
-    let lock = older(theirs.clone(), ours.clone());
-    let moved = move_everything(batch, from, into, [&theirs, &ours])?;
-
+    let lock = older(ours.clone(), theirs.clone());
+    let moved = move_everything(batch, from, into, theirs.as_ref())?;
     let replaced = ours.clone().filter(|_| lock != ours);
+    if let Some(replaced) = &replaced {
+        // No lock tells of this conversation any more.
+        ties::put(batch, into, replaced.tenant)?;
+    }
     for gone in theirs.iter().chain(&ours) {
         batch.count_lock(gone.tenant.get(), -1);
     }
@@ -54,7 +57,12 @@ fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>
         batch.count_lock(lock.tenant.get(), 1);
         contacts::put(batch, into, &Contact { lock: Some(lock.clone()), ..Contact::default() })?;
     }
-    let alias = Contact { alias_of: Some(into.clone()), former: theirs.clone(), replaced, lock: None };
+    let alias = Contact {
+        alias_of: Some(into.clone()),
+        former: theirs.clone(),
+        replaced: replaced.clone(),
+        lock: None,
+    };
     contacts::put(batch, from, &alias)?;
     let key = of_contact(into, from.as_str().as_bytes());
     batch.tables.aliases.put()?.insert(key.as_slice(), ())?;
@@ -73,7 +81,7 @@ fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>
                 "was_locked_to": theirs.as_ref().map(|lock| lock.tenant),
                 "since": theirs.as_ref().map(|lock| lock.since.to_string()),
                 "locked_to": lock.as_ref().map(|lock| lock.tenant),
-                "replaced_lock_to": ours.filter(|ours| lock.as_ref() != Some(ours)).map(|lock| lock.tenant),
+                "replaced_lock_to": replaced.map(|lock| lock.tenant),
                 "conversations_with": moved,
             }),
         })?;
@@ -87,10 +95,10 @@ fn move_everything(
     batch: &mut Batch<'_>,
     from: &ContactKey,
     into: &ContactKey,
-    locks: [&Option<Lock>; 2],
+    lock: Option<&Lock>,
 ) -> Step<Vec<TenantId>> {
     let mut tenants: BTreeSet<TenantId> = ties::of(batch, from)?.into_iter().collect();
-    tenants.extend(locks.into_iter().flatten().map(|lock| lock.tenant));
+    tenants.extend(lock.map(|lock| lock.tenant));
     let mut moved = Vec::new();
     for tenant in &tenants {
         let key = |contact: &ContactKey| ConversationKey { tenant: *tenant, contact: contact.clone() };
@@ -99,18 +107,18 @@ fn move_everything(
             moved.push(*tenant);
         }
         opt_outs::join(batch, &from, &into)?;
-        // One of the locks names it no more.
         ties::put(batch, &into.contact, *tenant)?;
         ties::remove(batch, &from.contact, *tenant)?;
     }
-    let stranger =
-        |contact: &ContactKey| ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
-    conversation::join(batch, &stranger(from), &stranger(into))?;
-    let told = batch.tables.notices.put()?.remove(from.as_str().as_bytes())?.map(|row| row.value());
+    let told = batch.tables.notices.get()?.get(from.as_str().as_bytes())?.map(|row| row.value());
     if let Some(told) = told {
-        let known =
-            batch.tables.notices.get()?.get(into.as_str().as_bytes())?.map_or(told, |row| row.value());
-        batch.tables.notices.put()?.insert(into.as_str().as_bytes(), told.max(known))?;
+        let stranger =
+            |contact: &ContactKey| ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
+        conversation::join(batch, &stranger(from), &stranger(into))?;
+        let notices = batch.tables.notices.put()?;
+        notices.remove(from.as_str().as_bytes())?;
+        let known = notices.get(into.as_str().as_bytes())?.map_or(told, |row| row.value());
+        notices.insert(into.as_str().as_bytes(), told.max(known))?;
     }
     let directory = batch.mirror.directory.load_full();
     let organizations: BTreeSet<u32> =
@@ -121,7 +129,7 @@ fn move_everything(
     Ok(moved)
 }
 
-/// First contact wins.
+/// First contact wins; of two at the same moment the first of these two.
 fn older(one: Option<Lock>, other: Option<Lock>) -> Option<Lock> {
     [one, other].into_iter().flatten().min_by_key(|lock| lock.since)
 }

@@ -11,11 +11,12 @@ use super::codec::{
 use super::early::Report;
 use super::mirror::Effect;
 use super::reached::{self, Reached};
+use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
 use super::{contacts, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::message::{
-    ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider,
+    ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider, Receipt,
     SenderName, Timestamp,
 };
 use crate::store::contacts::OwnKept;
@@ -29,6 +30,8 @@ pub struct Said {
     provider: Provider,
     account: String,
     id: String,
+    /// As a report on a reply, if the id is one that we chose.
+    named: Option<Reported>,
     content: Content,
     heard: Vec<u8>,
     at: Timestamp,
@@ -36,21 +39,39 @@ pub struct Said {
 }
 
 impl Said {
-    /// `None`: there is nobody it was said to, or nothing was said.
-    pub fn new(own: Own, sender: SenderName, now: Timestamp) -> Option<Self> {
+    /// `None`: there is nobody it was said to, or nothing was said. `secret`: the store's.
+    pub fn new(own: Own, sender: SenderName, secret: &[u8; 32], now: Timestamp) -> Option<Self> {
         let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, .. } = own;
         let (contact, content) = (contact?, content?);
         let heard =
             pack(&Heard { id: id.clone(), sent_at, content: content.clone(), quoted, referral: None });
         let told = sent_at > Timestamp::ZERO && sent_at < now;
         let at = if told { sent_at } else { now };
-        Some(Said { contact, to: to_raw, sender, provider, account, id, content, heard, at, now })
+        let gone_out = Receipt {
+            provider,
+            account: Some(account.clone()),
+            message_id: id.clone(),
+            other_ids: Vec::new(),
+            reference: None,
+            contact: None,
+            from_raw: None,
+            state: DeliveryState::Sent,
+            at,
+            reason: None,
+            fate: None,
+        };
+        let named = Some(Reported::new(gone_out, secret)).filter(Reported::is_named);
+        Some(Said { named, contact, to: to_raw, sender, provider, account, id, content, heard, at, now })
     }
 }
 
 pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let sent_id = sent_hash(said.provider, &said.account, &said.id);
     if batch.tables.sent_ids.get()?.get(&sent_id)?.is_some() {
+        return Ok(OwnKept::Known);
+    }
+    if let Some(reported) = &said.named {
+        receipts::record(batch, reported, said.now)?;
         return Ok(OwnKept::Known);
     }
     let person = contacts::resolve(batch, &said.contact, &[])?;

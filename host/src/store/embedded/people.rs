@@ -54,7 +54,8 @@ impl Contacts for Embedded {
     }
 
     async fn record_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<OwnKept> {
-        let Some(said) = own::Said::new(own, sender, now) else { return Ok(OwnKept::Nothing) };
+        let said = own::Said::new(own, sender, &self.mirror().secret, now);
+        let Some(said) = said else { return Ok(OwnKept::Nothing) };
         self.write(move |batch| own::record(batch, &said)).await
     }
 

@@ -7,9 +7,10 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, unpack};
+use super::lookups;
 use super::mirror::lock;
 use super::rows::{Journaled, Spoken};
-use crate::message::{TenantId, Timestamp};
+use crate::message::{ContactKey, TenantId, Timestamp};
 use crate::store::{AuditEntry, Retention};
 
 /// At most `limit` things, roughly; how many.
@@ -124,6 +125,7 @@ fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
         let mut row = TenantId::GATEWAY.get().to_be_bytes().to_vec();
         row.extend_from_slice(contact);
         batch.tables.conversations.put()?.remove(row.as_slice())?;
+        lookups::forget(batch, &ContactKey::from_stored(String::from_utf8_lossy(contact)))?;
     }
     Ok(old.len())
 }

@@ -5,7 +5,7 @@
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, read_place, sent_hash};
+use super::codec::{Place, bare_id, read_place, sent_hash};
 use super::early::Report;
 use super::reached::{self, Reached, Told};
 use super::rows::{Reply, Spoken};
@@ -19,7 +19,8 @@ pub struct Reported {
     receipt: Receipt,
     report: Report,
     hashes: Vec<[u8; 16]>,
-    /// Where our own name leads. Infobip takes it for the message's id.
+    /// Where our own name leads. Infobip takes it for the message's id, and so does WAHA where its engine
+    /// lets us choose.
     places: Vec<Place>,
 }
 
@@ -28,9 +29,15 @@ impl Reported {
         let account = receipt.account.as_deref().unwrap_or_default();
         let ids = std::iter::once(&receipt.message_id).chain(&receipt.other_ids).filter(|id| !id.is_empty());
         let hashes = ids.clone().map(|id| sent_hash(receipt.provider, account, id)).collect();
-        let names = receipt.reference.iter().chain(ids);
+        let bare = ids.map(|id| bare_id(receipt.provider, id));
+        let names = receipt.reference.as_deref().into_iter().chain(bare);
         let places = names.filter_map(|name| references::place_of(secret, name)).collect();
         Reported { report: Report::of(&receipt), hashes, places, receipt }
+    }
+
+    /// Is it about a message that we have named?
+    pub fn is_named(&self) -> bool {
+        !self.places.is_empty()
     }
 }
 
