@@ -1,0 +1,63 @@
+//! A hidden id (`@lid`) is looked up at WAHA, and its person is then known by phone as well.
+
+use switchboard_tests::hook::{Hook, text};
+use switchboard_tests::waha::FakeWaha;
+use switchboard_tests::waha::webhook::Webhook;
+use switchboard_tests::wait::until;
+
+use super::{SOON, setup};
+
+const LID: &str = "245800000000182@lid";
+const PHONE: &str = "971501234567";
+
+fn asked(waha: &FakeWaha, lid: &str) -> usize {
+    let path = format!("/api/default/lids/{}", lid.replace('@', "%40"));
+    waha.calls().iter().filter(|call| call.path == path).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hidden_id_joins_its_phone() {
+    let waha = FakeWaha::start().await;
+    waha.with(|known| known.lids.insert(LID.into(), PHONE.into()));
+    let sender = format!(
+        "name = 'main'\nprovider = 'waha'\naccount = 'default'\nbase_url = '{}'\napi_key = '{}'\nauth = 'none'",
+        waha.url(),
+        waha.api_key()
+    );
+    let gateway = setup(&waha).sender(&sender).start().await;
+    let hook = Hook::to(&gateway);
+    assert_eq!(hook.say(&Webhook::text(LID, "start_realty_1")).await["tenant_id"], 1);
+    until("the phone has the hidden id's tenant", SOON, async || {
+        let told = gateway.get(&format!("/api/gateway/user/{PHONE}/tenant")).await;
+        (told.status == 200 && told.json()["tenant_id"] == 1).then_some(())
+    })
+    .await;
+    // Without a link: it is the same person.
+    assert_eq!(hook.say(&text(PHONE, "A1", "hello")).await["tenant_id"], 1);
+    assert_eq!(asked(&waha, LID), 1, "what is known is not asked again");
+}
+
+/// Whom WAHA does not know is served all the same, and not asked for without end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_not_known_is_asked_for_later() {
+    let waha = FakeWaha::start().await;
+    let sender = format!(
+        "name = 'main'\nprovider = 'waha'\naccount = 'default'\nbase_url = '{}'\napi_key = '{}'\nauth = 'none'",
+        waha.url(),
+        waha.api_key()
+    );
+    let gateway = setup(&waha).sender(&sender).start().await;
+    let hook = Hook::to(&gateway);
+    assert_eq!(hook.say(&Webhook::text(LID, "start_realty_2")).await["tenant_id"], 2);
+    until("WAHA is asked", SOON, async || (asked(&waha, LID) > 0).then_some(())).await;
+    assert_eq!(hook.say(&Webhook::text(LID, "hello")).await["tenant_id"], 2);
+    assert_eq!(hook.say(&Webhook::text("9990001112223@lid", "start_realty_2")).await["tenant_id"], 2);
+    until("the other one is asked for", SOON, async || (asked(&waha, "9990001112223@lid") > 0).then_some(()))
+        .await;
+    waha.wait_until("all replies are out", SOON, |sent| sent.len() >= 3).await;
+    assert_eq!(asked(&waha, LID), 1);
+    assert!(
+        waha.sent().iter().all(|sent| sent.chat.ends_with("@lid")),
+        "replies go to the address that wrote"
+    );
+}
