@@ -50,7 +50,7 @@ mod conversations;
 mod doctor;
 pub mod error;
 pub mod explain;
-mod health;
+pub mod health;
 mod mapping;
 mod media;
 mod opt_outs;
@@ -78,39 +78,11 @@ pub struct App {
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
-    uploads: Bounds,
-    readiness: health::Readiness,
+    pub uploads: Bounds,
+    pub readiness: health::Readiness,
 }
 
 impl App {
-    pub fn new(
-        config: Arc<Config>,
-        store: Arc<dyn Store>,
-        brains: Arc<Brains>,
-        media: Arc<Media>,
-        metrics: Arc<Metrics>,
-        egress: Egress,
-        sessions: Arc<Sessions>,
-        templates: Arc<Desk>,
-        draining: Arc<AtomicBool>,
-        uploads: Bounds,
-    ) -> Arc<Self> {
-        let readiness = health::Readiness::default();
-        Arc::new(App {
-            config,
-            store,
-            brains,
-            media,
-            metrics,
-            egress,
-            sessions,
-            templates,
-            draining,
-            uploads,
-            readiness,
-        })
-    }
-
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::message::{Content, DeliveryState, Outbound, Referral, SenderName, Timestamp};
 
 /// Why a turn is to run.
+#[expect(clippy::large_enum_variant, reason = "there is one a turn, and nobody keeps many of them")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Trigger {

@@ -197,8 +197,8 @@ mod tests {
             (
                 "tenants.toml",
                 tenant("[tenant.policy]\nquiet_hour = \"22:00\"\nloop_turns = \"none\""),
-                "tenants.toml:8:14: tenant[0].policy.loop_turns: is string \"none\"; write a whole number, 0 or more\n\
-                 tenants.toml:7:1: tenant[0].policy.quiet_hour: there is no such key; did you mean `quiet_hours`?",
+                "tenants.toml:7:1: tenant[0].policy.quiet_hour: there is no such key; did you mean `quiet_hours`?\n\
+                 tenants.toml:8:14: tenant[0].policy.loop_turns: is string \"none\"; write a whole number, 0 or more",
             ),
             (
                 "tenants.toml",

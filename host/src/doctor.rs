@@ -71,6 +71,6 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = tenants::examine(patient);
     findings.extend(queues::examine(patient).await);
     findings.extend(senders::examine(patient).await);
-    findings.sort_by(|left, right| right.severity.cmp(&left.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
 use crate::api::auth::OwnMachine;
+use crate::api::health::Readiness;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::clock;
@@ -121,18 +122,19 @@ impl Gateway {
         let timeout = Duration::from_millis(http.body_timeout_ms);
         let memory = Memory::new(http.body_memory_bytes);
         let uploads = Bounds { bytes: http.upload_body_bytes, timeout, memory: memory.clone() };
-        let app = App::new(
-            self.config.clone(),
-            self.store.clone(),
-            self.brains.clone(),
-            self.media.clone(),
-            self.metrics.clone(),
-            self.egress.clone(),
-            self.sessions.clone(),
-            self.templates.clone(),
-            self.draining.clone(),
+        let app = Arc::new(App {
+            config: self.config.clone(),
+            store: self.store.clone(),
+            brains: self.brains.clone(),
+            media: self.media.clone(),
+            metrics: self.metrics.clone(),
+            egress: self.egress.clone(),
+            sessions: self.sessions.clone(),
+            templates: self.templates.clone(),
+            draining: self.draining.clone(),
             uploads,
-        );
+            readiness: Readiness::default(),
+        });
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),

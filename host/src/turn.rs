@@ -23,13 +23,11 @@ use crate::presence::Presence;
 use crate::retry::Backoff;
 use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
+use loops::Loops;
 use readable::Readable;
 
-mod readable;
-
-use loops::Loops;
-
 mod loops;
+mod readable;
 mod typed;
 
 /// The loop looks anew at least this often, whatever signals it missed.

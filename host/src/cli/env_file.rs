@@ -327,7 +327,8 @@ mod tests {
     #[test]
     fn what_a_file_means() {
         const TWO: &str = "WHATSAPP_SENDER=96179374241\nMARINA_WHATSAPP_SENDER=\"+961 3 451 652\" # second\n";
-        let cases: [(&str, Option<&str>, &[(&str, u32)], &str); 11] = [
+        type Case = (&'static str, Option<&'static str>, &'static [(&'static str, u32)], &'static str);
+        let cases: [Case; 11] = [
             (TWO, Some("1"), &[], "marina 9613451652 2, main 96179374241 1"),
             (TWO, Some("shared"), &[("MARINA", 4)], "marina 9613451652 4, main 96179374241 shared"),
             (TWO, None, &[], "refused: WHATSAPP_SENDER: whose is it? Say --main ID, or --main shared"),

@@ -78,7 +78,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         collections.extend(reader.collections(&directory.join("collections"), &known));
     }
     if !reader.problems.is_empty() {
-        return Err(reader.problems);
+        return Err(in_order(reader.problems));
     }
     Ok(Declared {
         organizations: organizations.into_iter().map(|entry| entry.value).collect(),
@@ -86,6 +86,18 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         senders: senders.into_iter().map(|entry| entry.value).collect(),
         collections,
     })
+}
+
+/// Whoever mends a file goes through it from its beginning.
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for problem in &problems {
+        if !files.contains(&problem.file) {
+            files.push(problem.file.clone());
+        }
+    }
+    problems.sort_by_key(|problem| (files.iter().position(|file| *file == problem.file), problem.place));
+    problems
 }
 
 impl Reader {

@@ -71,9 +71,8 @@ fn the_signature_vectors_hold_and_nothing_near_them_does() {
         let mut headers = HeaderMap::new();
         headers.insert("x-webhook-hmac", text("x_webhook_hmac").parse().unwrap());
         let body = text("body").as_bytes();
-        let ok = waha()
-            .verify(&sender(text("secret")), &Hook { headers: &headers, path_key: None, body: body })
-            .is_ok();
+        let ok =
+            waha().verify(&sender(text("secret")), &Hook { headers: &headers, path_key: None, body }).is_ok();
         verified.insert(text("name").to_owned(), json!(ok));
         for at in 0..body.len() {
             let mut changed = body.to_vec();
@@ -88,10 +87,10 @@ fn the_signature_vectors_hold_and_nothing_near_them_does() {
                 "byte {at}"
             );
         }
-        assert!(waha().verify(&sender(""), &Hook { headers: &headers, path_key: None, body: body }).is_err());
+        assert!(waha().verify(&sender(""), &Hook { headers: &headers, path_key: None, body }).is_err());
         assert!(
             waha()
-                .verify(&sender("my-secret-kez"), &Hook { headers: &headers, path_key: None, body: body })
+                .verify(&sender("my-secret-kez"), &Hook { headers: &headers, path_key: None, body })
                 .is_err()
         );
     }
