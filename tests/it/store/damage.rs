@@ -220,6 +220,26 @@ async fn a_report_resolves_what_a_restore_left_unknown() {
     lab.assert_counters_true();
 }
 
+/// A provider that knows a name already would take the reply for one that it has sent.
+#[tokio::test]
+async fn a_restored_store_calls_no_reply_what_another_was_called() {
+    let files = Files::new(Options::default());
+    let lab = Lab::new(&files).await;
+    let settings = files.settings();
+    let backup = lab.store().backup(&settings.backups.join("one.redb")).await.expect("a backup");
+    lab.owes("971501", 1, &["after the backup"], 0).await;
+    let mut names = vec![lab.sends(1, 10).await.remove(0).reference];
+    drop(lab);
+    for round in 1..3 {
+        restore(&backup, &settings.path).expect("restored");
+        let lab = Lab::open(&files);
+        lab.owes("971501", 1, &["after the restore"], round).await;
+        names.push(lab.sends(1, 10 + round).await.remove(0).reference);
+    }
+    let different: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(different.len(), 3, "{names:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_is_consistent() {
     let files = Files::new(Options::default());

@@ -184,6 +184,9 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
     loop {
         let mut transaction = database.begin_write().map_err(redb::Error::from)?;
         transaction.set_two_phase_commit(true);
+        if unknown == 0 {
+            skip_numbers(&transaction)?;
+        }
         let moved = doubt_some(&transaction, &error)?;
         let waiting = transaction.open_table(define::inbox)?.len()?;
         transaction.commit().map_err(redb::Error::from)?;
@@ -192,6 +195,22 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
             return Ok((unknown, waiting));
         }
     }
+}
+
+/// Arrival numbers that were given out after the backup was made are known outside, in the names that
+/// replies have at their providers: they must not be given out again. Nobody knows how many there were,
+/// nor whether the same backup is restored a second time.
+fn skip_numbers(transaction: &WriteTransaction) -> Step<()> {
+    let mut meta = transaction.open_table(define::meta)?;
+    let state = meta.get("state")?.map(|row| State::read(row.value())).transpose()?;
+    let Some(mut state) = state else { return Ok(()) };
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|error| redb::Error::Io(io::Error::other(error.to_string())))?;
+    state.next_seq += (1 << 32) + u64::from(u32::from_be_bytes(random));
+    let mut buffer = Vec::new();
+    state.write(&mut buffer);
+    meta.insert("state", buffer.as_slice())?;
+    Ok(())
 }
 
 fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
