@@ -122,7 +122,7 @@ impl DeliveryLoop {
             let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider);
             let settlement = match gate.decide(&claim, &directory, now) {
                 Decision::Send(parcel) => {
-                    passed.push((claim, parcel));
+                    passed.push((claim, *parcel));
                     continue;
                 }
                 Decision::Wait(at) => {

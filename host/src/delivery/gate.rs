@@ -28,7 +28,7 @@ pub struct Gate {
 /// What becomes of a claimed reply.
 #[derive(Debug)]
 pub enum Decision {
-    Send(Parcel),
+    Send(Box<Parcel>),
     /// Nothing is wrong, it is only not its turn: to be claimed again then.
     Wait(Timestamp),
     Settle(Settlement),
@@ -74,7 +74,7 @@ impl Gate {
         };
         let rates = self.rates(sender, tenant.map(Arc::as_ref));
         match self.pacer.admit(&claim.id, &sender.name, &rates, now) {
-            None => Decision::Send(parcel),
+            None => Decision::Send(Box::new(parcel)),
             Some(at) => Decision::Wait(at),
         }
     }
