@@ -181,7 +181,10 @@ impl TurnLoop {
                 thinking.await
             }
         };
-        answer.unwrap_or_else(|panic| Err(panicked(&*panic)))
+        match answer {
+            Ok(answer) => answer,
+            Err(panic) => Err(panicked(&*panic)),
+        }
     }
 
     /// Decides what a failure costs, and says so once.
