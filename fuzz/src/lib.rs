@@ -8,6 +8,7 @@
 mod host {
     pub mod channel;
     pub mod deep_link;
+    pub mod event;
     pub mod glyph;
     pub mod identity;
     pub mod message;

@@ -8,7 +8,8 @@
 
 use http::HeaderMap;
 
-use crate::message::{Event, Fate, Outbound, OutboundContent, Provider};
+use crate::event::Event;
+use crate::message::{Fate, Outbound, OutboundContent, Provider};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 

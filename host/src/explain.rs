@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, DecodeError};
 use crate::deep_link;
-use crate::message::{ContactKey, Content, DeliveryState, Event, Own, Provider, TenantId, Timestamp};
+use crate::event::{Event, Own};
+use crate::message::{ContactKey, Content, DeliveryState, Provider, TenantId, Timestamp};
 use crate::route::{self, Decision, Lock};
 use crate::tenant::Directory;
 

@@ -41,7 +41,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, clock} > {message, glyph}
+//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph}
 //! ```
 
 pub mod api;
@@ -57,6 +57,7 @@ pub mod deep_link;
 pub mod delivery;
 pub mod doctor;
 pub mod egress;
+pub mod event;
 pub mod explain;
 pub mod gateway;
 pub mod glyph;

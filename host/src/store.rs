@@ -19,9 +19,9 @@ use tokio::sync::Notify;
 use crate::conversation::{
     Author, Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
 };
+use crate::event::{Receipt, SessionChange};
 use crate::message::{
-    ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, Receipt, SenderName,
-    SessionChange, TenantId, Timestamp,
+    ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, SenderName, TenantId, Timestamp,
 };
 use crate::route::{Answer, Lock};
 use crate::tenant::{Directory, Organization, Sender, Tenant};

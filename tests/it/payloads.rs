@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use switchboard::channel::adapter;
-use switchboard::message::{Event, Ignored, Inbound, Provider};
+use switchboard::event::{Event, Ignored};
+use switchboard::message::{Inbound, Provider};
 
 mod answers;
 mod details;

@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use crate::channel::json::{self, Object, kind};
 use crate::channel::{DecodeError, time};
-use crate::message::{Event, Fate, Ignored, Inbound, Provider, Timestamp};
+use crate::event::{Event, Ignored};
+use crate::message::{Fate, Inbound, Provider, Timestamp};
 
 pub mod content;
 mod field;

@@ -17,7 +17,8 @@ use crate::channel::{
     self, Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal,
     Unverified, proof,
 };
-use crate::message::{Event, OutboundContent};
+use crate::event::Event;
+use crate::message::OutboundContent;
 use crate::tenant::Sender;
 
 mod content;

@@ -21,7 +21,8 @@ use crate::channel::{
     Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json, proof,
     signature,
 };
-use crate::message::{Event, OutboundContent};
+use crate::event::Event;
+use crate::message::OutboundContent;
 use crate::tenant::Sender;
 
 mod content;

@@ -15,7 +15,8 @@ use crate::channel::json::{self, Object};
 use crate::channel::{
     Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
 };
-use crate::message::{Event, OutboundContent, Provider};
+use crate::event::Event;
+use crate::message::{OutboundContent, Provider};
 use crate::tenant::Sender;
 
 pub mod codes;

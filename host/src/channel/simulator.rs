@@ -17,8 +17,9 @@ use serde::Deserialize;
 use crate::channel::{
     Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, time,
 };
+use crate::event::Event;
 use crate::identity;
-use crate::message::{Choice, Content, Event, Inbound, Provider, Timestamp};
+use crate::message::{Choice, Content, Inbound, Provider, Timestamp};
 use crate::tenant::Sender;
 
 /// The account of bodies that name none.

@@ -12,8 +12,9 @@ use futures::stream;
 use super::Sessions;
 use crate::channel::waha::session as api;
 use crate::clock;
+use crate::event::SamePerson;
 use crate::identity;
-use crate::message::{ContactKey, Provider, SamePerson};
+use crate::message::{ContactKey, Provider};
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
 

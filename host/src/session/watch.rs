@@ -16,7 +16,8 @@ use super::{Error, Sessions};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
 use crate::channel::{EncodeError, Request};
 use crate::clock;
-use crate::message::{Provider, SenderName, SessionChange, Timestamp};
+use crate::event::SessionChange;
+use crate::message::{Provider, SenderName, Timestamp};
 use crate::retry::Backoff;
 use crate::tenant::Sender;
 

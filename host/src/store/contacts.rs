@@ -5,9 +5,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Result, SendId};
-use crate::message::{
-    Consent, ContactKey, ConversationKey, Own, SamePerson, SenderName, TenantId, Timestamp,
-};
+use crate::event::{Consent, Own, SamePerson};
+use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
 
 /// One person's keys: the canonical one, and those that lead to it.

@@ -32,9 +32,8 @@ use super::{
 };
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
-use crate::message::{
-    ContactKey, ConversationKey, OrganizationId, Receipt, SenderName, SessionChange, TenantId, Timestamp,
-};
+use crate::event::{Receipt, SessionChange};
+use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::seal::Ring;
 use crate::tenant::{Directory, Organization, Sender, Tenant};

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::Result;
-use crate::message::{SenderName, TemplateChange, TenantId, Timestamp};
+use crate::event::TemplateChange;
+use crate::message::{SenderName, TenantId, Timestamp};
 use crate::template::news::News;
 use crate::template::{Key, Registered, Use};
 

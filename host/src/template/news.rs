@@ -1,7 +1,8 @@
 //! What providers tell of a template, and what that makes of it.
 
 use super::{Category, Change, Key, Registered, Status, Template};
-use crate::message::{SenderName, TemplateChange, TenantId, Timestamp};
+use crate::event::TemplateChange;
+use crate::message::{SenderName, TenantId, Timestamp};
 
 /// Changes that are kept of a template.
 pub const CHANGES: usize = 20;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use switchboard::channel::adapter;
-use switchboard::message::{Content, DeliveryState, Event, Provider, Timestamp};
+use switchboard::event::Event;
+use switchboard::message::{Content, DeliveryState, Provider, Timestamp};
 
 use super::{envelope, event, events, ignored, message, sample, with};
 

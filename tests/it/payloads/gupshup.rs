@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use switchboard::channel::{Adapter, Outcome, adapter};
+use switchboard::event::Event;
 use switchboard::explain::explain;
-use switchboard::message::{Event, Inbound, Provider};
+use switchboard::message::{Inbound, Provider};
 
 use super::{cases, is_webhook};
 

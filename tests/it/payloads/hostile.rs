@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use switchboard::channel::{Adapter, adapter};
+use switchboard::event::Event;
 use switchboard::identity::{self, Address};
-use switchboard::message::{Event, Provider};
+use switchboard::message::Provider;
 
 use super::webhooks;
 

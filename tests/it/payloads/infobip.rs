@@ -8,8 +8,9 @@
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use switchboard::channel::{Adapter, Outcome, Outgoing, adapter};
+use switchboard::event::{Event, Ignored};
 use switchboard::explain::explain;
-use switchboard::message::{Event, Ignored, Inbound, Outbound, Provider};
+use switchboard::message::{Inbound, Outbound, Provider};
 use switchboard::tenant::Sender;
 
 use super::{Case, cases};

@@ -3,8 +3,9 @@
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 use switchboard::channel::{Adapter, Hook, Outcome, adapter};
+use switchboard::event::Event;
 use switchboard::explain::explain;
-use switchboard::message::{Event, Fate, Inbound, Provider};
+use switchboard::message::{Fate, Inbound, Provider};
 use switchboard::tenant::Sender;
 
 use super::{cases, is_webhook};

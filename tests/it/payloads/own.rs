@@ -2,7 +2,8 @@
 //! kept with the one it was said to.
 
 use serde_json::{Value, json};
-use switchboard::message::{Content, Event, Own};
+use switchboard::event::{Event, Own};
+use switchboard::message::Content;
 
 use super::{envelope, event, sample, with};
 

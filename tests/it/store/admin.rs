@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use switchboard::conversation::LeadChange;
-use switchboard::message::{OrganizationId, Provider, SenderName, SessionChange};
+use switchboard::event::SessionChange;
+use switchboard::message::{OrganizationId, Provider, SenderName};
 use switchboard::store::{ApiKey, AuditEntry, Error, Retention, Settlement};
 
 use super::lab::{
@@ -308,7 +309,7 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
             .duplicate
     );
     assert!(!lab.hears("971501", "hello", 1).await.duplicate, "forgotten after eight days");
-    let late = switchboard::message::Receipt {
+    let late = switchboard::event::Receipt {
         provider: Provider::Waha,
         account: Some("default".into()),
         message_id: "p-old".into(),

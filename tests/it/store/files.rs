@@ -1,7 +1,8 @@
 //! Files: known from the commit of the message that brought them, ended once, counted truly.
 
 use switchboard::conversation::{Line, Trigger};
-use switchboard::message::{Content, Media, MediaKind, Own, Provider, SenderName, TenantId};
+use switchboard::event::Own;
+use switchboard::message::{Content, Media, MediaKind, Provider, SenderName, TenantId};
 use switchboard::store::media::{File, FileAges, FileState};
 use switchboard::store::{Arrival, Error, Store};
 

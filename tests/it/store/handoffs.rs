@@ -1,7 +1,8 @@
 //! Between brain and human: taken over, given back, and what waits meanwhile.
 
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
-use switchboard::message::{DeliveryState, Provider, Receipt};
+use switchboard::event::Receipt;
+use switchboard::message::{DeliveryState, Provider};
 use switchboard::store::{Error, Settlement, Store, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, arrival, at, contact, key, says, turn, words};

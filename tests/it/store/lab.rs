@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use switchboard::conversation::{Cost, JournalEntry, LeadChange, Mode, TimerChange, Trigger};
+use switchboard::event::Receipt;
 use switchboard::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Inbound, OrganizationId, Outbound, OutboundContent,
-    Provider, Receipt, SenderName, TenantId, Timestamp,
+    Provider, SenderName, TenantId, Timestamp,
 };
 use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{

@@ -1,7 +1,8 @@
 //! Contacts who want no messages, and what brought contacts here.
 
 use switchboard::conversation::LeadChange;
-use switchboard::message::{Choice, Consent, Content, OrganizationId, Provider, Referral, SenderName};
+use switchboard::event::Consent;
+use switchboard::message::{Choice, Content, OrganizationId, Provider, Referral, SenderName};
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Store};
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
-use switchboard::message::{ContactKey, OrganizationId, Provider, SamePerson, SenderName};
+use switchboard::event::SamePerson;
+use switchboard::message::{ContactKey, OrganizationId, Provider, SenderName};
 use switchboard::route::Answer as Routing;
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Settlement, TurnFate};

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use switchboard::conversation::{Mode, TimerChange};
-use switchboard::message::{
-    Content, ConversationKey, DeliveryState, Outbound, Own, Provider, Receipt, SamePerson, SenderName,
-};
+use switchboard::event::{Own, Receipt, SamePerson};
+use switchboard::message::{Content, ConversationKey, DeliveryState, Outbound, Provider, SenderName};
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 

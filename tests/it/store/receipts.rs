@@ -1,9 +1,9 @@
 //! What providers tell of what we sent, and what our own numbers say without us.
 
 use switchboard::conversation::{Author, Line, Trigger};
+use switchboard::event::{Own, Receipt};
 use switchboard::message::{
-    Buttons, Choice, Content, DeliveryState, Fate, Outbound, OutboundContent, Own, Provider, Receipt,
-    SenderName,
+    Buttons, Choice, Content, DeliveryState, Fate, Outbound, OutboundContent, Provider, SenderName,
 };
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, SendClaim, Settlement, Store};

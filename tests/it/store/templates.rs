@@ -1,9 +1,9 @@
 //! Templates: whose they are, what providers tell of them, and which were sent.
 
 use serde_json::json;
+use switchboard::event::{Receipt, TemplateChange};
 use switchboard::message::{
-    DeliveryState, Outbound, OutboundContent, Provider, Receipt, SenderName, Template as Wanted,
-    TemplateChange, TemplateParameter,
+    DeliveryState, Outbound, OutboundContent, Provider, SenderName, Template as Wanted, TemplateParameter,
 };
 use switchboard::store::{Error, Retention, Settlement, TurnCommit};
 use switchboard::template::news::News;

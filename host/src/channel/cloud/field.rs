@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::channel::cloud::value::{person, time_of};
 use crate::channel::cloud::{Item, Surroundings, list, object, short, word};
 use crate::channel::json::{self, Object};
-use crate::message::{Consent, Event, TemplateChange, Timestamp};
+use crate::event::{Consent, Event, TemplateChange};
+use crate::message::Timestamp;
 
 pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
     // The word that tells what happened, where there is one.

@@ -6,7 +6,8 @@ use crate::channel::DecodeError;
 use crate::channel::cloud::value::{missing, person, time_of, words};
 use crate::channel::cloud::{Item, Surroundings, word};
 use crate::channel::json::{self, Object};
-use crate::message::{DeliveryState, Event, Fate, Receipt, Timestamp};
+use crate::event::{Event, Receipt};
+use crate::message::{DeliveryState, Fate, Timestamp};
 
 pub(super) fn read(status: &Object, around: &Surroundings<'_>, place: &str) -> Result<Event, DecodeError> {
     let dialect = around.dialect;

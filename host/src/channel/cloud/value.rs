@@ -10,8 +10,9 @@ use crate::channel::cloud::content::{self, Found};
 use crate::channel::cloud::{Item, Surroundings, list, object, status, word};
 use crate::channel::json::{self, Object};
 use crate::channel::{DecodeError, answer, time};
+use crate::event::{Event, Own, SamePerson};
 use crate::identity::{self, Address};
-use crate::message::{ContactKey, Event, Inbound, Own, SamePerson, Timestamp};
+use crate::message::{ContactKey, Inbound, Timestamp};
 
 type Read<'a, 's> = fn(&Reader<'a, 's>, &Object, &str) -> Result<Event, DecodeError>;
 

@@ -12,8 +12,9 @@ use crate::channel::cloud::{self, Dialect, short, word};
 use crate::channel::gupshup::content::{self, Found};
 use crate::channel::gupshup::{event, outcome};
 use crate::channel::json::{self, Object, kind};
+use crate::event::{Event, Ignored, Own};
 use crate::identity::{self, Address};
-use crate::message::{ContactKey, Event, Ignored, Inbound, Own, Provider, Timestamp};
+use crate::message::{ContactKey, Inbound, Provider, Timestamp};
 
 /// The names of our message's ids in version 3; the first is the one given when it was taken.
 const OWN_IDS: [&str; 3] = ["gs_id", "id", "meta_msg_id"];

@@ -11,9 +11,8 @@ use crate::channel::cloud::{short, status, word};
 use crate::channel::gupshup::decode::Webhook;
 use crate::channel::gupshup::outcome;
 use crate::channel::json::{self, Object};
-use crate::message::{
-    Consent, DeliveryState, Event, Fate, Provider, Receipt, SamePerson, TemplateChange, Timestamp,
-};
+use crate::event::{Consent, Event, Receipt, SamePerson, TemplateChange};
+use crate::message::{DeliveryState, Fate, Provider, Timestamp};
 
 /// `message-event`.
 pub fn of_message(webhook: &Webhook<'_>, payload: &Object) -> Result<Event, DecodeError> {

@@ -17,8 +17,9 @@ use crate::channel::infobip::content::{self, Found};
 use crate::channel::infobip::report;
 use crate::channel::json::{self, Object, kind};
 use crate::channel::{DecodeError, time};
+use crate::event::{Event, Ignored};
 use crate::identity;
-use crate::message::{ContactKey, Event, Ignored, Inbound, Provider, Referral, Timestamp};
+use crate::message::{ContactKey, Inbound, Provider, Referral, Timestamp};
 
 /// Reads a body.
 pub fn events(body: &[u8]) -> Result<Vec<Event>, DecodeError> {

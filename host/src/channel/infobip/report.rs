@@ -6,8 +6,9 @@ use crate::channel::answer::without_numbers;
 use crate::channel::infobip::decode::{account, at_time, ignored, required, written};
 use crate::channel::infobip::outcome;
 use crate::channel::json::{self, Object};
+use crate::event::{Consent, Event, Receipt, TemplateChange};
 use crate::identity;
-use crate::message::{Consent, DeliveryState, Event, Fate, Provider, Receipt, TemplateChange, Timestamp};
+use crate::message::{DeliveryState, Fate, Provider, Timestamp};
 
 /// Reads an item that is no message.
 pub fn read(item: &Object, place: &str) -> Result<Event, DecodeError> {

@@ -11,11 +11,9 @@ use crate::channel::waha::content::{self, Found};
 use crate::channel::waha::person::{Person, ourselves};
 use crate::channel::waha::{bare_id, chat_of};
 use crate::channel::{DecodeError, time};
+use crate::event::{Event, Ignored, Receipt, SessionChange};
 use crate::identity::{self, Address};
-use crate::message::{
-    Choice, ContactKey, Content, DeliveryState, Event, Fate, Ignored, Inbound, Provider, Receipt,
-    SessionChange, Timestamp,
-};
+use crate::message::{Choice, ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
 
 /// What surrounds every event. Old versions have no `timestamp`; `me` is null before the login.
 #[derive(Deserialize)]

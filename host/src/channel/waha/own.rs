@@ -5,8 +5,9 @@ use crate::channel::waha::chat_of;
 use crate::channel::waha::content::{self, Found};
 use crate::channel::waha::decode::Webhook;
 use crate::channel::waha::person::Person;
+use crate::event::{Event, Own};
 use crate::identity::{self, Address};
-use crate::message::{ContactKey, Event, Own, Provider, Timestamp};
+use crate::message::{ContactKey, Provider, Timestamp};
 
 impl Webhook<'_> {
     /// Engines name the peer in `to` or in `from`; the id names it on all of them.

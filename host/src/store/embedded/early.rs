@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
 use super::mirror::lock;
-use crate::message::{DeliveryState, Fate, Receipt};
+use crate::event::Receipt;
+use crate::message::{DeliveryState, Fate};
 
 #[derive(Default)]
 pub struct Early(Mutex<Noted>);

@@ -10,7 +10,8 @@ use super::codec::{conversation_key, owned_by, pack, read_conversation_key, unpa
 use super::mirror::Effect;
 use super::tables::define;
 use super::{contacts, ties};
-use crate::message::{Consent, ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
+use crate::event::Consent;
+use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::contacts::OptOut;
 use crate::store::{AuditEntry, Error};
 

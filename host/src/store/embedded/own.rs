@@ -15,9 +15,10 @@ use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
 use super::{contacts, files, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
+use crate::event::{Own, Receipt};
 use crate::message::{
-    ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Own, Provider, Receipt,
-    SenderName, Timestamp,
+    ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Provider, SenderName,
+    Timestamp,
 };
 use crate::store::contacts::OwnKept;
 use crate::store::{OutboxState, SendId};

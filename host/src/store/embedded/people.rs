@@ -5,9 +5,8 @@ use async_trait::async_trait;
 use super::merge::{self, By, GATEWAY};
 use super::tables::define;
 use super::{Embedded, contacts, lookups, opt_outs, own};
-use crate::message::{
-    Consent, ContactKey, ConversationKey, Own, SamePerson, SenderName, TenantId, Timestamp,
-};
+use crate::event::{Consent, Own, SamePerson};
+use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::contacts::{Contacts, Lookup, OptOut, OwnKept, Person};
 

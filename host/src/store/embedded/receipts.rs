@@ -11,7 +11,8 @@ use super::reached::{self, Reached, Told};
 use super::rows::{Reply, Spoken};
 use super::{contacts, lines, references, sends, templates};
 use crate::conversation::Author;
-use crate::message::{ContactKey, ConversationKey, DeliveryState, Receipt, Timestamp};
+use crate::event::Receipt;
+use crate::message::{ContactKey, ConversationKey, DeliveryState, Timestamp};
 use crate::store::{OutboxState, SendId};
 
 /// A receipt with all that it may be found by, made before it reaches the writer.

@@ -14,9 +14,8 @@ use super::codec::{Place, Unreadable, after_prefix, owned_by, pack, read_place, 
 use super::rows::Reply;
 use super::sends::text_of;
 use super::tables::define;
-use crate::message::{
-    DeliveryState, Outbound, OutboundContent, SenderName, TemplateChange, TenantId, Timestamp,
-};
+use crate::event::TemplateChange;
+use crate::message::{DeliveryState, Outbound, OutboundContent, SenderName, TenantId, Timestamp};
 use crate::store::templates::{PER_TENANT, Templates};
 use crate::store::{Error, Result, SendId};
 use crate::template::news::News;

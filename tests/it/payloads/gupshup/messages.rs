@@ -6,7 +6,7 @@ use switchboard::message::{
 };
 
 use super::{PHONE, cases, event, ignored, message, of_kind, passed_on, with};
-use switchboard::message::Event;
+use switchboard::event::Event;
 
 fn sample(name: &str) -> Value {
     let case = cases("gupshup").into_iter().find(|case| case.name == name).unwrap();

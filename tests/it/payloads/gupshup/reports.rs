@@ -1,7 +1,8 @@
 //! What became of our messages, what contacts and templates became, and what is left alone.
 
 use serde_json::{Value, json};
-use switchboard::message::{DeliveryState, Event, Fate, Receipt, TemplateChange};
+use switchboard::event::{Event, Receipt, TemplateChange};
+use switchboard::message::{DeliveryState, Fate};
 
 use super::{APP_ID, PHONE, cases, envelope, event, events, gupshup, ignored, passed_on};
 

@@ -1,7 +1,8 @@
 //! Reports, notices, and items that cannot be read beside items that can.
 
 use serde_json::{Value, json};
-use switchboard::message::{DeliveryState, Event, Fate, Receipt};
+use switchboard::event::{Event, Receipt};
+use switchboard::message::{DeliveryState, Fate};
 
 use super::{decode, event, ignored, item};
 

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
+use switchboard::event::Event;
 use switchboard::identity::{self, Address};
-use switchboard::message::Event;
 
 use super::super::cases;
 use super::super::hostile::{anything, places};

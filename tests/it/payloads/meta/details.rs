@@ -1,10 +1,8 @@
 //! What the explained form does not show, and shapes that the contract allows but no sample has.
 
 use serde_json::{Value, json};
-use switchboard::message::{
-    Choice, Content, DeliveryState, Event, Fate, Ignored, Location, MediaKind, Referral, SamePerson,
-    Timestamp,
-};
+use switchboard::event::{Event, Ignored, SamePerson};
+use switchboard::message::{Choice, Content, DeliveryState, Fate, Location, MediaKind, Referral, Timestamp};
 
 use super::{change, events, message, said, sample, with};
 

@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
+use switchboard::event::Event;
 use switchboard::identity::{self, Address};
-use switchboard::message::Event;
 
 use super::super::hostile::{anything, places};
 use super::{cases, events, is_webhook, meta, said, with};

@@ -74,7 +74,7 @@ fn everything() -> Vec<OutboundContent> {
     let row = |number: usize| ListRow {
         id: format!("id-{number}"),
         title: format!("Row {number}"),
-        description: (number % 2 == 0).then(|| "even".into()),
+        description: number.is_multiple_of(2).then(|| "even".into()),
     };
     let list = |rows| {
         let sections = vec![

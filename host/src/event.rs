@@ -1,0 +1,150 @@
+//! What a webhook told us, item by item: a message, a report on one of ours, a change of a session, a
+//! template or a person. Shapes only. This file knows no provider, no store and no clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
+
+/// One thing a webhook body told us. A body may hold several; each stands alone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Message(Box<Inbound>),
+    /// What our own number said, through us or typed on its phone.
+    Own(Box<Own>),
+    Receipt(Receipt),
+    Session(SessionChange),
+    Template(TemplateChange),
+    SamePerson(SamePerson),
+    /// The contact told the provider itself that it wants messages, or wants no more.
+    Consent(Consent),
+    /// Nothing to do here, but the operator should hear of it: the account is restricted, the number's
+    /// quality falls, the provider cannot do something at all.
+    Alert(Ignored),
+    Ignored(Ignored),
+}
+
+impl Event {
+    /// The provider's account that it is about, where the body says so.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Event::Message(inbound) => Some(&inbound.account),
+            Event::Own(own) => Some(&own.account),
+            Event::Receipt(receipt) => receipt.account.as_deref(),
+            Event::Session(change) => Some(&change.account),
+            Event::Template(change) => change.account.as_deref(),
+            Event::SamePerson(same) => Some(&same.account),
+            Event::Consent(consent) => Some(&consent.account),
+            Event::Alert(left) | Event::Ignored(left) => left.account.as_deref(),
+        }
+    }
+}
+
+/// A message from our own number. Never a contact's words: it is kept as history, or, if we sent it
+/// ourselves, it is known already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    pub provider: Provider,
+    pub account: String,
+    pub id: String,
+    /// Whom it was said to; `None` where the payload does not tell, or it was not said to a person.
+    pub contact: Option<ContactKey>,
+    pub from_raw: Option<String>,
+    /// The address it went to, exactly as received.
+    pub to_raw: Option<String>,
+    pub sent_at: Timestamp,
+    /// `None` where there is nothing to keep.
+    pub content: Option<Content>,
+    pub quoted: Option<String>,
+}
+
+/// Two addresses of one person: a number that changed, a form of it that the network prefers, a hidden
+/// id beside its phone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamePerson {
+    pub provider: Provider,
+    pub account: String,
+    /// As we have known it.
+    pub known: ContactKey,
+    /// What it is as well.
+    pub also: ContactKey,
+    pub message_id: Option<String>,
+    pub at: Timestamp,
+    /// A stable phrase: `number changed`, `number form`.
+    pub reason: String,
+}
+
+/// The contact's wish, told through a switch of the provider's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Consent {
+    pub provider: Provider,
+    pub account: String,
+    pub contact: ContactKey,
+    pub from_raw: String,
+    pub opted_in: bool,
+    pub at: Timestamp,
+}
+
+/// A provider's word on a message that we sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub provider: Provider,
+    /// `None` where reports do not say whose they are (Infobip); the ids are unique without it then.
+    pub account: Option<String>,
+    /// The id of our message, at the provider.
+    pub message_id: String,
+    /// Further ids of it: Gupshup's own beside WhatsApp's.
+    pub other_ids: Vec<String>,
+    /// What we had called it, where the provider gives that back.
+    pub reference: Option<String>,
+    /// Whom we had written to, where the report says so.
+    pub contact: Option<ContactKey>,
+    pub from_raw: Option<String>,
+    pub state: DeliveryState,
+    pub at: Timestamp,
+    pub reason: Option<String>,
+    /// Of a failure: what follows from it.
+    pub fate: Option<Fate>,
+}
+
+/// What became of a template at the provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TemplateChange {
+    pub provider: Provider,
+    /// Meta's WhatsApp business account, Gupshup's app.
+    pub account: Option<String>,
+    /// The provider's id of the template.
+    pub template_id: Option<String>,
+    pub name: Option<String>,
+    pub language: Option<String>,
+    /// The provider's word: `APPROVED`, `REJECTED`, `PAUSED`.
+    pub status: Option<String>,
+    /// The provider's word: `MARKETING`, `UTILITY`, `AUTHENTICATION`.
+    pub category: Option<String>,
+    pub reason: Option<String>,
+    pub at: Timestamp,
+}
+
+/// A WAHA session changed its state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionChange {
+    pub provider: Provider,
+    pub account: String,
+    /// The provider's word: `WORKING`, `SCAN_QR_CODE`, `FAILED` or one not yet known to us.
+    pub status: String,
+    /// Our number, once logged in.
+    pub number: Option<ContactKey>,
+    pub at: Timestamp,
+}
+
+/// Something we acknowledge and leave alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ignored {
+    pub provider: Provider,
+    pub account: Option<String>,
+    pub message_id: Option<String>,
+    pub contact: Option<ContactKey>,
+    pub from_raw: Option<String>,
+    pub sent_at: Option<Timestamp>,
+    /// A stable phrase: `own message`, `group`, `status broadcast`.
+    pub reason: String,
+}
