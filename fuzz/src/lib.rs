@@ -17,11 +17,12 @@ mod host {
 }
 
 // As the gateway's own crate names them.
-pub use host::{channel, deep_link, glyph, identity, message, template, tenant};
+pub use host::{channel, deep_link, event, glyph, identity, message, template, tenant};
 
 use channel::Adapter;
+use event::Event;
 use identity::Address;
-use message::{ContactKey, Event, Provider};
+use message::{ContactKey, Provider};
 
 /// Decoding is total, says the same each time, and never calls something a message that is none: it has
 /// an id, an account that the body claims, and an author under their canonical key.
