@@ -150,7 +150,8 @@ impl Webhook {
         }
         let account = event.account().map(str::to_owned);
         match proven.sender(directory, account.as_deref()) {
-            proven::Found::Sender(sender) if sender.active => {
+            // What became of replies that have left is worth knowing whatever became of their sender.
+            proven::Found::Sender(sender) if sender.active || matches!(event, Event::Receipt(_)) => {
                 self.hears(&sender);
                 self.keep_for(&sender, event).await
             }

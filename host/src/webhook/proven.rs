@@ -3,7 +3,7 @@
 //! The accounts that a body names only choose whose keys are tried. Keys are many senders' own and
 //! often the same for several (the numbers of one Meta app), so that each set of keys is tried once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Refusal;
@@ -11,19 +11,21 @@ use crate::channel::{self, Hook, Unverified};
 use crate::message::Provider;
 use crate::tenant::{Directory, Sender};
 
-/// A stranger must not make us hash a large body once for every sender there is: more sets of keys
-/// than this are not tried,
-const KEY_SETS: usize = 16;
-/// and none but the named senders' for a body larger than this, unless it names nobody at all: reports
-/// of what we sent do not say whose they are, and come by the thousand.
+/// A stranger must not make us hash a large body once for every sender there is: it is hashed with this
+/// many sets of keys at most. Proofs that are refused before the body is hashed (the address, a header)
+/// cost next to nothing and are not counted.
+const HASHES: usize = 16;
+/// None but the named senders' keys are tried on a body larger than this, unless it names nobody at all:
+/// reports of what we sent do not say whose they are, and come by the thousand.
 const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
 
 /// What a verified body may speak for.
 pub struct Proven {
     provider: Provider,
     /// By everything the body calls them.
-    senders: HashMap<String, Arc<Sender>>,
-    /// Anyone whose keys fit, for what is about no account in particular.
+    senders: BTreeMap<String, Arc<Sender>>,
+    /// Anyone whose keys fit, for what is about no account in particular; one that is switched on, if
+    /// there is one.
     someone: Option<Arc<Sender>>,
 }
 
@@ -46,8 +48,8 @@ impl Proven {
         let adapter = channel::adapter(provider);
         let accounts = adapter.claimed_accounts(hook.body).map_err(Refusal::Malformed)?;
         let names_nobody = accounts.is_empty();
-        let mut trials = Trials { provider, hook, loopback, tried: Vec::new() };
-        let mut senders = HashMap::new();
+        let mut trials = Trials { provider, hook, loopback, hashed: Vec::new() };
+        let mut senders = BTreeMap::new();
         let mut refused = None;
         for account in accounts {
             let Some(sender) = directory.sender_of(provider, &account) else { continue };
@@ -58,10 +60,12 @@ impl Proven {
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
-        let mut someone = senders.values().next().cloned();
+        let mut someone = first(senders.values());
         let bounded = names_nobody || hook.body.len() <= UNKNOWN_ACCOUNT_BYTES;
         if someone.is_none() && refused.is_none() && bounded {
-            let mut others = directory.senders_of(provider).into_iter();
+            let others = directory.senders_of(provider).into_iter();
+            let (active, others): (Vec<_>, Vec<_>) = others.partition(|sender| sender.active);
+            let mut others = active.into_iter().chain(others);
             someone = others.find(|sender| trials.verify(sender).is_ok()).cloned();
         }
         match someone {
@@ -102,12 +106,16 @@ impl Proven {
     }
 }
 
-/// The sets of keys that were tried, with what came of it.
+fn first<'a>(senders: impl Iterator<Item = &'a Arc<Sender>> + Clone) -> Option<Arc<Sender>> {
+    senders.clone().find(|sender| sender.active).or_else(|| senders.clone().next()).cloned()
+}
+
+/// The sets of keys that the body was hashed with, and what came of it.
 struct Trials<'a> {
     provider: Provider,
     hook: &'a Hook<'a>,
     loopback: bool,
-    tried: Vec<(Arc<Sender>, Result<(), Unverified>)>,
+    hashed: Vec<(Arc<Sender>, Result<(), Unverified>)>,
 }
 
 impl Trials<'_> {
@@ -115,14 +123,16 @@ impl Trials<'_> {
         if channel::unproven_allowed(sender, self.loopback) {
             return Ok(());
         }
-        if let Some((_, outcome)) = self.tried.iter().find(|(other, _)| same_keys(other, sender)) {
+        if let Some((_, outcome)) = self.hashed.iter().find(|(other, _)| same_keys(other, sender)) {
             return *outcome;
         }
-        if self.tried.len() >= KEY_SETS {
+        if self.hashed.len() >= HASHES && !sender.hmac_key.is_empty() {
             return Err(Unverified::WrongKey);
         }
         let outcome = channel::adapter(self.provider).verify(sender, self.hook);
-        self.tried.push((sender.clone(), outcome));
+        if matches!(outcome, Ok(()) | Err(Unverified::WrongSignature)) {
+            self.hashed.push((sender.clone(), outcome));
+        }
         outcome
     }
 }

@@ -203,6 +203,38 @@ async fn a_full_bucket_of_reports_is_taken() {
     assert_eq!(answer["results"].as_array().unwrap().len(), 2000);
 }
 
+/// Reports say whose they are by their keys alone, however many accounts there are before them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_are_believed_of_the_last_of_many_accounts() {
+    let infobip = account().await;
+    let mut setup = tenants();
+    for n in 10..40 {
+        let (name, number, password) = (format!("s{n}"), format!("3859199900{n}"), format!("secret {n}"));
+        setup = setup.sender(&sender(&name, &number, 1, &password, infobip.url()));
+    }
+    let gateway = setup.start().await;
+    let reports = || Webhook::of([report("sb-1", FRANK, "DELIVERED", "DELIVERED_TO_HANDSET")]);
+    for n in 10..40 {
+        let answer = post(&gateway, &reports().basic("hook", &format!("secret {n}"))).await;
+        assert_eq!(answer.status, 200, "account {n}");
+    }
+    assert_eq!(post(&gateway, &reports().basic("hook", "secret 9")).await.status, 401);
+}
+
+/// A number that is switched off shares its keys with one that is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_is_switched_off_swallows_nobodys_reports() {
+    let infobip = account().await;
+    let off = format!("{}\nactive = false", sender("a", FIRST, 1, "secret", infobip.url()));
+    let gateway =
+        tenants().sender(&off).sender(&sender("b", SECOND, 2, "secret", infobip.url())).start().await;
+    say(&gateway, [text(FRANK, SECOND, "hello")]).await;
+    let sent = infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    let answer = say(&gateway, [report(&sent[0].id, FRANK, "DELIVERED", "DELIVERED_TO_HANDSET")]).await;
+    assert_eq!(answer, json!({"status": "received", "kind": "receipt"}));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_move_a_reply_forward_only() {
     let infobip = account().await;
