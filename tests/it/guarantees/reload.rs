@@ -124,7 +124,7 @@ async fn a_trap_of_a_new_version_falls_back_to_the_last_good_one() {
     let mut contact = Contact::new(&gateway, &waha, "971503000001");
     contact.says("start_realty_1").await;
     let live = package(&gateway, "echo").await["digest"].as_str().expect("one is live").to_owned();
-    grant(&gateway.package_dir("echo"), &["log", "personality", "history", "records"]);
+    grant(&gateway.package_dir("echo"), &["log", "personality", "history", "records", "media", "details"]);
     replace(&gateway.package_dir("echo").join("brain.wasm"), &built("hostile"));
     digest_changes(&gateway, "echo", &live).await;
     assert_eq!(contact.says("one").await, "heard: one");
