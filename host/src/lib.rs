@@ -16,8 +16,11 @@
 //!
 //! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
 //! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
-//! [`turn`], [`brain`], [`delivery`], [`policy`]. The files that messages bring and show go beside them,
-//! through [`media`]. [`gateway`] builds them all and hands each what it needs.
+//! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
+//!
+//! Beside the way stand [`media`] (the files that messages bring and show), [`presence`] (read marks and
+//! typing), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
+//! providers say of templates) and [`doctor`]. Every request to a provider leaves through [`egress`].
 //!
 //! # Guarantees
 //!
