@@ -246,10 +246,14 @@ impl DeliveryLoop {
             Ok(None) => return Outcome::sent(None),
             Ok(Some(request)) => request,
         };
-        match self.egress.send(request).await {
+        let outcome = match self.egress.send(request).await {
             Ok(answer) => adapter.outcome(answer.status, &answer.headers, &answer.body, to),
             Err(outcome) => outcome,
+        };
+        if let (Some(handle), Outcome::Failed { fate: Fate::Permanent, .. }) = (handle, &outcome) {
+            self.media.refused(&parcel.sender, handle);
         }
+        outcome
     }
 
     /// The contact has told the provider, not us. Kept before the reply is settled: those behind it

@@ -258,6 +258,13 @@ impl Media {
     }
 }
 
+/// Did the store say no? Then there is no row for the bytes. After any other error there may be one that
+/// counts on them: a commit that failed may be durable all the same. If there is none, they are swept
+/// away at the next start.
+fn is_refused(error: &store::Error) -> bool {
+    matches!(error, store::Error::Limit { .. } | store::Error::NotFound(_))
+}
+
 /// A file is being fetched for as long as this lives.
 struct Claim {
     media: Arc<Media>,

@@ -16,6 +16,8 @@ use crate::template::news::News;
 use crate::template::{Key, Mistake, Registered, Status, Template, rules};
 use crate::tenant::Sender;
 
+use self::accounts::Account;
+
 pub mod accounts;
 
 /// Why a provider was not asked, or what it said.
@@ -33,10 +35,14 @@ pub enum Error {
     Submitted(Status),
     #[error("this template is on its way to the provider at this moment")]
     Busy,
-    #[error("the list at the provider was looked at less than a minute ago")]
-    TooSoon,
+    #[error("the list at {provider} was asked for a short while ago; it may be again at {again}")]
+    TooSoon { provider: Provider, again: Timestamp },
     #[error("{provider} deletes all languages of a name together, and there are others: {}", .others.join(", "))]
     AllLanguages { provider: Provider, others: Vec<String> },
+    #[error(
+        "{provider} deletes all languages of a name together, and another tenant of this account has one of them"
+    )]
+    AnothersLanguage { provider: Provider },
     #[error("{0}")]
     Encode(#[from] EncodeError),
     /// Refused, or not reached: nothing was changed there.
@@ -62,7 +68,7 @@ pub struct Desk {
     settings: config::Templates,
     /// Templates that are on their way: of two who submit the same, one does.
     under_way: Mutex<HashSet<Key>>,
-    accounts: Mutex<HashMap<accounts::Account, accounts::Looked>>,
+    accounts: Mutex<HashMap<Account, accounts::Looked>>,
 }
 
 impl Desk {
@@ -72,88 +78,125 @@ impl Desk {
     }
 
     /// Asks for approval of a draft, or once more for one that was rejected.
-    pub async fn submit(&self, known: &Registered, actor: &str) -> Result<Registered> {
+    pub async fn submit(self: &Arc<Self>, known: &Registered, actor: &str) -> Result<Registered> {
         if matches!(known.status, Status::Approved | Status::Pending | Status::Paused) {
             return Err(Error::Submitted(known.status));
         }
-        let mistakes = rules::check(&known.template);
-        if !mistakes.is_empty() {
-            return Err(Error::Mistakes(mistakes));
-        }
-        let (sender, api) = self.desk_of(&known.sender)?;
-        let id = known.provider_id.as_deref().filter(|_| known.is_submitted());
-        let request = match id {
-            Some(id) => api.update(&sender, id, &known.template)?,
-            None => api.submit(&sender, &known.template)?,
-        };
-        let _turn = self.take_turn(known.key())?;
-        // From here on a webhook may speak of it, before the answer is there.
-        let begun = News { status: Some(Status::Pending), ..News::default() };
-        self.record(known, begun, (actor, "submit template")).await?;
-        match self.ask(request, |answer| api.submitted(answer.status, &answer.headers, &answer.body)).await {
-            Ok(submitted) => self.record(known, news_of(submitted), (actor, "template submitted")).await,
-            Err(error) => {
-                let status = match &error {
-                    // The list will tell: there it waits, or it is gone.
-                    Error::Unknown(_) => None,
-                    _ => Some(known.status),
-                };
-                let news = News { status, reason: Some(error.to_string()), ..News::default() };
-                self.record(known, news, (actor, "template not submitted")).await?;
-                Err(error)
-            }
-        }
+        let template = known.template.clone();
+        let words = ("submit template", "template submitted", "template not submitted");
+        self.hand_over(known, template, actor, words).await
     }
 
     /// Puts another content in the place of one that the provider has; it waits for approval again.
-    pub async fn replace(&self, known: &Registered, template: Template, actor: &str) -> Result<Registered> {
+    pub async fn replace(
+        self: &Arc<Self>,
+        known: &Registered,
+        template: Template,
+        actor: &str,
+    ) -> Result<Registered> {
+        if known.provider_id.is_none() {
+            let what = "the provider's id of this template is not known yet: sync, then try again";
+            return Err(EncodeError(what.into()).into());
+        }
+        let words = ("replace template", "template replaced", "template not replaced");
+        self.hand_over(known, template, actor, words).await
+    }
+
+    /// What is on its way is written down before; what comes of it, by a task of its own: whoever asked
+    /// may go away meanwhile. `words`: for the audit log.
+    async fn hand_over(
+        self: &Arc<Self>,
+        known: &Registered,
+        template: Template,
+        actor: &str,
+        words: (&'static str, &'static str, &'static str),
+    ) -> Result<Registered> {
         let mistakes = rules::check(&template);
         if !mistakes.is_empty() {
             return Err(Error::Mistakes(mistakes));
         }
         let (sender, api) = self.desk_of(&known.sender)?;
-        let id = known.provider_id.as_deref().ok_or_else(|| {
-            EncodeError("the provider's id of this template is not known yet: sync, then try again".into())
-        })?;
-        let request = api.update(&sender, id, &template)?;
-        let _turn = self.take_turn(known.key())?;
-        let asked = self.ask(request, |answer| api.submitted(answer.status, &answer.headers, &answer.body));
-        let submitted = asked.await?;
-        let now = clock::now();
-        let mut replaced = Registered { template, category: None, ..known.clone() };
-        replaced.hear(&news_of(submitted), now);
-        self.store.put_template(replaced.clone(), actor, now).await?;
-        Ok(replaced)
+        let request = match known.provider_id.as_deref().filter(|_| known.is_submitted()) {
+            Some(id) => api.update(&sender, id, &template)?,
+            None => api.submit(&sender, &template)?,
+        };
+        let turn = self.take_turn(known.key())?;
+        let (desk, known, actor) = (self.clone(), known.clone(), actor.to_owned());
+        let (begin, done, not_done) = words;
+        to_its_end(async move {
+            let _turn = turn;
+            // From here on a webhook may speak of it, before the answer is there.
+            desk.store.begin_template(known.clone(), template, (&actor, begin), clock::now()).await?;
+            let asked =
+                desk.ask(request, |answer| api.submitted(answer.status, &answer.headers, &answer.body));
+            let (news, before, failed) = match asked.await {
+                Ok(submitted) => (news_of(submitted), None, None),
+                Err(error) => {
+                    let news = News { reason: Some(error.to_string()), ..News::default() };
+                    // Of what may have been done the list will tell.
+                    let before = (!matches!(error, Error::Unknown(_))).then(|| known.clone());
+                    (news, before, Some(error))
+                }
+            };
+            let by = (actor.as_str(), if failed.is_some() { not_done } else { done });
+            let ended = desk.store.end_template(&known.key(), news, before, by, clock::now()).await?;
+            failed.map_or(Ok(ended), Err)
+        })
+        .await
     }
 
     /// Deletes it at the provider, if it may be there, and here. `all_languages`: even where the provider
-    /// takes the other languages of the name with it.
-    pub async fn delete(&self, known: &Registered, all_languages: bool, actor: &str) -> Result<Registered> {
-        let _turn = self.take_turn(known.key())?;
-        if known.is_submitted() {
-            let (sender, api) = self.desk_of(&known.sender)?;
-            let others = if api.deletes_all_languages() { self.other_languages(known)? } else { Vec::new() };
-            if !others.is_empty() && !all_languages {
-                let others = others.into_iter().map(|other| other.template.language).collect();
-                return Err(Error::AllLanguages { provider: sender.provider, others });
+    /// takes the other languages of the name with it. What is another tenant's is never taken with it.
+    pub async fn delete(
+        self: &Arc<Self>,
+        known: &Registered,
+        all_languages: bool,
+        actor: &str,
+    ) -> Result<Registered> {
+        let turn = self.take_turn(known.key())?;
+        let (desk, known, actor) = (self.clone(), known.clone(), actor.to_owned());
+        to_its_end(async move {
+            let _turn = turn;
+            if known.is_submitted() {
+                desk.delete_there(&known, all_languages, &actor).await?;
             }
-            let request = api.delete(&sender, known.provider_id.as_deref(), &known.template)?;
-            self.ask(request, |answer| api.deleted(answer.status, &answer.headers, &answer.body)).await?;
-            for other in others {
-                let reason = Some(format!("deleted together with {}", known.template.language));
-                let gone = News { status: Some(Status::Deleted), reason, ..News::default() };
-                self.record(&other, gone, (actor, "delete template")).await?;
-            }
-        }
-        Ok(self.store.remove_template(&known.key(), actor, clock::now()).await?)
+            Ok(desk.store.remove_template(&known.key(), &actor, clock::now()).await?)
+        })
+        .await
     }
 
-    /// Those of its name that the provider has in other languages.
-    fn other_languages(&self, known: &Registered) -> Result<Vec<Registered>> {
-        let mut others = self.store.templates(known.tenant)?;
+    async fn delete_there(&self, known: &Registered, all_languages: bool, actor: &str) -> Result<()> {
+        let (sender, api) = self.desk_of(&known.sender)?;
+        // Where its id is not known, it is deleted by its name.
+        let by_name = api.deletes_all_languages() || known.provider_id.is_none();
+        let others = if by_name { self.other_languages(known, &sender)? } else { Vec::new() };
+        let provider = sender.provider;
+        if others.iter().any(|other| other.tenant != known.tenant) {
+            return Err(Error::AnothersLanguage { provider });
+        }
+        if !others.is_empty() && !all_languages {
+            let others = others.into_iter().map(|other| other.template.language).collect();
+            return Err(Error::AllLanguages { provider, others });
+        }
+        let request = api.delete(&sender, known.provider_id.as_deref(), &known.template)?;
+        self.ask(request, |answer| api.deleted(answer.status, &answer.headers, &answer.body)).await?;
+        for other in others {
+            let reason = Some(format!("deleted together with {}", known.template.language));
+            let gone = News { status: Some(Status::Deleted), reason, ..News::default() };
+            let by = (actor, "delete template");
+            self.store.record_template_news(&other.key(), gone, by, clock::now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of its name that the provider has in other languages at its account, whoever's they are.
+    fn other_languages(&self, known: &Registered, sender: &Sender) -> Result<Vec<Registered>> {
+        let (directory, account) = (self.store.directory(), Account::of(sender));
+        let there = directory.senders.values().filter(|other| Account::of(other) == account);
+        let names: Vec<SenderName> = there.map(|other| other.name.clone()).collect();
+        let mut others = self.store.templates_at(&names)?;
         others.retain(|other| {
-            other.sender == known.sender
-                && other.template.name == known.template.name
+            other.template.name == known.template.name
                 && other.template.language != known.template.language
                 && other.is_submitted()
         });
@@ -180,25 +223,27 @@ impl Desk {
         read(&answer).map_err(meaning)
     }
 
-    async fn record(&self, known: &Registered, news: News, by: (&str, &str)) -> Result<Registered> {
-        Ok(self.store.record_template_news(&known.key(), news, by, clock::now()).await?)
-    }
-
-    fn take_turn(&self, key: Key) -> Result<Turn<'_>> {
+    fn take_turn(self: &Arc<Self>, key: Key) -> Result<Turn> {
         if !locked(&self.under_way).insert(key.clone()) {
             return Err(Error::Busy);
         }
-        Ok(Turn { desk: self, key })
+        Ok(Turn { desk: self.clone(), key })
     }
 }
 
 /// Held while a template is on its way.
-struct Turn<'d> {
-    desk: &'d Desk,
+struct Turn {
+    desk: Arc<Desk>,
     key: Key,
 }
 
-impl Drop for Turn<'_> {
+/// Work that goes on when whoever waits for it does not.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let panicked = |_| Error::Unknown("the gateway panicked; see its log".into());
+    tokio::spawn(work).await.map_err(panicked)?
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
         locked(&self.desk.under_way).remove(&self.key);
     }

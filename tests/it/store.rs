@@ -194,6 +194,8 @@ suite! { Files:
     templates {
         a_template_has_one_owner_at_an_account,
         what_is_told_of_a_template_is_kept,
+        a_name_counts_where_an_id_is_not_known,
+        what_was_told_before_the_answer_stays,
         sent_templates_are_listed_with_their_outcome,
     }
     files {

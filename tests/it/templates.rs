@@ -69,7 +69,7 @@ async fn status(gateway: &Gateway) -> String {
 fn told(status: &str) -> Webhook {
     Webhook::change(
         "message_template_status_update",
-        json!({"event": status, "message_template_id": 1, "message_template_name": "viewing_reminder",
+        json!({"event": status, "message_template_name": "viewing_reminder",
             "message_template_language": "en", "reason": "NONE"}),
     )
 }
@@ -241,6 +241,149 @@ async fn refusals_say_what_to_do_and_leave_a_draft() {
     let unsigned = told("APPROVED").post(gateway.client(), &hooks, "nobody's").await.expect("an answer");
     assert_eq!(unsigned.status(), 401);
     assert_eq!(status(&gateway).await, "pending");
+}
+
+/// Meta's answers come a byte at a time from here on.
+fn answers_slowly(meta: &FakeMeta) {
+    meta.with(|meta| meta.fails_templates = true);
+    meta.fail_next(Fault::Drip { pause: Duration::from_millis(30) });
+}
+
+async fn approve(gateway: &Gateway, meta: &FakeMeta, status: &str) {
+    meta.with(|meta| meta.judge("viewing_reminder", status));
+    let answer = told(status).post(gateway.client(), &gateway.url("/api/gateway/meta"), meta::SECRET).await;
+    assert_eq!(answer.expect("an answer").status(), 200);
+}
+
+#[tokio::test]
+async fn a_webhook_before_the_answer_counts() {
+    let meta = meta::start().await;
+    let gateway = setup(&meta).start().await;
+    put(&gateway).await;
+    answers_slowly(&meta);
+    let early = async {
+        let taken = async || meta.calls().iter().any(|call| call.method == "POST").then_some(());
+        until("Meta has taken it", DEADLINE, taken).await;
+        assert_eq!(status(&gateway).await, "pending", "written down before it went");
+        approve(&gateway, &meta, "APPROVED").await;
+    };
+    let path = format!("{PATH}/submit");
+    let body = json!({});
+    let (submitted, ()) = tokio::join!(send(&gateway, Method::POST, &path, &body), early);
+    let submitted = submitted.ok();
+    assert_eq!(submitted["status"], "approved", "the answer said pending: {submitted}");
+    assert!(submitted["provider_id"].is_string(), "{submitted}");
+    assert_eq!(status(&gateway).await, "approved");
+}
+
+#[tokio::test]
+async fn a_replacement_goes_on_without_its_caller() {
+    let meta = meta::start().await;
+    let gateway = setup(&meta).start().await;
+    put(&gateway).await;
+    send(&gateway, Method::POST, &format!("{PATH}/submit"), &json!({})).await.ok();
+    approve(&gateway, &meta, "APPROVED").await;
+    let mut other = gateway.get(PATH).await.ok()["template"].clone();
+    other["body"] = "Dear {{customer}}, your viewing is at {{time}} today.".into();
+    // Refused, it is as it was before.
+    meta.with(|meta| meta.fails_templates = true);
+    meta.fail_next(Fault::Say { status: 400, body: meta::error(100, "Too often") });
+    let refused = send(&gateway, Method::PUT, PATH, &other).await;
+    assert_eq!(refused.status, 502, "{}", refused.text);
+    let shown = gateway.get(PATH).await.ok();
+    assert_eq!((&shown["status"], &shown["template"]["footer"]), (&json!("approved"), &other["footer"]));
+    assert_ne!(shown["template"]["body"], other["body"]);
+
+    answers_slowly(&meta);
+    {
+        let replace = send(&gateway, Method::PUT, PATH, &other);
+        let begun =
+            until("it is on its way", DEADLINE, async || (status(&gateway).await == "pending").then_some(()));
+        tokio::select! {
+            answer = replace => panic!("it was to be slow: {}", answer.text),
+            () = begun => {}
+        }
+    }
+    assert_eq!(gateway.get(PATH).await.ok()["template"]["body"], other["body"]);
+    until("the answer was written down", DEADLINE, async || {
+        gateway.get("/api/audit?limit=100").await.text.contains("template replaced").then_some(())
+    })
+    .await;
+    let shown = gateway.get(PATH).await.ok();
+    assert_eq!((&shown["status"], &shown["template"]["body"]), (&json!("pending"), &other["body"]));
+    assert_eq!(meta.refused(), []);
+}
+
+/// Nothing listens at the address of the first; asking it in vain is asking too.
+#[tokio::test]
+async fn a_list_is_not_asked_for_again_too_soon() {
+    let meta = meta::start().await;
+    let gateway = setup(&meta)
+        .sender(
+            "name = \"app\"\nprovider = \"gupshup\"\naccount = \"DemoApp\"\napp_id = \"1\"\ntenant = 2\n\
+             number = \"918400000048\"\nbase_url = \"http://127.0.0.1:1\"\napi_key = \"x\"\n\
+             webhook_path = \"s3cret-0123456789\"",
+        )
+        .config("[templates]\nsync_minutes = 0\n")
+        .start()
+        .await;
+    let body = json!({"name": "thanks", "language": "en", "category": "utility", "body": "Thank you."});
+    for sender in ["app", "shop"] {
+        let path = format!("/api/tenants/2/templates?sender={sender}");
+        send(&gateway, Method::POST, &path, &body).await.ok();
+    }
+    let sync = async |more: &str| {
+        let path = format!("/api/tenants/2/templates/sync{more}");
+        send(&gateway, Method::POST, &path, &json!({})).await
+    };
+    assert_eq!(sync("?sender=app").await.status, 502, "nobody is there");
+    let soon = sync("?sender=app").await;
+    assert_eq!(soon.status, 409, "{}", soon.text);
+    assert!(soon.text.contains("it may be again at 2"), "{}", soon.text);
+    let others = sync("").await.ok();
+    assert_eq!((&others["templates"], &others["later"][0]["sender"]), (&json!(2), &json!("app")));
+    assert_eq!(others["later"].as_array().map(Vec::len), Some(1));
+    assert!(meta.calls().iter().any(|call| call.path.ends_with("message_templates")));
+    assert_eq!(sync("").await.status, 409, "now neither may be asked");
+}
+
+#[tokio::test]
+async fn infobip_takes_nobody_elses_language_away() {
+    const NUMBER: &str = "9613451652";
+    let infobip = Peer::start(Infobip::with(&[NUMBER])).await;
+    let tenant = |id: u32| format!("id = {id}\nname = \"Tenant {id}\"\norganization = 1\nbrain = \"echo\"");
+    let gateway = Setup::new()
+        .package("echo")
+        .tenant(&tenant(2))
+        .tenant(&tenant(3))
+        .sender(&format!(
+            "name = \"shared\"\nprovider = \"infobip\"\naccount = \"{NUMBER}\"\nbase_url = \"{}\"\n\
+             api_key = \"{}\"\nwebhook_key = \"a-key-of-the-webhook\"",
+            infobip.url(),
+            infobip::KEY
+        ))
+        .start()
+        .await;
+    let put = async |tenant: u32, language: &str| {
+        let path = format!("/api/tenants/{tenant}/templates");
+        let body =
+            json!({"name": "thanks", "language": language, "category": "utility", "body": "Thank you."});
+        send(&gateway, Method::POST, &path, &body).await.ok();
+        format!("{path}/thanks/{language}")
+    };
+    let (own, other) = (put(2, "en").await, put(3, "fa").await);
+    for path in [&own, &other] {
+        send(&gateway, Method::POST, &format!("{path}/submit"), &json!({})).await.ok();
+    }
+    for more in ["", "?all_languages=true"] {
+        let refused = gateway.api(Method::DELETE, &format!("{own}{more}")).await;
+        assert_eq!(refused.status, 409, "{}", refused.text);
+        assert!(refused.text.contains("another tenant of this account has one"), "{}", refused.text);
+    }
+    assert_eq!(infobip.with(|infobip| infobip.templates.len()), 1, "nothing was deleted there");
+    for path in [&own, &other] {
+        assert_eq!(gateway.get(path).await.ok()["status"], "pending");
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub struct Meta {
     templates: Vec<templates::Kept>,
     /// Every message that was marked as read, with whether we showed that we write.
     reads: Vec<(String, bool)>,
+    /// What goes wrong goes wrong with changes of templates, not with messages.
+    pub fails_templates: bool,
     /// Its own address, which it hands out for files.
     url: String,
     next: u64,
@@ -79,6 +81,7 @@ pub async fn start() -> FakeMeta {
         files: BTreeMap::new(),
         templates: Vec::new(),
         reads: Vec::new(),
+        fails_templates: false,
         url: String::new(),
         next: 1,
     };
@@ -176,8 +179,12 @@ impl Contract for Meta {
         Reply::json(status, &body)
     }
 
-    /// Faults are for messages.
+    /// Faults are for messages, or for templates.
     fn spared(&self, call: &Call) -> bool {
+        if self.fails_templates {
+            let parts = call.path.split('/').count();
+            return call.method != "POST" || !(call.path.ends_with("/message_templates") || parts == 3);
+        }
         !call.path.ends_with("/messages") || call.json().get("status").is_some()
     }
 }

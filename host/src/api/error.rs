@@ -247,8 +247,12 @@ impl From<template_sync::Error> for Error {
             Cause::AllLanguages { .. } => {
                 Error::conflict(message, "add ?all_languages=true (--all-languages) if they are to go too")
             }
+            Cause::AnothersLanguage { .. } => Error::conflict(
+                message,
+                "leave it, or delete it in the portal of the provider, whose list then tells of all",
+            ),
             Cause::Encode(_) => Error::invalid(message, "mend the template or the sender"),
-            Cause::Submitted(_) | Cause::Busy | Cause::TooSoon => error(
+            Cause::Submitted(_) | Cause::Busy | Cause::TooSoon { .. } => error(
                 StatusCode::CONFLICT,
                 "conflict",
                 message,

@@ -179,7 +179,10 @@ async fn sync(
     let changed: Vec<Value> = synced.changed.iter().map(shown).collect();
     let detail = json!({"templates": synced.templates, "changed": changed.len()});
     app.audit(&caller, "sync templates", format!("tenant {tenant}"), detail).await?;
-    Ok(Json(json!({"templates": synced.templates, "changed": changed})))
+    let later = synced.later.iter();
+    let later: Vec<Value> =
+        later.map(|(sender, again)| json!({"sender": sender, "again_at": again.to_string()})).collect();
+    Ok(Json(json!({"templates": synced.templates, "changed": changed, "later": later})))
 }
 
 #[derive(Deserialize)]

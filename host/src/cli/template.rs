@@ -129,7 +129,12 @@ impl Template {
                 let looked = answer["templates"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
                 let changed = items(&answer, "changed").len();
                 let told = format!("{} looked at; {changed} changed.", counted(looked, "template"));
-                return screen::line(&told);
+                screen::line(&told)?;
+                for later in items(&answer, "later") {
+                    let [sender, again] = ["sender", "again_at"].map(|key| screen::text(&later[key]));
+                    screen::line(&format!("{sender}: asked for a short while ago; again at {again}."))?;
+                }
+                return Ok(());
             }
         };
         if json {

@@ -92,7 +92,7 @@ impl Media {
     /// Writes down that the bytes are there; a tenant without room for them has a problem.
     async fn store(&self, file: File, provider: Option<Provider>) -> Option<Problem> {
         let written = self.store.store_file(file.clone(), self.settings.tenant_bytes).await;
-        if written.is_err() {
+        if written.as_ref().is_err_and(super::is_refused) {
             self.discard(file.tenant, &file.handle).await;
         }
         if let Err(store::Error::Limit { message, .. }) = written {

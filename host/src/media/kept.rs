@@ -119,7 +119,9 @@ impl Media {
         match self.store.put_file(file.clone(), self.settings.tenant_bytes, actor).await {
             Ok(()) => Ok(file),
             Err(error) => {
-                self.discard(tenant, &handle).await;
+                if super::is_refused(&error) {
+                    self.discard(tenant, &handle).await;
+                }
                 Err(error.into())
             }
         }

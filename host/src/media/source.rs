@@ -2,7 +2,7 @@
 //! reply's own request. Nothing has gone out to the contact yet, so what fails here may be tried again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -28,9 +28,16 @@ const UPLOADS_REMEMBERED: usize = 10_000;
 /// A reply whose file is still being fetched is tried again after this.
 const NOT_READY_MS: u64 = 2_000;
 
-/// The ids under which providers keep files of ours, by sender and handle.
+/// The ids under which providers keep files of ours.
 #[derive(Debug, Default)]
-pub struct Uploads(Mutex<HashMap<(SenderName, String), Slot>>);
+pub struct Uploads(Mutex<HashMap<Place, Slot>>);
+
+/// Sender, its account, handle: what one account keeps, another one does not know.
+type Place = (SenderName, String, String);
+
+fn place(sender: &Sender, handle: &str) -> Place {
+    (sender.name.clone(), sender.account.clone(), handle.to_owned())
+}
 
 /// Held while its file is uploaded, so that it is uploaded once.
 type Slot = Arc<Turnstile<Option<Uploaded>>>;
@@ -42,8 +49,12 @@ struct Uploaded {
 }
 
 impl Uploads {
-    fn of(&self, sender: &SenderName, handle: &str) -> Slot {
-        let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn all(&self) -> MutexGuard<'_, HashMap<Place, Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, sender: &Sender, handle: &str) -> Slot {
+        let mut uploads = self.all();
         if uploads.len() >= UPLOADS_REMEMBERED {
             let now = clock::now();
             uploads.retain(|_, upload| match upload.try_lock() {
@@ -54,7 +65,7 @@ impl Uploads {
                 uploads.clear();
             }
         }
-        uploads.entry((sender.clone(), handle.to_owned())).or_default().clone()
+        uploads.entry(place(sender, handle)).or_default().clone()
     }
 }
 
@@ -72,6 +83,12 @@ impl Media {
             Takes::Uploads => self.uploaded(api, sender, &file).await.map(Source::Uploaded),
             Takes::Inline => self.inline(&file).await,
         }
+    }
+
+    /// A reply with this file was refused: the provider may not keep it any more, so it is handed over
+    /// anew the next time.
+    pub fn refused(&self, sender: &Sender, handle: &str) {
+        self.uploads.all().remove(&place(sender, handle));
     }
 
     fn link(&self, sender: &Sender, file: &File) -> Result<String, Outcome> {
@@ -107,7 +124,7 @@ impl Media {
 
     /// The id that the provider gave the file; one that it still keeps is used again.
     async fn uploaded(&self, api: &dyn Api, sender: &Sender, file: &File) -> Result<String, Outcome> {
-        let turnstile = self.uploads.of(&sender.name, &file.handle);
+        let turnstile = self.uploads.of(sender, &file.handle);
         let mut known = turnstile.lock().await;
         let now = clock::now();
         if let Some(upload) = known.as_ref().filter(|upload| upload.until > now) {

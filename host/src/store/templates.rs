@@ -6,7 +6,7 @@ use super::Result;
 use crate::event::TemplateChange;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::template::news::News;
-use crate::template::{Key, Registered, Use};
+use crate::template::{Key, Registered, Template, Use};
 
 /// Templates that one tenant may have.
 pub const PER_TENANT: usize = 1_000;
@@ -27,8 +27,28 @@ pub trait Templates: Send + Sync {
     /// Everybody's at these senders.
     fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>>;
     /// Puts one in the place of the one of its key, if there is one. Refused with
-    /// [`super::Error::Conflict`] where another of its name and language is at the same account.
+    /// [`super::Error::Conflict`] where another of its name and language is at the same account, and where
+    /// it is a draft for what was submitted meanwhile.
     async fn put_template(&self, template: Registered, actor: &str, now: Timestamp) -> Result<()>;
+    /// It goes to the provider with this content, and waits for its word. Refused with
+    /// [`super::Error::Conflict`] where it is not any more what is `known` of it.
+    async fn begin_template(
+        &self,
+        known: Registered,
+        template: Template,
+        by: (&str, &str),
+        now: Timestamp,
+    ) -> Result<()>;
+    /// What the provider answered to that. A status that was told since then stays. `before`: nothing
+    /// was changed there; it is again as it was.
+    async fn end_template(
+        &self,
+        key: &Key,
+        news: News,
+        before: Option<Registered>,
+        by: (&str, &str),
+        now: Timestamp,
+    ) -> Result<Registered>;
     /// `by`: whoever asked the provider, and what for.
     async fn record_template_news(
         &self,
@@ -38,7 +58,8 @@ pub trait Templates: Send + Sync {
         now: Timestamp,
     ) -> Result<Registered>;
     async fn remove_template(&self, key: &Key, actor: &str, now: Timestamp) -> Result<Registered>;
-    /// What a webhook told, of templates at these senders; of how many something changed.
+    /// What a webhook told, of templates at these senders; of how many something changed. The name
+    /// counts where an id is not known, and where it fits one only.
     async fn record_template_change(
         &self,
         change: TemplateChange,

@@ -106,6 +106,36 @@ impl Registered {
         changed
     }
 
+    /// It goes to the provider with this content, and waits for its word.
+    pub fn begin(&mut self, template: Template, now: Timestamp) {
+        if !self.is_submitted() {
+            // What is new there gets a new id.
+            self.provider_id = None;
+        }
+        if self.template != template {
+            (self.template, self.category) = (template, None);
+            self.note("content: replaced".into(), None, now);
+        }
+        self.hear(&News { status: Some(Status::Pending), ..News::default() }, now);
+        self.changed_at = now;
+    }
+
+    /// The provider's answer to that; `before`: as it was, where nothing was changed there. What a webhook
+    /// told meanwhile is newer than the answer, though it came first.
+    pub fn end(&mut self, news: &News, before: Option<&Registered>, now: Timestamp) {
+        let mut news = news.clone();
+        if let Some(before) = before {
+            self.template.clone_from(&before.template);
+            self.category = self.category.or(before.category);
+            self.provider_id = self.provider_id.take().or_else(|| before.provider_id.clone());
+            news.status = Some(before.status);
+        }
+        if self.status != Status::Pending {
+            (news.status, news.category) = (None, self.category.is_none().then_some(news.category).flatten());
+        }
+        self.hear(&news, now);
+    }
+
     fn note(&mut self, what: String, reason: Option<String>, at: Timestamp) {
         self.changes.push(Change { at, what, reason });
         let old = self.changes.len().saturating_sub(CHANGES);

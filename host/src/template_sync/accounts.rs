@@ -29,6 +29,9 @@ const SPREAD_MS: u64 = 5_000;
 /// Gupshup's list is not to be asked for more often.
 const GUPSHUP_MINUTES: u32 = 60;
 
+/// Nor anybody's more often than this, whoever wants it.
+const MINUTES: u32 = 1;
+
 /// Accounts that are looked at at the same time.
 const AT_ONCE: usize = 4;
 
@@ -49,6 +52,7 @@ pub struct Account {
 /// When an account's list was looked at, and when it is to be again.
 #[derive(Clone, Copy, Debug)]
 pub struct Looked {
+    /// When the provider was asked for it last, whatever it answered.
     at: Option<Timestamp>,
     next: Timestamp,
     /// Since it last went well.
@@ -61,6 +65,8 @@ pub struct Synced {
     pub templates: usize,
     /// Those whose status or category became another one.
     pub changed: Vec<Registered>,
+    /// Senders whose lists were asked for a short while ago, each with when they may be again.
+    pub later: Vec<(SenderName, Timestamp)>,
 }
 
 impl Account {
@@ -134,13 +140,37 @@ impl Desk {
     }
 
     fn every_ms(&self, provider: Provider) -> i64 {
-        let minutes = self.settings.sync_minutes;
-        let minutes = if provider == Provider::Gupshup { minutes.max(GUPSHUP_MINUTES) } else { minutes };
-        i64::from(minutes) * MINUTE_MS
+        let minutes = i64::from(self.settings.sync_minutes);
+        (minutes * MINUTE_MS).max(pause_ms(provider))
+    }
+
+    /// Whoever takes an account is the only one to ask for its list until the pause is over; else when
+    /// it is.
+    fn take(
+        &self,
+        account: &Account,
+        senders: &[Arc<Sender>],
+        now: Timestamp,
+    ) -> std::result::Result<Looked, Timestamp> {
+        let mut looked = locked(&self.accounts);
+        let known = looked.entry(account.clone()).or_insert_with(|| self.first(senders, now));
+        let pause = pause_ms(account.provider);
+        if let Some(at) = known.at.filter(|at| !is_past(Some(*at), pause, now)) {
+            known.next = known.next.max(at.plus_ms(pause));
+            return Err(at.plus_ms(pause));
+        }
+        let before = *known;
+        known.at = Some(now);
+        Ok(before)
     }
 
     async fn look_again(&self, account: &Account, senders: &[Arc<Sender>]) {
-        if let Err(error) = self.look(account, senders).await {
+        let looked = self.look(account, senders).await;
+        // Somebody else has just asked.
+        if let Err(error) = looked.or_else(|error| match error {
+            Error::TooSoon { .. } => Ok(Synced::default()),
+            error => Err(error),
+        }) {
             let provider = account.provider;
             tracing::warn!(%provider, account = account.id, %error, "the list of templates cannot be had; trying again later");
         }
@@ -151,22 +181,30 @@ impl Desk {
     pub async fn sync(&self, tenant: TenantId, sender: Option<&SenderName>) -> Result<Synced> {
         let directory = self.store.directory();
         let mut synced = Synced::default();
-        let mut asked = 0;
+        let (mut asked, mut soon) = (0, None);
         for (account, senders) in accounts(&directory) {
             let its = |one: &&Arc<Sender>| one.serves(tenant) && sender.is_none_or(|name| one.name == *name);
             if !senders.iter().any(|one| its(&one)) {
                 continue;
             }
-            let before = locked(&self.accounts).get(&account).and_then(|looked| looked.at);
-            if !is_past(before, MINUTE_MS, clock::now()) {
-                return Err(Error::TooSoon);
+            match self.look(&account, &senders).await {
+                Ok(mut found) => {
+                    found.changed.retain(|known| known.tenant == tenant);
+                    synced.changed.append(&mut found.changed);
+                    asked += 1;
+                }
+                Err(Error::TooSoon { again, provider }) => {
+                    let its = senders.iter().filter(its).map(|sender| (sender.name.clone(), again));
+                    synced.later.extend(its);
+                    soon = soon.or(Some(Error::TooSoon { again, provider }));
+                }
+                Err(error) => return Err(error),
             }
-            let mut found = self.look(&account, &senders).await?;
-            found.changed.retain(|known| known.tenant == tenant);
-            synced.changed.append(&mut found.changed);
-            asked += 1;
         }
         if asked == 0 {
+            if let Some(soon) = soon {
+                return Err(soon);
+            }
             let other = directory
                 .senders
                 .values()
@@ -179,22 +217,25 @@ impl Desk {
 
     /// Looks at one account's list, and says when it is to be looked at next.
     async fn look(&self, account: &Account, senders: &[Arc<Sender>]) -> Result<Synced> {
-        let began = clock::now();
+        let (began, provider) = (clock::now(), account.provider);
+        let before = self.take(account, senders, began);
+        let before = before.map_err(|again| Error::TooSoon { provider, again })?;
         let result = self.compare(senders, began).await;
-        let every = self.every_ms(account.provider).max(MINUTE_MS);
+        let every = self.every_ms(provider);
         let mut looked = locked(&self.accounts);
-        let known = looked.entry(account.clone()).or_insert(Looked { at: None, next: began, failures: 0 });
+        let known = looked.entry(account.clone()).or_insert(before);
         known.failures = if result.is_ok() { 0 } else { known.failures.saturating_add(1) };
         let wait = if result.is_ok() {
             // Accounts that began together do not stay together.
             every.saturating_add(rand::random_range(0..=every / 10))
         } else {
             let backoff = Backoff { base_ms: MINUTE_MS.unsigned_abs(), max_ms: every.unsigned_abs() };
-            i64::try_from(backoff.delay_ms(known.failures, None, rand::random())).unwrap_or(every)
+            let delay = backoff.delay_ms(known.failures, None, rand::random());
+            i64::try_from(delay).unwrap_or(every).max(pause_ms(provider))
         };
-        // Where nothing is known, nobody was asked.
-        let asked = !matches!(&result, Ok(Synced { templates: 0, .. }));
-        let at = if asked { Some(began) } else { known.at };
+        // Where nothing is known, or no request can be made, nobody was asked.
+        let asked = !matches!(&result, Ok(Synced { templates: 0, .. }) | Err(Error::Encode(_)));
+        let at = if asked { Some(began) } else { before.at };
         *known = Looked { at, next: began.plus_ms(wait), ..*known };
         result
     }
@@ -206,8 +247,12 @@ impl Desk {
         };
         let list = self.list(sender).await?;
         let directory = self.store.directory();
+        // What has become another one since the list was asked for is not what the list speaks of.
+        let under_way = locked(&self.under_way).clone();
+        let known: Vec<Registered> = self.store.templates_at(&names(senders))?;
         let told: Vec<(Key, News)> = known
             .iter()
+            .filter(|known| known.changed_at <= began && !under_way.contains(&known.key()))
             .map(|known| {
                 let dedicated =
                     directory.senders.get(&known.sender).is_some_and(|sender| sender.tenant.is_some());
@@ -222,7 +267,7 @@ impl Desk {
                 language = template.language, status = %known.status, "a template changed at the provider"
             );
         }
-        Ok(Synced { templates: known.len(), changed })
+        Ok(Synced { templates: known.len(), changed, later: Vec::new() })
     }
 
     /// All pages, one after the other.
@@ -246,6 +291,12 @@ impl Desk {
         tracing::warn!(sender = %sender.name, pages = PAGES, "the list of templates is longer than is looked at");
         Ok(list)
     }
+}
+
+/// Between two looks at one list, however urgent the second.
+fn pause_ms(provider: Provider) -> i64 {
+    let minutes = if provider == Provider::Gupshup { GUPSHUP_MINUTES } else { MINUTES };
+    i64::from(minutes) * MINUTE_MS
 }
 
 fn names(senders: &[Arc<Sender>]) -> Vec<SenderName> {

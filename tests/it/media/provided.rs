@@ -20,8 +20,10 @@ fn one_tenant(sender: &str) -> Setup {
 async fn with_meta(meta: &FakeMeta) -> Gateway {
     let sender = format!(
         "name = 'main'\nprovider = 'meta'\naccount = '{NUMBER}'\nbase_url = '{}'\napi_key = '{TOKEN}'\n\
-         hmac_key = '{SECRET}'\napi_version = '{VERSION}'\ntenant = 1\nread_receipts = false\ntyping = false",
-        meta.url()
+         hmac_key = '{SECRET}'\napi_version = '{VERSION}'\ntenant = 1\nread_receipts = false\ntyping = false\n\
+         business_account = '{}'",
+        meta.url(),
+        meta::BUSINESS,
     );
     one_tenant(&sender).start().await
 }
@@ -63,6 +65,49 @@ async fn meta_locates_files_and_takes_them_once() {
     let (mime_type, bytes) = meta.with(|meta| meta.file(&ids[0])).expect("Meta has it");
     assert_eq!((mime_type.as_str(), bytes.as_slice()), ("text/plain", WORDS.as_bytes()));
     assert_eq!(meta.refused(), [], "the gateway keeps to the contract");
+}
+
+/// A received picture at the head of a template goes to Meta first, and stands there by its id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_has_a_received_file_at_its_head() {
+    let meta = meta::start().await;
+    let gateway = with_meta(&meta).await;
+    let template = json!({
+        "name": "villa", "language": "en", "category": "marketing", "header": { "type": "image" },
+        "body": "This came onto the market today.",
+        "parameters": [{ "name": "header", "kind": "media", "example": "https://example.com/villa.jpg" }],
+    });
+    for (path, body) in [("", &template), ("/villa/en/submit", &json!({})), ("/sync", &json!({}))] {
+        let url = gateway.url(&format!("/api/tenants/1/templates{path}"));
+        let request = gateway.client().post(url).bearer_auth(gateway.token()).body(body.to_string());
+        Answer::of(request).await.expect("an answer").ok();
+        meta.with(|meta| meta.judge("villa", "APPROVED"));
+    }
+    let received = meta.with(|meta| meta.received("image/jpeg", WORDS.as_bytes()));
+    let image = json!({ "type": "image", "image": { "id": received, "mime_type": "image/jpeg", "caption": "template" } });
+    let uploads = || meta.calls().iter().filter(|call| call.path.ends_with("/media")).count();
+    let sent = from_meta(&meta, &gateway, image).await;
+    let head = &sent.body["template"]["components"][0];
+    assert_eq!((&sent.body["template"]["name"], &head["type"]), (&json!("villa"), &json!("header")));
+    let id = head["parameters"][0]["image"]["id"].as_str().expect("by its id");
+    let (mime_type, bytes) = meta.with(|meta| meta.file(id)).expect("Meta has it");
+    assert_eq!((mime_type.as_str(), bytes.as_slice()), ("image/jpeg", WORDS.as_bytes()));
+    assert_ne!(id, received);
+    assert_eq!(meta.refused(), [], "the gateway keeps to the contract");
+
+    // Refused with it, it goes to Meta anew the next time.
+    let stored = in_state(&gateway, "stored").await;
+    let handle = stored["handle"].as_str().expect("a handle");
+    meta.fail_next(Fault::Say { status: 400, body: meta::error(131_009, "Parameter value is not valid") });
+    let hook = gateway.url("/api/gateway/meta");
+    let refused = FromMeta::message(NUMBER, PHONE, words(&format!("forward {handle}")));
+    refused.post(gateway.client(), &hook, SECRET).await.expect("an answer");
+    let sends = || meta.calls().iter().filter(|call| call.path.ends_with("/messages")).count();
+    until("it was refused", SOON, async || (sends() == 2).then_some(())).await;
+    assert_eq!(uploads(), 1);
+    let sent = from_meta(&meta, &gateway, words(&format!("forward {handle}"))).await;
+    assert_ne!(sent.body["image"]["id"], id);
+    assert_eq!(uploads(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,6 +127,78 @@ pub async fn what_is_told_of_a_template_is_kept(factory: &dyn Factory) {
     );
 }
 
+async fn submitted(lab: &Lab<'_>, tenant: u32, sender: &str) -> Registered {
+    let draft = draft(tenant, sender, "same", "en");
+    put(lab, draft.clone()).await.expect("put");
+    let begun = lab.store().begin_template(draft.clone(), draft.template.clone(), ("test", "submit"), at(1));
+    begun.await.expect("written down");
+    draft
+}
+
+fn same(lab: &Lab<'_>, tenant: u32) -> Registered {
+    lab.store().templates(tenant_id(tenant)).expect("templates").remove(0)
+}
+
+pub async fn a_name_counts_where_an_id_is_not_known(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    submitted(&lab, 2, "own").await;
+    submitted(&lab, 1, "main").await;
+    let tell = async |id, status, account: Option<&str>, senders: &[&str]| {
+        let senders = senders.iter().map(|name| SenderName::new(*name)).collect();
+        let account = account.map(str::to_owned);
+        let change = TemplateChange { account, ..change(Some(id), Some("same"), status) };
+        lab.store().record_template_change(change, senders, at(2)).await.expect("kept")
+    };
+    let (all, own) = (&["own", "main"], &["own"]);
+    assert_eq!(tell("18", "APPROVED", None, all).await, 0, "it may be either's");
+    assert_eq!(tell("18", "APPROVED", Some("own's"), own).await, 1);
+    assert_eq!(tell("18", "PAUSED", None, all).await, 1, "the id says whose it is");
+    assert_eq!(same(&lab, 1).status, Status::Pending);
+    assert_eq!(tell("19", "REJECTED", None, all).await, 1, "only one of them has no id yet");
+    assert_eq!((same(&lab, 1).status, same(&lab, 2).status), (Status::Rejected, Status::Paused));
+    assert_eq!(tell("20", "DISABLED", None, all).await, 0, "both have others");
+    assert_eq!(tell("20", "DISABLED", Some("own's"), own).await, 0, "it has another");
+}
+
+pub async fn what_was_told_before_the_answer_stays(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let by = ("test", "it");
+    let known = submitted(&lab, 2, "own").await;
+    let refused = put(&lab, known.clone()).await.expect_err("it is on its way");
+    assert!(matches!(refused, Error::Conflict(_)), "{refused}");
+    let tell = async |lab: &Lab<'_>, status| {
+        let change = change(Some("17"), Some("same"), status);
+        let told = lab.store().record_template_change(change, vec![SenderName::new("own")], at(2)).await;
+        assert_eq!(told.expect("kept"), 1);
+    };
+    tell(&lab, "APPROVED").await;
+    let pending = News { provider_id: Some("17".into()), status: Some(Status::Pending), ..News::default() };
+    let ended = lab.store().end_template(&known.key(), pending.clone(), None, by, at(3)).await.expect("kept");
+    assert_eq!((ended.status, ended.category), (Status::Approved, Some(Category::Marketing)));
+
+    let other = Template { body: "Dear {{customer}}, we meet soon.".into(), ..ended.template.clone() };
+    let stale = lab.store().begin_template(known.clone(), other.clone(), by, at(4)).await;
+    assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
+    lab.store().begin_template(ended.clone(), other.clone(), by, at(4)).await.expect("written down");
+    lab.restart();
+    let begun = same(&lab, 2);
+    assert_eq!((begun.status, &begun.template, begun.category), (Status::Pending, &other, None));
+    let said = News { reason: Some("no".into()), ..News::default() };
+    let key = known.key();
+    let back = lab.store().end_template(&key, said.clone(), Some(ended.clone()), by, at(5)).await;
+    let back = back.expect("kept");
+    assert_eq!(
+        (back.status, &back.template, back.category),
+        (Status::Approved, &ended.template, ended.category)
+    );
+    assert_eq!((back.reason.as_deref(), back.provider_id.as_deref()), (Some("no"), Some("17")));
+
+    lab.store().begin_template(back.clone(), other.clone(), by, at(6)).await.expect("written down");
+    tell(&lab, "PAUSED").await;
+    let ended = lab.store().end_template(&key, said, Some(back.clone()), by, at(7)).await.expect("kept");
+    assert_eq!((ended.status, &ended.template), (Status::Paused, &back.template));
+}
+
 /// A contact of a tenant waits for this template.
 async fn owes_template(lab: &Lab<'_>, who: &str, tenant: u32, name: &str, ms: i64) {
     lab.meets(who, tenant, ms).await;

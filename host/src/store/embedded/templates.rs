@@ -9,7 +9,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::Embedded;
 use super::admin::entry;
-use super::batch::{Batch, Step};
+use super::batch::{Batch, Fault, Step};
 use super::codec::{Place, Unreadable, after_prefix, owned_by, pack, read_place, unpack};
 use super::rows::Reply;
 use super::sends::text_of;
@@ -19,7 +19,7 @@ use crate::message::{DeliveryState, Outbound, OutboundContent, SenderName, Tenan
 use crate::store::templates::{PER_TENANT, Templates};
 use crate::store::{Error, Result, SendId};
 use crate::template::news::News;
-use crate::template::{Key, Registered, Use};
+use crate::template::{Key, Registered, Status, Template, Use};
 use crate::tenant::{Directory, Sender};
 
 #[async_trait]
@@ -51,8 +51,55 @@ impl Templates for Embedded {
         let detail = serde_json::json!({ "status": template.status, "template": template.template });
         self.write(move |batch| {
             fits(batch, &key)?;
+            if template.status == Status::Draft && is_submitted(batch, &key)? {
+                return Err(changed_meanwhile(&key));
+            }
             put(batch, &template)?;
             batch.audit(&entry(&actor, "put template", &key, detail.clone(), now))
+        })
+        .await
+    }
+
+    async fn begin_template(
+        &self,
+        known: Registered,
+        template: Template,
+        (actor, action): (&str, &str),
+        now: Timestamp,
+    ) -> Result<()> {
+        let (key, actor, action) = (known.key(), actor.to_owned(), action.to_owned());
+        self.write(move |batch| {
+            let mut row = get(batch, &key)?;
+            let same = row.template == known.template
+                && row.status == known.status
+                && row.provider_id == known.provider_id;
+            if !same {
+                return Err(changed_meanwhile(&key));
+            }
+            row.begin(template.clone(), now);
+            put(batch, &row)?;
+            let detail = serde_json::json!({ "status": row.status, "template": row.template });
+            batch.audit(&entry(&actor, &action, &key, detail, now))
+        })
+        .await
+    }
+
+    async fn end_template(
+        &self,
+        key: &Key,
+        news: News,
+        before: Option<Registered>,
+        (actor, action): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Registered> {
+        let (key, actor, action) = (key.clone(), actor.to_owned(), action.to_owned());
+        self.write(move |batch| {
+            let mut known = get(batch, &key)?;
+            known.end(&news, before.as_ref(), now);
+            put(batch, &known)?;
+            let detail = serde_json::json!({ "status": known.status, "reason": known.reason });
+            batch.audit(&entry(&actor, &action, &key, detail, now))?;
+            Ok(known)
         })
         .await
     }
@@ -95,15 +142,7 @@ impl Templates for Embedded {
         now: Timestamp,
     ) -> Result<usize> {
         // Looked for among all of the account's here, so that the writer need not.
-        let of_it = |known: &Registered| {
-            let by_id = change.template_id.is_some() && known.provider_id == change.template_id;
-            let by_name = change.name.as_deref() == Some(known.template.name.as_str())
-                && change.language.as_deref() == Some(known.template.language.as_str());
-            // A draft of the same name is not what the provider speaks of, unless it is said so.
-            by_id || by_name && known.is_submitted()
-        };
-        let found = self.templates_at(&senders)?;
-        let keys: Vec<Key> = found.iter().filter(|known| of_it(known)).map(Registered::key).collect();
+        let keys = spoken_of(&self.templates_at(&senders)?, &change);
         if keys.is_empty() {
             return Ok(0);
         }
@@ -130,6 +169,28 @@ impl Templates for Embedded {
             Ok(uses)
         })
     }
+}
+
+/// The templates that a webhook speaks of. An id that we know is the last word; where one is not known,
+/// the name is, and without an account only if there is no doubt whose it is.
+fn spoken_of(found: &[Registered], change: &TemplateChange) -> Vec<Key> {
+    let by_id = |known: &&Registered| change.template_id.is_some() && known.provider_id == change.template_id;
+    let ids: Vec<Key> = found.iter().filter(by_id).map(Registered::key).collect();
+    if !ids.is_empty() {
+        return ids;
+    }
+    let by_name = |known: &&Registered| {
+        change.name.as_deref() == Some(known.template.name.as_str())
+            && change.language.as_deref() == Some(known.template.language.as_str())
+            && (change.template_id.is_none() || known.provider_id.is_none())
+            // A draft of the same name is not what the provider speaks of.
+            && known.is_submitted()
+    };
+    let mut names: Vec<Key> = found.iter().filter(by_name).map(Registered::key).collect();
+    if change.account.is_none() && names.len() > 1 {
+        names.clear();
+    }
+    names
 }
 
 /// What providers say of several, in one commit; those in which something changed. One that was removed
@@ -178,6 +239,17 @@ fn get(batch: &Batch<'_>, key: &Key) -> Step<Registered> {
         return Err(Error::NotFound(what).into());
     };
     Ok(unpack("templates", row.value())?)
+}
+
+fn is_submitted(batch: &Batch<'_>, key: &Key) -> Step<bool> {
+    match batch.tables.templates.get()?.get(row_key(key).as_slice())? {
+        None => Ok(false),
+        Some(row) => Ok(unpack::<Registered>("templates", row.value())?.is_submitted()),
+    }
+}
+
+fn changed_meanwhile(key: &Key) -> Fault {
+    Error::Conflict(format!("the template {} ({}) was changed meanwhile", key.name, key.language)).into()
 }
 
 /// The rows whose keys begin so.

@@ -5,7 +5,7 @@ mod attack;
 mod peek;
 
 use serde::{Deserialize, Serialize};
-use switchboard_sdk::{Brain, Fault, Reply, Trigger, Turn};
+use switchboard_sdk::{Brain, Fault, Reply, Template, TemplateParameter, Trigger, Turn};
 
 struct Hostile;
 
@@ -78,6 +78,11 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
         "read-much" => drop(reply.text(peek::piece(&peek::handle(turn, rest)))),
         "handle" => drop(reply.text(peek::handle(turn, rest))),
         "forward" => drop(reply.image(peek::handle(turn, rest), "forwarded")),
+        "template" => {
+            let (name, language) = ("villa".to_owned(), "en".to_owned());
+            let header = TemplateParameter { name: "header".to_owned(), value: peek::handle(turn, rest) };
+            reply.template(Template { name, language, parameters: vec![header] });
+        }
         "labels" => drop(reply.text(peek::labels(turn))),
         "referral" => drop(reply.text(peek::referral(turn))),
         "peek" => drop(reply.text(peek::report())),
