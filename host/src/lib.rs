@@ -44,7 +44,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph}
+//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet}
 //! ```
 
 pub mod api;
@@ -66,6 +66,7 @@ pub mod gateway;
 pub mod glyph;
 pub mod http;
 pub mod identity;
+pub mod internet;
 pub mod keyring;
 pub mod media;
 pub mod message;

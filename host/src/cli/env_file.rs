@@ -45,6 +45,20 @@ pub struct Env {
     apply: bool,
 }
 
+const NEW: &str = "is new";
+const SAME: &str = "is there already";
+const MOVED: &str = "changes its webhook";
+/// Those that hear at the new address from now on.
+const MOVES: [&str; 2] = [MOVED, "changes its tenant and webhook"];
+
+/// What becomes of a sender.
+struct Change {
+    /// `None`: it is not in the file.
+    variable: Option<String>,
+    body: Value,
+    state: &'static str,
+}
+
 /// A sender to be made.
 #[derive(Debug, PartialEq)]
 struct Planned {
@@ -68,33 +82,104 @@ impl Env {
             )));
         }
         let senders = client.get("/api/senders").await?;
+        let senders = items(&senders, "senders");
+        let changes = self.changes(&mut plan, senders, &variables)?;
         // One secret address for all of them, since the provider's account has one webhook.
         let path_key = path_key()?;
-        let mut made = Vec::new();
-        for planned in &mut plan {
-            let there = items(&senders, "senders").iter().find(|sender| self.is(sender, planned));
-            if there.is_none() {
-                planned.name = free_name(items(&senders, "senders"), &self.provider, &planned.name)?;
-            }
-            let state = match there {
-                Some(sender) if sender["tenant"].as_u64() == planned.tenant.map(u64::from) => {
-                    "is there already"
+        let address = changes
+            .iter()
+            .any(|change| change.state == NEW)
+            .then(|| format!("/api/gateway/{}/{path_key}", self.provider));
+        let mut outcome = Ok(());
+        let mut made = 0;
+        if self.apply {
+            for change in changes.iter().filter(|change| change.state != SAME) {
+                outcome = put(client, change, &path_key).await;
+                if outcome.is_err() {
+                    break;
                 }
-                Some(_) => "changes its tenant",
-                None => "is new",
-            };
-            made.push(json!({
-                "variable": planned.variable,
-                "sender": there.map_or(json!(planned.name), |sender| sender["name"].clone()),
-                "number": planned.number,
-                "serves": planned.tenant,
-                "state": state,
-            }));
-            if self.apply && state != "is there already" {
-                self.make(client, planned, there, &variables, &path_key).await?;
+                made += 1;
             }
         }
-        self.tell(&made, &path_key, json)
+        // Whatever became of the later ones: an address that is in use is shown.
+        let address = address.filter(|_| made > 0);
+        match &outcome {
+            Err(_) if made == 0 => {}
+            _ => self.tell(&changes, address.as_deref(), outcome.is_ok(), json)?,
+        }
+        outcome
+    }
+
+    /// What becomes of each number, the new ones first: if one of them cannot be made, those that are
+    /// there go on hearing at their old address.
+    fn changes(
+        &self,
+        plan: &mut [Planned],
+        senders: &[Value],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        let mut taken: Vec<String> = senders.iter().map(|sender| screen::text(&sender["name"])).collect();
+        for planned in plan {
+            let there = senders.iter().find(|sender| self.is(sender, planned));
+            let (mut body, state) = match there {
+                None => {
+                    planned.name = free_name(&taken, &self.provider, &planned.name)?;
+                    taken.push(planned.name.clone());
+                    (self.new_sender(planned, variables), NEW)
+                }
+                Some(sender) if sender["tenant"].as_u64() == planned.tenant.map(u64::from) => {
+                    (sender.clone(), SAME)
+                }
+                Some(sender) => (sender.clone(), "changes its tenant"),
+            };
+            body["tenant"] = json!(planned.tenant);
+            let variable = Some(planned.variable.clone());
+            changes.push(Change { variable, body, state });
+        }
+        changes.sort_by_key(|change| change.state != NEW);
+        if changes.first().is_some_and(|change| change.state == NEW) {
+            self.move_along(&mut changes, senders, variables);
+        }
+        Ok(changes)
+    }
+
+    /// The account has one webhook: numbers that heard at another secret address would hear nothing
+    /// once it points at the new one.
+    fn move_along(&self, changes: &mut Vec<Change>, senders: &[Value], variables: &BTreeMap<String, String>) {
+        let base = variables.get("INFOBIP_BASE_URL").map(|base| absolute(base)).filter(|it| !it.is_empty());
+        let moves = |sender: &Value| {
+            sender["provider"] == self.provider.as_str()
+                && !sender["webhook_path"].is_null()
+                && sender["base_url"].as_str() == base.as_deref()
+        };
+        for change in changes.iter_mut().filter(|change| change.state != NEW && moves(&change.body)) {
+            change.state = match change.state {
+                SAME => MOVED,
+                _ => MOVES[1],
+            };
+        }
+        for sender in senders.iter().filter(|sender| moves(sender)) {
+            if changes.iter().all(|change| change.body["name"] != sender["name"]) {
+                changes.push(Change { variable: None, body: sender.clone(), state: MOVED });
+            }
+        }
+    }
+
+    fn new_sender(&self, planned: &Planned, variables: &BTreeMap<String, String>) -> Value {
+        let mut body = json!({
+            "name": planned.name,
+            "provider": self.provider,
+            "account": planned.number,
+            "number": planned.number,
+        });
+        let base = variables.get("INFOBIP_BASE_URL").map(|base| absolute(base));
+        for (key, value) in [("base_url", base), ("api_key", variables.get("INFOBIP_API_KEY").cloned())] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                body[key] = json!(value);
+            }
+        }
+        body
     }
 
     fn read(&self) -> Result<BTreeMap<String, String>> {
@@ -121,42 +206,22 @@ impl Env {
         sender["provider"] == self.provider.as_str() && digits.as_deref() == Some(&planned.number)
     }
 
-    async fn make(
-        &self,
-        client: &Client,
-        planned: &Planned,
-        there: Option<&Value>,
-        variables: &BTreeMap<String, String>,
-        path_key: &str,
-    ) -> Result<()> {
-        let mut body = match there {
-            Some(sender) => sender.clone(),
-            None => json!({
-                "provider": self.provider,
-                "account": planned.number,
-                "number": planned.number,
-                "webhook_path": path_key,
-            }),
-        };
-        if there.is_none() {
-            let base = variables.get("INFOBIP_BASE_URL").map(|base| absolute(base));
-            for (key, value) in [("base_url", base), ("api_key", variables.get("INFOBIP_API_KEY").cloned())] {
-                if let Some(value) = value.filter(|value| !value.is_empty()) {
-                    body[key] = json!(value);
-                }
-            }
-        }
-        body["tenant"] = json!(planned.tenant);
-        let name = there.and_then(|sender| sender["name"].as_str()).unwrap_or(&planned.name);
-        client.put(&format!("/api/senders/{}", part(name)), body.to_string()).await?;
-        Ok(())
-    }
-
-    fn tell(&self, made: &[Value], path_key: &str, json: bool) -> Result<()> {
-        let is_new = made.iter().any(|sender| sender["state"] == "is new");
-        let address = (self.apply && is_new).then(|| format!("/api/gateway/{}/{path_key}", self.provider));
+    fn tell(&self, changes: &[Change], address: Option<&str>, is_whole: bool, json: bool) -> Result<()> {
+        let shown: Vec<Value> = changes
+            .iter()
+            .map(|change| {
+                json!({
+                    "variable": change.variable,
+                    "sender": change.body["name"],
+                    "number": change.body["account"],
+                    "serves": change.body["tenant"],
+                    "state": change.state,
+                })
+            })
+            .collect();
         if json {
-            return screen::json(&json!({"applied": self.apply, "senders": made, "webhook": address}));
+            let applied = self.apply && is_whole;
+            return screen::json(&json!({"applied": applied, "senders": shown, "webhook": address}));
         }
         let columns: [screen::Column; 5] = [
             ("VARIABLE", |sender| screen::text(&sender["variable"])),
@@ -168,20 +233,37 @@ impl Env {
             }),
             ("STATE", |sender| screen::text(&sender["state"])),
         ];
-        screen::list(made, &columns, "")?;
+        screen::list(&shown, &columns, "")?;
+        if changes.iter().any(|change| MOVES.contains(&change.state)) {
+            screen::line(
+                "The account has one webhook, so the numbers that were there get the new address as well; \
+                 at the old one they hear nothing any more.",
+            )?;
+        }
+        let done = if is_whole { "Done." } else { "Not all of it was done; run it again." };
         match address {
             Some(address) => screen::line(&format!(
-                "Done. Point the new numbers' webhook at {address}; its end is a secret and is not shown again."
+                "{done} Point the account's webhook at {address}; its end is a secret and is not shown again."
             )),
-            None if self.apply => screen::line("Done."),
+            None if self.apply => screen::line(done),
             None => screen::line("Nothing was changed. Add --apply to do this."),
         }
     }
 }
 
+async fn put(client: &Client, change: &Change, path_key: &str) -> Result<()> {
+    let mut body = change.body.clone();
+    if change.state == NEW || MOVES.contains(&change.state) {
+        body["webhook_path"] = json!(path_key);
+    }
+    let name = body["name"].as_str().unwrap_or_default().to_owned();
+    client.put(&format!("/api/senders/{}", part(&name)), body.to_string()).await?;
+    Ok(())
+}
+
 /// A sender that is there already, under another number, keeps its name.
-fn free_name(senders: &[Value], provider: &str, wanted: &str) -> Result<String> {
-    let is_free = |name: &str| senders.iter().all(|sender| sender["name"] != name);
+fn free_name(taken: &[String], provider: &str, wanted: &str) -> Result<String> {
+    let is_free = |name: &str| taken.iter().all(|other| other != name);
     [wanted.to_owned(), format!("{provider}-{wanted}")].into_iter().find(|name| is_free(name)).ok_or_else(
         || Failure::Usage(format!("there are other senders called {wanted} and {provider}-{wanted}")),
     )

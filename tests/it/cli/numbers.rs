@@ -30,7 +30,7 @@ fn an_env_file_is_shown_first_and_then_brought_in() {
     assert_eq!(sender(&place, "marina"), Value::Null);
 
     let done = place.ok(&[&owners[..], &["--apply"]].concat());
-    assert!(done.contains("Point the new numbers' webhook at /api/gateway/infobip/"), "{done}");
+    assert!(done.contains("Point the account's webhook at /api/gateway/infobip/"), "{done}");
     let marina = sender(&place, "marina");
     assert_eq!((&marina["account"], &marina["tenant"]), (&json!("9613451652"), &json!(2)), "{marina}");
     assert_eq!(marina["base_url"], "https://abc123.api.infobip.example");
@@ -42,6 +42,37 @@ fn an_env_file_is_shown_first_and_then_brought_in() {
     let states: Vec<&Value> = again["senders"].as_array().unwrap().iter().map(|it| &it["state"]).collect();
     assert_eq!(states, ["is there already", "is there already"], "{again}");
     assert_eq!(again["webhook"], Value::Null);
+}
+
+/// Two variables may want one name, and a later import gives the account another webhook: nobody is
+/// overwritten, and nobody is left at the old address.
+#[test]
+fn a_second_import_takes_all_numbers_along() {
+    let place = Place::new();
+    const BASE: &str = "INFOBIP_BASE_URL=abc123.api.infobip.example\nINFOBIP_API_KEY=key\n";
+    place.write("old.env", &format!("{BASE}X_WHATSAPP_SENDER=9613451652\nx_WHATSAPP_SENDER=9613451653\n"));
+    let owners = ["import", "env", "old.env", "--tenant", "X=2", "--tenant", "Y=2", "--apply"];
+    let first = place.json(&owners);
+    let names: Vec<&Value> = first["senders"].as_array().unwrap().iter().map(|it| &it["sender"]).collect();
+    assert_eq!(names, ["x", "infobip-x"], "{first}");
+    assert_eq!(sender(&place, "x")["account"], "9613451652");
+
+    // The first two are not in this file.
+    place.write("old.env", &format!("{BASE}Y_WHATSAPP_SENDER=9613451654\n"));
+    let shown = place.ok(&owners);
+    assert!(shown.contains("the numbers that were there get the new address as well"), "{shown}");
+    assert_eq!(shown.matches("changes its webhook").count(), 2, "{shown}");
+    let address = shown.split_whitespace().find(|word| word.starts_with("/api/gateway/infobip/")).unwrap();
+    let end = address.trim_end_matches(';').rsplit('/').next().unwrap();
+    assert!(!first["webhook"].as_str().unwrap().ends_with(end));
+    for name in ["x", "infobip-x", "y"] {
+        assert_eq!(sender(&place, name)["webhook_path"], "(set)");
+    }
+    let again = place.json(&owners);
+    assert_eq!(
+        (&again["senders"][0]["state"], &again["webhook"]),
+        (&json!("is there already"), &Value::Null)
+    );
 }
 
 #[test]

@@ -8,12 +8,14 @@
 //! a voice message with one is refused rather than cut in two.
 
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::channel::media::Source;
 use crate::channel::mime::mime_type;
 use crate::channel::waha::session;
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity::{self, Address};
+use crate::internet;
 use crate::message::{MediaKind, OutboundContent, OutboundMedia};
 use crate::tenant::Sender;
 
@@ -133,7 +135,10 @@ fn media_call(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         }
         Some(Source::Link(link)) => linked(link, assumed)?,
         Some(Source::Uploaded(_)) => return Err(EncodeError("WAHA takes no uploads".into())),
-        None => linked(&media.source, assumed)?,
+        None => {
+            public(&media.source)?;
+            linked(&media.source, assumed)?
+        }
     };
     if let Some(filename) = media.filename.as_deref().filter(|name| !name.is_empty()) {
         file["filename"] = filename.into();
@@ -151,6 +156,17 @@ fn media_call(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         (_, None) => {}
     }
     Ok((path, body))
+}
+
+/// The address came from a brain, and WAHA stands in the operator's network: none that leads into it.
+fn public(address: &str) -> Result<(), EncodeError> {
+    match Url::parse(address) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && !internet::may_be_public(&url) => {
+            Err(EncodeError("the media's source leads into a private network, or nowhere".into()))
+        }
+        // What is no address is refused below.
+        _ => Ok(()),
+    }
 }
 
 /// A file that WAHA fetches itself.
@@ -395,6 +411,9 @@ mod tests {
             OutboundContent::Reaction(nowhere),
             media(MediaKind::Image, "file:///etc/passwd", None, None),
             media(MediaKind::Image, "", None, None),
+            media(MediaKind::Image, "https://10.0.0.7/a.jpg", None, None),
+            media(MediaKind::Image, "http://localhost:3000/api/files/a.jpg", None, None),
+            media(MediaKind::Image, "https://minio/a.jpg", None, None),
             media(MediaKind::Voice, "https://example.com/a.ogg", Some("words"), None),
         ] {
             let outbound = Outbound { content, reply_to: None };
