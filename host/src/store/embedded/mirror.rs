@@ -172,6 +172,8 @@ pub struct Mirror {
     pub template_tenant: Mutex<u32>,
     /// How far pruning has come among the strangers.
     pub stranger: Mutex<Vec<u8>>,
+    /// And among the hidden ids that were asked for.
+    pub lookup: Mutex<Vec<u8>>,
     /// Those of the settings, until others are given.
     pub keys: ArcSwap<Ring>,
     /// Makes seeds that no contact can foresee.
@@ -203,6 +205,7 @@ impl Mirror {
             early: Early::default(),
             template_tenant: Mutex::default(),
             stranger: Mutex::default(),
+            lookup: Mutex::default(),
             secret,
         }
     }
