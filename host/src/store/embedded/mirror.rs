@@ -250,7 +250,9 @@ impl Mirror {
     /// Everything anew, from what a start or a repair read. What this process has claimed stays
     /// claimed: nobody claims in between, because the schedules are held meanwhile.
     pub fn replace(&self, mut loaded: Loaded) {
-        self.directory.store(Arc::new(loaded.directory));
+        let mut directory = loaded.directory;
+        directory.set_waha(self.directory.load().waha().clone());
+        self.directory.store(Arc::new(directory));
         *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
         {
             let (mut turns, mut sends) = (self.turns(), self.sends());
