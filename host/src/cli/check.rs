@@ -77,7 +77,6 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
         loopback: config.listen.ip().is_loopback(),
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
-        ..Surroundings::default()
     };
     match declared::load(&config.declared, around) {
         Ok(declared) => Some(format!(
