@@ -95,6 +95,7 @@ pub async fn apply(declared: Declared, store: &dyn Store, actor: &str) -> store:
         }
     }
     for sender in declared.senders {
+        let sender = known.waha().lend(sender);
         let same = known.senders.get(&sender.name).is_some_and(|known| **known == sender);
         if applied.needs(same) {
             store.put_sender(sender, actor).await?;

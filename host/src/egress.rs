@@ -11,6 +11,8 @@ use crate::message::Fate;
 
 /// A provider's answer is read up to here; more is not an answer.
 const ANSWER_BYTES: usize = 1 << 20;
+/// Lists that come in one piece, however long they are, are read up to here.
+pub const LIST_BYTES: usize = 16 << 20;
 
 /// Keeps the connections. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,20 +27,27 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Cut where it is too long or the connection broke: the status is there, and what it says holds.
     pub body: Vec<u8>,
+    /// Is the body not all that was said?
+    pub cut: bool,
 }
 
 impl Answer {
     /// The rest of a response.
-    pub async fn of(mut response: reqwest::Response) -> Self {
+    pub async fn of(response: reqwest::Response) -> Self {
+        Self::within(response, ANSWER_BYTES).await
+    }
+
+    async fn within(mut response: reqwest::Response, bytes: usize) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            if body.len() + chunk.len() > ANSWER_BYTES {
-                break;
+        let cut = loop {
+            match response.chunk().await {
+                Ok(None) => break false,
+                Ok(Some(chunk)) if body.len() + chunk.len() <= bytes => body.extend_from_slice(&chunk),
+                Ok(Some(_)) | Err(_) => break true,
             }
-            body.extend_from_slice(&chunk);
-        }
-        Answer { status, headers, body }
+        };
+        Answer { status, headers, body, cut }
     }
 }
 
@@ -59,6 +68,11 @@ impl Egress {
     /// One request and its answer; else what the lack of one means.
     pub async fn send(&self, request: Request) -> Result<Answer, Outcome> {
         Ok(Answer::of(self.open(request).await?).await)
+    }
+
+    /// The same, with an answer that may be this long.
+    pub async fn send_within(&self, request: Request, bytes: usize) -> Result<Answer, Outcome> {
+        Ok(Answer::within(self.open(request).await?, bytes).await)
     }
 
     /// The answer with its body still to be read, which is over after the time of any request.

@@ -33,6 +33,7 @@ use crate::session::{self, Sessions};
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
+use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
 use crate::webhook::Webhook;
 
@@ -69,7 +70,11 @@ impl Gateway {
         let opened = tokio::task::spawn_blocking(move || Embedded::open(settings))
             .await
             .context("opening the store panicked")?;
-        let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| explained(error, &keys))?);
+        let opened = opened.map_err(|error| explained(error, &keys))?;
+        let waha = session_settings(&config)?;
+        let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
+        opened.set_waha(HouseWaha { base_url, api_key });
+        let store: Arc<dyn Store> = Arc::new(opened);
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
             plugins: config.plugins.clone(),
@@ -86,7 +91,6 @@ impl Gateway {
         let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
         let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
-        let waha = session_settings(&config)?;
         let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
         let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
         Ok(Gateway {

@@ -16,7 +16,7 @@ use crate::channel::waha::session::{self as api, Order, Refusal, Session, Webhoo
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::config;
 use crate::declared::rules;
-use crate::egress::Egress;
+use crate::egress::{Egress, LIST_BYTES};
 use crate::identity;
 use crate::message::{Fate, Provider, SenderName, TenantId};
 use crate::metrics::Metrics;
@@ -39,7 +39,8 @@ use self::state::State;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub waha: config::Waha,
-    /// `waha.api_key`, with its `env:` or `file:` read.
+    /// `waha.api_key`, with its `env:` or `file:` read. What senders have of it is lent to them by the
+    /// store's directory.
     pub api_key: Secret,
     pub listen: SocketAddr,
 }
@@ -177,22 +178,7 @@ impl Sessions {
                 named.or_else(|| own.iter().find(|sender| sender.active)).or(own.first()).copied()
             }
         };
-        Ok(sender.map(|sender| self.located(sender)))
-    }
-
-    /// One that says no address is at the configured WAHA; there, one that has no key of its own, or was
-    /// made here, goes by the configured one.
-    fn located(&self, sender: &Sender) -> Sender {
-        let mut sender = sender.clone();
-        let configured = self.settings.waha.base_url.as_deref();
-        if sender.base_url.is_none() {
-            sender.base_url = configured.map(str::to_owned);
-        }
-        let made_here = sender.tenant.is_some_and(|tenant| sender.name == naming::sender_of(tenant));
-        if sender.base_url.as_deref() == configured && (made_here || sender.api_key.is_empty()) {
-            sender.api_key = self.settings.api_key.clone();
-        }
-        sender
+        Ok(sender.map(|sender| Sender::clone(sender)))
     }
 
     /// The sender as it must be before WAHA sends anything: known to the store, with keys.
@@ -203,7 +189,7 @@ impl Sessions {
         };
         let mut sender = match found {
             Some(sender) => sender,
-            None => self.located(&new_sender(whose, session)),
+            None => self.store.directory().waha().lend(new_sender(whose, session)),
         };
         if sender.base_url.is_none() {
             return Err(Error::NoWaha);
@@ -273,7 +259,8 @@ impl Sessions {
         request: Request,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
     ) -> Result<std::result::Result<T, Refusal>> {
-        match self.egress.send(request).await {
+        // An overview of chats holds messages whole, with thumbnails.
+        match self.egress.send_within(request, LIST_BYTES).await {
             Ok(answer) => Ok(read(answer.status, &answer.body)),
             Err(Outcome::Failed { fate: Fate::Unknown, .. }) => {
                 Err(Error::Waha("WAHA did not answer in time".into()))

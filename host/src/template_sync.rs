@@ -9,7 +9,7 @@ use crate::channel::templates::{Api, Submitted};
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
 use crate::config;
-use crate::egress::{Answer, Egress};
+use crate::egress::{Answer, Egress, LIST_BYTES};
 use crate::message::{Fate, Provider, SenderName, Timestamp};
 use crate::store::{self, Store};
 use crate::template::news::News;
@@ -219,7 +219,11 @@ impl Desk {
         request: Request,
         read: impl FnOnce(&Answer) -> std::result::Result<T, Outcome>,
     ) -> Result<T> {
-        let answer = self.egress.send(request).await.map_err(meaning)?;
+        let answer = self.egress.send_within(request, LIST_BYTES).await.map_err(meaning)?;
+        if answer.cut && (200..=299).contains(&answer.status) {
+            let what = format!("the answer broke off after {} bytes", answer.body.len());
+            return Err(Error::Unknown(what));
+        }
         read(&answer).map_err(meaning)
     }
 

@@ -328,9 +328,49 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// The WAHA of all numbers whose sender names no other, as the configuration has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HouseWaha {
+    pub base_url: Option<String>,
+    pub api_key: Secret,
+}
+
+impl HouseWaha {
+    /// The sender as it is used: what it leaves out is the configuration's. The key goes to the
+    /// configured address only.
+    pub fn lend(&self, mut sender: Sender) -> Sender {
+        if sender.provider != Provider::Waha || self.base_url.is_none() {
+            return sender;
+        }
+        if sender.base_url.is_none() {
+            sender.base_url.clone_from(&self.base_url);
+        }
+        if sender.api_key.is_empty() && self.is_at(&sender) {
+            sender.api_key = self.api_key.clone();
+        }
+        sender
+    }
+
+    /// The sender as it is kept: a copy of what the configuration says would stay as it is when that
+    /// changes.
+    pub fn take_back(&self, mut sender: Sender) -> Sender {
+        let lent = sender.api_key.is_empty() || sender.api_key == self.api_key;
+        if sender.provider == Provider::Waha && lent && self.is_at(&sender) {
+            (sender.base_url, sender.api_key) = (None, Secret::default());
+        }
+        sender
+    }
+
+    fn is_at(&self, sender: &Sender) -> bool {
+        let bare = |url: &Option<String>| url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+        sender.base_url.is_some() && bare(&sender.base_url) == bare(&self.base_url)
+    }
+}
+
 /// Everyone there is, as one immutable picture. A change makes a new one.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
+    waha: HouseWaha,
     pub organizations: HashMap<OrganizationId, Arc<Organization>>,
     pub tenants: HashMap<TenantId, Arc<Tenant>>,
     pub senders: HashMap<SenderName, Arc<Sender>>,
@@ -340,6 +380,18 @@ pub struct Directory {
 }
 
 impl Directory {
+    pub fn waha(&self) -> &HouseWaha {
+        &self.waha
+    }
+
+    /// From now on senders that leave them out have this WAHA's address and key.
+    pub fn set_waha(&mut self, waha: HouseWaha) {
+        self.waha = waha;
+        for sender in self.senders.values_mut() {
+            *sender = Arc::new(self.waha.lend(Sender::clone(sender)));
+        }
+    }
+
     pub fn put_organization(&mut self, organization: Organization) {
         self.organizations.insert(organization.id, Arc::new(organization));
     }
@@ -349,6 +401,7 @@ impl Directory {
     }
 
     pub fn put_sender(&mut self, sender: Sender) {
+        let sender = self.waha.lend(sender);
         if let Some(old) = self.senders.get(&sender.name) {
             for account in old.accounts() {
                 self.by_account.remove(&(old.provider, account_key(old.provider, account)));

@@ -79,6 +79,27 @@ async fn send(
     adapter_for_meta().outcome(answer.status, &answer.headers, &answer.body, to)
 }
 
+#[tokio::test]
+async fn the_number_is_asked_for_with_its_token() {
+    let meta = meta::start().await;
+    let good = sender(&meta);
+    let probed = async |sender: &Sender| {
+        let answer = make(adapter_for_meta().probe(sender).unwrap()).await;
+        adapter_for_meta().probed(sender, answer.status, &answer.body)
+    };
+    assert_eq!(probed(&good).await.as_deref(), Ok("Meta knows its number and takes its key"));
+    let expired = Sender { api_key: switchboard::tenant::Secret::new("EAAG-expired"), ..good.clone() };
+    let said = probed(&expired).await.unwrap_err();
+    assert!(said.starts_with("Meta refuses its key: Meta answered 401, code 190"), "{said}");
+    let other = Sender { account: "106540352242999".into(), ..good.clone() };
+    assert!(probed(&other).await.is_err());
+    // Meta's word counts, whatever the status.
+    let body = br#"{"error":{"code":190,"message":"Session has expired"}}"#;
+    assert!(adapter_for_meta().probed(&good, 400, body).unwrap_err().starts_with("Meta refuses its key"));
+    let keyless = Sender { api_key: switchboard::tenant::Secret::default(), ..good };
+    assert_eq!(adapter_for_meta().probe(&keyless), None);
+}
+
 fn plain(content: OutboundContent) -> Outbound {
     Outbound { content, reply_to: Some("wamid.QUOTED".into()) }
 }

@@ -11,6 +11,7 @@ use switchboard_tests::waha::sessions::Session;
 use switchboard_tests::waha::webhook::Webhook;
 
 mod door;
+mod lent;
 mod lookup;
 mod screen;
 mod watch;

@@ -162,6 +162,7 @@ suite! { Files:
         a_human_keeps_what_becomes_one,
         a_dedicated_senders_conversations_become_one,
         hidden_ids_are_asked_for_once,
+        hidden_ids_that_were_asked_for_are_forgotten,
         a_stranger_may_be_somebody_we_know(Options { notice: true, ..Options::default() }),
         the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,

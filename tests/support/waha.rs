@@ -143,6 +143,11 @@ impl FakeWaha {
         self.0.with(|waha| waha.api_key.clone())
     }
 
+    /// From now on it takes this key only.
+    pub fn set_api_key(&self, key: &str) {
+        self.0.with(|waha| waha.api_key = key.into());
+    }
+
     pub fn set_engine(&self, engine: Engine) {
         self.0.with(|waha| waha.engine = engine);
     }

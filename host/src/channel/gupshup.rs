@@ -103,19 +103,6 @@ impl Adapter for Gupshup {
         encode::call(sender, http::Method::PUT, &path).ok()
     }
 
-    /// The app's templates, because nothing smaller is documented that asks for both the app and the key.
-    fn probe(&self, sender: &Sender) -> Option<Request> {
-        channel::templates::Api::list(&templates::Management, sender, None).ok()
-    }
-
-    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
-        match outcome::failed(status, &HeaderMap::new(), json::parse(body).ok().as_ref()) {
-            None => Ok("Gupshup knows its app and takes its key".into()),
-            Some(Outcome::Failed { error, .. }) => Err(error),
-            Some(Outcome::Sent { .. }) => Err(format!("Gupshup answers {status}")),
-        }
-    }
-
     fn templates(&self) -> Option<&dyn channel::templates::Api> {
         Some(&templates::Management)
     }

@@ -103,6 +103,27 @@ impl Adapter for Meta {
         encode::signal(sender, message_id, signal)
     }
 
+    /// The number, by its id: only a token that may use it sees it.
+    fn probe(&self, sender: &Sender) -> Option<Request> {
+        let path = format!("{}?fields=display_phone_number,verified_name", graph::account(sender).ok()?);
+        graph::get(sender, &path).ok()
+    }
+
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+        let answer = match outcome::success(status, &HeaderMap::new(), body) {
+            Ok(answer) => answer,
+            Err(Outcome::Failed { error, .. }) if outcome::is_token_refused(body) => {
+                return Err(format!("Meta refuses its key: {error}"));
+            }
+            Err(Outcome::Failed { error, .. }) => return Err(error),
+            Err(Outcome::Sent { .. }) => return Err(format!("Meta answers {status}")),
+        };
+        match json::text(&answer, "id") {
+            Some(_) => Ok("Meta knows its number and takes its key".into()),
+            None => Err("this is no Graph API: the number has no id; check base_url".into()),
+        }
+    }
+
     fn templates(&self) -> Option<&dyn crate::channel::templates::Api> {
         Some(&templates::Templates)
     }

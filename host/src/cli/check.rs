@@ -16,6 +16,7 @@ use crate::declared::{self, Surroundings};
 use crate::gateway;
 use crate::keyring;
 use crate::store::embedded::{self, Embedded};
+use crate::tenant::{Directory, HouseWaha};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard check
@@ -69,11 +70,13 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
             None
         }
     };
+    let mut directory = Directory::default();
+    directory.set_waha(HouseWaha { base_url: config.waha.base_url.clone(), ..HouseWaha::default() });
     let around = Surroundings {
+        directory,
         loopback: config.listen.ip().is_loopback(),
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
-        ..Surroundings::default()
     };
     match declared::load(&config.declared, around) {
         Ok(declared) => Some(format!(

@@ -12,7 +12,7 @@ use crate::config::document::{Document, Places, Problem};
 use crate::declared::rules::{self, Fault};
 use crate::declared::{Collection, Declared, Environment, Surroundings};
 use crate::message::TenantId;
-use crate::tenant::{Organization, Secret, Sender, Tenant};
+use crate::tenant::{Organization, Secret, Sender, Tenant, WebhookAuth};
 
 /// One table of a file, and where it stands.
 struct Entry<T> {
@@ -61,6 +61,10 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     }
     for sender in &mut senders {
         reader.resolve_secrets(sender, around.environment);
+        if let Some(kept) = known.senders.get(&sender.value.name) {
+            let base_url = known.waha().lend(sender.value.clone()).base_url;
+            keep_secrets(&mut sender.value, kept, base_url == kept.base_url);
+        }
     }
     reader.refuse_twins(&senders, "name", |sender: &Sender| sender.name.clone());
     // One after the other: an account that two of them claim is the second one's mistake.
@@ -86,6 +90,23 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         senders: senders.into_iter().map(|entry| entry.value).collect(),
         collections,
     })
+}
+
+/// What a file leaves out it does not take away: secrets that were given or made elsewhere stay. Nor do
+/// webhooks stop proving themselves while there is a key that they prove themselves by.
+/// `same_place`: is its provider where it was? A key is for the address that it was given for.
+fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
+    if sender.provider != kept.provider {
+        return;
+    }
+    if sender.is_keyless() && !kept.is_keyless() && kept.auth == WebhookAuth::Required {
+        sender.auth = WebhookAuth::Required;
+    }
+    for ((key, secret), (_, known)) in sender.secrets_mut().into_iter().zip(kept.secrets()) {
+        if secret.is_empty() && (key != "api_key" || same_place) {
+            *secret = known.clone();
+        }
+    }
 }
 
 /// Whoever mends a file goes through it from its beginning.

@@ -117,7 +117,10 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
 
 async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Vec<Finding> {
     let adapter = channel::adapter(sender.provider);
-    let Some(probe) = adapter.probe(sender) else { return Vec::new() };
+    if sender.provider == Provider::Simulator {
+        return Vec::new();
+    }
+    let Some(probe) = adapter.probe(sender) else { return vec![not_asked(sender, subject)] };
     match tokio::time::timeout(PATIENCE, patient.egress.send(probe)).await {
         Err(_) => vec![Finding::error(
             subject,
@@ -138,12 +141,23 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
     }
 }
 
+/// Nothing is wrong that is known, which is less than well.
+fn not_asked(sender: &Sender, subject: &str) -> Finding {
+    let why = match sender.provider {
+        _ if sender.api_key.is_empty() => "there is no key to ask with",
+        Provider::Gupshup => "Gupshup has no small question that takes an app's key; send a message to see",
+        _ => "its settings do not say whom",
+    };
+    Finding::good(subject, format!("not asked: {why}"))
+}
+
 fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
     let provider = sender.provider;
     match channel::adapter(provider).probed(sender, answer.status, &answer.body) {
         Ok(said) => Finding::good(subject, said),
         Err(said) => {
             let action = match answer.status {
+                _ if said.contains("refuses its key") => "set api_key to a key that the provider takes",
                 401 | 403 => "set api_key to a key that the provider takes",
                 404 => "check account: the provider does not know it, or the key may not see it",
                 _ => "see what the provider says; check base_url, account and api_key",
@@ -195,6 +209,7 @@ mod tests {
             status: 200,
             headers: http::HeaderMap::from_iter([(DATE, date.parse().expect("a header"))]),
             body: Vec::new(),
+            cut: false,
         };
         let now = Timestamp::from_ms(1_772_366_400_000); // 2026-03-01T12:00:00Z
         assert_eq!(skew(&answer("Sun, 01 Mar 2026 12:00:30 GMT"), now, "s"), None);

@@ -2,7 +2,6 @@
 //! for nobody; what is learnt afterwards joins the two keys. Who is not known is asked for again, at
 //! first soon, because WAHA learns as well, and then seldom.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::Sessions;
-use crate::channel::waha::session as api;
+use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
 use crate::event::SamePerson;
 use crate::identity;
-use crate::message::{ContactKey, Provider};
+use crate::message::Provider;
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
 
@@ -26,8 +25,8 @@ const AT_ONCE: usize = 4;
 
 /// From a minute to a day.
 const MISSES: Backoff = Backoff { base_ms: 60_000, max_ms: 86_400_000 };
-/// How often whom was not known is remembered of this many; a start forgets it as well.
-const REMEMBERED: usize = 65_536;
+/// Where WAHA could not be asked.
+const PUT_OFF_MS: i64 = 60_000;
 
 /// What came of asking.
 enum Found {
@@ -36,12 +35,13 @@ enum Found {
     Nobody,
     /// Nobody can tell: not WAHA's, or a WAHA or an engine without this call.
     Never,
+    /// WAHA could not be asked, which says nothing of the hidden id.
+    Unasked,
 }
 
 impl Sessions {
     /// Looks up what is due, for as long as the gateway runs.
     pub async fn look_up(self: Arc<Self>) {
-        let mut misses: HashMap<ContactKey, u32> = HashMap::new();
         loop {
             let due = self.store.due_lookups(clock::now(), BATCH).unwrap_or_else(|error| {
                 tracing::error!(%error, "the hidden ids that wait for a lookup cannot be read; trying again");
@@ -51,13 +51,17 @@ impl Sessions {
             let this = &self;
             let asked = due.into_iter().map(|lookup| async move {
                 let found = this.whose_phone(&lookup).await;
-                (lookup.contact, found)
+                (lookup, found)
             });
             let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
-            for (contact, found) in answers {
-                self.keep(contact, found, &mut misses).await;
+            let mut all_kept = true;
+            for (lookup, found) in answers {
+                all_kept &= self.keep(&lookup, found).await;
             }
-            if !full {
+            // What could not be kept is still due: without a nap WAHA would be asked without end.
+            if !all_kept {
+                tokio::time::sleep(TICK).await;
+            } else if !full {
                 let nap = clock::nap(self.store.next_lookup_at(), TICK);
                 tokio::time::sleep(nap.max(PAUSE)).await;
             }
@@ -70,31 +74,41 @@ impl Sessions {
         if sender.provider != Provider::Waha || !identity::is_hidden(&lookup.contact) {
             return Found::Never;
         }
-        let sender = self.located(sender);
-        match self.ask(api::phone_of(&sender, &lookup.contact), api::read_phone_of).await {
+        let Ok(request) = api::phone_of(sender, &lookup.contact) else { return Found::Unasked };
+        match self.send(request, api::read_phone_of).await {
             // A number of our own is nobody's who writes to us.
-            Ok(Some(phone)) if sender.number.as_deref() != Some(phone.as_str()) => Found::Phone(SamePerson {
-                provider: Provider::Waha,
-                account: sender.account,
-                known: lookup.contact.clone(),
-                also: phone,
-                message_id: None,
-                at: clock::now(),
-                reason: "hidden id looked up".into(),
-            }),
-            Ok(_) => Found::Nobody,
+            Ok(Ok(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
+                Found::Phone(SamePerson {
+                    provider: Provider::Waha,
+                    account: sender.account.clone(),
+                    known: lookup.contact.clone(),
+                    also: phone,
+                    message_id: None,
+                    at: clock::now(),
+                    reason: "hidden id looked up".into(),
+                })
+            }
+            Ok(Ok(_)) => Found::Nobody,
+            Ok(Err(Refusal::Refused(what))) => {
+                tracing::debug!(sender = %sender.name, what, "WAHA looks up no hidden ids");
+                Found::Never
+            }
+            Ok(Err(refusal)) => {
+                tracing::debug!(sender = %sender.name, ?refusal, "a hidden id could not be looked up");
+                Found::Unasked
+            }
             Err(error) => {
                 tracing::debug!(sender = %sender.name, %error, "a hidden id could not be looked up");
-                Found::Nobody
+                Found::Unasked
             }
         }
     }
 
-    async fn keep(&self, contact: ContactKey, found: Found, misses: &mut HashMap<ContactKey, u32>) {
-        let now = clock::now();
+    /// Is it kept?
+    async fn keep(&self, lookup: &Lookup, found: Found) -> bool {
+        let (now, contact) = (clock::now(), &lookup.contact);
         let kept = match found {
             Found::Phone(same) => {
-                misses.remove(&contact);
                 tracing::debug!(
                     contact = contact.masked(),
                     phone = same.also.masked(),
@@ -102,20 +116,17 @@ impl Sessions {
                 );
                 self.store.learn(same, now).await.map(drop)
             }
-            Found::Never => self.store.lookup_missed(&contact, None).await,
+            Found::Never => self.store.lookup_missed(contact, None).await,
             Found::Nobody => {
-                if misses.len() >= REMEMBERED {
-                    misses.clear();
-                }
-                let times = misses.entry(contact.clone()).or_insert(0);
-                *times = times.saturating_add(1);
-                let wait = MISSES.delay_ms(*times, None, rand::random());
+                let wait = MISSES.delay_ms(lookup.misses.saturating_add(1), None, rand::random());
                 let again = now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX));
-                self.store.lookup_missed(&contact, Some(again)).await
+                self.store.lookup_missed(contact, Some(again)).await
             }
+            Found::Unasked => self.store.lookup_put_off(contact, now.plus_ms(PUT_OFF_MS)).await,
         };
-        if let Err(error) = kept {
+        if let Err(error) = &kept {
             tracing::error!(contact = contact.masked(), %error, "what a lookup said could not be kept; it is asked again");
         }
+        kept.is_ok()
     }
 }

@@ -94,9 +94,8 @@ impl Sessions {
             memories.retain(|name, _| directory.senders.contains_key(name));
             let mut senders = Vec::new();
             for sender in directory.senders_of(Provider::Waha) {
-                let sender = self.located(sender);
                 if sender.active && sender.base_url.is_some() {
-                    senders.push(sender);
+                    senders.push(Sender::clone(sender));
                 }
             }
             let this = &self;

@@ -45,6 +45,8 @@ impl OptOut {
 pub struct Lookup {
     pub contact: ContactKey,
     pub sender: SenderName,
+    /// How often nobody knew.
+    pub misses: u32,
 }
 
 /// What became of a message of our own number.
@@ -103,4 +105,6 @@ pub trait Contacts: Send + Sync {
     fn next_lookup_at(&self) -> Option<Timestamp>;
     /// Nobody knew: it is asked again at `again`, or never.
     async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()>;
+    /// Nobody could be asked: it is asked at `again`, and that is no miss.
+    async fn lookup_put_off(&self, contact: &ContactKey, again: Timestamp) -> Result<()>;
 }

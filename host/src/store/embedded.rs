@@ -36,7 +36,7 @@ use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::seal::Ring;
-use crate::tenant::{Directory, Organization, Sender, Tenant};
+use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
 mod accept;
 mod admin;
@@ -134,6 +134,14 @@ impl Embedded {
         let writer = Writer::start(shared.clone(), settings.queue)
             .map_err(|source| OpenError::Io { path: settings.path, source })?;
         Ok(Embedded { writer, shared })
+    }
+
+    /// Senders that name no WAHA of their own have this one from now on. It is lent to them in
+    /// [`Store::directory`] and never kept with them. To be said before anything runs.
+    pub fn set_waha(&self, waha: HouseWaha) {
+        let mut directory = (**self.mirror().directory.load()).clone();
+        directory.set_waha(waha);
+        self.mirror().directory.store(Arc::new(directory));
     }
 
     fn mirror(&self) -> &Mirror {

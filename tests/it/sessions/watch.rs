@@ -97,8 +97,11 @@ async fn a_session_whose_messages_do_not_come_is_restarted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_number_is_left_alone() {
     let waha = FakeWaha::start().await;
-    let yesterday =
-        json!({"id": super::CHAT, "lastMessage": {"id": "false_1@c.us_A", "timestamp": 1_700_000_000}});
+    // With a picture in it the overview is longer than other answers may be.
+    let yesterday = json!({
+        "id": super::CHAT, "picture": "A".repeat(2 << 20),
+        "lastMessage": {"id": "false_1@c.us_A", "timestamp": 1_700_000_000},
+    });
     waha.with(|known| known.sessions.get_mut("default").unwrap().chats = vec![yesterday]);
     let gateway = setup(&waha).start().await;
     until("WAHA is asked five times", SOON, async || (chats_overviews(&waha) >= 5).then_some(())).await;

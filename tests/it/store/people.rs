@@ -6,7 +6,7 @@ use switchboard::event::SamePerson;
 use switchboard::message::{ContactKey, OrganizationId, Provider, SenderName};
 use switchboard::route::Answer as Routing;
 use switchboard::store::contacts::OptOut;
-use switchboard::store::{Error, Filter, Settlement, TurnFate};
+use switchboard::store::{Error, Filter, Retention, Settlement, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, key, says, tenant_id, text_of, words};
 
@@ -418,6 +418,10 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     let store = lab.store().clone();
     assert_eq!((due(store.as_ref(), 99), store.next_lookup_at()), (vec![], Some(at(100))));
     assert_eq!(due(store.as_ref(), 100), ["111@lid main"]);
+    let misses = || store.due_lookups(at(100), 10).expect("read").first().map(|lookup| lookup.misses);
+    assert_eq!(misses(), Some(1), "counted, and over a start");
+    store.lookup_put_off(&contact("111@lid"), at(90)).await.expect("kept");
+    assert_eq!((misses(), store.next_lookup_at()), (Some(1), Some(at(90))), "nobody was asked: no miss");
     store.lookup_missed(&contact("111@lid"), None).await.expect("kept");
     for who in ["111@lid", "222@lid", "971502"] {
         lab.hears(who, "and again", 200).await;
@@ -428,6 +432,34 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     lab.accept(known).await;
     lab.hears("444@lid", "hi", 301).await;
     assert_eq!(store.next_lookup_at(), None, "the payload told its number");
+}
+
+/// Strangers are forgotten in time, whether or not they were ever told anything.
+pub async fn hidden_ids_that_were_asked_for_are_forgotten(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    let store = lab.store();
+    lab.hears("111@lid", "hello", 1).await;
+    store.lookup_missed(&contact("111@lid"), Some(at(i64::MAX / 2))).await.expect("kept");
+    lab.hears("222@lid", "hello", 2).await;
+    store.lookup_missed(&contact("222@lid"), None).await.expect("kept");
+    let (day, keep) = (86_400_000, i64::MAX);
+    let keep = Retention {
+        dedup_ms: keep,
+        history_ms: 1000,
+        journal_ms: keep,
+        audit_ms: keep,
+        template_log_ms: keep,
+    };
+    lab.hears("333@lid", "hello", 3 * day).await;
+    store.lookup_missed(&contact("333@lid"), None).await.expect("kept");
+    store.prune(keep, at(3 * day), 1000).await.expect("pruned");
+    assert_eq!(store.next_lookup_at(), None);
+    for who in ["111@lid", "222@lid", "333@lid"] {
+        lab.hears(who, "hello again", 3 * day + 1).await;
+    }
+    let due = store.due_lookups(at(3 * day + 1), 10).expect("read");
+    let due: Vec<_> = due.into_iter().map(|lookup| lookup.contact).collect();
+    assert_eq!(due, keys(&["111@lid", "222@lid"]), "who is not old is not asked for again");
 }
 
 /// Who is known by phone number may come under a hidden id alone.

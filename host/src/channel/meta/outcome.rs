@@ -57,6 +57,13 @@ pub fn success(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Object, 
     }
 }
 
+/// Does it say that the token is not, or no longer, valid?
+pub fn is_token_refused(body: &[u8]) -> bool {
+    let answer: Option<Object> = json::parse(body).ok();
+    let error = answer.as_ref().and_then(|answer| json::object(answer, &["error"]));
+    error.and_then(|error| json::number(json::field(error, "code")?)) == Some(190.0)
+}
+
 fn failure(status: u16, headers: &HeaderMap, error: Option<&Object>) -> Outcome {
     let code = error.and_then(code);
     let rule = code.and_then(codes::rule);

@@ -234,6 +234,10 @@ fn named(status: u16, body: &[u8], field: &str) -> Result<String, Refusal> {
 
 /// The answer to [`phone_of`]; `None`: WAHA does not know, today.
 pub fn read_phone_of(status: u16, body: &[u8]) -> Result<Option<ContactKey>, Refusal> {
+    // A wrong key is put right some day; it says nothing of the call.
+    if matches!(status, 401 | 403) {
+        return Err(Refusal::Failed(format!("WAHA refuses its key ({status})")));
+    }
     let answer = taken(status, body)?;
     let phone = json::text(&answer, "pn").and_then(|phone| identity::contact(phone).ok());
     Ok(phone.filter(identity::is_phone))
@@ -245,7 +249,8 @@ pub fn read_last_written_ms(status: u16, body: &[u8]) -> Result<Option<i64>, Ref
     if !(200..=299).contains(&status) {
         return taken(status, body).map(|_| None);
     }
-    let chats = json::parse_list(body).map_err(|error| Refusal::Failed(format!("WAHA's chats: {error}")))?;
+    // WAHA answers well, with what says nothing here: no reason to take the session for dead.
+    let chats = json::parse_list(body).map_err(|error| Refusal::Refused(format!("WAHA's chats: {error}")))?;
     let written = |chat: &Value| {
         let chat = chat.as_object()?;
         identity::contact(json::text(chat, "id")?).ok()?;

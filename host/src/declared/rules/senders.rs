@@ -33,7 +33,11 @@ pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Faul
     if sender.number.as_ref().is_some_and(|number| !is_number(number)) {
         faults.push(fault("number", "is not a phone number", "write 6 to 15 digits with the country code"));
     }
-    faults.extend(base_url(sender));
+    // Gupshup takes a reply only with the number that it leaves by.
+    if sender.provider == Provider::Gupshup && sender.number.is_none() {
+        faults.push(fault("number", "is missing", "write the app's phone number, with the country code"));
+    }
+    faults.extend(base_url(&directory.waha().lend(sender.clone())));
     faults.extend(webhook_auth(sender, loopback));
     faults.extend(webhook_path(sender));
     faults.extend(headers(sender));
@@ -223,7 +227,8 @@ mod tests {
             ("waha", json!({}), &[][..]),
             ("waha", json!({"base_url": null}), &["base_url"]),
             ("infobip", json!({"base_url": null}), &["base_url"]),
-            ("gupshup", json!({"base_url": null}), &[]),
+            ("gupshup", json!({"number": "96179374241", "base_url": null}), &[]),
+            ("gupshup", json!({}), &["number"]),
             ("meta", json!({"base_url": null, "hmac_key": "s", "verify_token": "t"}), &[]),
             ("infobip", json!({"account": "marina"}), &["account"]),
             ("infobip", json!({"account": "+961 79 374 241"}), &[]),
@@ -233,10 +238,22 @@ mod tests {
             ("infobip", json!({"webhook_user": "u"}), &[]),
             ("infobip", json!({"webhook_user": "u", "webhook_key": ""}), &["auth", "webhook_user"]),
             ("infobip", json!({"webhook_user": "u", "webhook_header": "X-Key"}), &["webhook_header"]),
-            ("gupshup", json!({"webhook_path": "short"}), &["webhook_path"]),
-            ("gupshup", json!({"webhook_path": "0123456789abcdef/../x"}), &["webhook_path"]),
-            ("gupshup", json!({"webhook_path": "0123456789abcdef", "webhook_key": ""}), &[]),
-            ("gupshup", json!({"app_id": "82ed52f4", "verify_token": "t"}), &["verify_token"]),
+            ("gupshup", json!({"number": "96179374241", "webhook_path": "short"}), &["webhook_path"]),
+            (
+                "gupshup",
+                json!({"number": "96179374241", "webhook_path": "0123456789abcdef/../x"}),
+                &["webhook_path"],
+            ),
+            (
+                "gupshup",
+                json!({"number": "96179374241", "webhook_path": "0123456789abcdef", "webhook_key": ""}),
+                &[],
+            ),
+            (
+                "gupshup",
+                json!({"number": "96179374241", "app_id": "82ed52f4", "verify_token": "t"}),
+                &["verify_token"],
+            ),
             ("waha", json!({"app_id": "1", "api_version": "v23.0"}), &["api_version", "app_id"]),
             ("meta", json!({"media_hosts": ["files.example.com", "10.0.0.1"]}), &[]),
             ("meta", json!({"media_hosts": ["https://files.example.com"]}), &["media_hosts"]),

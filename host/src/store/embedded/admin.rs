@@ -66,7 +66,8 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
             return Err(Error::Conflict(what).into());
         }
     }
-    let row = secrets::sealed(&batch.mirror.keys.load(), sender)?;
+    let kept = batch.mirror.directory.load().waha().take_back(sender.clone());
+    let row = secrets::sealed(&batch.mirror.keys.load(), &kept)?;
     batch.tables.senders.put()?.insert(sender.name.as_str(), row.as_slice())?;
     batch.effects.push(Effect::Sender(sender.clone()));
     batch.audit(by)

@@ -1,11 +1,14 @@
 //! Hidden ids whose phone numbers are asked for. One that was asked for once stays written down, so
 //! that it is not asked for again with every message.
 
+use std::ops::Bound;
+
 use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{Eye, Pen, Unreadable};
 use super::contacts;
+use super::mirror::lock;
 use super::tables::define;
 use crate::identity;
 use crate::message::{ContactKey, Provider, SenderName, Timestamp};
@@ -14,21 +17,41 @@ use crate::store::contacts::Lookup;
 /// Not asked for any more.
 const NEVER: i64 = i64::MAX;
 
-fn write(batch: &mut Batch<'_>, contact: &ContactKey, due: i64, sender: &str) -> Step<()> {
-    let mut pen = Pen::new(&mut batch.buffer, 1);
-    pen.time(Timestamp::from_ms(due));
-    pen.text(sender);
-    batch.tables.lookups.put()?.insert(contact.as_str().as_bytes(), batch.buffer.as_slice())?;
-    if due != NEVER {
-        batch.tables.lookups_due.put()?.insert(due_key(due, contact).as_slice(), ())?;
-    }
-    batch.lookups_changed = true;
-    Ok(())
+/// A row of the table.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    due: i64,
+    sender: String,
+    /// How often nobody knew.
+    misses: u32,
+    /// When it was first wanted. Rows of earlier versions end before it.
+    since: Timestamp,
 }
 
-fn read(row: &[u8]) -> Result<(i64, &str), Unreadable> {
-    let mut eye = Eye::new("lookups", row, 1)?;
-    Ok((eye.time()?.as_ms(), eye.text()?))
+impl Asked {
+    fn read(row: &[u8]) -> Result<Self, Unreadable> {
+        let mut eye = Eye::new("lookups", row, 1)?;
+        let (due, sender) = (eye.time()?.as_ms(), eye.text()?.to_owned());
+        let (misses, since) = match eye.is_over() {
+            true => (0, Timestamp::ZERO),
+            false => (eye.u32()?, eye.time()?),
+        };
+        Ok(Asked { due, sender, misses, since })
+    }
+
+    fn write(&self, batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
+        let mut pen = Pen::new(&mut batch.buffer, 1);
+        pen.time(Timestamp::from_ms(self.due));
+        pen.text(&self.sender);
+        pen.u32(self.misses);
+        pen.time(self.since);
+        batch.tables.lookups.put()?.insert(contact.as_str().as_bytes(), batch.buffer.as_slice())?;
+        if self.due != NEVER {
+            batch.tables.lookups_due.put()?.insert(due_key(self.due, contact).as_slice(), ())?;
+        }
+        batch.lookups_changed = true;
+        Ok(())
+    }
 }
 
 fn due_key(due: i64, contact: &ContactKey) -> Vec<u8> {
@@ -57,30 +80,63 @@ pub fn wanted(
     if asked || contacts::keys_of(batch, canonical)?.iter().any(identity::is_phone) {
         return Ok(());
     }
-    write(batch, contact, now.as_ms(), sender.as_str())
+    let asked = Asked { due: now.as_ms(), sender: sender.as_str().to_owned(), misses: 0, since: now };
+    asked.write(batch, contact)
 }
 
 /// Its phone number is known now, if it was ever asked for.
 pub fn answered(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
-    again(batch, contact, None)
+    change(batch, contact, |asked| asked.due = NEVER)
 }
 
-/// Asked again at this time, or never.
-pub fn again(batch: &mut Batch<'_>, contact: &ContactKey, at: Option<Timestamp>) -> Step<()> {
+/// Nobody knew: asked again at this time, or never.
+pub fn missed(batch: &mut Batch<'_>, contact: &ContactKey, again: Option<Timestamp>) -> Step<()> {
+    change(batch, contact, |asked| {
+        asked.due = again.map_or(NEVER, Timestamp::as_ms);
+        asked.misses = asked.misses.saturating_add(1);
+    })
+}
+
+/// Nobody could be asked.
+pub fn put_off(batch: &mut Batch<'_>, contact: &ContactKey, again: Timestamp) -> Step<()> {
+    change(batch, contact, |asked| asked.due = again.as_ms())
+}
+
+fn change(batch: &mut Batch<'_>, contact: &ContactKey, change: impl FnOnce(&mut Asked)) -> Step<()> {
     let row = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value().to_vec());
     let Some(row) = row else { return Ok(()) };
-    let (due, sender) = read(&row)?;
-    if due != NEVER {
-        batch.tables.lookups_due.put()?.remove(due_key(due, contact).as_slice())?;
+    let mut asked = Asked::read(&row)?;
+    if asked.due != NEVER {
+        batch.tables.lookups_due.put()?.remove(due_key(asked.due, contact).as_slice())?;
     }
-    write(batch, contact, at.map_or(NEVER, Timestamp::as_ms), sender)
+    change(&mut asked);
+    asked.write(batch, contact)
 }
 
-/// A stranger who is remembered no more may be asked for again.
-pub fn forget(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
-    again(batch, contact, None)?;
-    batch.tables.lookups.put()?.remove(contact.as_str().as_bytes())?;
-    Ok(())
+/// Forgets those that were first wanted before then; whoever writes again is asked for again. They lie
+/// in order of their keys, not of time: each call looks at the next `limit` of them.
+pub fn prune(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let from = lock(&batch.mirror.lookup).clone();
+    let (mut old, mut last, mut looked) = (Vec::new(), None, 0);
+    for row in
+        batch.tables.lookups.get()?.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?
+    {
+        if looked == limit {
+            break;
+        }
+        looked += 1;
+        let (contact, row) = row?;
+        last = Some(contact.value().to_vec());
+        if Asked::read(row.value())?.since < before {
+            old.push(ContactKey::from_stored(String::from_utf8_lossy(contact.value())));
+        }
+    }
+    *lock(&batch.mirror.lookup) = if looked == limit { last.unwrap_or_default() } else { Vec::new() };
+    for contact in &old {
+        answered(batch, contact)?;
+        batch.tables.lookups.put()?.remove(contact.as_str().as_bytes())?;
+    }
+    Ok(old.len())
 }
 
 /// When the first is due; far in the future if there is none.
@@ -97,9 +153,9 @@ pub fn due(snapshot: &ReadTransaction, now: Timestamp, limit: usize) -> Step<Vec
         let (key, _) = row?;
         let name = key.value().get(8..).unwrap_or_default();
         let Some(row) = ReadableTable::get(&lookups, name)? else { continue };
-        let (_, sender) = read(row.value())?;
+        let Asked { sender, misses, .. } = Asked::read(row.value())?;
         let contact = ContactKey::from_stored(String::from_utf8_lossy(name));
-        found.push(Lookup { contact, sender: SenderName::new(sender) });
+        found.push(Lookup { contact, sender: SenderName::new(sender), misses });
     }
     Ok(found)
 }

@@ -172,6 +172,8 @@ pub struct Mirror {
     pub template_tenant: Mutex<u32>,
     /// How far pruning has come among the strangers.
     pub stranger: Mutex<Vec<u8>>,
+    /// And among the hidden ids that were asked for.
+    pub lookup: Mutex<Vec<u8>>,
     /// Those of the settings, until others are given.
     pub keys: ArcSwap<Ring>,
     /// Makes seeds that no contact can foresee.
@@ -203,6 +205,7 @@ impl Mirror {
             early: Early::default(),
             template_tenant: Mutex::default(),
             stranger: Mutex::default(),
+            lookup: Mutex::default(),
             secret,
         }
     }
@@ -247,7 +250,9 @@ impl Mirror {
     /// Everything anew, from what a start or a repair read. What this process has claimed stays
     /// claimed: nobody claims in between, because the schedules are held meanwhile.
     pub fn replace(&self, mut loaded: Loaded) {
-        self.directory.store(Arc::new(loaded.directory));
+        let mut directory = loaded.directory;
+        directory.set_waha(self.directory.load().waha().clone());
+        self.directory.store(Arc::new(directory));
         *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
         {
             let (mut turns, mut sends) = (self.turns(), self.sends());

@@ -103,6 +103,11 @@ impl Contacts for Embedded {
 
     async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()> {
         let contact = contact.clone();
-        self.write(move |batch| lookups::again(batch, &contact, again)).await
+        self.write(move |batch| lookups::missed(batch, &contact, again)).await
+    }
+
+    async fn lookup_put_off(&self, contact: &ContactKey, again: Timestamp) -> Result<()> {
+        let contact = contact.clone();
+        self.write(move |batch| lookups::put_off(batch, &contact, again)).await
     }
 }

@@ -10,7 +10,7 @@ use super::codec::{Place, unpack};
 use super::lookups;
 use super::mirror::lock;
 use super::rows::{Journaled, Spoken};
-use crate::message::{ContactKey, TenantId, Timestamp};
+use crate::message::{TenantId, Timestamp};
 use crate::store::{AuditEntry, Retention};
 use crate::template::Use;
 
@@ -25,6 +25,7 @@ pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit
     // As long as its notice is remembered or its lines are kept, a stranger is.
     let strangers = retention.history_ms.max(batch.mirror.settings.notice_every_ms);
     removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
+    removed += lookups::prune(batch, before(strangers), limit.saturating_sub(removed))?;
     Ok(removed)
 }
 
@@ -161,7 +162,6 @@ fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
         let mut row = TenantId::GATEWAY.get().to_be_bytes().to_vec();
         row.extend_from_slice(contact);
         batch.tables.conversations.put()?.remove(row.as_slice())?;
-        lookups::forget(batch, &ContactKey::from_stored(String::from_utf8_lossy(contact)))?;
     }
     Ok(old.len())
 }

@@ -194,6 +194,10 @@ fn the_newest_line_of_a_person() {
     assert_eq!(read_last_written_ms(200, chats.to_string().as_bytes()), Ok(Some(1_700_000_001_000)));
     assert_eq!(read_last_written_ms(200, b"[]"), Ok(None));
     assert!(matches!(read_last_written_ms(400, b"{}"), Err(Refusal::Refused(_))));
+    // Cut off, or a proxy's page: it says nothing, and is no failure.
+    for unreadable in [&b"[{\"id\": \"9715"[..], b"<html>", b"", b"{}"] {
+        assert!(matches!(read_last_written_ms(200, unreadable), Err(Refusal::Refused(_))));
+    }
     assert!(matches!(read_last_written_ms(503, b""), Err(Refusal::Failed(_))));
 }
 
