@@ -277,3 +277,22 @@ impl Drop for Claim {
         self.media.freed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_go_only_where_no_row_can_count_on_them() {
+        let word = String::from;
+        for (error, expected) in [
+            (store::Error::Limit { code: "too_many_bytes", message: word("full") }, true),
+            (store::Error::NotFound(word("no such file")), true),
+            (store::Error::Conflict(word("it is stored already")), false),
+            (store::Error::Busy(word("the disk is full")), false),
+            (store::Error::Failed(word("the commit may be durable")), false),
+        ] {
+            assert_eq!(is_refused(&error), expected, "{error}");
+        }
+    }
+}
