@@ -259,7 +259,11 @@ pub async fn each_attempt_has_its_name(factory: &dyn Factory) {
     let by = Outbound::text("instead");
     lab.settle(&third, Settlement::PerhapsReplaced { error: "timed out".into(), by: by.clone() }, 31).await;
     let fourth = retry(&lab, 40).await;
-    assert_eq!((&fourth.reference, &fourth.entry.outbound), (&second.reference, &by), "what may have gone out");
+    assert_eq!(
+        (&fourth.reference, &fourth.entry.outbound),
+        (&second.reference, &by),
+        "what may have gone out"
+    );
     lab.settle(&fourth, Settlement::Dead { error: "no".into() }, 41).await;
     let fifth = retry(&lab, 50).await;
     assert_eq!(fifth.reference, format!("{}-3", first.reference));

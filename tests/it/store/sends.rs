@@ -154,8 +154,8 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
     let on_its_way = lab.sends(1, 22).await.remove(0);
     assert_eq!(
         (text_of(&on_its_way.entry.outbound), on_its_way.entry.attempts),
-        ("one", 2),
-        "it goes out now"
+        ("one", 1),
+        "it goes out now, as the attempt that it repeats"
     );
     for word in [
         store.retry_send(&ids[0], "operator", at(23)).await,
@@ -365,7 +365,8 @@ pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
         lab.hears(who, "hello", 1).await;
         let mut heard = Vec::new();
         for ms in (2..).step_by(10) {
-            let Some(claim) = lab.claim(1, ms).await.pop() else { break };
+            // Reports are of the present, far behind these times.
+            let Some(claim) = lab.claim(1, i64::MAX / 4).await.pop() else { break };
             heard.push(match &claim.trigger {
                 Trigger::Receipt { state, reason, .. } => {
                     format!("{state:?}: {}", reason.as_deref().unwrap_or("no reason"))

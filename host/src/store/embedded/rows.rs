@@ -364,9 +364,7 @@ impl<'a> Reply<'a> {
         pen.u8(state | flag(self.repeats, REPEATS) | flag(self.retried_at.is_some(), RETRIED));
         let flags = flag(self.postponed, POSTPONED) | flag(self.on_receipt, ON_RECEIPT);
         pen.u8(author_code(self.author) | occasion_code(self.occasion) | flags);
-        if let Some(retried_at) = self.retried_at {
-            pen.time(retried_at);
-        }
+        self.retried_at.inspect(|at| pen.time(*at));
         pen.u32(self.attempts);
         pen.time(self.due);
         pen.time(self.created_at);
@@ -484,9 +482,7 @@ impl<'a> Spoken<'a> {
         });
         pen.u64(self.previous);
         pen.u8(u8::from(self.sent_id.is_some()) | self.attempt.min(MOST_ATTEMPTS) << 1);
-        if let Some(id) = &self.sent_id {
-            pen.raw(id);
-        }
+        self.sent_id.inspect(|id| pen.raw(id));
         pen.text(self.contact);
         pen.raw(self.payload);
     }
