@@ -236,7 +236,7 @@ impl DeliveryLoop {
             sender: &parcel.sender,
             to,
             outbound,
-            reference: &claim.reference,
+            reference: &name_of(claim, outbound),
             template: parcel.template.as_ref().map(|known| &known.template),
             template_id: parcel.template.as_ref().and_then(|known| known.provider_id.as_deref()),
             media: file.as_ref(),
@@ -272,8 +272,9 @@ impl DeliveryLoop {
             (Outcome::Sent { provider_id, .. }, Some(by)) => Settlement::Replaced { provider_id, by },
             (Outcome::Failed { fate: Fate::Retry, after_ms, error }, _) => self.later(entry, after_ms, error),
             (Outcome::Failed { fate: Fate::Unknown, error, .. }, None) => Settlement::Unknown { error },
-            (Outcome::Failed { fate: Fate::Unknown, error, .. }, Some(_)) => {
-                Settlement::Unknown { error: format!("{error}; it was the tenant's fallback template") }
+            (Outcome::Failed { fate: Fate::Unknown, error, .. }, Some(by)) => {
+                let error = format!("{error}; it was the tenant's fallback template");
+                Settlement::PerhapsReplaced { error, by }
             }
             (
                 Outcome::Failed {
@@ -284,10 +285,12 @@ impl DeliveryLoop {
         }
     }
 
-    /// Again later, unless it has waited for too long already.
+    /// Again later, unless it has waited for too long already, since it was said or an operator asked
+    /// for it.
     fn later(&self, entry: &OutboxEntry, hint_ms: Option<u64>, error: String) -> Settlement {
         let now = clock::now();
-        let waited_ms = now.as_ms().saturating_sub(entry.created_at.as_ms());
+        let since = entry.retried_at.unwrap_or(entry.created_at);
+        let waited_ms = now.as_ms().saturating_sub(since.as_ms());
         let give_up_ms = i64::from(self.settings.give_up_after_minutes) * 60_000;
         if waited_ms >= give_up_ms {
             return Settlement::Dead {
@@ -322,7 +325,7 @@ impl DeliveryLoop {
                 tracing::error!(%conversation, %sender, seq, error, "a reply was given up; see `switchboard outbox list`");
                 "dead"
             }
-            Settlement::Unknown { error } => {
+            Settlement::Unknown { error } | Settlement::PerhapsReplaced { error, .. } => {
                 tracing::error!(%conversation, %sender, seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
                 "unknown"
             }
@@ -349,6 +352,15 @@ impl DeliveryLoop {
     }
 }
 
+/// A template may go out in the place of what was refused in the same attempt, and must not be taken
+/// for a repeat of it.
+fn name_of(claim: &SendClaim, outbound: &Outbound) -> String {
+    match outbound.content {
+        OutboundContent::Template(_) => format!("{}-t", claim.reference),
+        _ => claim.reference.clone(),
+    }
+}
+
 /// Says once why a reply does not go out, and what that counts as.
 fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
     let (conversation, sender, seq) = (&claim.id.key, &claim.entry.sender, claim.id.seq);
@@ -361,7 +373,10 @@ fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
             tracing::warn!(%conversation, %sender, seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
             "refused"
         }
-        Settlement::Sent { .. } | Settlement::Replaced { .. } | Settlement::Unknown { .. } => "sent",
+        Settlement::Sent { .. }
+        | Settlement::Replaced { .. }
+        | Settlement::Unknown { .. }
+        | Settlement::PerhapsReplaced { .. } => "sent",
     }
 }
 

@@ -29,7 +29,8 @@ pub struct OutcomeLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SendLabels {
     pub provider: &'static str,
-    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`.
+    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`;
+    /// after `sent`, `returned`: the provider told later that it did not arrive.
     pub outcome: &'static str,
 }
 
@@ -128,6 +129,11 @@ impl Metrics {
     pub fn turn(&self, outcome: &'static str, took: Duration) {
         self.turns.get_or_create(&OutcomeLabels { outcome }).inc();
         self.turn_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A reply that went out, and did not arrive as we are told later.
+    pub fn returned(&self, provider: Provider) {
+        self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome: "returned" }).inc();
     }
 
     /// A reply that is not sent, or not yet, by the rules.

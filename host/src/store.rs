@@ -157,6 +157,9 @@ pub struct OutboxEntry {
     pub attempts: u32,
     pub due_at: Timestamp,
     pub created_at: Timestamp,
+    /// When an operator last asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_at: Option<Timestamp>,
     pub last_error: Option<String>,
 }
 
@@ -178,7 +181,7 @@ pub enum OutboxState {
 pub struct SendClaim {
     pub id: SendId,
     pub entry: OutboxEntry,
-    /// Our name for it at the provider.
+    /// Our name for this attempt at the provider: the same only after one of unknown outcome.
     pub reference: String,
 }
 
@@ -208,6 +211,11 @@ pub enum Settlement {
     },
     Unknown {
         error: String,
+    },
+    /// This may have gone out in its place. From now on it is what was said: sent again, it is this.
+    PerhapsReplaced {
+        error: String,
+        by: Outbound,
     },
 }
 
@@ -365,7 +373,8 @@ pub trait Store:
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
     /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.
-    async fn record_receipt(&self, receipt: Receipt) -> Result<()>;
+    /// Whether it tells that a reply of ours did not arrive after all: then it is among the dead.
+    async fn record_receipt(&self, receipt: Receipt) -> Result<bool>;
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
 
     // What the operator asks and does. Everything that changes something takes the actor and writes

@@ -166,7 +166,10 @@ impl TurnLoop {
     async fn think(&self, ask: Ask, sender: Option<&Sender>, claim: &TurnClaim) -> Result<Answer, Failure> {
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let thinking = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind();
-        let heard = newest(&claim.trigger).zip(sender);
+        // Who has opted out of this tenant is shown nothing; neither is one of whom that cannot be read.
+        let heard = newest(&claim.trigger)
+            .zip(sender)
+            .filter(|_| self.store.opt_out(&claim.key).is_ok_and(|opt_out| opt_out.is_none()));
         let show = |signal| {
             if let Some((heard, sender)) = heard {
                 self.presence.show(sender, &claim.conversation.reply_to, &heard.id, signal);
@@ -205,9 +208,9 @@ impl TurnLoop {
             tracing::error!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
                 code = failure.code, error = failure.message, attempt,
-                "a turn failed for good; the contact gets the fallback text, see `switchboard turns list`"
+                "a turn failed for good; see `switchboard turns list`"
             );
-            TurnFate::Dead { fallback: Some(Outbound::text(tenant.fallback_text.clone())) }
+            TurnFate::Dead { fallback: apology(tenant, &claim.trigger) }
         };
         let journal = JournalEntry {
             turn: claim.conversation.turns + 1,
@@ -247,9 +250,9 @@ impl TurnLoop {
                 tracing::error!(
                     tenant = %tenant.id, conversation = %refusal.key, version = refusal.journal.brain_version,
                     code, error = message,
-                    "a turn wanted more than is allowed; the contact gets the fallback text, see `switchboard turns list`"
+                    "a turn wanted more than is allowed; see `switchboard turns list`"
                 );
-                let fallback = Outbound::text(tenant.fallback_text.clone());
+                let fallback = apology(tenant, &refusal.journal.trigger);
                 self.fail(refusal.failure(code, message, fallback), "dead", guard, began).await;
             }
             (Err(error), _) => self.store_refused(&error, guard).await,
@@ -303,7 +306,7 @@ impl Refusal {
         Some(Refusal { key: key.clone(), entries: entries.clone(), journal, now: *now })
     }
 
-    fn failure(self, code: &str, message: String, fallback: Outbound) -> TurnFailure {
+    fn failure(self, code: &str, message: String, fallback: Option<Outbound>) -> TurnFailure {
         let outcome = serde_json::json!({"fault": {"code": code, "message": message}});
         TurnFailure {
             key: self.key,
@@ -311,7 +314,7 @@ impl Refusal {
             trigger: self.journal.trigger.clone(),
             code: code.into(),
             message,
-            fate: TurnFate::Dead { fallback: Some(fallback) },
+            fate: TurnFate::Dead { fallback },
             journal: Some(JournalEntry { outcome, ..self.journal }),
             now: self.now,
         }
@@ -371,6 +374,17 @@ fn newest(trigger: &Trigger) -> Option<&Heard> {
         Trigger::Started { message, .. } => Some(message),
         Trigger::Messages { messages } => messages.last(),
         Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => None,
+    }
+}
+
+/// What the contact is told of a turn that failed for good. Nobody waits for an answer to a timer or a
+/// receipt: the words would come at night, and their own receipts would make the next such turn.
+fn apology(tenant: &Tenant, trigger: &Trigger) -> Option<Outbound> {
+    match trigger {
+        Trigger::Timer { .. } | Trigger::Receipt { .. } => None,
+        Trigger::Started { .. } | Trigger::Messages { .. } | Trigger::Handback { .. } => {
+            Some(Outbound::text(tenant.fallback_text.clone()))
+        }
     }
 }
 
@@ -470,11 +484,28 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_no_answer_gets_no_apology() {
+        let tenant: Tenant = serde_json::from_value(serde_json::json!({
+            "id": 2, "name": "Second", "organization": 1, "brain": "echo", "fallback_text": "sorry",
+        }))
+        .expect("a tenant");
+        let timer = Trigger::Timer { key: "k".into(), payload: String::new() };
+        let state = crate::message::DeliveryState::Read;
+        let receipt = Trigger::Receipt { message_id: "m".into(), state, reason: None };
+        for (trigger, apologizes) in
+            [(timer, false), (receipt, false), (Trigger::Messages { messages: Vec::new() }, true)]
+        {
+            let expected = apologizes.then(|| Outbound::text("sorry"));
+            assert_eq!(apology(&tenant, &trigger), expected, "{trigger:?}");
+        }
+    }
+
+    #[test]
     fn a_turn_that_wants_too_much_dies_with_what_it_wanted() {
         assert!(Refusal::of(&turn(Vec::new())).is_none(), "nothing of it can be refused");
         let wants = turn(vec![TimerChange::Cancel { key: "k".into() }]);
         let refusal = Refusal::of(&wants).expect("timers are counted");
-        let failure = refusal.failure("timers", "65 timers".into(), Outbound::text("sorry"));
+        let failure = refusal.failure("timers", "65 timers".into(), Some(Outbound::text("sorry")));
         assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
         assert_eq!((failure.code.as_str(), failure.message.as_str()), ("timers", "65 timers"));
         assert!(

@@ -187,7 +187,9 @@ impl Webhook {
                 if receipt.account.is_some() {
                     receipt.account = Some(sender.account.clone());
                 }
-                self.store.record_receipt(receipt).await.map_err(Refusal::Store)?;
+                if self.store.record_receipt(receipt).await.map_err(Refusal::Store)? {
+                    self.metrics.returned(provider);
+                }
                 self.metrics.webhook(provider, "receipt");
                 Ok(json!({"status": "received", "kind": "receipt"}))
             }

@@ -10,6 +10,7 @@ use switchboard::message::{ContactKey, Content, ConversationKey, Provider, Tenan
 use switchboard::store::Store;
 use switchboard_tests::gateway::{Gateway, Setup};
 use switchboard_tests::hook::{Hook, text};
+use switchboard_tests::peer::Fault;
 use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::wait::until;
 
@@ -280,6 +281,40 @@ async fn a_closed_window_is_told_before_the_provider_is_asked() {
     assert_eq!(waha.requests(), 0);
 }
 
+/// What an operator asks for again is tried as long as what was just said, however old it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_reply_that_is_tried_again_may_fail_again() {
+    let waha = FakeWaha::start().await;
+    let mut gateway = Setup::new()
+        .package("echo")
+        .tenant(&tenant(1, "echo", ""))
+        .sender(&sender(&waha, "main", "default", ""))
+        .config("[delivery]\nbackoff_ms = 20\n")
+        .start()
+        .await;
+    gateway.stop().await;
+    {
+        let store = gateway.open_store().await;
+        let then = now().plus_ms(-30 * 24 * 3_600_000);
+        let link = arrival(PHONE, "LINK", "start_realty_1", then);
+        store.accept(link).await.expect("accepted");
+        let claim = store.claim_turns(1, then).await.expect("claimed").remove(0);
+        store.commit_turn(turn(&claim, says(&["Still looking?"]), then)).await.expect("committed");
+    }
+    waha.fail_next_times(2, Fault::TooMany { retry_after: None });
+    gateway.start().await;
+    let dead = until("it is given up", SOON, async || {
+        outbox(&gateway).await.into_iter().find(|send| send["state"] == "dead")
+    })
+    .await;
+    assert!(dead["last_error"].as_str().is_some_and(|why| why.contains("given up")), "{dead}");
+    gateway.cli(&["outbox", "retry", dead["id"].as_str().expect("an id")]).await.ok();
+    let sent = waha.wait_until("it is out", SOON, |sent| !sent.is_empty()).await;
+    assert_eq!(sent[0].text(), Some("Still looking?"));
+    gateway.drained(SOON).await;
+    assert_eq!(waha.requests(), 3);
+}
+
 /// After the contact's own word nothing the brain says goes out, but for the gateway's confirmation; its
 /// other word lets messages through again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,6 +339,12 @@ async fn a_contact_that_says_stop_hears_nothing_more() {
         assert_eq!((&reply["state"], &reply["attempts"]), (&json!("dead"), &json!(0)), "{reply}");
         assert!(reply["last_error"].as_str().is_some_and(|why| why.contains("no more messages")), "{reply}");
     }
+    let signals = waha.calls().into_iter().filter(|call| call.path == "/api/sendSeen");
+    let shown: String = signals.map(|call| call.json().to_string()).collect();
+    assert!(
+        shown.contains("N0") && !shown.contains("N1") && !shown.contains("N2"),
+        "it sees nothing: {shown}"
+    );
     hook.say(&text(PHONE, "AGAIN", "START")).await;
     hook.say(&text(PHONE, "HELLO", "hello again")).await;
     waha.wait_until("an answer", SOON, |sent| {

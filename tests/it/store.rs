@@ -129,6 +129,7 @@ suite! { Files:
         the_occasion_is_kept_until_an_operator_asks,
         what_waits_for_the_morning_goes_before_an_answer,
         a_brain_hears_of_the_death_of_its_words,
+        only_a_brain_hears_of_its_own_words,
     }
     admin {
         unlocking_separates_the_tenants,
@@ -171,6 +172,8 @@ suite! { Files:
         a_receipt_finds_its_reply_by_any_id,
         our_own_name_resolves_what_was_unknown,
         a_name_may_come_back_as_the_id,
+        what_did_not_arrive_is_listed,
+        each_attempt_has_its_name,
         a_refusal_of_the_contact_is_an_opt_out,
         what_a_human_types_on_the_phone_is_kept,
         our_own_replies_are_not_kept_twice,

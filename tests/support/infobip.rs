@@ -1,6 +1,6 @@
 //! An Infobip over real HTTP, as strict as its contract: paths, methods, the key, fields with their
 //! lengths, registered senders and approved templates. What does not fit it refuses in Infobip's words;
-//! an id that it has seen it refuses in a 200. Beside it [`webhook`], which makes what an Infobip sends
+//! an id that it has seen, taken or refused, it refuses in a 200. Beside it [`webhook`], which makes what an Infobip sends
 //! to us.
 //!
 //! ```ignore
@@ -86,14 +86,15 @@ impl Infobip {
                 "status": {"groupId": group_id, "groupName": group, "id": id_of, "name": name, "description": name},
             })
         };
+        // An id that was refused was seen too.
+        if !self.ids.insert(id.clone()) {
+            return Ok((None, answer(5, "REJECTED", 23, "REJECTED_DUPLICATE_MESSAGE_ID")));
+        }
         if let Some((group, name, error)) = self.rejects_next.take() {
             let mut answer = answer(if group == "REJECTED" { 5 } else { 2 }, group, 0, name);
             answer["error"] =
                 json!({"groupId": 1, "groupName": "USER_ERRORS", "id": 0, "name": error, "permanent": true});
             return Ok((None, answer));
-        }
-        if !self.ids.insert(id.clone()) {
-            return Ok((None, answer(5, "REJECTED", 23, "REJECTED_DUPLICATE_MESSAGE_ID")));
         }
         let reply_to = message["context"]["replyToMessageId"].as_str().map(str::to_owned);
         let content = message["content"].clone();

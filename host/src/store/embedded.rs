@@ -292,7 +292,7 @@ impl Store for Embedded {
         self.mirror().sends().next_at()
     }
 
-    async fn record_receipt(&self, receipt: Receipt) -> Result<()> {
+    async fn record_receipt(&self, receipt: Receipt) -> Result<bool> {
         let reported = receipts::Reported::new(receipt, &self.mirror().secret);
         let now = clock::now();
         self.write(move |batch| receipts::record(batch, &reported, now)).await

@@ -170,15 +170,17 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
             [DeliveryState::Sent, DeliveryState::Delivered, DeliveryState::Failed][random.random_range(0..3)];
         let told =
             Receipt { reference: Some(claim.reference), ..receipt(&format!("r{}", claim.id.seq), state) };
-        if random.random_bool(0.1) {
-            store.record_receipt(told.clone()).await.expect("recorded");
+        let (early, late) = (random.random_bool(0.1), random.random_bool(0.2));
+        // What turned out not to have arrived may be sent again by hand.
+        let returned = state == DeliveryState::Failed && (early || late);
+        if !returned && (early || matches!(settlement, Settlement::Sent { .. })) {
             gone.lock().expect("no panic").insert(claim.id.seq);
         }
-        if matches!(settlement, Settlement::Sent { .. }) {
-            gone.lock().expect("no panic").insert(claim.id.seq);
+        if early {
+            store.record_receipt(told.clone()).await.expect("recorded");
         }
         store.settle_send(&claim.id, settlement, at(now)).await.expect("settled");
-        if random.random_bool(0.2) {
+        if late {
             store.record_receipt(told).await.expect("recorded");
         }
     }

@@ -6,7 +6,7 @@ use switchboard::message::{
     Buttons, Choice, Content, DeliveryState, Fate, Outbound, OutboundContent, Provider, SenderName,
 };
 use switchboard::store::contacts::OwnKept;
-use switchboard::store::{Filter, SendClaim, Settlement, Store};
+use switchboard::store::{Filter, OutboxState, SendClaim, Settlement, Store};
 
 use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, sender, turn};
 
@@ -125,7 +125,7 @@ pub async fn our_own_name_resolves_what_was_unknown(factory: &dyn Factory) {
             lab.settle(&claim, unknown(), 1003).await;
             assert_eq!(lab.lines(1, &who)[2], format!("Brain: {line}"), "{case}");
         }
-        given_up += u64::from(matches!((&before, state), (Some(Settlement::Dead { .. }), Failed)));
+        given_up += u64::from(line.ends_with("(Failed)"));
         let counters = lab.store().counters();
         assert_eq!((counters.outbox_unknown, counters.outbox_dead), (0, given_up), "{case}");
         let left = if line.ends_with("(Queued)") { vec!["one", "two"] } else { vec!["two"] };
@@ -186,6 +186,87 @@ pub async fn a_refusal_of_the_contact_is_an_opt_out(factory: &dyn Factory) {
     lab.settle(&claim, sent("p4"), 31).await;
     lab.store().record_receipt(permanent).await.expect("recorded");
     assert_eq!(lab.store().opt_out(&key(1, "971504")).expect("read"), None);
+    lab.assert_counters_true();
+}
+
+/// One that was taken and did not arrive is for the operator, until it is told otherwise.
+pub async fn what_did_not_arrive_is_listed(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let claim = on_its_way(&lab, Provider::Waha).await;
+    lab.settle(&claim, sent("p1"), 11).await;
+    let failed = |id: &str| Receipt { reason: Some("131047".into()), ..receipt(id, Failed) };
+    assert!(lab.store().record_receipt(failed("p1")).await.expect("recorded"), "it is counted");
+    assert!(!lab.store().record_receipt(failed("p1")).await.expect("recorded"), "once");
+    let listed = |lab: &Lab<'_>| lab.store().outbox(&Filter { ended: true, ..all() }).expect("listed");
+    let [dead] = &listed(&lab)[..] else { panic!("one is listed") };
+    assert_eq!((dead.entry.state, &dead.entry.sender), (OutboxState::Dead, &claim.entry.sender));
+    assert_eq!((&dead.entry.to, &dead.entry.outbound), (&claim.entry.to, &claim.entry.outbound));
+    assert!(dead.entry.last_error.as_deref().is_some_and(|error| error.contains("131047")), "{dead:?}");
+    assert_eq!(replies(&lab), ["Brain: one (Failed)"]);
+    lab.assert_counters_true();
+
+    // Again by hand, under another name; what the first attempt was called leads nowhere any more.
+    lab.restart();
+    lab.store().retry_send(&dead.id, "operator", at(20)).await.expect("retried");
+    assert_eq!(replies(&lab), ["Brain: one (Queued)"]);
+    let again = lab.sends(1, 21).await.remove(0);
+    assert_eq!((again.entry.retried_at, again.entry.attempts), (Some(at(20)), 2));
+    assert_eq!(again.reference, format!("{}-2", claim.reference));
+    lab.settle(&again, sent("p2"), 22).await;
+    lab.store().record_receipt(failed("p1")).await.expect("forgotten");
+    let late = Receipt { reference: Some(claim.reference.clone()), ..failed("x") };
+    lab.store().record_receipt(late).await.expect("forgotten");
+    assert_eq!(replies(&lab), ["Brain: one (Sent)"], "the first attempt's failure is not this one's");
+    lab.assert_counters_true();
+
+    // It arrives although it was told that it had not.
+    lab.store().record_receipt(failed("p2")).await.expect("recorded");
+    assert_eq!(listed(&lab).len(), 1);
+    lab.store().record_receipt(receipt("p2", Delivered)).await.expect("recorded");
+    assert_eq!((listed(&lab).len(), replies(&lab)), (0, vec!["Brain: one (Delivered)".to_owned()]));
+    lab.assert_counters_true();
+
+    // Let be.
+    lab.owes("971502", 1, &["two"], 30).await;
+    let claim = lab.sends(1, 31).await.remove(0);
+    lab.settle(&claim, sent("p3"), 32).await;
+    lab.store().record_receipt(failed("p3")).await.expect("recorded");
+    lab.store().drop_send(&listed(&lab)[0].id, "operator", at(33)).await.expect("dropped");
+    assert_eq!((listed(&lab).len(), &lab.lines(1, "971502")[2]), (0, &"Brain: two (Failed)".to_owned()));
+    lab.assert_counters_true();
+}
+
+/// The name of an attempt is the same only after one of unknown outcome.
+pub async fn each_attempt_has_its_name(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let first = on_its_way(&lab, Provider::Infobip).await;
+    lab.settle(&first, Settlement::Later { at: at(20), error: "busy".into() }, 11).await;
+    let second = lab.sends(1, 20).await.remove(0);
+    assert_eq!(second.reference, format!("{}-2", first.reference));
+    lab.settle(&second, unknown(), 21).await;
+    // The first attempt's failure says nothing of this one.
+    let late = Receipt { reference: Some(first.reference.clone()), ..receipt("x", Failed) };
+    lab.store().record_receipt(late).await.expect("forgotten");
+    assert_eq!(replies(&lab), ["Brain: one (Unknown)"]);
+    lab.restart();
+    let retry = async |lab: &Lab<'_>, ms| {
+        let id = lab.store().outbox(&Filter { ended: true, ..all() }).expect("listed")[0].id.clone();
+        lab.store().retry_send(&id, "operator", at(ms)).await.expect("retried");
+        lab.sends(1, ms).await.remove(0)
+    };
+    let third = retry(&lab, 30).await;
+    assert_eq!((&third.reference, third.entry.attempts), (&second.reference, 2), "so that it is known");
+    let by = Outbound::text("instead");
+    lab.settle(&third, Settlement::PerhapsReplaced { error: "timed out".into(), by: by.clone() }, 31).await;
+    let fourth = retry(&lab, 40).await;
+    assert_eq!(
+        (&fourth.reference, &fourth.entry.outbound),
+        (&second.reference, &by),
+        "what may have gone out"
+    );
+    lab.settle(&fourth, Settlement::Dead { error: "no".into() }, 41).await;
+    let fifth = retry(&lab, 50).await;
+    assert_eq!(fifth.reference, format!("{}-3", first.reference));
     lab.assert_counters_true();
 }
 

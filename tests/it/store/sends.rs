@@ -1,8 +1,9 @@
 //! Replies going out.
 
 use switchboard::conversation::{Author, Occasion, TimerChange, Trigger};
+use switchboard::event::Receipt;
 use switchboard::message::{DeliveryState, Outbound, SenderName};
-use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit};
+use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, all, arrival, at, key, receipt, says, text_of, turn, words};
 
@@ -153,8 +154,8 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
     let on_its_way = lab.sends(1, 22).await.remove(0);
     assert_eq!(
         (text_of(&on_its_way.entry.outbound), on_its_way.entry.attempts),
-        ("one", 2),
-        "it goes out now"
+        ("one", 1),
+        "it goes out now, as the attempt that it repeats"
     );
     for word in [
         store.retry_send(&ids[0], "operator", at(23)).await,
@@ -349,16 +350,23 @@ pub async fn what_waits_for_the_morning_goes_before_an_answer(factory: &dyn Fact
 }
 
 /// Turns of a brain that wants receipts, each with one reply, until nothing is left to say; what each
-/// was about. Every reply is refused.
+/// was about. Every reply is refused, at once or by a report.
 pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
-    for (wants, expected) in [(true, vec!["hello", "Failed: opted out"]), (false, vec!["hello"])] {
+    let told = || vec!["hello", "Failed: opted out"];
+    for (wants, at_once, expected) in [
+        (true, true, told()),
+        (true, false, told()),
+        (false, true, vec!["hello"]),
+        (false, false, vec!["hello"]),
+    ] {
         let lab = Lab::new(factory).await;
-        let who = if wants { "971501" } else { "971502" };
+        let who = if at_once { "971501" } else { "971502" };
         lab.meets(who, 2, 0).await;
         lab.hears(who, "hello", 1).await;
         let mut heard = Vec::new();
         for ms in (2..).step_by(10) {
-            let Some(claim) = lab.claim(1, ms).await.pop() else { break };
+            // Reports are of the present, far behind these times.
+            let Some(claim) = lab.claim(1, i64::MAX / 4).await.pop() else { break };
             heard.push(match &claim.trigger {
                 Trigger::Receipt { state, reason, .. } => {
                     format!("{state:?}: {}", reason.as_deref().unwrap_or("no reason"))
@@ -368,9 +376,38 @@ pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
             let commit = TurnCommit { wants_receipts: wants, ..turn(&claim, says(&["more"]), at(ms)) };
             lab.store().commit_turn(commit).await.expect("committed");
             let reply = lab.store().claim_sends(1, at(ms)).await.expect("claimed").remove(0);
-            lab.settle(&reply, Settlement::Dead { error: "opted out".into() }, ms + 1).await;
+            if at_once {
+                lab.settle(&reply, Settlement::Dead { error: "opted out".into() }, ms + 1).await;
+            } else {
+                lab.store().begin_sends(std::slice::from_ref(&reply.id)).await.expect("begun");
+                let id = format!("p{ms}");
+                lab.settle(&reply, Settlement::Sent { provider_id: Some(id.clone()) }, ms + 1).await;
+                let reason = Some("opted out".into());
+                let report = Receipt { reason, ..receipt(&id, DeliveryState::Failed) };
+                lab.store().record_receipt(report).await.expect("recorded");
+            }
             assert!(heard.len() < 10, "it never ends: {heard:?}");
         }
         assert_eq!(heard, expected);
     }
+}
+
+/// A brain that wants receipts is not told of the words that the contact reads in its place.
+pub async fn only_a_brain_hears_of_its_own_words(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 2, 0).await;
+    lab.hears("971501", "hello", 1).await;
+    let claim = lab.claim_one(2).await;
+    let commit = TurnCommit { wants_receipts: true, ..turn(&claim, Answer::default(), at(3)) };
+    lab.store().commit_turn(commit).await.expect("committed");
+    lab.hears("971501", "boom", 4).await;
+    let claim = lab.claim_one(5).await;
+    lab.fail(&claim, TurnFate::Dead { fallback: Some(Outbound::text("sorry")) }, 6).await;
+    let reply = lab.sends(1, 7).await.remove(0);
+    lab.settle(&reply, Settlement::Sent { provider_id: Some("p1".into()) }, 8).await;
+    for state in [DeliveryState::Delivered, DeliveryState::Read] {
+        lab.store().record_receipt(receipt("p1", state)).await.expect("recorded");
+    }
+    assert_eq!(lab.lines(2, "971501").last().map(String::as_str), Some("Gateway: sorry (Read)"));
+    assert!(lab.claim(1, 1000).await.is_empty(), "nobody is told");
 }

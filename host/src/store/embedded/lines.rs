@@ -9,6 +9,7 @@ use super::codec::{conversation_key, place, under};
 use super::rows::{Kept, Reply, Spoken, Waiting};
 use crate::conversation::Author;
 use crate::message::{ConversationKey, Timestamp};
+use crate::store::SendId;
 
 /// What a contact said, to be put into the history.
 pub struct NewLine<'a> {
@@ -48,6 +49,8 @@ pub fn append(
         state: None,
         previous: kept.last_line,
         sent_id: None,
+        on_receipt: false,
+        attempt: 0,
         contact: key.contact.as_str(),
         payload: line.payload,
     };
@@ -59,6 +62,16 @@ pub fn append(
 pub fn put(batch: &mut Batch<'_>, key: &ConversationKey, seq: u64, line: &Spoken<'_>) -> Step<()> {
     line.write(&mut batch.buffer);
     batch.tables.history.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
+    Ok(())
+}
+
+/// What was said is to be said again: it is no line until then, and no receipt finds what it was.
+pub fn unsay(batch: &mut Batch<'_>, id: &SendId) -> Step<()> {
+    let at = place(id.seq, id.key.tenant);
+    let row = batch.tables.history.put()?.remove(&at)?.map(|row| row.value().to_vec());
+    if let Some(sent_id) = row.map(|row| Spoken::read(&row).map(|line| line.sent_id)).transpose()?.flatten() {
+        batch.tables.sent_ids.put()?.remove(&sent_id)?;
+    }
     Ok(())
 }
 

@@ -117,6 +117,8 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
         state: Some(DeliveryState::Sent),
         previous: kept.last_line,
         sent_id: Some(sent_id),
+        on_receipt: false,
+        attempt: 0,
         contact: key.contact.as_str(),
         payload: &said.heard,
     };

@@ -7,7 +7,7 @@ use super::batch::{Batch, Step};
 use super::codec::{Place, conversation_key, pack, place, read_place};
 use super::early::Report;
 use super::rows::{Kept, Reply, Spoken, WaitingKind};
-use super::{inbox, lines, opt_outs, templates};
+use super::{inbox, lines, opt_outs, sends, templates};
 use crate::conversation::{Author, Mode, Trigger};
 use crate::message::{ConversationKey, DeliveryState, Fate, Timestamp};
 use crate::store::SendId;
@@ -39,7 +39,11 @@ pub fn write(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reached: &Re
     )?;
     let error = reached.report.reason.as_deref().filter(|_| state == DeliveryState::Failed);
     templates::used(batch, id, reply, (state, error), reached.now)?;
-    if let Some(message_id) = reached.message_id.filter(|_| state != DeliveryState::Sent) {
+    if state == DeliveryState::Failed {
+        sends::returned(batch, id, reply, error)?;
+    }
+    let told_of = reply.line().is_told_of() && state != DeliveryState::Sent;
+    if let Some(message_id) = reached.message_id.filter(|_| told_of) {
         let told = Told { message_id, state, reason: reached.report.reason.as_deref() };
         tell(batch, &id.key, &told, reached.now)?;
     }

@@ -5,12 +5,13 @@
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, bare_id, read_place, sent_hash};
+use super::codec::{Place, bare_id, conversation_key, read_place, sent_hash};
 use super::early::Report;
 use super::reached::{self, Reached, Told};
-use super::rows::{Reply, Spoken};
+use super::references::Named;
+use super::rows::{MOST_ATTEMPTS, Reply, Spoken};
 use super::{contacts, lines, references, sends, templates};
-use crate::conversation::Author;
+use crate::conversation::Occasion;
 use crate::event::Receipt;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, Timestamp};
 use crate::store::{OutboxState, SendId};
@@ -20,9 +21,9 @@ pub struct Reported {
     receipt: Receipt,
     report: Report,
     hashes: Vec<[u8; 16]>,
-    /// Where our own name leads. Infobip takes it for the message's id, and so does WAHA where its engine
+    /// Where our own names lead. Infobip takes it for the message's id, and so does WAHA where its engine
     /// lets us choose.
-    places: Vec<Place>,
+    names: Vec<Named>,
 }
 
 impl Reported {
@@ -32,30 +33,37 @@ impl Reported {
         let hashes = ids.clone().map(|id| sent_hash(receipt.provider, account, id)).collect();
         let bare = ids.map(|id| bare_id(receipt.provider, id));
         let names = receipt.reference.as_deref().into_iter().chain(bare);
-        let places = names.filter_map(|name| references::place_of(secret, name)).collect();
-        Reported { report: Report::of(&receipt), hashes, places, receipt }
+        let names = names.filter_map(|name| references::read(secret, name)).collect();
+        Reported { report: Report::of(&receipt), hashes, names, receipt }
     }
 
     /// Is it about a message that we have named?
     pub fn is_named(&self) -> bool {
-        !self.places.is_empty()
+        !self.names.is_empty()
     }
 }
 
 /// Moves a reply's state forward; back it never goes. Receipts of what is not ours are forgotten.
-pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<()> {
+/// Whether it tells that a reply did not arrive after all.
+pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let dead_before = batch.state.outbox_dead;
+    apply(batch, reported, now)?;
+    Ok(batch.state.outbox_dead > dead_before)
+}
+
+fn apply(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<()> {
     for hash in &reported.hashes {
         let place = batch.tables.sent_ids.get()?.get(hash)?.map(|row| *row.value());
         if let Some(place) = place
-            && forward(batch, &place, reported, now)?
+            && forward(batch, &place, None, reported, now)?
         {
             return Ok(());
         }
     }
-    for place in &reported.places {
-        if forward(batch, place, reported, now)?
-            || resolve_waiting(batch, place, reported, now)?
-            || resolve_ended(batch, place, reported, now)?
+    for name in &reported.names {
+        if forward(batch, &name.place, Some(name), reported, now)?
+            || resolve_waiting(batch, name, reported, now)?
+            || resolve_ended(batch, name, reported, now)?
         {
             return Ok(());
         }
@@ -72,22 +80,35 @@ fn key_of(batch: &Batch<'_>, place: &Place, contact: &str) -> Step<SendId> {
     Ok(SendId { key: ConversationKey { tenant, contact }, seq })
 }
 
-/// One that has become a line. Whether there is one.
-fn forward(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
+/// One that has become a line. Whether there is one. `name`: by which it was found, if by one.
+fn forward(
+    batch: &mut Batch<'_>,
+    place: &Place,
+    name: Option<&Named>,
+    reported: &Reported,
+    now: Timestamp,
+) -> Step<bool> {
     let row = batch.tables.history.get()?.get(place)?.map(|row| row.value().to_vec());
     let Some(row) = row else { return Ok(false) };
     let line = Spoken::read(&row)?;
     let before = line.state.unwrap_or(DeliveryState::Sent);
     let after = before.after(reported.report.state);
-    if after == before {
+    if after == before || is_of_another(name, &line, after)? {
         return Ok(true);
     }
     let SendId { key, seq } = key_of(batch, place, line.contact)?;
     lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
     batch.effects.push(super::mirror::Effect::Line);
     templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
-    // What a human typed on the phone is no business of the brain's.
-    if line.author != Author::Human {
+    if line.said && after == DeliveryState::Failed {
+        list_as_dead(batch, &SendId { key: key.clone(), seq }, &line, reported, now)?;
+    } else if line.said && before == DeliveryState::Failed {
+        let id = SendId { key: key.clone(), seq };
+        if let Some(row) = sends::ended(batch, &id)? {
+            sends::take_back(batch, &id, &Reply::read(&row)?)?;
+        }
+    }
+    if line.is_told_of() {
         let Receipt { message_id, reason, .. } = &reported.receipt;
         reached::tell(batch, &key, &Told { message_id, state: after, reason: reason.as_deref() }, now)?;
     }
@@ -95,16 +116,60 @@ fn forward(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Times
     Ok(true)
 }
 
+/// Is this the failure of an earlier attempt, or of what the line stands in place of?
+fn is_of_another(name: Option<&Named>, line: &Spoken<'_>, after: DeliveryState) -> Step<bool> {
+    let Some(name) = name.filter(|_| after == DeliveryState::Failed && line.attempt > 0) else {
+        return Ok(false);
+    };
+    let attempt = u8::try_from(name.attempt).unwrap_or(MOST_ATTEMPTS).min(MOST_ATTEMPTS);
+    Ok(attempt != line.attempt || name.is_template != templates::template_of(line.payload)?.is_some())
+}
+
+/// The provider took it, and tells now that it did not arrive.
+fn list_as_dead(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    line: &Spoken<'_>,
+    reported: &Reported,
+    now: Timestamp,
+) -> Step<()> {
+    let kept = lines::kept(batch, &conversation_key(&id.key))?;
+    let Some((kept, sender)) = kept.and_then(|kept| kept.conversation.sender.clone().map(|it| (kept, it)))
+    else {
+        tracing::warn!(conversation = %id.key, seq = id.seq, "a reply did not arrive, and nothing tells who it was for");
+        return Ok(());
+    };
+    let reply = Reply {
+        state: OutboxState::Dead,
+        author: line.author,
+        occasion: Occasion::Answer,
+        on_receipt: line.on_receipt,
+        postponed: false,
+        attempts: u32::from(line.attempt.max(1)),
+        repeats: false,
+        retried_at: None,
+        due: now,
+        created_at: line.at,
+        previous: line.previous,
+        contact: id.key.contact.as_str(),
+        sender: sender.as_str(),
+        to: &kept.conversation.reply_to,
+        error: None,
+        payload: line.payload,
+    };
+    sends::returned(batch, id, &reply, reported.receipt.reason.as_deref())
+}
+
 /// One that is on its way, or waits for another attempt although an earlier one went out: it has
 /// reached the provider after all, and must not go out again.
-fn resolve_waiting(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
-    let row = batch.tables.outbox.get()?.get(place)?.map(|row| row.value().to_vec());
+fn resolve_waiting(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let row = batch.tables.outbox.get()?.get(&name.place)?.map(|row| row.value().to_vec());
     let Some(row) = row else { return Ok(false) };
     let reply = Reply::read(&row)?;
-    let id = key_of(batch, place, reply.contact)?;
-    if reply.state == OutboxState::Waiting
-        && (reply.attempts == 0 || reported.report.state == DeliveryState::Failed)
-    {
+    let id = key_of(batch, &name.place, reply.contact)?;
+    let failed = reported.report.state == DeliveryState::Failed;
+    let earlier = failed && name.attempt < reply.attempts;
+    if earlier || reply.state == OutboxState::Waiting && (reply.attempts == 0 || failed) {
         // An attempt that failed, or a report that cannot be about anything.
         return Ok(true);
     }
@@ -114,13 +179,16 @@ fn resolve_waiting(batch: &mut Batch<'_>, place: &Place, reported: &Reported, no
 }
 
 /// One of unknown outcome, or given up.
-fn resolve_ended(batch: &mut Batch<'_>, place: &Place, reported: &Reported, now: Timestamp) -> Step<bool> {
-    let contact = batch.tables.ended_places.get()?.get(place)?.map(|row| row.value().to_vec());
+fn resolve_ended(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let contact = batch.tables.ended_places.get()?.get(&name.place)?.map(|row| row.value().to_vec());
     let Some(contact) = contact else { return Ok(false) };
-    let id = key_of(batch, place, &String::from_utf8_lossy(&contact))?;
+    let id = key_of(batch, &name.place, &String::from_utf8_lossy(&contact))?;
     let Some(row) = sends::ended(batch, &id)? else { return Ok(false) };
     let reply = Reply::read(&row)?;
-    if reply.state == OutboxState::Dead && reported.report.state == DeliveryState::Failed {
+    let failed = reported.report.state == DeliveryState::Failed;
+    if failed && reply.state == OutboxState::Dead
+        || is_of_another(Some(name), &reply.line(), reported.report.state)?
+    {
         return Ok(true);
     }
     sends::take_back(batch, &id, &reply)?;

@@ -13,19 +13,45 @@ const PREFIX: &str = "sb";
 const PLACE_BYTES: usize = 12;
 const PROOF_BYTES: usize = 12;
 
-/// 34 of `A-Za-z0-9-_`.
-pub fn name(secret: &[u8; 32], place: &Place) -> String {
+/// Length of a name without what tells its attempt.
+const NAME: usize = 34;
+
+/// What a name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub place: Place,
+    /// From 1.
+    pub attempt: u32,
+    /// Of a template, which may go out in place of what was refused in the same attempt.
+    pub is_template: bool,
+}
+
+/// 34 of `A-Za-z0-9-_`; from the second attempt on its number follows. A provider that knows repeats by
+/// their names takes what it refused for one too, so that each attempt has a name of its own.
+pub fn name(secret: &[u8; 32], place: &Place, attempt: u32) -> String {
     let mut bytes = [0; PLACE_BYTES + PROOF_BYTES];
     bytes[..PLACE_BYTES].copy_from_slice(place);
     bytes[PLACE_BYTES..].copy_from_slice(&proof(secret, place));
-    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+    if attempt > 1 { format!("{name}-{attempt}") } else { name }
 }
 
-/// Undoes [`name`]; `None` for what we have not made.
-pub fn place_of(secret: &[u8; 32], name: &str) -> Option<Place> {
+/// Undoes [`name`], with the mark of a template or without; `None` for what we have not made.
+pub fn read(secret: &[u8; 32], name: &str) -> Option<Named> {
+    let (name, rest) = name.split_at_checked(NAME)?;
+    let (rest, is_template) = match rest.strip_suffix("-t") {
+        Some(rest) => (rest, true),
+        None => (rest, false),
+    };
+    let attempt = match rest.strip_prefix('-') {
+        None if rest.is_empty() => 1,
+        None => return None,
+        Some(number) => number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?,
+    };
     let bytes = URL_SAFE_NO_PAD.decode(name.strip_prefix(PREFIX)?).ok()?;
     let (place, given) = bytes.split_first_chunk::<PLACE_BYTES>()?;
-    bool::from(proof(secret, place).as_slice().ct_eq(given)).then_some(*place)
+    let is_ours = bool::from(proof(secret, place).as_slice().ct_eq(given));
+    is_ours.then_some(Named { place: *place, attempt, is_template })
 }
 
 fn proof(secret: &[u8; 32], place: &Place) -> [u8; PROOF_BYTES] {
@@ -49,23 +75,41 @@ mod tests {
         let (secret, other) = ([7; 32], [8; 32]);
         for (seq, tenant) in [(1, 1), (u64::MAX, u32::MAX), (17, 2)] {
             let place = place(seq, TenantId::from_stored(tenant));
-            let name = name(&secret, &place);
+            let name = name(&secret, &place, 1);
             assert_eq!(name.len(), 34);
             assert!(
                 name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),
                 "{name}"
             );
-            assert_eq!(place_of(&secret, &name), Some(place));
-            assert_eq!(place_of(&other, &name), None, "another store's secret");
+            assert_eq!(read(&secret, &name), Some(Named { place, attempt: 1, is_template: false }));
+            assert_eq!(read(&other, &name), None, "another store's secret");
             for at in 2..name.len() {
                 let mut wrong = name.clone().into_bytes();
                 wrong[at] = if wrong[at] == b'A' { b'B' } else { b'A' };
                 let wrong = String::from_utf8(wrong).expect("ASCII");
-                assert_eq!(place_of(&secret, &wrong), None, "{at}: {wrong}");
+                assert_eq!(read(&secret, &wrong), None, "{at}: {wrong}");
             }
             for wrong in ["", "sb", "sb!", &name[..33], &name[2..], &format!("{name}A"), "true_1@c.us_3EB0"] {
-                assert_eq!(place_of(&secret, wrong), None, "{wrong}");
+                assert_eq!(read(&secret, wrong), None, "{wrong}");
             }
+        }
+    }
+
+    #[test]
+    fn a_name_tells_its_attempt() {
+        let (secret, place) = ([7; 32], place(17, TenantId::from_stored(2)));
+        let plain = name(&secret, &place, 1);
+        assert_eq!(name(&secret, &place, 0), plain, "nothing has begun");
+        for attempt in [1, 2, 13, u32::MAX] {
+            let of_it = name(&secret, &place, attempt);
+            let marked = format!("{of_it}-t");
+            assert!(marked.len() <= 50, "Infobip takes no more: {marked}");
+            for (name, is_template) in [(&of_it, false), (&marked, true)] {
+                assert_eq!(read(&secret, name), Some(Named { place, attempt, is_template }), "{name}");
+            }
+        }
+        for wrong in ["-", "-x", "-+2", "2", "-2-", "-2-tt", "-t-2", "-4294967296", "é"] {
+            assert_eq!(read(&secret, &format!("{plain}{wrong}")), None, "{wrong}");
         }
     }
 }

@@ -330,9 +330,15 @@ pub struct Reply<'a> {
     pub state: OutboxState,
     pub author: Author,
     pub occasion: Occasion,
+    /// It was said when the brain was told of a receipt, whatever its occasion has become since.
+    pub on_receipt: bool,
     /// It waits for its hour, see [`crate::store::Settlement::Postponed`].
     pub postponed: bool,
     pub attempts: u32,
+    /// Nobody knows what became of the last attempt: the next one is the same again, under its name.
+    pub repeats: bool,
+    /// When an operator last asked for it.
+    pub retried_at: Option<Timestamp>,
     pub due: Timestamp,
     pub created_at: Timestamp,
     /// The line before it.
@@ -348,14 +354,17 @@ pub struct Reply<'a> {
 impl<'a> Reply<'a> {
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
-        pen.u8(match self.state {
+        let state = match self.state {
             OutboxState::Waiting => 0,
             OutboxState::Sending => 1,
             OutboxState::Dead => 2,
             OutboxState::Unknown => 3,
-        });
-        let postponed = if self.postponed { POSTPONED } else { 0 };
-        pen.u8(author_code(self.author) | occasion_code(self.occasion) | postponed);
+        };
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        pen.u8(state | flag(self.repeats, REPEATS) | flag(self.retried_at.is_some(), RETRIED));
+        let flags = flag(self.postponed, POSTPONED) | flag(self.on_receipt, ON_RECEIPT);
+        pen.u8(author_code(self.author) | occasion_code(self.occasion) | flags);
+        self.retried_at.inspect(|at| pen.time(*at));
         pen.u32(self.attempts);
         pen.time(self.due);
         pen.time(self.created_at);
@@ -369,7 +378,8 @@ impl<'a> Reply<'a> {
 
     pub fn read(bytes: &'a [u8]) -> Read<Self> {
         let mut eye = Eye::new("outbox", bytes, VERSION)?;
-        let state = match eye.u8()? {
+        let first = eye.u8()?;
+        let state = match first & !(REPEATS | RETRIED) {
             0 => OutboxState::Waiting,
             1 => OutboxState::Sending,
             2 => OutboxState::Dead,
@@ -377,11 +387,15 @@ impl<'a> Reply<'a> {
             other => return Err(eye.wrong(format!("unknown state {other}"))),
         };
         let about = eye.u8()?;
+        let occasion = occasion_of(&eye, about & 0x30)?;
         Ok(Reply {
             state,
             author: author_of(&eye, about & 0x0F)?,
-            occasion: occasion_of(&eye, about & 0x30)?,
+            occasion,
+            on_receipt: about & ON_RECEIPT != 0 || occasion == Occasion::Receipt,
             postponed: about & POSTPONED != 0,
+            repeats: first & REPEATS != 0,
+            retried_at: if first & RETRIED == 0 { None } else { Some(eye.time()?) },
             attempts: eye.u32()?,
             due: eye.time()?,
             created_at: eye.time()?,
@@ -405,6 +419,7 @@ impl<'a> Reply<'a> {
             attempts: self.attempts,
             due_at: self.due,
             created_at: self.created_at,
+            retried_at: self.retried_at,
             last_error: self.error.map(str::to_owned),
         })
     }
@@ -422,6 +437,8 @@ impl<'a> Reply<'a> {
             }),
             previous: self.previous,
             sent_id: None,
+            on_receipt: self.on_receipt,
+            attempt: u8::try_from(self.attempts).unwrap_or(MOST_ATTEMPTS).min(MOST_ATTEMPTS),
             contact: self.contact,
             payload: self.payload,
         }
@@ -440,6 +457,10 @@ pub struct Spoken<'a> {
     pub previous: u64,
     /// Under which receipts find it; leaves with it.
     pub sent_id: Option<[u8; 16]>,
+    /// It was said when the brain was told of a receipt.
+    pub on_receipt: bool,
+    /// With which it reached its provider, up to [`MOST_ATTEMPTS`]; 0: not known.
+    pub attempt: u8,
     pub contact: &'a str,
     pub payload: &'a [u8],
 }
@@ -448,7 +469,7 @@ impl<'a> Spoken<'a> {
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
-        pen.u8(author_code(self.author));
+        pen.u8(author_code(self.author) | if self.on_receipt { ON_RECEIPT } else { 0 });
         pen.u8(u8::from(self.said));
         pen.u8(match self.state {
             None => 0,
@@ -460,17 +481,17 @@ impl<'a> Spoken<'a> {
             Some(DeliveryState::Read) => 6,
         });
         pen.u64(self.previous);
-        pen.u8(u8::from(self.sent_id.is_some()));
-        if let Some(id) = &self.sent_id {
-            pen.raw(id);
-        }
+        pen.u8(u8::from(self.sent_id.is_some()) | self.attempt.min(MOST_ATTEMPTS) << 1);
+        self.sent_id.inspect(|id| pen.raw(id));
         pen.text(self.contact);
         pen.raw(self.payload);
     }
 
     pub fn read(bytes: &'a [u8]) -> Read<Self> {
         let mut eye = Eye::new("history", bytes, VERSION)?;
-        let (at, author, said) = (eye.time()?, read_author(&mut eye)?, eye.u8()? != 0);
+        let (at, about) = (eye.time()?, eye.u8()?);
+        let (author, on_receipt) = (author_of(&eye, about & !ON_RECEIPT)?, about & ON_RECEIPT != 0);
+        let said = eye.u8()? != 0;
         let state = match eye.u8()? {
             0 => None,
             1 => Some(DeliveryState::Queued),
@@ -482,8 +503,16 @@ impl<'a> Spoken<'a> {
             other => return Err(eye.wrong(format!("unknown state {other}"))),
         };
         let previous = eye.u64()?;
-        let sent_id = if eye.u8()? == 0 { None } else { Some(eye.array()?) };
-        Ok(Spoken { at, author, said, state, previous, sent_id, contact: eye.text()?, payload: eye.rest() })
+        let sent = eye.u8()?;
+        let sent_id = if sent & 1 == 0 { None } else { Some(eye.array()?) };
+        let (attempt, contact, payload) = (sent >> 1, eye.text()?, eye.rest());
+        Ok(Spoken { at, author, said, state, previous, sent_id, on_receipt, attempt, contact, payload })
+    }
+
+    /// Is a brain told what became of it? Not of others' words, nor of what it says when it is told of
+    /// such a thing: it would be told, and say something, for ever.
+    pub fn is_told_of(&self) -> bool {
+        self.author == Author::Brain && !self.on_receipt
     }
 
     pub fn entry(&self) -> Read<HistoryEntry> {
@@ -529,8 +558,16 @@ fn author_code(author: Author) -> u8 {
     }
 }
 
-/// Beside author and occasion in a reply's second byte.
+/// Beside the state in a reply's first byte.
+const REPEATS: u8 = 0x10;
+const RETRIED: u8 = 0x20;
+
+/// Beside author and occasion in a reply's second byte, and the latter beside the author of a line.
 const POSTPONED: u8 = 0x40;
+const ON_RECEIPT: u8 = 0x80;
+
+/// A line counts so far, beside whether it has an id.
+pub const MOST_ATTEMPTS: u8 = 127;
 
 /// Beside the author.
 fn occasion_code(occasion: Occasion) -> u8 {
@@ -548,11 +585,6 @@ fn occasion_of(eye: &Eye<'_>, code: u8) -> Read<Occasion> {
         0x20 => Occasion::Receipt,
         other => return Err(eye.wrong(format!("unknown occasion {other}"))),
     })
-}
-
-fn read_author(eye: &mut Eye<'_>) -> Read<Author> {
-    let code = eye.u8()?;
-    author_of(eye, code)
 }
 
 fn author_of(eye: &Eye<'_>, code: u8) -> Read<Author> {

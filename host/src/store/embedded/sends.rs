@@ -14,7 +14,7 @@ use super::tables::define;
 use super::writer::Shared;
 use super::{contacts, lines, references, templates};
 use crate::clock;
-use crate::conversation::{Author, Occasion};
+use crate::conversation::Occasion;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
 
@@ -66,11 +66,11 @@ impl Held {
             match entry {
                 Ok(entry) => {
                     let place = place(id.seq, id.key.tenant);
-                    let reference = references::name(&self.shared.mirror.secret, &place);
+                    let reference = references::name(&self.shared.mirror.secret, &place, entry.attempts);
                     claims.push(SendClaim { id, entry, reference });
                 }
                 Err(error) => {
-                    tracing::error!(send = text_of(&id), %error, "a reply cannot be read and waits for the next start");
+                    tracing::error!(conversation = %id.key, seq = id.seq, %error, "a reply cannot be read and waits for the next start");
                 }
             }
         }
@@ -135,8 +135,9 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
             }
         };
         let reply = Reply::read(&row)?;
-        let attempts = reply.attempts + 1;
-        let reply = Reply { state: OutboxState::Sending, postponed: false, attempts, ..reply };
+        let attempts = if reply.repeats { reply.attempts } else { reply.attempts + 1 };
+        let state = OutboxState::Sending;
+        let reply = Reply { state, postponed: false, attempts, repeats: false, ..reply };
         put(batch, id, &reply)?;
         rows.push(Found::Row(batch.buffer.clone()));
     }
@@ -207,6 +208,10 @@ fn write_down(
         Settlement::Unknown { error } => {
             end(batch, id, &Reply { state: OutboxState::Unknown, error: Some(error), ..*reply })
         }
+        Settlement::PerhapsReplaced { error, by } => {
+            let (state, payload) = (OutboxState::Unknown, pack(by));
+            end(batch, id, &Reply { state, error: Some(error), payload: &payload, ..*reply })
+        }
     }
 }
 
@@ -227,8 +232,7 @@ fn is_held_back(batch: &Batch<'_>, id: &SendId, settlement: &Settlement) -> bool
     held_back && batch.mirror.sends().is_claimed_for(&id.key, &id.seq)
 }
 
-/// A brain that wants receipts hears that what it said reached nobody. What it said when it was told
-/// of such a thing is left alone: it would be told, and say something, for ever.
+/// A brain that wants receipts hears that what it said reached nobody.
 fn tell_of_death(
     batch: &mut Batch<'_>,
     id: &SendId,
@@ -236,7 +240,7 @@ fn tell_of_death(
     error: &str,
     now: Timestamp,
 ) -> Step<()> {
-    if reply.author != Author::Brain || reply.occasion == Occasion::Receipt {
+    if !reply.line().is_told_of() {
         return Ok(());
     }
     let message_id = text_of(id);
@@ -266,6 +270,25 @@ fn sent(
 fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     let state = reply.line().state.unwrap_or(DeliveryState::Unknown);
     templates::used(batch, id, reply, (state, reply.error), clock::now())?;
+    list(batch, id, reply)?;
+    leave(batch, id)
+}
+
+/// One that turned out not to have arrived after it had become a line, which stays: where the operator
+/// finds it, can send it again or let it be.
+pub fn returned(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reason: Option<&str>) -> Step<()> {
+    let error = reason.unwrap_or("the provider gave no reason");
+    let error = format!("the provider took it and then reported that it failed: {error}");
+    tracing::warn!(
+        conversation = %id.key, sender = reply.sender, seq = id.seq, reason,
+        "a reply did not arrive; see `switchboard outbox list --dead`"
+    );
+    let state = OutboxState::Dead;
+    list(batch, id, &Reply { state, error: Some(&error), contact: id.key.contact.as_str(), ..*reply })
+}
+
+/// Among those that have ended.
+fn list(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     reply.write(&mut batch.buffer);
     let name = ended_name(id);
     batch.tables.ended_sends.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
@@ -275,7 +298,7 @@ fn end(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
         OutboxState::Unknown => batch.state.outbox_unknown += 1,
         _ => batch.state.outbox_dead += 1,
     }
-    leave(batch, id)
+    Ok(())
 }
 
 /// A reply that has ended, by its conversation and place.
@@ -329,9 +352,12 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     }
     if ended.is_some() {
         take_back(batch, id, &reply)?;
+        lines::unsay(batch, id)?;
         batch.state.outbox_waiting += 1;
     }
-    wait(batch, id, &Reply { due: now, occasion: Occasion::Answer, postponed: false, ..reply })?;
+    let repeats = reply.repeats || reply.state == OutboxState::Unknown;
+    let (occasion, retried_at) = (Occasion::Answer, Some(now));
+    wait(batch, id, &Reply { due: now, occasion, postponed: false, repeats, retried_at, ..reply })?;
     batch.state.touch(now);
     Ok(())
 }
@@ -341,7 +367,10 @@ pub fn drop_it(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     if let Some(row) = ended(batch, id)? {
         let reply = Reply::read(&row)?;
         take_back(batch, id, &reply)?;
-        lines::put(batch, &id.key, id.seq, &reply.line())?;
+        let at = place(id.seq, id.key.tenant);
+        if batch.tables.history.get()?.get(&at)?.is_none() {
+            lines::put(batch, &id.key, id.seq, &reply.line())?;
+        }
         batch.effects.push(Effect::Line);
     } else {
         let row = row_of(batch, id)?.ok_or_else(|| not_there(id))?;

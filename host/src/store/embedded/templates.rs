@@ -359,7 +359,7 @@ fn use_key(tenant: TenantId, place: u64) -> Vec<u8> {
 }
 
 /// The template that a reply is. Nearly all are none, which their bytes tell before they are read.
-fn template_of(payload: &[u8]) -> std::result::Result<Option<crate::message::Template>, Unreadable> {
+pub fn template_of(payload: &[u8]) -> std::result::Result<Option<crate::message::Template>, Unreadable> {
     const WORD: &[u8] = b"template";
     if !payload.windows(WORD.len()).any(|window| window == WORD) {
         return Ok(None);

@@ -130,6 +130,76 @@ async fn what_is_sent_again_by_hand_goes_out_once() {
     }
 }
 
+/// An id that was refused is one that Infobip has seen: the next attempt must not be taken for a repeat.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_refused_goes_out_under_another_id() {
+    let infobip = account().await;
+    let gateway = setup(&infobip).start().await;
+    infobip.with(|it| it.rejects_next = Some(("REJECTED", "REJECTED_FLOODING_FILTER", "NO_ERROR")));
+    say(&gateway, [text(FRANK, FIRST, "hi")]).await;
+    let sent = infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    assert_eq!(texts_to(&sent, FRANK), [echo("hi", 1)]);
+    assert!(sent[0].id.ends_with("-2"), "{}", sent[0].id);
+    // Reports find it under that id.
+    say(&gateway, [report(&sent[0].id, FRANK, "DELIVERED", "DELIVERED_TO_HANDSET")]).await;
+    assert!(outbox(&gateway).await.is_empty());
+}
+
+/// A template that takes the place of what was refused has an id of its own. A report of its failure
+/// puts it among the dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fallback_is_not_taken_for_what_it_replaces() {
+    const CLOSED: Option<(&str, &str, &str)> = Some(("REJECTED", "REJECTED_BY", "EC_NO_SESSION"));
+    let infobip = account().await;
+    let gateway = Setup::new()
+        .package("echo")
+        .tenant(
+            "id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'\n\
+             [tenant.policy.fallback_template]\nname = 'news'\nlanguage = 'en'\nparameter = 'words'",
+        )
+        .sender(&sender("first", FIRST, 1, "secret", infobip.url()))
+        .config("[delivery]\ntimeout_ms = 500\n")
+        .start()
+        .await;
+    let template = json!({"name": "news", "language": "en", "category": "utility",
+        "body": "News for you: {{words}} Write back to us.", "parameters": [{"name": "words", "example": "open"}]});
+    let at = "/api/tenants/1/templates";
+    for (path, body) in [
+        (at.to_owned(), template),
+        (format!("{at}/news/en/submit"), json!({})),
+        (format!("{at}/sync"), json!({})),
+    ] {
+        if path.ends_with("sync") {
+            infobip.with(|it| it.templates.get_mut("news").unwrap()["status"] = json!("APPROVED"));
+        }
+        let request = gateway.client().post(gateway.url(&path)).bearer_auth(gateway.token());
+        Answer::of(request.body(body.to_string())).await.unwrap().ok();
+    }
+    infobip.with(|it| it.rejects_next = CLOSED);
+    say(&gateway, [text(FRANK, FIRST, "hi")]).await;
+    let sent = infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    assert!(sent[0].path.ends_with("/template") && sent[0].id.ends_with("-t"), "{sent:?}");
+    // The refusal is reported too, after the template went out: it is not the template's.
+    let refused = sent[0].id.strip_suffix("-t").unwrap();
+    say(&gateway, [failure(refused, FRANK, "EC_NO_SESSION")]).await;
+    assert!(outbox(&gateway).await.is_empty());
+    say(&gateway, [failure(&sent[0].id, FRANK, "EC_UNKNOWN_USER")]).await;
+    let dead = outbox(&gateway).await;
+    assert_eq!(
+        (dead.len(), &dead[0]["state"], &dead[0]["to"]),
+        (1, &json!("dead"), &json!(FRANK)),
+        "{dead:?}"
+    );
+    let listed = gateway.cli(&["outbox", "list", "--dead"]).await;
+    assert!(listed.ok().contains("reported that it failed"), "{}", listed.stdout);
+    let metrics = gateway.get("/metrics").await.text;
+    let counted = r#"sends_total{provider="infobip",outcome="returned"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    gateway.cli(&["outbox", "drop", dead[0]["id"].as_str().unwrap()]).await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_stay_in_order_behind_one_that_waits() {
     let infobip = account().await;
