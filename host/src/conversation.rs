@@ -45,7 +45,11 @@ pub struct Conversation {
     /// to the address that wrote last.
     pub reply_to: String,
     pub display_name: Option<String>,
+    /// When a message came last,
     pub last_inbound_at: Timestamp,
+    /// and when the contact wrote last: a provider's window counts from there.
+    #[serde(default)]
+    pub wrote_at: Timestamp,
     pub created_at: Timestamp,
     /// Its brain is to be told what becomes of its replies.
     #[serde(default)]

@@ -55,6 +55,19 @@ pub struct Own {
     /// `None` where there is nothing to keep.
     pub content: Option<Content>,
     pub quoted: Option<String>,
+    /// How it came to be said, where the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// How a message of our own number came to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// By a program: us, or somebody beside us.
+    Api,
+    /// Typed on a phone or a linked device.
+    App,
 }
 
 /// Two addresses of one person: a number that changed, a form of it that the network prefers, a hidden

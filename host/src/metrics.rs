@@ -170,7 +170,11 @@ impl Metrics {
             ("outbox_dead", "Replies refused for good", counters.outbox_dead),
             ("outbox_unknown", "Replies that may have gone out or not", counters.outbox_unknown),
             ("dead_turns", "Turns given up", counters.dead_turns),
-            ("lock_conflicts", "Contacts that came with another tenant's link", counters.conflicts),
+            (
+                "lock_conflicts",
+                "Contacts that came with another tenant's link, or that a tenant's own number called somebody else's",
+                counters.conflicts,
+            ),
             ("messages_accepted", "Messages accepted, over all time", counters.accepted),
         ] {
             // Writing to a string cannot fail.

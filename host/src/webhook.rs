@@ -153,7 +153,7 @@ impl Webhook {
             // What became of replies that have left is worth knowing whatever became of their sender.
             proven::Found::Sender(sender) if sender.active || matches!(event, Event::Receipt(_)) => {
                 self.hears(&sender);
-                self.keep_for(&sender, event).await
+                self.keep_for(&sender, event, None).await
             }
             proven::Found::Sender(_) => Ok(ignored("the sender is switched off", None)),
             proven::Found::Unproven => {
@@ -175,11 +175,17 @@ impl Webhook {
         }
     }
 
-    async fn keep_for(&self, sender: &Sender, event: Event) -> Result<Value, Refusal> {
+    /// `tenant`: whose it is on a shared number, where its address said so.
+    async fn keep_for(
+        &self,
+        sender: &Sender,
+        event: Event,
+        tenant: Option<TenantId>,
+    ) -> Result<Value, Refusal> {
         let provider = sender.provider;
         match event {
             Event::Message(inbound) => {
-                let accepted = self.accept(sender, *inbound, None).await?;
+                let accepted = self.accept(sender, *inbound, tenant).await?;
                 let labels = self.labels(&accepted.answer);
                 Ok(answer_body(&accepted.answer, labels))
             }
@@ -206,16 +212,17 @@ impl Webhook {
                 self.metrics.webhook(provider, "session");
                 Ok(json!({"status": "received", "kind": "session"}))
             }
-            Event::Own(own) => self.keep_own(sender, *own).await,
+            Event::Own(own) => self.keep_own(sender, *own, tenant).await,
             // Templates are an account's and no sender's; see `keep_template`.
             Event::Template(_) => Ok(ignored("template", None)),
-            Event::SamePerson(same) => {
+            Event::SamePerson(mut same) => {
+                same.account.clone_from(&sender.account);
                 let merged = self.store.learn(same, clock::now()).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "same_person");
                 Ok(json!({"status": "received", "kind": "same_person", "merged": merged}))
             }
             Event::Consent(consent) => {
-                let kept = self.store.record_consent(consent, sender.name.clone(), clock::now());
+                let kept = self.store.record_consent(consent, sender.name.clone(), tenant, clock::now());
                 kept.await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "consent");
                 Ok(json!({"status": "received", "kind": "consent"}))
@@ -264,9 +271,14 @@ impl Webhook {
     }
 
     /// What our own number said: kept if a human said it, and known already if we did.
-    async fn keep_own(&self, sender: &Sender, mut own: Own) -> Result<Value, Refusal> {
+    async fn keep_own(
+        &self,
+        sender: &Sender,
+        mut own: Own,
+        tenant: Option<TenantId>,
+    ) -> Result<Value, Refusal> {
         own.account.clone_from(&sender.account);
-        let kept = self.store.record_own(own, sender.name.clone(), clock::now()).await;
+        let kept = self.store.record_own(own, sender.name.clone(), tenant, clock::now()).await;
         match kept.map_err(Refusal::Store)? {
             OwnKept::Said => {
                 self.metrics.webhook(sender.provider, "own");

@@ -20,6 +20,7 @@ mod people;
 mod random;
 mod reads;
 mod receipts;
+mod say;
 mod sends;
 mod templates;
 mod turns;
@@ -94,6 +95,7 @@ suite! { Files:
         two_locks_of_one_person_become_one,
         a_human_is_not_answered_by_the_brain,
         an_ended_conversation_opens_again,
+        a_window_counts_from_when_the_contact_wrote,
     }
     turns {
         messages_come_in_order_of_provider_time,
@@ -168,6 +170,11 @@ suite! { Files:
         the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,
     }
+    say {
+        a_tenants_number_has_no_say_in_anothers_contacts,
+        a_tenants_number_has_its_say_in_its_own_contacts,
+        what_was_unlocked_is_not_given_back,
+    }
     receipts {
         a_receipt_finds_its_reply_by_any_id,
         our_own_name_resolves_what_was_unknown,
@@ -178,6 +185,8 @@ suite! { Files:
         what_a_human_types_on_the_phone_is_kept,
         our_own_replies_are_not_kept_twice,
         an_echo_that_looks_different_is_taken_out_again,
+        what_sent_it_tells_whose_an_echo_is,
+        an_address_names_the_tenant_of_what_was_typed,
     }
     opt_outs {
         a_word_is_kept_and_confirmed,
@@ -185,6 +194,8 @@ suite! { Files:
         a_stranger_who_wants_nothing_is_told_nothing(Options { notice: true, ..Options::default() }),
         operators_set_and_lift_opt_outs,
         a_providers_switch_is_heeded,
+        a_providers_word_is_lifted_by_the_next_message,
+        what_is_told_late_undoes_nothing,
         the_first_advertisement_is_the_leads_source,
     }
     reads {

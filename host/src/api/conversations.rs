@@ -61,6 +61,7 @@ pub async fn show(
     let conversation = found(&app, &key)?;
     let mut value = json!(conversation);
     value["last_inbound_at"] = json!(conversation.last_inbound_at.to_string());
+    value["wrote_at"] = json!(conversation.wrote_at.to_string());
     value["created_at"] = json!(conversation.created_at.to_string());
     Ok(Json(value))
 }

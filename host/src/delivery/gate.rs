@@ -92,9 +92,7 @@ impl Gate {
         let window_ms = sender.provider.window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {
-            Some(_) => {
-                self.store.conversation(&claim.id.key)?.map(|conversation| conversation.last_inbound_at)
-            }
+            Some(_) => self.store.conversation(&claim.id.key)?.map(|conversation| conversation.wrote_at),
             None => None,
         };
         let default = Policy::default();

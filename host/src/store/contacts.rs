@@ -65,7 +65,8 @@ pub trait Contacts: Send + Sync {
     /// The canonical key, its aliases and its lock, by any of its keys.
     fn person(&self, contact: &ContactKey) -> Result<Person>;
     /// Two keys turned out to be one person's: they are merged, first contact wins. Whether anything
-    /// changed. Never two phone numbers, unless the provider says that a number changed.
+    /// changed. Never two phone numbers, unless the provider says that a number changed; and through one
+    /// tenant's own number only those of whom no other tenant keeps anything.
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool>;
     /// `from` becomes an alias of `into`: locks (the older wins), conversations, leads, opt-outs.
     async fn merge_contacts(
@@ -79,7 +80,14 @@ pub trait Contacts: Send + Sync {
     /// it was an alias of.
     async fn unmerge_contact(&self, alias: &ContactKey, actor: &str, now: Timestamp) -> Result<Person>;
 
-    async fn record_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<OwnKept>;
+    /// `tenant`: whose it is, where no lock and no sender says so.
+    async fn record_own(
+        &self,
+        own: Own,
+        sender: SenderName,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<OwnKept>;
 
     fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>>;
     fn opt_outs(
@@ -97,7 +105,14 @@ pub trait Contacts: Send + Sync {
         now: Timestamp,
     ) -> Result<()>;
     /// The contact's wish, told by the provider, for every tenant that it talks to through this sender.
-    async fn record_consent(&self, consent: Consent, sender: SenderName, now: Timestamp) -> Result<()>;
+    /// Lifted again by the contact's next message. `tenant`: as in [`Contacts::record_own`].
+    async fn record_consent(
+        &self,
+        consent: Consent,
+        sender: SenderName,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<()>;
 
     /// Hidden ids whose lookup is due, at most `limit`.
     fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>>;

@@ -167,7 +167,8 @@ impl Webhook {
             Event::Own(own) => own.contact.iter().collect(),
             Event::Receipt(receipt) => receipt.contact.iter().collect(),
             Event::Ignored(left) | Event::Alert(left) => left.contact.iter().collect(),
-            Event::Session(_) | Event::Template(_) | Event::SamePerson(_) | Event::Consent(_) => Vec::new(),
+            Event::Consent(consent) => vec![&consent.contact],
+            Event::Session(_) | Event::Template(_) | Event::SamePerson(_) => Vec::new(),
         };
         for key in keys {
             if let Some(lock) = self.store.lock_of(key).map_err(Refusal::Store)? {
@@ -197,7 +198,7 @@ impl Webhook {
                 })
             }
             event => {
-                self.keep_for(sender, event).await?;
+                self.keep_for(sender, event, tenant).await?;
                 Ok(if tenant.is_none() && !about_the_number { Err(Left::Unknown) } else { Ok(tenant) })
             }
         }

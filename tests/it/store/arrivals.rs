@@ -290,3 +290,33 @@ pub async fn two_locks_of_one_person_become_one(factory: &dyn Factory) {
     }
     lab.assert_counters_true();
 }
+
+/// A message may have been on its way for most of a day.
+pub async fn a_window_counts_from_when_the_contact_wrote(factory: &dyn Factory) {
+    const HOUR: i64 = 3_600_000;
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    // When it came, when it says it was written (0: it does not), and from when the window counts.
+    for (n, (came, told, counted)) in [
+        (20 * HOUR, HOUR, HOUR),
+        (21 * HOUR, 0, 21 * HOUR),
+        (22 * HOUR, 2 * HOUR, 21 * HOUR),
+        (23 * HOUR, 99 * HOUR, 23 * HOUR),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut late = arrival("971501", &format!("late{n}"), "still free?", at(came));
+        late.inbound.sent_at = if told == 0 { switchboard::message::Timestamp::ZERO } else { at(told) };
+        lab.accept(late).await;
+        let claim = lab.claim_one(came).await;
+        lab.commit(&claim, Reply::default(), came).await;
+        lab.restart();
+        let kept = lab.store().conversation(&key(1, "971501")).expect("read").expect("a conversation");
+        assert_eq!((kept.last_inbound_at, kept.wrote_at), (at(came), at(counted)), "{n}");
+        assert_eq!(
+            (claim.conversation.last_inbound_at, claim.conversation.wrote_at),
+            (at(came), at(counted))
+        );
+    }
+}

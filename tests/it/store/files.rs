@@ -97,8 +97,9 @@ pub async fn a_humans_own_picture_is_a_file_too(factory: &dyn Factory) {
         sent_at: at(0),
         content: Some(picture("971501", "one", ADDRESS, 10).inbound.content),
         quoted: None,
+        origin: None,
     };
-    lab.store().record_own(own, SenderName::new("main"), at(10)).await.expect("recorded");
+    lab.store().record_own(own, SenderName::new("main"), None, at(10)).await.expect("recorded");
     let file = due(lab.store().as_ref(), 20).remove(0);
     assert_eq!(file.source, ADDRESS);
     let (_, line) = lab.store().history(&key(1, "971501"), None, 1).expect("read").remove(0);

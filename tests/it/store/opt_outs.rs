@@ -167,7 +167,7 @@ pub async fn a_providers_switch_is_heeded(factory: &dyn Factory) {
             opted_in,
             at: told_at,
         };
-        store.record_consent(consent, SenderName::new(sender), at(ms)).await.expect("kept");
+        store.record_consent(consent, SenderName::new(sender), None, at(ms)).await.expect("kept");
         (reason(store.as_ref(), 1, who).is_some(), reason(store.as_ref(), 2, who).is_some())
     };
     lab.meets("971501", 1, 0).await;
@@ -210,4 +210,85 @@ pub async fn the_first_advertisement_is_the_leads_source(factory: &dyn Factory) 
     let history = lab.store().history(&key(2, "971501"), None, 10).expect("history");
     let switchboard::conversation::Line::Heard(heard) = &history[2].1.line else { panic!("{history:?}") };
     assert_eq!(heard.referral.as_ref().and_then(|it| it.source_id.as_deref()), Some("121"));
+}
+
+async fn told(lab: &Lab<'_>, opted_in: bool, told_at: i64, ms: i64) {
+    let consent = Consent {
+        provider: Provider::Meta,
+        account: "default".into(),
+        contact: contact("971501"),
+        from_raw: "971501".into(),
+        opted_in,
+        at: at(told_at),
+    };
+    lab.store().record_consent(consent, SenderName::new("main"), None, at(ms)).await.expect("kept");
+}
+
+/// A switch of the provider's is about advertisements: who asks all the same wants an answer.
+pub async fn a_providers_word_is_lifted_by_the_next_message(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let now = |lab: &Lab<'_>| reason(lab.store().as_ref(), 1, "971501");
+    lab.meets("971501", 1, 0).await;
+    told(&lab, false, 1_000, 1_001).await;
+    let mut before = arrival("971501", "old", "written before", at(1_100));
+    before.inbound.sent_at = at(900);
+    lab.accept(before).await;
+    assert!(now(&lab).is_some(), "what was written before it takes nothing back");
+    lab.restart();
+    lab.hears("971501", "is the flat still free?", 2_000).await;
+    assert_eq!(now(&lab), None);
+    let claim = lab.claim_one(2_001).await;
+    lab.commit(&claim, says(&["it is"]), 2_002).await;
+    assert_eq!(lab.sends_one(2_003).await, "it is", "and nothing else");
+
+    // Its own word takes the place of the provider's, and stays.
+    told(&lab, false, 3_000, 3_001).await;
+    lab.hears("971501", "stop", 4_000).await;
+    told(&lab, false, 4_500, 4_501).await;
+    let by_provider = OptOut::new(at(4_600), "told by the provider");
+    lab.store().set_opt_out(&key(1, "971501"), Some(by_provider), "gateway", at(4_600)).await.expect("kept");
+    for ms in [5_000, 6_000] {
+        lab.hears("971501", "is it?", ms).await;
+        assert_eq!(now(&lab).as_deref(), Some("the contact wrote \"stop\""));
+    }
+    // So does an operator's.
+    lab.hears("971501", "start", 7_000).await;
+    let asked = OptOut::new(at(8_000), "asked on the phone");
+    lab.store().set_opt_out(&key(1, "971501"), Some(asked), "operator", at(8_000)).await.expect("kept");
+    lab.hears("971501", "hm", 9_000).await;
+    assert_eq!(now(&lab).as_deref(), Some("asked on the phone"));
+    lab.assert_counters_true();
+}
+
+pub async fn what_is_told_late_undoes_nothing(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let opted_out = |lab: &Lab<'_>| reason(lab.store().as_ref(), 1, "971501").is_some();
+    lab.meets("971501", 1, 0).await;
+    told(&lab, false, 1_000, 1_001).await;
+    lab.hears("971501", "start", 2_000).await;
+    told(&lab, false, 1_000, 3_000).await;
+    assert!(!opted_out(&lab), "it is sent again");
+    lab.restart();
+    told(&lab, false, 1_000, 3_001).await;
+    assert!(!opted_out(&lab));
+    // The later one comes first.
+    told(&lab, true, 5_000, 6_000).await;
+    told(&lab, false, 4_000, 6_001).await;
+    assert!(!opted_out(&lab));
+    let mut stop = arrival("971501", "late stop", "stop", at(6_500));
+    stop.inbound.sent_at = at(4_500);
+    lab.accept(stop).await;
+    assert!(!opted_out(&lab), "its own words too");
+    // And what is new counts, under whatever key.
+    lab.store()
+        .merge_contacts(&contact("971501"), &contact("111@lid"), "operator", at(7_000))
+        .await
+        .expect("merged");
+    told(&lab, false, 4_000, 7_001).await;
+    assert!(!opted_out(&lab));
+    told(&lab, false, 8_000, 8_001).await;
+    assert!(opted_out(&lab));
+    told(&lab, true, 5_000, 8_002).await;
+    assert!(opted_out(&lab));
+    lab.assert_counters_true();
 }

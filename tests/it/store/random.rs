@@ -131,8 +131,9 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
                 sent_at: at(now),
                 content: Some(Content::Text { text: "reply".into() }),
                 quoted: None,
+                origin: None,
             };
-            store.record_own(own, SenderName::new("main"), at(now)).await.expect("recorded");
+            store.record_own(own, SenderName::new("main"), None, at(now)).await.expect("recorded");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What providers tell of what we sent, and what our own numbers say without us.
 
 use switchboard::conversation::{Author, Line, Trigger};
-use switchboard::event::{Own, Receipt};
+use switchboard::event::{Origin, Own, Receipt};
 use switchboard::message::{
-    Buttons, Choice, Content, DeliveryState, Fate, Outbound, OutboundContent, Provider, SenderName,
+    Buttons, Choice, Content, DeliveryState, Fate, Media, MediaKind, Outbound, OutboundContent,
+    OutboundMedia, Provider, SenderName,
 };
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, OutboxState, SendClaim, Settlement, Store};
@@ -281,11 +282,12 @@ fn own(id: &str, who: &str, text: &str) -> Own {
         sent_at: at(0),
         content: Some(Content::Text { text: text.into() }),
         quoted: None,
+        origin: None,
     }
 }
 
 async fn keeps(store: &dyn Store, own: Own, ms: i64) -> OwnKept {
-    store.record_own(own, SenderName::new("main"), at(ms)).await.expect("recorded")
+    store.record_own(own, SenderName::new("main"), None, at(ms)).await.expect("recorded")
 }
 
 pub async fn what_a_human_types_on_the_phone_is_kept(factory: &dyn Factory) {
@@ -321,7 +323,7 @@ pub async fn what_a_human_types_on_the_phone_is_kept(factory: &dyn Factory) {
     }
     // A human writes first, from a number that is one tenant's.
     let first = Own { account: "own".into(), ..own("B1", "971777", "hello from your agent") };
-    let kept = store.record_own(first, SenderName::new("own"), at(40)).await.expect("recorded");
+    let kept = store.record_own(first, SenderName::new("own"), None, at(40)).await.expect("recorded");
     assert_eq!(kept, OwnKept::Said);
     assert_eq!(lab.lines(2, "971777"), ["Human: hello from your agent (Sent)"]);
     lab.assert_counters_true();
@@ -400,5 +402,94 @@ pub async fn an_echo_that_looks_different_is_taken_out_again(factory: &dyn Facto
         lab.lines(1, "971501")[2..],
         ["Brain: (not a text) (Delivered)", "Brain: two (Delivered)", "Human: I am here too (Sent)"]
     );
+    lab.assert_counters_true();
+}
+
+/// One contact has replies of unknown outcome, as many as there are pictures without words, or `Hello`.
+async fn unknown_replies(lab: &Lab<'_>, who: &str, contents: Vec<OutboundContent>) {
+    lab.meets(who, 1, 0).await;
+    lab.hears(who, "hello", 1).await;
+    let claim = lab.claim_one(1).await;
+    let count = contents.len();
+    let mut commit = turn(&claim, Answer::default(), at(2));
+    commit.sends = contents.into_iter().map(|content| Outbound { content, reply_to: None }).collect();
+    lab.store().commit_turn(commit).await.expect("committed");
+    for _ in 0..count {
+        let claim = lab.sends(1, 10).await.remove(0);
+        lab.settle(&claim, unknown(), 11).await;
+    }
+}
+
+/// What our own number says, by whom, how long after; how many replies it may be; and what it is.
+pub async fn what_sent_it_tells_whose_an_echo_is(factory: &dyn Factory) {
+    const MINUTE: i64 = 60_000;
+    const WEEK: i64 = 7 * 24 * 60 * MINUTE;
+    let lab = Lab::new(factory).await;
+    let ours = || {
+        OutboundContent::Media(OutboundMedia {
+            kind: MediaKind::Image,
+            source: "https://homes.example/1.jpg".into(),
+            caption: None,
+            filename: None,
+        })
+    };
+    let picture = |kind| {
+        Content::Media(Media {
+            kind,
+            handle: String::new(),
+            mime_type: None,
+            filename: None,
+            caption: None,
+            size: None,
+        })
+    };
+    let hello = || OutboundContent::Text { text: "Hello".into() };
+    let text = || Content::Text { text: "Hello".into() };
+    let (api, app) = (Some(Origin::Api), Some(Origin::App));
+    let (known, said) = (OwnKept::Known, OwnKept::Said);
+    let image = || picture(MediaKind::Image);
+    for (n, (replies, content, origin, after, expected)) in [
+        (vec![ours()], image(), api, MINUTE, known),
+        (vec![ours(), hello()], image(), api, MINUTE, known),
+        (vec![ours(), ours()], image(), api, MINUTE, said),
+        (vec![ours()], picture(MediaKind::Video), api, MINUTE, said),
+        (vec![ours()], image(), api, WEEK, said),
+        (vec![ours()], image(), app, MINUTE, said),
+        (vec![ours()], image(), None, MINUTE, said),
+        (vec![hello()], text(), api, MINUTE, known),
+        (vec![hello(), hello()], text(), api, MINUTE, known),
+        (vec![hello()], text(), app, MINUTE, said),
+        (vec![hello()], text(), app, WEEK, said),
+        (vec![hello()], text(), api, WEEK, said),
+        (vec![hello()], text(), None, MINUTE, known),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let who = format!("9715{n:02}");
+        let before = replies.len();
+        unknown_replies(&lab, &who, replies).await;
+        let id = format!("true_{who}@c.us_O{n}");
+        let echo = Own { content: Some(content), origin, sent_at: at(after), ..own(&id, &who, "") };
+        assert_eq!(keeps(lab.store().as_ref(), echo, after + 1).await, expected, "{n}");
+        let human = lab.lines(1, &who).iter().filter(|line| line.starts_with("Human")).count();
+        assert_eq!(human, usize::from(expected == said), "{n}");
+        let left = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+        let left = left.iter().filter(|row| row.contact == contact(&who)).count();
+        assert_eq!(left, before - usize::from(expected == known), "{n}");
+        lab.assert_counters_true();
+    }
+}
+
+pub async fn an_address_names_the_tenant_of_what_was_typed(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971502", 1, 0).await;
+    for (who, tenant, line) in [("971501", 3, 3), ("971502", 3, 1)] {
+        let said = own(&format!("true_{who}@c.us_T{who}"), who, "good morning");
+        let named = Some(super::lab::tenant_id(tenant));
+        let kept = lab.store().record_own(said, SenderName::new("main"), named, at(5)).await;
+        assert_eq!(kept.expect("recorded"), OwnKept::Said);
+        assert!(lab.lines(line, who).contains(&"Human: good morning (Sent)".to_owned()), "{who}");
+    }
     lab.assert_counters_true();
 }

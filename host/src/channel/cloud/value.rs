@@ -142,6 +142,7 @@ impl Reader<'_, '_> {
             sent_at: Item::of(echo).at.or(self.around.at).unwrap_or(Timestamp::ZERO),
             content,
             quoted: quoted(echo, self.around.dialect.own_ids),
+            origin: None,
         })))
     }
 

@@ -139,6 +139,7 @@ impl Webhook<'_> {
                     sent_at,
                     content,
                     quoted,
+                    origin: None,
                 }))
             }
         })

@@ -5,7 +5,7 @@ use crate::channel::waha::chat_of;
 use crate::channel::waha::content::{self, Found};
 use crate::channel::waha::decode::Webhook;
 use crate::channel::waha::person::Person;
-use crate::event::{Event, Own};
+use crate::event::{Event, Origin, Own};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Provider, Timestamp};
 
@@ -41,6 +41,11 @@ impl Webhook<'_> {
             sent_at: self.sent_at(payload).unwrap_or(Timestamp::ZERO),
             content,
             quoted: Self::quoted(payload),
+            origin: match json::text(payload, "source") {
+                Some("api") => Some(Origin::Api),
+                Some("app") => Some(Origin::App),
+                _ => None,
+            },
             id,
         }))
     }

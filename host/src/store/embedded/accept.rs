@@ -5,11 +5,11 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
-use super::merge::{self, By, GATEWAY};
+use super::merge::{self, By, GATEWAY, scope};
 use super::mirror::Effect;
 use super::rows::{self, Kept, Waiting, WaitingKind};
 use super::wishes::Word;
-use super::{Settings, contacts, files, lookups, replies, ties};
+use super::{Settings, contacts, files, lookups, opt_outs, replies, ties};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
@@ -94,7 +94,9 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let directory = batch.mirror.directory.load_full();
     let sender = directory.senders.get(&incoming.sender);
     let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
-    let known = contacts::resolve(batch, &incoming.contact, &incoming.aliases)?;
+    let aliases =
+        scope::believed(batch, sender, (&incoming.contact, &incoming.aliases), incoming.received_at)?;
+    let known = contacts::resolve(batch, &incoming.contact, &aliases)?;
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
     let named = incoming.tenant.filter(|_| lock.is_none() && sender.tenant.is_none());
     // To this one contact it is the named tenant's own number.
@@ -159,9 +161,12 @@ fn take_in(
         Some(_) => WaitingKind::Started { first },
     };
     let word = match &incoming.word {
-        Some(word) if word.matters(batch, key)? => Some(word),
+        Some(word) if word.matters(batch, key, incoming.at)? => Some(word),
         _ => None,
     };
+    if word.is_none() && !incoming.word.as_ref().is_some_and(Word::is_stop) {
+        opt_outs::wrote(batch, key, incoming.at)?;
+    }
     let due = incoming.received_at.plus_ms(patience(batch, key.tenant, kind));
     let attribution = start.as_ref().and_then(Option::as_deref).or(incoming.source.as_deref());
     let waiting = Waiting {
@@ -215,7 +220,7 @@ fn put_down(
     kept.hear(waiting);
     lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
     if let Some(word) = word {
-        word.keep(batch, key, &mut kept, incoming.received_at)?;
+        word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;
     }
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::Line);
@@ -282,6 +287,7 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     kept.conversation.sender = Some(incoming.sender.clone());
     kept.conversation.reply_to.clone_from(&incoming.reply_to);
     kept.conversation.last_inbound_at = now;
+    kept.conversation.wrote_at = kept.conversation.wrote_at.max(incoming.at);
     replies::queue(batch, &key, &mut kept, Author::Gateway, &payload, now)?;
     lines::keep(batch, &row, &kept)
 }

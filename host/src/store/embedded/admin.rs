@@ -104,6 +104,12 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
     let known = contacts::resolve(batch, contact, &[])?;
     let lock = known.lock.ok_or_else(|| Error::NotFound(format!("{contact} has no tenant")))?;
     batch.tables.contacts.put()?.remove(known.canonical.as_str().as_bytes())?;
+    // None of its keys is locked any more, should they be told apart later.
+    for alias in contacts::keys_of(batch, &known.canonical)?.into_iter().skip(1) {
+        if let Some(row) = contacts::row(batch, &alias)? {
+            contacts::put(batch, &alias, &Contact { former: None, replaced: None, ..row })?;
+        }
+    }
     // Its conversation stays, and no lock tells of it any more.
     ties::put(batch, &known.canonical, lock.tenant)?;
     batch.count_lock(lock.tenant.get(), -1);

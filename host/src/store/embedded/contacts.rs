@@ -142,7 +142,7 @@ pub fn tree(table: &impl ReadableTable<&'static [u8], ()>, canonical: &ContactKe
 }
 
 /// The same for both orders of the two.
-fn pair(one: &ContactKey, other: &ContactKey) -> Vec<u8> {
+pub fn pair(one: &ContactKey, other: &ContactKey) -> Vec<u8> {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
     of_contact(first, second.as_str().as_bytes())
 }

@@ -17,9 +17,11 @@ use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::store::contacts::Person;
 use crate::store::{AuditEntry, Error};
+use crate::tenant::Sender;
 
 pub mod conversation;
 pub mod moved;
+pub mod scope;
 
 /// Who acts when nobody asked.
 pub const GATEWAY: &str = "gateway";
@@ -135,11 +137,12 @@ fn older(one: Option<Lock>, other: Option<Lock>) -> Option<Lock> {
     [one, other].into_iter().flatten().min_by_key(|lock| lock.since)
 }
 
-/// What a provider says of two keys. Two phone numbers are two people, unless a number changed.
+/// What a provider says of two keys, through this sender. Two phone numbers are two people, unless a
+/// number changed.
 pub fn learn(
     batch: &mut Batch<'_>,
-    known: &ContactKey,
-    also: &ContactKey,
+    sender: &Sender,
+    (known, also): (&ContactKey, &ContactKey),
     number_changed: bool,
     by: &By<'_>,
 ) -> Step<bool> {
@@ -151,7 +154,8 @@ pub fn learn(
     if !number_changed && contacts::both_have(&ones, &others, identity::is_phone) {
         return Ok(false);
     }
-    let person = contacts::resolve(batch, known, std::slice::from_ref(also))?;
+    let also = scope::believed(batch, sender, (known, std::slice::from_ref(also)), by.now)?;
+    let person = contacts::resolve(batch, known, &also)?;
     all(batch, &person, by)?;
     Ok(!person.others.is_empty())
 }

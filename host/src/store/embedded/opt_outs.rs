@@ -32,24 +32,7 @@ fn write(batch: &mut Batch<'_>, key: &ConversationKey, opt_out: &OptOut) -> Step
     Ok(())
 }
 
-/// From now on nothing goes out. One that is there stays: it tells since when. `confirmation`: the
-/// place of the one reply that still may. Whether this is new.
-pub fn refuse(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    reason: &str,
-    confirmation: Option<u64>,
-    now: Timestamp,
-) -> Step<bool> {
-    if find(batch, key)?.is_some() {
-        return Ok(false);
-    }
-    write(batch, key, &OptOut { since: now, reason: reason.to_owned(), confirmation })?;
-    Ok(true)
-}
-
-/// Whether there was anything to lift.
-pub fn lift(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
+fn remove(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
     let row = conversation_key(key);
     if batch.tables.opt_outs.get()?.get(row.as_slice())?.is_none() {
         return Ok(false);
@@ -57,6 +40,72 @@ pub fn lift(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
     batch.tables.opt_outs.put()?.remove(row.as_slice())?;
     batch.effects.push(Effect::OptedOut(-1));
     Ok(true)
+}
+
+/// Since when messages are wanted again, if they ever were not.
+fn lifted(batch: &Batch<'_>, key: &ConversationKey) -> Step<Option<Timestamp>> {
+    let row = batch.tables.opted_in.get()?.get(conversation_key(key).as_slice())?;
+    Ok(row.map(|row| Timestamp::from_ms(row.value())))
+}
+
+fn remember_lifted(batch: &mut Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<()> {
+    if lifted(batch, key)?.is_none_or(|before| before < at) {
+        batch.tables.opted_in.put()?.insert(conversation_key(key).as_slice(), at.as_ms())?;
+    }
+    Ok(())
+}
+
+/// Was it taken back already by what was wished later?
+pub fn is_past(batch: &Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<bool> {
+    Ok(lifted(batch, key)?.is_some_and(|since| at < since))
+}
+
+/// A provider's word is the weaker one: the contact's next message takes it back.
+fn is_providers(opt_out: &OptOut) -> bool {
+    opt_out.reason == BY_PROVIDER
+}
+
+/// From now on nothing goes out. One that is there stays: it tells since when; but the contact's own
+/// word takes the place of its provider's. `confirmation`: the place of the one reply that still may.
+/// Whether this is new.
+pub fn refuse(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    reason: &str,
+    confirmation: Option<u64>,
+    now: Timestamp,
+) -> Step<bool> {
+    let known = find(batch, key)?;
+    if known.as_ref().is_some_and(|known| reason == BY_PROVIDER || !is_providers(known)) {
+        return Ok(false);
+    }
+    let since = known.map_or(now, |known| known.since.min(now));
+    write(batch, key, &OptOut { since, reason: reason.to_owned(), confirmation })?;
+    Ok(true)
+}
+
+/// Messages are wanted again, as was said at `at`. Whether there was anything to lift.
+pub fn lift(batch: &mut Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<bool> {
+    let was_there = remove(batch, key)?;
+    if was_there {
+        remember_lifted(batch, key, at)?;
+    }
+    Ok(was_there)
+}
+
+/// The contact wrote, and no stop word: what its provider told of it before is lifted. A switch of
+/// the provider's is mostly about advertisements, and nobody asks without wanting an answer. What the
+/// contact wrote itself stays, and so does what an operator set.
+pub fn wrote(batch: &mut Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<()> {
+    if find(batch, key)?.is_some_and(|known| is_providers(&known) && known.since <= at) {
+        lift(batch, key, at)?;
+    }
+    Ok(())
+}
+
+/// Would a stop word of the contact's change anything?
+pub fn may_refuse(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
+    Ok(find(batch, key)?.is_none_or(|known| is_providers(&known)))
 }
 
 pub fn is_opted_out(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
@@ -74,6 +123,8 @@ pub fn set(
     let contact = contacts::canonical(batch, &key.contact)?;
     let key = ConversationKey { tenant: key.tenant, contact };
     let (action, detail) = match opt_out {
+        // What a provider tells does not take the place of what was wished.
+        Some(opt_out) if is_providers(opt_out) && is_opted_out(batch, &key)? => return Ok(()),
         Some(opt_out) => {
             write(batch, &key, opt_out)?;
             ("opt out", serde_json::json!({ "reason": opt_out.reason }))
@@ -83,7 +134,7 @@ pub fn set(
             return Err(Error::NotFound(what).into());
         }
         None => {
-            lift(batch, &key)?;
+            lift(batch, &key, now)?;
             ("opt in", serde_json::Value::Null)
         }
     };
@@ -93,28 +144,47 @@ pub fn set(
 }
 
 /// A switch of the provider's own: it is about the tenant that the contact talks to through this sender.
-pub fn consent(batch: &mut Batch<'_>, consent: &Consent, sender: &SenderName, now: Timestamp) -> Step<()> {
+/// `named`: the tenant that the webhook's address names.
+pub fn consent(
+    batch: &mut Batch<'_>,
+    consent: &Consent,
+    (sender, named): (&SenderName, Option<TenantId>),
+    now: Timestamp,
+) -> Step<()> {
     let directory = batch.mirror.directory.load_full();
     let person = contacts::resolve(batch, &consent.contact, &[])?;
     let dedicated = directory.senders.get(sender).and_then(|sender| sender.tenant);
-    let Some(tenant) = dedicated.or(person.lock.map(|lock| lock.tenant)) else { return Ok(()) };
+    let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(named);
+    let Some(tenant) = tenant else { return Ok(()) };
     let key = ConversationKey { tenant, contact: person.canonical };
     let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
+    // What is told late or again does not undo what was wished since.
     if !consent.opted_in {
-        refuse(batch, &key, BY_PROVIDER, None, at)?;
-    } else if find(batch, &key)?.is_some_and(|known| known.since <= at) {
-        // What is told late does not undo what was wished since.
-        lift(batch, &key)?;
+        if !is_past(batch, &key, at)? {
+            refuse(batch, &key, BY_PROVIDER, None, at)?;
+        }
+        return Ok(());
+    }
+    if find(batch, &key)?.is_none_or(|known| known.since <= at) {
+        remove(batch, &key)?;
+        remember_lifted(batch, &key, at)?;
+        ties::put(batch, &key.contact, tenant)?;
     }
     Ok(())
 }
 
 /// Of one person's two wishes the stricter holds.
 pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) -> Step<()> {
+    let row = conversation_key(from);
+    if let Some(since) = lifted(batch, from)? {
+        batch.tables.opted_in.put()?.remove(row.as_slice())?;
+        remember_lifted(batch, into, since)?;
+    }
     let Some(theirs) = find(batch, from)? else { return Ok(()) };
-    lift(batch, from)?;
+    remove(batch, from)?;
+    let strictness = |opt_out: &OptOut| (is_providers(opt_out), opt_out.since);
     match find(batch, into)? {
-        Some(ours) if ours.since <= theirs.since => Ok(()),
+        Some(ours) if strictness(&ours) <= strictness(&theirs) => Ok(()),
         _ => write(batch, into, &theirs),
     }
 }

@@ -15,13 +15,16 @@ use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
 use super::{contacts, files, lines, sends, ties};
 use crate::conversation::{Author, Conversation, Heard};
-use crate::event::{Own, Receipt};
+use crate::event::{Origin, Own, Receipt};
 use crate::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Outbound, OutboundContent, Provider, SenderName,
-    Timestamp,
+    TenantId, Timestamp,
 };
 use crate::store::contacts::OwnKept;
 use crate::store::{OutboxState, SendId};
+
+/// How long after a reply's last attempt an echo may still be that reply.
+const ECHO_WITHIN_MS: i64 = 10 * 60_000;
 
 /// A message of our own number to a person, read and encoded before it reaches the writer.
 pub struct Said {
@@ -36,14 +39,22 @@ pub struct Said {
     content: Content,
     heard: Vec<u8>,
     file: Option<files::Brought>,
+    origin: Option<Origin>,
+    /// Whose it is on a shared number, where its address said so.
+    tenant: Option<TenantId>,
     at: Timestamp,
     now: Timestamp,
 }
 
 impl Said {
     /// `None`: there is nobody it was said to, or nothing was said. `secret`: the store's.
-    pub fn new(own: Own, sender: SenderName, secret: &[u8; 32], now: Timestamp) -> Option<Self> {
-        let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, .. } = own;
+    pub fn new(
+        own: Own,
+        (sender, tenant): (SenderName, Option<TenantId>),
+        secret: &[u8; 32],
+        now: Timestamp,
+    ) -> Option<Self> {
+        let Own { provider, account, id, contact, to_raw, sent_at, content, quoted, origin, .. } = own;
         let (contact, mut content) = (contact?, content?);
         let file = files::take(&mut content, (provider, &account, &id), secret);
         let heard =
@@ -75,6 +86,8 @@ impl Said {
             content,
             heard,
             file,
+            origin,
+            tenant,
             at,
             now,
         })
@@ -93,7 +106,8 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let person = contacts::resolve(batch, &said.contact, &[])?;
     let directory = batch.mirror.directory.load_full();
     let dedicated = directory.senders.get(&said.sender).and_then(|sender| sender.tenant);
-    let Some(tenant) = dedicated.or(person.lock.map(|lock| lock.tenant)) else { return Ok(OwnKept::Nothing) };
+    let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(said.tenant);
+    let Some(tenant) = tenant else { return Ok(OwnKept::Nothing) };
     let key = ConversationKey { tenant, contact: person.canonical };
     if is_ours(batch, &key, said, sent_id)? {
         return Ok(OwnKept::Known);
@@ -145,35 +159,68 @@ fn began(said: &Said) -> Kept {
 /// Does it say what a reply says that is on its way, or that we were never told the end of? Then it is
 /// that reply, and it has gone out.
 fn is_ours(batch: &mut Batch<'_>, key: &ConversationKey, said: &Said, sent_id: [u8; 16]) -> Step<bool> {
+    let Some((seq, row)) = candidate(batch, key, said)? else { return Ok(false) };
     let report = Report { state: DeliveryState::Sent, reason: None, fate: None };
     let reached =
         Reached { sent_id: Some(sent_id), message_id: Some(&said.id), report: &report, now: said.now };
+    let id = SendId { key: key.clone(), seq };
+    let reply = Reply::read(&row)?;
+    if reply.state == OutboxState::Unknown {
+        sends::take_back(batch, &id, &reply)?;
+        reached::write(batch, &id, &reply, &reached)?;
+        batch.effects.push(Effect::Line);
+    } else {
+        let reply = Reply { contact: key.contact.as_str(), ..reply };
+        reached::write(batch, &id, &reply, &reached)?;
+        sends::leave(batch, &id)?;
+    }
+    batch.state.touch(said.now);
+    Ok(true)
+}
+
+/// The reply that it is, as far as can be told: the first that says the same. What a program sent may
+/// also be a picture without words, if only one reply can be meant.
+fn candidate(batch: &Batch<'_>, key: &ConversationKey, said: &Said) -> Step<Option<(u64, Vec<u8>)>> {
+    if said.origin == Some(Origin::App) {
+        return Ok(None);
+    }
+    let mut replies = sending_of(batch, key)?;
+    replies.extend(unknown_of(batch, key)?);
+    let mut alike = Vec::new();
+    for (seq, row) in replies {
+        let reply = Reply::read(&row)?;
+        if said.origin == Some(Origin::Api)
+            && reply.state == OutboxState::Unknown
+            && is_long_ago(&reply, said)
+        {
+            continue;
+        }
+        match likeness(&reply, said)? {
+            Likeness::Same => return Ok(Some((seq, row))),
+            Likeness::Wordless if said.origin == Some(Origin::Api) => alike.push((seq, row)),
+            Likeness::Wordless | Likeness::None => {}
+        }
+    }
+    Ok(alike.pop().filter(|_| alike.is_empty()))
+}
+
+/// An echo comes at once. The last attempt was not before the reply fell due.
+fn is_long_ago(reply: &Reply<'_>, said: &Said) -> bool {
+    reply.created_at.max(reply.due).plus_ms(ECHO_WITHIN_MS) < said.at
+}
+
+/// Of the conversation's replies those that are on their way.
+fn sending_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8>)>> {
     let waiting: Vec<u64> = batch.mirror.sends().items(key).copied().collect();
+    let mut found = Vec::new();
     for seq in waiting {
         let row = batch.tables.outbox.get()?.get(&place(seq, key.tenant))?.map(|row| row.value().to_vec());
         let Some(row) = row else { continue };
-        let reply = Reply::read(&row)?;
-        if reply.state == OutboxState::Sending && says(&reply, said)? {
-            let id = SendId { key: key.clone(), seq };
-            let reply = Reply { contact: key.contact.as_str(), ..reply };
-            reached::write(batch, &id, &reply, &reached)?;
-            sends::leave(batch, &id)?;
-            batch.state.touch(said.now);
-            return Ok(true);
+        if Reply::read(&row)?.state == OutboxState::Sending {
+            found.push((seq, row));
         }
     }
-    for (seq, row) in unknown_of(batch, key)? {
-        let reply = Reply::read(&row)?;
-        if says(&reply, said)? {
-            let id = SendId { key: key.clone(), seq };
-            sends::take_back(batch, &id, &reply)?;
-            reached::write(batch, &id, &reply, &reached)?;
-            batch.effects.push(Effect::Line);
-            batch.state.touch(said.now);
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(found)
 }
 
 /// Of the conversation's replies those whose outcome nobody knows, the oldest first.
@@ -195,19 +242,29 @@ fn unknown_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8
     Ok(found)
 }
 
+/// How much like a reply an echo is.
+enum Likeness {
+    Same,
+    /// Files of one kind without words: one is like another.
+    Wordless,
+    None,
+}
+
 /// As far as can be told: buttons and lists may have gone out as text with their options below.
-fn says(reply: &Reply<'_>, said: &Said) -> Step<bool> {
+fn likeness(reply: &Reply<'_>, said: &Said) -> Step<Likeness> {
     let outbound: Outbound = unpack("outbox", reply.payload)?;
     let text = said.content.text().unwrap_or_default().trim();
-    Ok(match (&outbound.content, &said.content) {
+    let same = match (&outbound.content, &said.content) {
         (OutboundContent::Text { text: ours }, Content::Text { .. }) => ours.trim() == text,
         (OutboundContent::Buttons(ours), _) => !text.is_empty() && text.starts_with(ours.body.trim()),
         (OutboundContent::List(ours), _) => !text.is_empty() && text.starts_with(ours.body.trim()),
         (OutboundContent::Media(ours), Content::Media(theirs)) => {
-            // One picture without words is like another.
-            ours.kind == theirs.kind
-                && !text.is_empty()
-                && ours.caption.as_deref().unwrap_or_default().trim() == text
+            let alike =
+                ours.kind == theirs.kind && ours.caption.as_deref().unwrap_or_default().trim() == text;
+            if alike && text.is_empty() {
+                return Ok(Likeness::Wordless);
+            }
+            alike
         }
         (OutboundContent::Location(ours), Content::Location(theirs)) => {
             let near = |one: f64, other: f64| (one - other).abs() < 1e-5;
@@ -215,5 +272,6 @@ fn says(reply: &Reply<'_>, said: &Said) -> Step<bool> {
         }
         (OutboundContent::Reaction(ours), Content::Reaction(theirs)) => ours.emoji == theirs.emoji,
         _ => false,
-    })
+    };
+    Ok(if same { Likeness::Same } else { Likeness::None })
 }

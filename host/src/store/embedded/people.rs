@@ -26,8 +26,12 @@ impl Contacts for Embedded {
 
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {
         self.write(move |batch| {
+            let directory = batch.mirror.directory.load_full();
+            // What comes through nobody proves nothing.
+            let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
             let by = By { actor: GATEWAY, reason: &same.reason, now };
-            merge::learn(batch, &same.known, &same.also, same.reason == NUMBER_CHANGED, &by)
+            let pair = (&same.known, &same.also);
+            merge::learn(batch, sender, pair, same.reason == NUMBER_CHANGED, &by)
         })
         .await
     }
@@ -52,8 +56,14 @@ impl Contacts for Embedded {
             .await
     }
 
-    async fn record_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<OwnKept> {
-        let said = own::Said::new(own, sender, &self.mirror().secret, now);
+    async fn record_own(
+        &self,
+        own: Own,
+        sender: SenderName,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<OwnKept> {
+        let said = own::Said::new(own, (sender, tenant), &self.mirror().secret, now);
         let Some(said) = said else { return Ok(OwnKept::Nothing) };
         self.write(move |batch| own::record(batch, &said)).await
     }
@@ -86,8 +96,14 @@ impl Contacts for Embedded {
         self.write(move |batch| opt_outs::set(batch, &key, opt_out.as_ref(), &actor, now)).await
     }
 
-    async fn record_consent(&self, consent: Consent, sender: SenderName, now: Timestamp) -> Result<()> {
-        self.write(move |batch| opt_outs::consent(batch, &consent, &sender, now)).await
+    async fn record_consent(
+        &self,
+        consent: Consent,
+        sender: SenderName,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(move |batch| opt_outs::consent(batch, &consent, (&sender, tenant), now)).await
     }
 
     fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>> {

@@ -73,7 +73,9 @@ const WANTS_RECEIPTS: u8 = 0x10;
 const HANDED_OFF: u8 = 0x20;
 const MERGED: u8 = 0x40;
 const HAS_SOURCE: u8 = 0x80;
-const FLAGS: u8 = WANTS_RECEIPTS | HANDED_OFF | MERGED | HAS_SOURCE;
+/// The contact wrote at another time than its message came.
+const WROTE_AT: u8 = 0x08;
+const FLAGS: u8 = WROTE_AT | WANTS_RECEIPTS | HANDED_OFF | MERGED | HAS_SOURCE;
 
 impl Kept {
     pub fn write(&self, buffer: &mut Vec<u8>) {
@@ -89,6 +91,7 @@ impl Kept {
             (self.handed_off > 0, HANDED_OFF),
             (!self.chains.is_empty(), MERGED),
             (it.source.is_some(), HAS_SOURCE),
+            (it.wrote_at != it.last_inbound_at, WROTE_AT),
         ];
         pen.u8(flags.into_iter().filter(|(set, _)| *set).fold(mode, |byte, (_, flag)| byte | flag));
         if self.handed_off > 0 {
@@ -104,6 +107,9 @@ impl Kept {
         }
         if let Some(source) = &it.source {
             pen.text(source);
+        }
+        if it.wrote_at != it.last_inbound_at {
+            pen.time(it.wrote_at);
         }
         pen.u64(it.turns);
         pen.time(it.created_at);
@@ -136,6 +142,7 @@ impl Kept {
             });
         }
         let source = if first & HAS_SOURCE == 0 { None } else { Some(eye.text()?.to_owned()) };
+        let wrote_at = if first & WROTE_AT == 0 { None } else { Some(eye.time()?) };
         let (turns, created_at, last_inbound_at) = (eye.u64()?, eye.time()?, eye.time()?);
         let (last_line, last_journal) = (eye.u64()?, eye.u64()?);
         let conversation = Conversation {
@@ -143,6 +150,7 @@ impl Kept {
             turns,
             created_at,
             last_inbound_at,
+            wrote_at: wrote_at.unwrap_or(last_inbound_at),
             sender: eye.maybe()?.map(SenderName::new),
             reply_to: eye.text()?.to_owned(),
             display_name: eye.maybe()?.map(str::to_owned),
@@ -175,6 +183,8 @@ impl Kept {
         if it.source.is_none() {
             it.source = entry.attribution.map(str::to_owned);
         }
+        // Told by the provider, and never later than it came: a message may have been long on its way.
+        it.wrote_at = it.wrote_at.max(entry.at.min(entry.received_at));
         if entry.received_at < it.last_inbound_at {
             return;
         }

@@ -67,10 +67,14 @@ tables! {
     aliases: Bytes => ();
     /// Two keys that an operator has told apart: what providers say of them does not merge them.
     apart: Bytes => ();
+    /// Two keys that a tenant's own number called one person's and had no say in: it was audited.
+    withheld: Bytes => ();
     /// Contact, then a tenant that keeps something of it and that its lock does not name.
     ties: Bytes => ();
     /// Who wants no messages of whom.
     opt_outs: Bytes => Bytes;
+    /// Who wants messages again after all -> since when: what is told late of earlier is no news.
+    opted_in: Bytes => i64;
     /// Hidden id -> when its phone number is asked for, and through which sender.
     lookups: Bytes => Bytes;
     /// Due time, then the key in `lookups`.

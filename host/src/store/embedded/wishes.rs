@@ -26,18 +26,26 @@ impl Word {
         Some(Word { wish, said: said.trim().to_owned() })
     }
 
-    /// Does it change anything?
-    pub fn matters(&self, batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
-        Ok(opt_outs::is_opted_out(batch, key)? == (self.wish == Wish::Again))
+    pub fn is_stop(&self) -> bool {
+        self.wish == Wish::NoMore
     }
 
-    /// Keeps the wish and tells the contact so, in its tenant's language. The caller keeps the row.
+    /// Does it change anything? `at`: when it was said.
+    pub fn matters(&self, batch: &Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<bool> {
+        match self.wish {
+            Wish::NoMore => Ok(opt_outs::may_refuse(batch, key)? && !opt_outs::is_past(batch, key, at)?),
+            Wish::Again => opt_outs::is_opted_out(batch, key),
+        }
+    }
+
+    /// Keeps the wish and tells the contact so, in its tenant's language. The caller keeps the row. `at`:
+    /// when it was said.
     pub fn keep(
         &self,
         batch: &mut Batch<'_>,
         key: &ConversationKey,
         kept: &mut Kept,
-        now: Timestamp,
+        (at, now): (Timestamp, Timestamp),
     ) -> Step<()> {
         let directory = batch.mirror.directory.load_full();
         let language = directory.tenant(key.tenant).map_or("", |tenant| tenant.language.as_str());
@@ -49,7 +57,7 @@ impl Word {
                 opt_outs::refuse(batch, key, &reason, Some(place), now)?;
             }
             Wish::Again => {
-                opt_outs::lift(batch, key)?;
+                opt_outs::lift(batch, key, at)?;
             }
         }
         Ok(())

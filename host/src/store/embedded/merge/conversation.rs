@@ -82,6 +82,7 @@ fn combined(ours: Kept, theirs: Kept, from: &ContactKey) -> Kept {
         reply_to: if newer.reply_to.is_empty() { elder.reply_to.clone() } else { newer.reply_to.clone() },
         display_name: newer.display_name.clone().or_else(|| elder.display_name.clone()),
         last_inbound_at: newer.last_inbound_at,
+        wrote_at: kept.wrote_at.max(other.wrote_at),
         created_at: created.unwrap_or_default(),
         source: first[0].source.clone().or_else(|| first[1].source.clone()),
     };
