@@ -7,7 +7,7 @@ use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY, scope};
 use super::mirror::Effect;
-use super::rows::{self, Kept, Waiting, WaitingKind};
+use super::rows::{Kept, Waiting, WaitingKind, answer};
 use super::wishes::Word;
 use super::{Settings, contacts, files, lookups, opt_outs, replies, ties};
 use crate::conversation::{Author, Conversation, Heard, Mode};
@@ -89,7 +89,7 @@ fn source_of(referral: &Referral) -> Option<String> {
 
 pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     if let Some(row) = batch.tables.dedup.get()?.get(&incoming.hash)? {
-        return Ok(Accepted { answer: rows::read_answer(row.value())?, duplicate: true });
+        return Ok(Accepted { answer: answer::read(row.value())?, duplicate: true });
     }
     let directory = batch.mirror.directory.load_full();
     let sender = directory.senders.get(&incoming.sender);
@@ -135,7 +135,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Routed { tenant, contact: key.contact, is_new_session }
         }
     };
-    rows::write_answer(&mut batch.buffer, &answer);
+    answer::write(&mut batch.buffer, &answer);
     batch.tables.dedup.put()?.insert(&incoming.hash, batch.buffer.as_slice())?;
     batch.hashes.extend_from_slice(&incoming.hash);
     batch.hashes_at = batch.hashes_at.max(incoming.received_at);

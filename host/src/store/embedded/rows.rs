@@ -3,48 +3,15 @@
 
 use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, Conversation, HistoryEntry, Line, Mode, Occasion};
-use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, TenantId, Timestamp};
-use crate::route::{Answer, Reason};
+use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{OutboxEntry, OutboxState};
 
+pub mod answer;
 pub mod contact;
 
 type Read<T> = Result<T, Unreadable>;
 
 const VERSION: u8 = 1;
-
-/// What a message was answered, kept as long as duplicates of it may come.
-pub fn write_answer(buffer: &mut Vec<u8>, answer: &Answer) {
-    let mut pen = Pen::new(buffer, VERSION);
-    match answer {
-        Answer::Ignored(reason) => pen.u8(match reason {
-            Reason::NoTenant => 0,
-            Reason::UnknownTenant => 1,
-            Reason::InactiveTenant => 2,
-        }),
-        Answer::Routed { tenant, contact, is_new_session } => {
-            pen.u8(if *is_new_session { 9 } else { 8 });
-            pen.u32(tenant.get());
-            pen.raw(contact.as_str().as_bytes());
-        }
-    }
-}
-
-pub fn read_answer(bytes: &[u8]) -> Read<Answer> {
-    let mut eye = Eye::new("dedup", bytes, VERSION)?;
-    let kind = eye.u8()?;
-    Ok(match kind {
-        0 => Answer::Ignored(Reason::NoTenant),
-        1 => Answer::Ignored(Reason::UnknownTenant),
-        2 => Answer::Ignored(Reason::InactiveTenant),
-        8 | 9 => {
-            let tenant = TenantId::from_stored(eye.u32()?);
-            let contact = String::from_utf8_lossy(eye.rest()).into_owned();
-            Answer::Routed { tenant, contact: ContactKey::from_stored(contact), is_new_session: kind == 9 }
-        }
-        other => return Err(eye.wrong(format!("unknown answer {other}"))),
-    })
-}
 
 /// A conversation with the ends of its two chains: the newest line and the newest journal entry,
 /// each of which names the one before it. 0: none.
