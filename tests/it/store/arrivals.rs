@@ -302,6 +302,8 @@ pub async fn a_window_counts_from_when_the_contact_wrote(factory: &dyn Factory) 
         (21 * HOUR, 0, 21 * HOUR),
         (22 * HOUR, 2 * HOUR, 21 * HOUR),
         (23 * HOUR, 99 * HOUR, 23 * HOUR),
+        // No redelivery takes nineteen days.
+        (480 * HOUR, 24 * HOUR, 480 * HOUR),
     ]
     .into_iter()
     .enumerate()

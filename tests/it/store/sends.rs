@@ -353,14 +353,13 @@ pub async fn what_waits_for_the_morning_goes_before_an_answer(factory: &dyn Fact
 /// was about. Every reply is refused, at once or by a report.
 pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
     let told = || vec!["hello", "Failed: opted out"];
-    for (wants, at_once, expected) in [
-        (true, true, told()),
-        (true, false, told()),
-        (false, true, vec!["hello"]),
-        (false, false, vec!["hello"]),
+    for (who, wants, at_once, expected) in [
+        ("971501", true, true, told()),
+        ("971502", true, false, told()),
+        ("971503", false, true, vec!["hello"]),
+        ("971504", false, false, vec!["hello"]),
     ] {
         let lab = Lab::new(factory).await;
-        let who = if at_once { "971501" } else { "971502" };
         lab.meets(who, 2, 0).await;
         lab.hears(who, "hello", 1).await;
         let mut heard = Vec::new();

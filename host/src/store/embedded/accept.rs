@@ -7,7 +7,7 @@ use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY, scope};
 use super::mirror::Effect;
-use super::rows::{Kept, Waiting, WaitingKind, answer};
+use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
 use super::wishes::Word;
 use super::{Settings, contacts, files, lookups, opt_outs, replies, ties};
 use crate::conversation::{Author, Conversation, Heard, Mode};
@@ -287,7 +287,7 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     kept.conversation.sender = Some(incoming.sender.clone());
     kept.conversation.reply_to.clone_from(&incoming.reply_to);
     kept.conversation.last_inbound_at = now;
-    kept.conversation.wrote_at = kept.conversation.wrote_at.max(incoming.at);
+    kept.conversation.wrote_at = kept.conversation.wrote_at.max(wrote_at(incoming.at, now));
     replies::queue(batch, &key, &mut kept, Author::Gateway, &payload, now)?;
     lines::keep(batch, &row, &kept)
 }

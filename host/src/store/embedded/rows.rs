@@ -150,8 +150,7 @@ impl Kept {
         if it.source.is_none() {
             it.source = entry.attribution.map(str::to_owned);
         }
-        // Told by the provider, and never later than it came: a message may have been long on its way.
-        it.wrote_at = it.wrote_at.max(entry.at.min(entry.received_at));
+        it.wrote_at = it.wrote_at.max(wrote_at(entry.at, entry.received_at));
         if entry.received_at < it.last_inbound_at {
             return;
         }
@@ -166,6 +165,16 @@ impl Kept {
             it.display_name = entry.display_name.map(str::to_owned);
         }
     }
+}
+
+/// Providers deliver again what was not acknowledged for this long.
+const REDELIVERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// When a contact wrote, by the provider's word: a message may have been long on its way. A word that
+/// no redelivery explains is a wrong clock's, and the provider has the last word on its window anyway.
+pub fn wrote_at(told: Timestamp, received_at: Timestamp) -> Timestamp {
+    let late_ms = received_at.as_ms().saturating_sub(told.as_ms());
+    if (0..=REDELIVERED_MS).contains(&late_ms) { told } else { received_at }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
