@@ -11,13 +11,14 @@ mod host {
     pub mod event;
     pub mod glyph;
     pub mod identity;
+    pub mod internet;
     pub mod message;
     pub mod template;
     pub mod tenant;
 }
 
 // As the gateway's own crate names them.
-pub use host::{channel, deep_link, event, glyph, identity, message, template, tenant};
+pub use host::{channel, deep_link, event, glyph, identity, internet, message, template, tenant};
 
 use channel::Adapter;
 use event::Event;
