@@ -23,7 +23,7 @@ use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
-use crate::store::contacts::OptOut;
+use crate::store::contacts::{BY_PROVIDER, OptOut};
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 
@@ -260,7 +260,7 @@ impl DeliveryLoop {
     /// are to find it.
     async fn opt_out(&self, claim: &SendClaim) {
         let now = clock::now();
-        let opt_out = OptOut::new(now, "told by the provider");
+        let opt_out = OptOut::new(now, BY_PROVIDER);
         if let Err(error) = self.store.set_opt_out(&claim.id.key, Some(opt_out), "gateway", now).await {
             tracing::error!(conversation = %claim.id.key, %error, "an opt-out could not be kept; the provider will refuse again");
         }

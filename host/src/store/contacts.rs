@@ -17,6 +17,9 @@ pub struct Person {
     pub lock: Option<Lock>,
 }
 
+/// The reason of an opt-out that the contact told its provider, not us: its next message lifts it.
+pub const BY_PROVIDER: &str = "told by the provider";
+
 /// A contact wants no messages of a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptOut {

@@ -12,10 +12,8 @@ use super::tables::define;
 use super::{contacts, ties};
 use crate::event::Consent;
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
-use crate::store::contacts::OptOut;
+use crate::store::contacts::{BY_PROVIDER, OptOut};
 use crate::store::{AuditEntry, Error};
-
-pub const BY_PROVIDER: &str = "told by the provider";
 
 fn find(batch: &Batch<'_>, key: &ConversationKey) -> Step<Option<OptOut>> {
     let row = batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?;
