@@ -13,6 +13,37 @@ pub fn is_invisible(c: char) -> bool {
         || (c.is_control() && !c.is_whitespace())
 }
 
+/// Changes how the text around it is read without being seen itself: controls, line and paragraph
+/// separators, bidi marks, embeddings and isolates, the byte order mark, tags.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{206F}'
+            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// What a guest, contact or stranger wrote, as one line of at most `at_most` bytes that can be shown
+/// in a log, an audit entry, a terminal or an answer: characters that mislead become `\u{..}`, and what
+/// is cut off is told by `…`. It stays a value among ours and is never a message or a format itself.
+pub fn shown(text: &str, at_most: usize) -> String {
+    const CUT: char = '…';
+    let mut line = String::with_capacity(text.len().min(at_most));
+    // Where the text may end so that the sign of the cut still fits.
+    let mut end = 0;
+    for c in text.chars() {
+        if misleads(c) { line.extend(c.escape_unicode()) } else { line.push(c) }
+        if line.len() > at_most {
+            line.truncate(end);
+            line.push(CUT);
+            return line;
+        }
+        if line.len() + CUT.len_utf8() <= at_most {
+            end = line.len();
+        }
+    }
+    line
+}
+
 /// The same character in ASCII, where it is a decimal digit of a script that is written with ten of
 /// them in a row (Arabic-Indic, Persian, Devanagari, ...) or a fullwidth form; else the character.
 pub fn to_ascii(c: char) -> char {
@@ -59,6 +90,25 @@ mod tests {
         }
         for seen in ['a', '_', ' ', '\n', '\u{00A0}', '2', 'ی'] {
             assert!(!is_invisible(seen), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn what_misleads_is_made_visible_and_what_is_long_is_cut() {
+        let cases = [
+            ("Sara سارا 👋", 100, "Sara سارا 👋"),
+            ("می\u{200C}خواهم", 100, "می\u{200C}خواهم"),
+            ("a\nERROR b\r\t", 100, "a\\u{a}ERROR b\\u{d}\\u{9}"),
+            ("\u{202E}txt.exe\u{2028}\0\x1b[31m", 100, "\\u{202e}txt.exe\\u{2028}\\u{0}\\u{1b}[31m"),
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "abc…"),
+            ("سسسس", 7, "سس…"),
+            ("\n\n\n", 8, "\\u{a}…"),
+        ];
+        for (text, at_most, expected) in cases {
+            let line = shown(text, at_most);
+            assert_eq!(line, expected, "{text:?}");
+            assert!(line.len() <= at_most, "{text:?}");
         }
     }
 }
