@@ -56,8 +56,10 @@ struct Queues<C, G> {
     /// Conversations that are not due yet.
     waiting: BTreeMap<Slot, Arc<C>>,
     groups: HashMap<G, Group<C>>,
-    /// The groups that have something ready and are below their limit, each once.
+    /// The groups that have something ready, are below their limit and not held, each once.
     ring: VecDeque<G>,
+    /// The groups that are held, and until when.
+    held: BTreeMap<Slot, G>,
     ticks: u64,
 }
 
@@ -66,6 +68,7 @@ struct Group<C> {
     ready: BTreeMap<Slot, Arc<C>>,
     claimed: usize,
     in_ring: bool,
+    held: Option<Slot>,
 }
 
 impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
@@ -76,6 +79,7 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
             waiting: BTreeMap::new(),
             groups: HashMap::new(),
             ring: VecDeque::new(),
+            held: BTreeMap::new(),
             ticks: 0,
         };
         Schedule { conversations: BTreeMap::new(), queues }
@@ -122,9 +126,26 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
 
     /// Claims up to `n` conversations whose first item is due, a group at a time.
     pub fn claim(&mut self, n: usize, now: Timestamp) -> Vec<Arc<C>> {
+        self.claim_where(n, now, |_| Ok(()))
+    }
+
+    /// The same, of the groups that `admit` lets have one more. One that it does not is held, and not
+    /// asked for before the time that it names.
+    pub fn claim_where(
+        &mut self,
+        n: usize,
+        now: Timestamp,
+        mut admit: impl FnMut(&G) -> Result<(), Timestamp>,
+    ) -> Vec<Arc<C>> {
         self.ripen(now);
         let mut claimed = Vec::new();
         while claimed.len() < n {
+            let Some(next) = self.queues.ring.front() else { break };
+            if let Err(until) = admit(next) {
+                // Held for no time it would be asked again at once.
+                self.queues.hold(until.max(now.plus_ms(1)));
+                continue;
+            }
             let Some((name, key)) = self.queues.next() else { break };
             if let Some(pending) = self.conversations.get_mut(&key)
                 && let Some((first, _)) = pending.items.front()
@@ -134,6 +155,11 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
             claimed.push(key);
         }
         claimed
+    }
+
+    /// What the groups are held by has changed: they are asked for anew.
+    pub fn release_held(&mut self) {
+        self.queues.release_held(Timestamp::from_ms(i64::MAX));
     }
 
     /// Ends a claim: what is left of the conversation may be claimed again.
@@ -235,8 +261,9 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
             .map(|(key, pending)| (key.as_ref(), pending.items.iter().map(|(id, _)| id)))
     }
 
-    /// Moves what has become due from the waiting to its group.
+    /// Moves what has become due from the waiting to its group, and lets go of who was held until now.
     fn ripen(&mut self, now: Timestamp) {
+        self.queues.release_held(now);
         while let Some((slot, key)) = self.queues.due(now) {
             let Some(pending) = self.conversations.get_mut(&key) else { continue };
             let Some((_, first)) = pending.items.front() else { continue };
@@ -311,22 +338,42 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
         let ready = self.ring.front().and_then(|name| self.groups.get(name));
         let ready = ready.and_then(|group| group.ready.keys().next()).map(|(due, _)| *due);
         let waiting = self.waiting.keys().next().map(|(due, _)| *due);
-        ready.into_iter().chain(waiting).min()
+        let held = self.held.keys().next().map(|(until, _)| *until);
+        ready.into_iter().chain(waiting).chain(held).min()
+    }
+
+    /// Holds the group whose turn it is.
+    fn hold(&mut self, until: Timestamp) {
+        let Some(name) = self.ring.pop_front() else { return };
+        self.ticks += 1;
+        let slot = (until, self.ticks);
+        let group = self.group(&name);
+        (group.in_ring, group.held) = (false, Some(slot));
+        self.held.insert(slot, name);
+    }
+
+    fn release_held(&mut self, now: Timestamp) {
+        while let Some(first) = self.held.first_entry().filter(|first| first.key().0 <= now) {
+            let name = first.remove();
+            self.group(&name).held = None;
+            self.ring_if_eligible(&name);
+        }
     }
 
     fn group(&mut self, name: &G) -> &mut Group<C> {
         // A name is copied only when its group comes up.
         if !self.groups.contains_key(name) {
-            self.groups.insert(name.clone(), Group { ready: BTreeMap::new(), claimed: 0, in_ring: false });
+            let group = Group { ready: BTreeMap::new(), claimed: 0, in_ring: false, held: None };
+            self.groups.insert(name.clone(), group);
         }
         self.groups.get_mut(name).expect("it is there since the line above at the latest")
     }
 
-    /// A group stands in the ring exactly while it has something ready and is below its limit. One
-    /// that has neither ready nor claimed conversations is forgotten.
+    /// A group stands in the ring exactly while it has something ready, is below its limit and not
+    /// held. One that has neither ready nor claimed conversations is forgotten, unless it is held.
     fn ring_if_eligible(&mut self, name: &G) {
         let Some(group) = self.groups.get_mut(name) else { return };
-        let eligible = !group.ready.is_empty() && group.claimed < self.per_group;
+        let eligible = !group.ready.is_empty() && group.claimed < self.per_group && group.held.is_none();
         if eligible && !group.in_ring {
             group.in_ring = true;
             self.ring.push_back(name.clone());
@@ -336,7 +383,7 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
             group.in_ring = false;
             self.ring.retain(|other| other != name);
         }
-        if group.ready.is_empty() && group.claimed == 0 {
+        if group.ready.is_empty() && group.claimed == 0 && group.held.is_none() {
             self.groups.remove(name);
         }
     }

@@ -15,6 +15,7 @@ use switchboard::keyring;
 use switchboard::seal::Ring;
 use switchboard::store::Store;
 use switchboard::store::embedded::{self, Embedded};
+use switchboard::tenant::quotas::Quotas;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -265,6 +266,8 @@ impl Gateway {
             notice: None,
             notice_every_ms: 0,
             coalesce_ms: 0,
+            quotas: Quotas::default(),
+            timer_floor_ms: 0,
             turns_per_tenant: 16,
             sends_per_sender: 16,
             keys: self.keys(),

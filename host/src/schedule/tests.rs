@@ -234,3 +234,52 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_group_that_is_not_admitted_is_held_and_nobody_else() {
+    let mut schedule = Schedule::new(100);
+    for (conversation, group) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
+        schedule.put(&conversation, 0, item(group, 0));
+    }
+    let mut asked = Vec::new();
+    let mut claim = |schedule: &mut Schedule<u32, u8, u32>, now: i64| -> Vec<u32> {
+        let claimed = schedule.claim_where(10, at(now), |group| {
+            asked.push(*group);
+            if *group == 1 { Err(at(50)) } else { Ok(()) }
+        });
+        claimed.into_iter().map(|key| *key).collect()
+    };
+    assert_eq!(claim(&mut schedule, 0), [3, 4]);
+    assert_eq!(schedule.next_at(), Some(at(50)), "it is no reason to wake up before");
+    schedule.put(&5, 0, item(1, 10));
+    assert_eq!(
+        (claim(&mut schedule, 20), schedule.next_at()),
+        (vec![], Some(at(50))),
+        "what comes waits with it"
+    );
+    assert_eq!(
+        (claim(&mut schedule, 50), schedule.next_at()),
+        (vec![], Some(at(51))),
+        "no loop without a pause"
+    );
+    assert_eq!(asked, [1, 2, 2, 1], "who is held is not asked about");
+    assert_eq!(super::tests::claim(&mut schedule, 10, 51), [1, 2, 5]);
+}
+
+#[test]
+fn who_is_held_is_let_go_when_what_holds_it_has_changed() {
+    let mut schedule = Schedule::new(100);
+    let hold = |schedule: &mut Schedule<u32, u8, u32>, now| {
+        assert!(schedule.claim_where(1, at(now), |_| Err(at(100))).is_empty());
+    };
+    schedule.put(&2, 0, item(2, 0));
+    hold(&mut schedule, 2);
+    schedule.release_held();
+    assert_eq!(claim(&mut schedule, 1, 3), [2]);
+    schedule.put(&3, 0, item(3, 0));
+    hold(&mut schedule, 4);
+    schedule.remove(&3, &0);
+    schedule.put(&3, 0, item(3, 0));
+    assert_eq!(claim(&mut schedule, 1, 99), [0u32; 0], "it does not get away by going");
+    assert_eq!(claim(&mut schedule, 1, 100), [3]);
+}

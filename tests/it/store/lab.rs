@@ -12,19 +12,27 @@ use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
+use switchboard::tenant::quotas::Quotas;
 use switchboard::tenant::{Organization, Sender, Tenant};
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub notice: bool,
     pub coalesce_ms: u64,
+    pub quotas: Quotas,
     pub turns_per_tenant: usize,
     pub sends_per_sender: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { notice: false, coalesce_ms: 0, turns_per_tenant: 100, sends_per_sender: 100 }
+        Options {
+            notice: false,
+            coalesce_ms: 0,
+            quotas: Quotas::default(),
+            turns_per_tenant: 100,
+            sends_per_sender: 100,
+        }
     }
 }
 
@@ -325,5 +333,6 @@ impl<'f> Lab<'f> {
 
     pub fn assert_counters_true(&self) {
         assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
+        assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
     }
 }

@@ -20,6 +20,8 @@ fn shared() -> Arc<Shared> {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        quotas: crate::tenant::quotas::Quotas::default(),
+        timer_floor_ms: 0,
         turns_per_tenant: 1,
         sends_per_sender: 1,
         keys: crate::seal::Ring::default(),
