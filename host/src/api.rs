@@ -10,10 +10,12 @@
 //! | `/api/contacts/{key}`, `.../merge`, `.../unmerge` | operator | who is who |
 //! | `/api/organizations`, `/api/tenants`, `/api/senders` | operator; a tenant reads itself | who is served |
 //! | `/api/tenants/{id}/brain`, `/personality`, `/collections/{name}` | operator, that tenant | what answers, and with what |
+//! | `/api/tenants/{id}/quotas` | operator, that tenant | what it may use, and what it has used |
 //! | `/api/tenants/{id}/media`, `.../{handle}` | operator, that tenant | files received, files to send |
 //! | `/media/{token}` | who was given the address | one file, for a while |
 //! | `/api/tenants/{id}/conversations/{contact}/*` | operator, that tenant | what was said, and who answers |
 //! | `/api/tenants/{id}/templates/*` | operator, that tenant | message templates, and which were sent |
+//! | `/api/store`, `.../compact` | operator | the store's file and its disk |
 //! | `/api/doctor` | operator | what is wrong, or soon will be |
 //! | `/api/route` | operator | where a message to one of our numbers would go |
 //! | `/api/secrets` | operator | the keys that senders' secrets are sealed with |
@@ -55,6 +57,7 @@ mod mapping;
 mod media;
 mod opt_outs;
 mod outbox;
+mod quotas;
 mod request;
 mod route;
 mod secrets;
@@ -62,6 +65,7 @@ mod senders;
 mod templates;
 mod tenants;
 mod turns;
+mod upkeep;
 mod users;
 mod whatsapp;
 
@@ -115,6 +119,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/organizations/{id}", put(tenants::put_organization))
         .route("/api/tenants", get(tenants::list))
         .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
+        .route("/api/tenants/{id}/quotas", get(quotas::show))
         .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
         .route("/api/tenants/{id}/media", get(media::list).post(media::put))
         .route("/api/tenants/{id}/media/{handle}", get(media::show))
@@ -158,10 +163,13 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(secrets::routes())
         .route("/api/audit", get(audit::log))
         .route("/api/backup", post(audit::backup))
+        .route("/api/store", get(upkeep::show))
+        .route("/api/store/compact", post(upkeep::compact))
         .route("/api/doctor", get(doctor::examine))
         .route("/api/route", get(route::route))
         .route("/api/webhook/explain", post(explain::explain))
         .layer(middleware::from_fn(carry_out))
+        .layer(middleware::from_fn_with_state(app.clone(), quotas::counted))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));
     let open = Router::new()
         .route("/health", get(health::health))

@@ -36,6 +36,7 @@ mod screen;
 mod sender;
 mod serve;
 mod setup;
+mod store;
 mod template;
 mod tenant;
 mod whatsapp;
@@ -157,6 +158,9 @@ enum Command {
     /// Write out which contact belongs to which tenant.
     #[command(subcommand, after_help = mapping::EXPORT_EXAMPLES)]
     Export(mapping::Export),
+    /// The store's file and its disk: show, compact.
+    #[command(subcommand, after_help = store::EXAMPLES)]
+    Store(store::Store),
     /// Copy the whole store to a file while the gateway runs.
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::Backup),
@@ -212,6 +216,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Outbox(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Import(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Export(command) => command.run(&Client::open(&place).await?).await,
+        Command::Store(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Backup(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Restore(command) => command.run(&place).await,
         Command::Webhook(command) => command.run(&place).await,

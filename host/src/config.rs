@@ -242,11 +242,25 @@ pub struct StoreConfig {
     pub queue: usize,
     /// Check every page at start; refuses a damaged file before it does harm.
     pub verify_at_start: bool,
+    /// Of the disk, at most a twentieth of it: messages are refused before less is left, and what tenants
+    /// store before twice as much is.
+    pub reserve_bytes: u64,
+    /// In this hour of the day, in UTC, the file gives back what it does not need, if nobody waits.
+    pub compact_hour: u8,
+    /// A larger file is compacted by command only. 0: every file.
+    pub compact_at_most_bytes: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { cache_bytes: 256 << 20, queue: 16_384, verify_at_start: true }
+        StoreConfig {
+            cache_bytes: 256 << 20,
+            queue: 16_384,
+            verify_at_start: true,
+            reserve_bytes: 64 << 20,
+            compact_hour: 2,
+            compact_at_most_bytes: 1 << 30,
+        }
     }
 }
 

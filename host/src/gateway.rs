@@ -30,6 +30,7 @@ use crate::presence;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
+use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
@@ -207,6 +208,7 @@ impl Gateway {
             tokio::spawn(self.sessions.clone().look_up()),
             tokio::spawn(prune(self.store.clone(), retention(&self.config))),
             tokio::spawn(back_up(self.store.clone(), self.config.clone())),
+            tokio::spawn(compact(self.store.clone(), self.config.clone())),
         ];
         // A gateway whose loops are gone must not go on acknowledging messages.
         let ended_early = tokio::select! {
@@ -284,6 +286,7 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
         notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
         coalesce_ms: config.limits.coalesce_ms,
+        reserve: Reserve { ask: Ask::of(&store_file(config)), bytes: config.store.reserve_bytes },
         quotas: config.quotas,
         timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
         turns_per_tenant: config.turns.per_tenant,
@@ -340,6 +343,36 @@ async fn prune(store: Arc<dyn Store>, retention: Retention) {
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Nothing was written for so long.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Less is not worth it.
+const WORTH_BYTES: u64 = 64 << 20;
+
+/// Gives back to the disk what the file does not need, in the hour that is named for it, when nobody waits
+/// and it is worth it.
+async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
+    let settings = &config.store;
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let hour = clock::now().as_ms().rem_euclid(DAY_MS) / HOUR_MS;
+        if hour != i64::from(settings.compact_hour) || !store.is_idle(QUIET) {
+            continue;
+        }
+        let Ok(file) = store.file_bytes() else { continue };
+        let most = settings.compact_at_most_bytes;
+        let small = most == 0 || file.bytes <= most;
+        if !small || file.spare < WORTH_BYTES.max(file.bytes / 4) {
+            continue;
+        }
+        if let Err(error) = store.compact().await {
+            tracing::warn!(%error, "the store's file could not be compacted; trying again");
+        }
+        // What it could not give back now it cannot in a minute.
+        tokio::time::sleep(Duration::from_secs(3600)).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the gateway counts, for `/metrics`. One registry, made by the gateway and handed to those
 //! who count; labels are few and bounded: never a contact, never a tenant's text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::message::Provider;
-use crate::store::Counters;
+use crate::message::{Provider, Timestamp};
+use crate::policy::quota::Level;
+use crate::store::quotas::Shelf;
+use crate::store::upkeep::{FileBytes, Room};
+use crate::store::{Counters, Store};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct WebhookLabels {
@@ -161,8 +165,9 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.
-    pub fn render(&self, counters: &Counters) -> String {
+    pub fn render(&self, counters: &Counters, kept: &Kept) -> String {
         let mut text = String::with_capacity(8 << 10);
+        kept.render(&mut text);
         for (name, help, value) in [
             ("users", "Contacts locked to a tenant", counters.users),
             ("inbox", "Messages and timers that wait for their turn", counters.inbox),
@@ -186,5 +191,51 @@ impl Metrics {
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
             .expect("writing to a string cannot fail");
         text
+    }
+}
+
+/// What the store takes, and how many tenants are at their quotas: summed up over tenants, of which there
+/// may be any number.
+#[derive(Debug)]
+pub struct Kept {
+    room: Room,
+    file: FileBytes,
+    tables: BTreeMap<&'static str, u64>,
+    over: BTreeMap<&'static str, u64>,
+}
+
+impl Kept {
+    pub fn of(store: &dyn Store, now: Timestamp) -> Self {
+        let (mut tables, mut over) = (BTreeMap::new(), BTreeMap::new());
+        for (tenant, usage) in store.usage() {
+            for shelf in Shelf::ALL {
+                *tables.entry(shelf.name()).or_default() += usage.of(shelf).bytes;
+            }
+            for gauge in store.gauges(tenant, now) {
+                *over.entry(gauge.name).or_default() += u64::from(gauge.level == Level::Over);
+            }
+        }
+        Kept { room: store.room(), file: store.file_bytes().unwrap_or_default(), tables, over }
+    }
+
+    fn render(&self, text: &mut String) {
+        let one = |value| vec![(String::new(), value)];
+        let by = |label: &str, values: &BTreeMap<&'static str, u64>| {
+            values.iter().map(|(name, value)| (format!("{{{label}=\"{name}\"}}"), *value)).collect()
+        };
+        for (name, help, values) in [
+            ("store_file_bytes", "What the store's file takes of its disk", one(self.file.bytes)),
+            ("store_spare_bytes", "What a compaction would give back, about", one(self.file.spare)),
+            ("disk_free_bytes", "What is left of the disk", one(self.room.free.unwrap_or_default())),
+            ("disk_reserve_bytes", "What of it is kept in reserve", one(self.room.reserve)),
+            ("kept_bytes", "What all tenants keep, by table", by("table", &self.tables)),
+            ("tenants_over_quota", "Tenants that have used up a quota", by("quota", &self.over)),
+        ] {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "# HELP switchboard_{name} {help}.\n# TYPE switchboard_{name} gauge");
+            for (labels, value) in values {
+                let _ = writeln!(text, "switchboard_{name}{labels} {value}");
+            }
+        }
     }
 }

@@ -32,12 +32,16 @@ pub mod media;
 pub mod quotas;
 pub mod secrets;
 pub mod templates;
+pub mod upkeep;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The queue to the writer is full, or the disk is. Nothing was kept; try again later.
     #[error("the store cannot take more now: {0}")]
     Busy(String),
+    /// What is left of the disk is kept in reserve. Nothing was kept; it was said in the log.
+    #[error("{0}")]
+    Full(String),
     /// Nothing was kept, and nothing will be until an operator looks.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -340,6 +344,7 @@ pub trait Store:
     + media::MediaShelf
     + secrets::Secrets
     + quotas::Accounts
+    + upkeep::Upkeep
     + Send
     + Sync
     + 'static

@@ -433,6 +433,10 @@ impl Refusal {
             Refusal::Unverified(why) => {
                 tracing::warn!(%provider, %why, "a webhook did not prove where it comes from");
             }
+            // Said once by the store, and not for each message.
+            Refusal::Store(error @ (store::Error::Limit { .. } | store::Error::Full(_))) => {
+                tracing::debug!(%provider, %error, "a webhook was not kept");
+            }
             Refusal::Store(error) => tracing::error!(%provider, %error, "a webhook was not kept"),
         }
     }

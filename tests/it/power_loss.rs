@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use switchboard::conversation::{Line, TimerChange};
 use switchboard::message::{ContactKey, Outbound};
 use switchboard::route::Answer;
+use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 use switchboard::tenant::quotas::Quotas;
@@ -28,6 +29,7 @@ fn settings() -> Settings {
         notice: Some("Please open your agent's link.".into()),
         notice_every_ms: 3_600_000,
         coalesce_ms: 0,
+        reserve: Reserve::none(),
         quotas: Quotas::default(),
         timer_floor_ms: 0,
         turns_per_tenant: 100,

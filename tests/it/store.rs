@@ -24,6 +24,7 @@ mod reads;
 mod receipts;
 mod say;
 mod sends;
+mod space;
 mod templates;
 mod turns;
 
@@ -50,6 +51,7 @@ impl Files {
             notice: options.notice.then(|| "Please open your agent's link.".into()),
             notice_every_ms: 24 * 3_600_000,
             coalesce_ms: options.coalesce_ms,
+            reserve: options.reserve.clone(),
             quotas: options.quotas,
             timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,

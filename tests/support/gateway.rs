@@ -14,6 +14,7 @@ use switchboard::config::Config;
 use switchboard::keyring;
 use switchboard::seal::Ring;
 use switchboard::store::Store;
+use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{self, Embedded};
 use switchboard::tenant::quotas::Quotas;
 use tempfile::TempDir;
@@ -266,6 +267,7 @@ impl Gateway {
             notice: None,
             notice_every_ms: 0,
             coalesce_ms: 0,
+            reserve: Reserve::none(),
             quotas: Quotas::default(),
             timer_floor_ms: 0,
             turns_per_tenant: 16,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
+use crate::api::quotas;
 use crate::api::request::{Params, Sent, Whole};
 use crate::brain::{PackageStatus, Refused, Uploaded};
 use crate::tenant::Tenant;
@@ -82,6 +83,7 @@ pub async fn push(
             "build with `opt-level = \"s\"` and `strip = true`, or let the operator push it",
         ));
     }
+    quotas::upload(&app, &caller)?;
     let (brains, actor) = (app.brains.clone(), caller.actor());
     let wanted = json!({"bytes": component.len()});
     let change = async move { brains.put_brain(tenant.id, component.to_vec(), &actor).await };
@@ -102,6 +104,7 @@ pub async fn push_personality(
             "send the personality as TOML in UTF-8",
         )
     })?;
+    quotas::upload(&app, &caller)?;
     let (brains, actor) = (app.brains.clone(), caller.actor());
     let wanted = json!({"bytes": text.len()});
     let change = async move { brains.put_personality(tenant.id, text, &actor).await };

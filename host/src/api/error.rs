@@ -159,7 +159,15 @@ impl From<store::Error> for Error {
             store::Error::Conflict(message) => {
                 error(StatusCode::CONFLICT, "conflict", message, "look at what is there and decide")
             }
+            store::Error::Limit { code: "quota", message } => error(
+                StatusCode::TOO_MANY_REQUESTS,
+                "quota",
+                message,
+                "see what is used: `switchboard tenant quotas ID`, or GET /api/tenants/{id}/quotas",
+            ),
             store::Error::Limit { message, .. } => Error::invalid(message, "ask for less"),
+            // The store has said so once.
+            store::Error::Full(why) => Error::unavailable(why, "make room on the gateway's disk"),
             store::Error::Busy(why) => {
                 tracing::warn!(why, "a request was refused: the store is busy");
                 Error::unavailable("the store cannot take more now; nothing was changed", "try again shortly")

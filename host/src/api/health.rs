@@ -17,6 +17,8 @@ use tokio::sync::Mutex;
 use crate::api::App;
 use crate::api::auth;
 use crate::api::error::Result;
+use crate::clock;
+use crate::metrics::Kept;
 
 /// A store that cannot commit within this is not ready.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
@@ -74,7 +76,8 @@ pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Re
     if !app.config.listen.ip().is_loopback() {
         auth::identify(&app, &request)?.operator()?;
     }
-    let text = app.metrics.render(&app.store.counters());
+    let kept = Kept::of(&*app.store, clock::now());
+    let text = app.metrics.render(&app.store.counters(), &kept);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -11,6 +11,7 @@ use crate::cli::{Result, screen};
 pub const EXAMPLES: &str = "Examples:
   switchboard tenant list
   switchboard tenant show 2
+  switchboard tenant quotas 2           what it may use, and what it has used
   switchboard tenant add 7 --name \"Palm Homes\" --organization 1 --brain real-estate \\
       --language ar --time-zone Asia/Dubai --label chatbot_id=bot-7
   switchboard tenant connect 7          give it a WhatsApp number of its own at the configured WAHA
@@ -27,6 +28,11 @@ pub enum Tenant {
     List,
     /// One tenant, with its limits, labels and link.
     Show {
+        /// The tenant's number.
+        id: u32,
+    },
+    /// What the tenant may use, what it has used, and when there is some again.
+    Quotas {
         /// The tenant's number.
         id: u32,
     },
@@ -114,6 +120,10 @@ impl Tenant {
                 let answer = client.get(&format!("/api/tenants/{id}")).await?;
                 if json { screen::json(&answer) } else { screen::fields(&answer) }
             }
+            Tenant::Quotas { id } => {
+                let answer = client.get(&format!("/api/tenants/{id}/quotas")).await?;
+                if json { screen::json(&answer) } else { quotas(&answer) }
+            }
             Tenant::Connect { id, how } => {
                 whatsapp::connect(client, &whatsapp_of(id), json!({}), &how, json).await
             }
@@ -133,6 +143,24 @@ impl Tenant {
             }
         }
     }
+}
+
+fn quotas(answer: &Value) -> Result<()> {
+    let columns: [screen::Column; 7] = [
+        ("QUOTA", |quota| screen::text(&quota["name"])),
+        ("USED", |quota| screen::text(&quota["used"])),
+        ("LIMIT", |quota| screen::text(&quota["limit"])),
+        ("UNIT", |quota| screen::text(&quota["unit"])),
+        ("LEVEL", |quota| screen::text(&quota["level"])),
+        ("FREE AGAIN", |quota| screen::text(&quota["frees_at"])),
+        ("OWN", |quota| screen::text(&quota["own"])),
+    ];
+    screen::list(items(answer, "quotas"), &columns, "There are no quotas.")?;
+    screen::line(&format!(
+        "turns_unprompted: the limit is for each conversation, what is used are the conversations at it.\n\
+         Kept in the store: {} bytes.",
+        screen::text(&answer["kept_bytes"])
+    ))
 }
 
 impl Add {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use crate::config::{self, Config};
-use crate::tenant::quotas::Kind;
+use crate::tenant::quotas::{Kind, Quotas};
 
 type Report<'r> = &'r mut dyn FnMut(&str, String, String);
 
@@ -21,6 +21,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    quotas(&config.quotas, report);
     media(config, report);
     waha(&config.waha, report);
     if config.data == config.plugins {
@@ -123,6 +124,8 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("http.body_memory_bytes", http.body_memory_bytes as u64, MIB, 1 << 40);
     within("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40);
     within("store.queue", store.queue as u64, 1, 10_000_000);
+    within("store.reserve_bytes", store.reserve_bytes, 0, 1 << 40);
+    within("store.compact_hour", store.compact_hour.into(), 0, 23);
     // A provider repeats a webhook for up to 7 days; what is forgotten sooner would be handled twice.
     within("retention.dedup_days", retention.dedup_days.into(), 8, 3650);
     within("retention.history_days", retention.history_days.into(), 1, 36_500);
@@ -156,10 +159,6 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("limits.log_bytes", limits.log_bytes, 0, 64 * MIB);
     within("limits.coalesce_ms", limits.coalesce_ms, 0, 600_000);
     within("turns.timer_floor_ms", turns.timer_floor_ms, 1, 3_600_000);
-    for kind in Kind::ALL {
-        let (least, most) = kind.range();
-        within(kind.own_key(), config.quotas.of(*kind), least, most);
-    }
     within("backup.every_hours", backup.every_hours.into(), 0, 24 * 365);
     within("backup.keep", backup.keep as u64, 1, 10_000);
     let memory = ("http.body_memory_bytes", http.body_memory_bytes);
@@ -171,6 +170,15 @@ fn numbers(config: &Config, report: Report<'_>) {
         ("delivery.backoff_ms", delivery.backoff_ms),
         ("delivery.backoff_max_ms", delivery.backoff_max_ms),
     );
+}
+
+fn quotas(quotas: &Quotas, report: Report<'_>) {
+    for kind in Kind::ALL {
+        let ((least, most), value) = (kind.range(), quotas.of(*kind));
+        if value < least || value > most {
+            report(kind.own_key(), format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
 }
 
 fn media(config: &Config, report: Report<'_>) {

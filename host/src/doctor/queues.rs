@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::{Finding, Patient};
 use crate::store::embedded::backup;
+use crate::store::upkeep::Mark;
 use crate::store::{Filter, OutboxState};
 
 /// A reply that waits longer than this waits for someone.
 const LONG_MS: i64 = 10 * 60 * 1000;
 /// Of the waiting replies, as many are looked at.
 const LOOKED_AT: usize = 500;
+/// What the file keeps for nothing is told of from here on.
+const SPARE_BYTES: u64 = 256 << 20;
 
 pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = vec![match patient.store.probe().await {
@@ -20,6 +23,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             "look at the disk: is it full, or failing?",
         ),
     }];
+    findings.extend(disk(patient));
     let counters = patient.store.counters();
     let counted = [
         (counters.outbox_dead, "replies", "were refused for good", "`switchboard outbox list --dead`"),
@@ -38,6 +42,36 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     }
     findings.push(waiting(patient));
     findings.extend(backups(patient));
+    findings
+}
+
+/// Is there room on the disk, and does the file keep much that it does not need?
+fn disk(patient: &Patient<'_>) -> Vec<Finding> {
+    let room = patient.store.room();
+    let mut findings = Vec::new();
+    if let (Some(free), Some(short)) = (room.free, room.short) {
+        let what = format!("{free} bytes are left, and {} are kept in reserve", room.reserve);
+        let action = "make room on the disk; `switchboard store show` tells what the store could give back";
+        findings.push(match short {
+            Mark::Messages => {
+                Finding::error("disk", format!("messages are refused and turns wait: {what}"), action)
+            }
+            Mark::Stored => Finding::warning(
+                "disk",
+                format!("uploads, collections and files are refused: {what}"),
+                action,
+            ),
+        });
+    }
+    if let Ok(file) = patient.store.file_bytes()
+        && file.spare > SPARE_BYTES.max(file.bytes / 2)
+    {
+        findings.push(Finding::warning(
+            "store",
+            format!("of its {} bytes it needs about {}", file.bytes, file.bytes - file.spare),
+            "`switchboard store compact` gives the rest back; messages wait meanwhile",
+        ));
+    }
     findings
 }
 

@@ -1,6 +1,7 @@
 //! Tenants: has each a brain that runs, and a number that it can be reached by?
 
 use super::{Finding, Patient};
+use crate::policy::quota::Level;
 use crate::tenant::{Directory, Tenant};
 
 pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
@@ -42,6 +43,7 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             ));
         }
     }
+    findings.extend(tenants.iter().filter_map(|tenant| at_quotas(patient, tenant)));
     if findings.is_empty() {
         findings.push(Finding::good(
             "tenants",
@@ -49,6 +51,24 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// The quotas that a tenant has used up, in one finding.
+fn at_quotas(patient: &Patient<'_>, tenant: &Tenant) -> Option<Finding> {
+    let gauges = patient.store.gauges(tenant.id, patient.now);
+    let over = gauges.iter().filter(|gauge| gauge.level == Level::Over);
+    let over: Vec<String> =
+        over.map(|gauge| format!("{} (limit {}, used {})", gauge.name, gauge.limit, gauge.used)).collect();
+    (!over.is_empty()).then(|| {
+        Finding::warning(
+            format!("tenant {}", tenant.id),
+            format!("it has used up {}", over.join(", ")),
+            format!(
+                "`switchboard tenant quotas {}` shows all; `quotas` of the tenant raises them",
+                tenant.id
+            ),
+        )
+    })
 }
 
 fn is_reachable(directory: &Directory, tenant: &Tenant) -> bool {

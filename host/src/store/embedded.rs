@@ -23,6 +23,7 @@ use self::admin::entry;
 use self::batch::{Batch, Fault, Step};
 use self::mirror::Mirror;
 pub use self::open::OpenError;
+use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
@@ -36,6 +37,7 @@ use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
 use crate::seal::Ring;
+use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
@@ -73,12 +75,14 @@ mod replies;
 mod rows;
 mod secrets;
 mod sends;
+pub mod space;
 mod tables;
 mod tally;
 mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod upkeep;
 mod usage;
 mod wishes;
 mod writer;
@@ -103,6 +107,8 @@ pub struct Settings {
     pub notice_every_ms: i64,
     /// Where a tenant does not say; see `tenant::Limits::coalesce_ms`.
     pub coalesce_ms: u64,
+    /// What of the disk is kept in reserve.
+    pub reserve: Reserve,
     /// What a tenant may use where it does not say.
     pub quotas: Quotas,
     /// A timer rings after this at the earliest.
@@ -165,6 +171,10 @@ impl Embedded {
         Ok(self.shared.disk.snapshot()?)
     }
 
+    fn is_full(&self) -> bool {
+        self.shared.space.check(Mark::Messages).is_err()
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         op: impl Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
@@ -217,11 +227,16 @@ impl Store for Embedded {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
+        self.shared.space.check(Mark::Messages)?;
         let incoming = Incoming::new(arrival, &self.mirror().settings, &self.mirror().secret);
         self.write(move |batch| accept::accept(batch, &incoming)).await
     }
 
     async fn claim_turns(&self, n: usize, now: Timestamp) -> Result<Vec<TurnClaim>> {
+        // They wait until it is over.
+        if self.shared.disk.is_compacting() || self.is_full() {
+            return Ok(Vec::new());
+        }
         if self.mirror().next_timer() <= now {
             self.write(move |batch| timers::ring(batch, now)).await?;
         }
@@ -266,12 +281,18 @@ impl Store for Embedded {
     }
 
     fn next_turn_at(&self) -> Option<Timestamp> {
+        if self.shared.disk.is_compacting() || self.is_full() {
+            return None;
+        }
         let timer = Some(self.mirror().next_timer()).filter(|at| at.as_ms() < i64::MAX);
         let turn = self.mirror().turns().next_at();
         turn.into_iter().chain(timer).min()
     }
 
     async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
+        if self.shared.disk.is_compacting() {
+            return Ok(Vec::new());
+        }
         let mut held = sends::Held::claim(&self.shared, n, now);
         if held.ids.is_empty() {
             return Ok(Vec::new());
@@ -297,7 +318,7 @@ impl Store for Embedded {
     }
 
     fn next_send_at(&self) -> Option<Timestamp> {
-        self.mirror().sends().next_at()
+        if self.shared.disk.is_compacting() { None } else { self.mirror().sends().next_at() }
     }
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<bool> {
@@ -333,6 +354,7 @@ impl Store for Embedded {
         records: Vec<serde_json::Value>,
         actor: &str,
     ) -> Result<()> {
+        self.shared.space.check(Mark::Stored)?;
         collections::check(&records)?;
         let json = serde_json::to_vec(&records).map_err(|error| Error::Conflict(error.to_string()))?;
         let (name, subject) = (collection.to_owned(), format!("{tenant}/{collection}"));
@@ -522,6 +544,7 @@ impl Store for Embedded {
     }
 
     async fn probe(&self) -> Result<()> {
+        self.shared.space.check(Mark::Messages)?;
         self.write(|batch| {
             let number = batch.state.next_seq.to_be_bytes();
             batch.tables.meta.put()?.insert("probe", number.as_slice())?;

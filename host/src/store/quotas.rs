@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
 use serde::Serialize;
 
 use super::Result;
@@ -131,7 +130,6 @@ pub struct Gauge {
     pub own: bool,
 }
 
-#[async_trait]
 pub trait Accounts: Send + Sync {
     /// Every quota of a tenant, in the order of the table.
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge>;
@@ -143,7 +141,4 @@ pub trait Accounts: Send + Sync {
     fn usage(&self) -> BTreeMap<TenantId, Usage>;
     /// The same, counted anew row by row. Turns and fuel leave no rows and are as they are kept.
     fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>>;
-    /// Removes the oldest of what tenants keep beyond their quotas, looking at no more than `limit` rows;
-    /// how many it looked at.
-    async fn trim(&self, limit: usize) -> Result<usize>;
 }

@@ -9,6 +9,7 @@ use switchboard::message::{
     Provider, SenderName, TenantId, Timestamp,
 };
 use switchboard::seal::{KEY_BYTES, Key, Ring};
+use switchboard::store::embedded::space::Reserve;
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
@@ -20,6 +21,7 @@ pub struct Options {
     pub notice: bool,
     pub coalesce_ms: u64,
     pub quotas: Quotas,
+    pub reserve: Reserve,
     pub turns_per_tenant: usize,
     pub sends_per_sender: usize,
 }
@@ -30,6 +32,7 @@ impl Default for Options {
             notice: false,
             coalesce_ms: 0,
             quotas: Quotas::default(),
+            reserve: Reserve::none(),
             turns_per_tenant: 100,
             sends_per_sender: 100,
         }

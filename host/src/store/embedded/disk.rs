@@ -2,9 +2,13 @@
 //! redb refuses to go on with a file whose write has failed.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{
+    Builder, CompactionError, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend,
+};
 
 use crate::store::Error;
 
@@ -14,14 +18,26 @@ pub type Maker = Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sy
 pub struct Disk {
     make: Maker,
     cache_bytes: usize,
-    /// `None` while the writer opens it again.
+    /// `None` while the writer opens it again or compacts it.
     database: RwLock<Option<Database>>,
+    compacting: AtomicBool,
 }
+
+/// A compaction waits so long for those who read.
+const READERS: Duration = Duration::from_secs(5);
+
+/// And looks so often.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Disk {
     pub fn open(make: Maker, cache_bytes: usize) -> Result<Self, DatabaseError> {
         let database = open(&make, cache_bytes)?;
-        Ok(Disk { make, cache_bytes, database: RwLock::new(Some(database)) })
+        Ok(Disk {
+            make,
+            cache_bytes,
+            database: RwLock::new(Some(database)),
+            compacting: AtomicBool::new(false),
+        })
     }
 
     /// What was committed last. Holds nobody up and is held up by nobody: while the file is being
@@ -29,6 +45,9 @@ impl Disk {
     pub fn snapshot(&self) -> Result<ReadTransaction, Error> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
+            if self.is_compacting() {
+                return Err(Error::Busy("its file is being compacted".into()));
+            }
             return Err(Error::Busy("its file is being opened again after an error".into()));
         };
         database.begin_read().map_err(|error| failed(&error.into()))
@@ -40,16 +59,42 @@ impl Disk {
         database.as_ref().map(work)
     }
 
+    pub fn is_compacting(&self) -> bool {
+        self.compacting.load(Ordering::Acquire)
+    }
+
+    /// Gives back what the file does not need. `Ok(false)`: somebody reads, and goes on reading.
+    /// After an error of the file it is closed, and to be opened again.
+    pub fn compact(&self) -> Result<bool, redb::Error> {
+        let Some(mut database) = self.replace(None, true) else { return Err(redb::Error::DatabaseClosed) };
+        let began = Instant::now();
+        let done = loop {
+            match database.compact() {
+                Err(CompactionError::TransactionInProgress) if began.elapsed() < READERS => {
+                    std::thread::sleep(LOOK);
+                }
+                Err(CompactionError::TransactionInProgress) => break Ok(false),
+                Err(error) => break Err(error.into()),
+                Ok(_) => break Ok(true),
+            }
+        };
+        self.replace(done.is_ok().then_some(database), false);
+        done
+    }
+
+    fn replace(&self, new: Option<Database>, compacting: bool) -> Option<Database> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        self.compacting.store(compacting, Ordering::Release);
+        std::mem::replace(&mut *database, new)
+    }
+
     /// Closes the file and opens it again, which repairs what a failed commit left.
     pub fn reopen(&self) -> Result<(), DatabaseError> {
-        let replace = |new| {
-            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *database, new)
-        };
         // The old one first: it holds the lock on the file. Repairing may take long, and nobody
         // waits for it: the place stays empty and its lock free.
-        drop(replace(None));
-        replace(Some(open(&self.make, self.cache_bytes)?));
+        drop(self.replace(None, false));
+        let database = open(&self.make, self.cache_bytes)?;
+        self.replace(Some(database), false);
         Ok(())
     }
 }

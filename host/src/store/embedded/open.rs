@@ -16,6 +16,7 @@ use super::batch::{Fault, Step};
 use super::disk::{Disk, Maker};
 use super::mirror::Mirror;
 use super::overlay::Overlay;
+use super::space::Space;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
 use super::{Settings, backup, load, secrets, ties, usage};
@@ -217,7 +218,7 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     mirror.replace(load::load(&mirror, &snapshot)?);
     let interrupted = load::interrupted(&snapshot)?;
     drop(snapshot);
-    let shared = Arc::new(Shared { disk, mirror });
+    let shared = Arc::new(Shared { disk, space: Space::new(settings.reserve.clone()), mirror });
     if !interrupted.is_empty() {
         tracing::warn!(
             replies = interrupted.len(),

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use super::mirror::{Mirror, lock};
-use super::{Embedded, codec, prune, usage};
+use super::{Embedded, codec, usage};
 use crate::conversation::JournalEntry;
 use crate::message::{ConversationKey, TenantId, Timestamp};
 use crate::policy::quota::{Level, Meter, Steady, day_of, next_day, refusal};
 use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
+use crate::store::upkeep::Mark;
 use crate::store::{Error, Result};
 use crate::tenant::quotas::{Kind, Quotas};
 
@@ -178,7 +178,6 @@ fn used(kind: Kind, usage: &Usage, now: Timestamp) -> u64 {
     }
 }
 
-#[async_trait]
 impl Accounts for Embedded {
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge> {
         let mirror = self.mirror();
@@ -229,6 +228,7 @@ impl Accounts for Embedded {
     }
 
     fn room_for_files(&self, tenant: TenantId) -> Result<()> {
+        self.shared.space.check(Mark::Stored)?;
         let used = self.mirror().usage(tenant).file_bytes;
         self.mirror().allow(tenant, Kind::FileBytes, used.saturating_add(1))
     }
@@ -241,11 +241,5 @@ impl Accounts for Embedded {
 
     fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>> {
         self.read(usage::recount)
-    }
-
-    async fn trim(&self, limit: usize) -> Result<usize> {
-        let (looked, come) = self.write(move |batch| prune::trim(batch, limit)).await?;
-        lock(&self.mirror().trims).extend(come);
-        Ok(looked)
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! An operation that panics or meets an unreadable row fails alone: the transaction is given up and
 //! the others of its group are applied again. An error of the file fails the whole group; the file
-//! is then opened again, at most once in [`REOPEN_AFTER`], and until that succeeds every operation
-//! is answered with the error.
+//! is then opened again, after a pause that grows while it goes on failing, and until that succeeds
+//! every operation is answered with the error. A compaction has the file to itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::batch::{Batch, Fault, Sealed, Step};
 use super::disk::{Disk, failed};
 use super::load;
 use super::mirror::Mirror;
+use super::space::Space;
 use super::tally::Tally;
 use crate::store::{Error, Result};
 
@@ -28,15 +29,28 @@ const GROUP: usize = 1024;
 /// Between two attempts to open a failed file again.
 const REOPEN_AFTER: Duration = Duration::from_millis(250);
 
+/// Opening repairs, and what is repaired over and over serves nobody.
+const REOPEN_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Failures in a row that make one line of the log.
+const SAID_EVERY: u32 = 60;
+
 /// What the writer and the readers share.
 pub struct Shared {
     pub disk: Disk,
+    pub space: Space,
     pub mirror: Mirror,
+}
+
+/// What is queued.
+enum Task {
+    Apply(Box<dyn Job>),
+    Compact(oneshot::Sender<Result<()>>),
 }
 
 pub struct Writer {
     /// `None` once the store is closing.
-    queue: Option<SyncSender<Box<dyn Job>>>,
+    queue: Option<SyncSender<Task>>,
     capacity: usize,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,7 +59,7 @@ impl Writer {
     pub fn start(shared: Arc<Shared>, capacity: usize) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(capacity.max(1));
         let name = std::thread::Builder::new().name("store-writer".into());
-        let thread = name.spawn(move || Loop { shared, broken: None }.run(&jobs))?;
+        let thread = name.spawn(move || Loop::new(shared).run(&jobs))?;
         Ok(Writer { queue: Some(queue), capacity, thread: Some(thread) })
     }
 
@@ -57,8 +71,21 @@ impl Writer {
         F: Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let call = Box::new(Call { op, result: None, reply });
-        let refused = match self.queue.as_ref().map(|queue| queue.try_send(call)) {
+        self.send(Task::Apply(Box::new(Call { op, result: None, reply })), answer)
+    }
+
+    /// Queues a compaction behind what is queued already.
+    pub fn compact(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Task::Compact(reply), answer)
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        task: Task,
+        answer: oneshot::Receiver<Result<T>>,
+    ) -> impl Future<Output = Result<T>> + Send + use<T> {
+        let refused = match self.queue.as_ref().map(|queue| queue.try_send(task)) {
             Some(Ok(())) => None,
             Some(Err(TrySendError::Full(_))) => Some(Error::Busy(format!(
                 "{} operations wait for the disk already ([store] queue); nothing was kept",
@@ -81,7 +108,7 @@ pub fn apply_now<T: Send + 'static>(
     op: impl Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
 ) -> Result<T> {
     let (reply, mut answer) = oneshot::channel();
-    let mut writer = Loop { shared: shared.clone(), broken: None };
+    let mut writer = Loop::new(shared.clone());
     let mut group: Vec<Box<dyn Job>> = vec![Box::new(Call { op, result: None, reply })];
     writer.commit(&mut group);
     match writer.broken {
@@ -162,24 +189,35 @@ impl From<redb::Error> for Setback {
 struct Broken {
     error: redb::Error,
     tried: Instant,
+    /// Until it is tried again.
+    pause: Duration,
 }
 
 struct Loop {
     shared: Arc<Shared>,
     broken: Option<Broken>,
+    /// How often the file failed since it was written to last. Said at the first time, and now and then.
+    failures: u32,
 }
 
 impl Loop {
-    fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+    fn new(shared: Arc<Shared>) -> Self {
+        Loop { shared, broken: None, failures: 0 }
+    }
+
+    fn run(mut self, tasks: &Receiver<Task>) {
         let mut group = Vec::with_capacity(GROUP);
-        while let Ok(first) = jobs.recv() {
-            group.push(first);
-            while group.len() < GROUP
-                && let Ok(next) = jobs.try_recv()
-            {
-                group.push(next);
-            }
-            if self.usable() {
+        while let Ok(first) = tasks.recv() {
+            let mut next = Some(first);
+            let compaction = loop {
+                match next {
+                    Some(Task::Apply(job)) => group.push(job),
+                    Some(Task::Compact(reply)) => break Some(reply),
+                    None => break None,
+                }
+                next = if group.len() < GROUP { tasks.try_recv().ok() } else { None };
+            };
+            if self.usable() && !group.is_empty() {
                 self.commit(&mut group);
             }
             if let Some(broken) = &self.broken {
@@ -187,7 +225,44 @@ impl Loop {
                     job.answer(Err(failed(&broken.error)));
                 }
             }
+            if let Some(reply) = compaction {
+                // Nobody may be waiting any more; it is done all the same.
+                let _ = reply.send(self.compact());
+            }
         }
+    }
+
+    fn compact(&mut self) -> Result<()> {
+        if let Some(broken) = &self.broken {
+            return Err(failed(&broken.error));
+        }
+        let mut done = Ok(false);
+        let ran = guarded(|| {
+            done = self.shared.disk.compact();
+            Ok(())
+        });
+        if let Err(Setback::All(error)) = ran {
+            done = Err(error);
+        }
+        match done {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::Busy("it is being read, a backup perhaps: compact it later".into())),
+            Err(error) => {
+                let told = failed(&error);
+                self.fail(error, 0);
+                Err(told)
+            }
+        }
+    }
+
+    /// The file failed. It is opened again after a pause, which grows as long as it goes on failing.
+    fn fail(&mut self, error: redb::Error, operations: usize) {
+        let pause = REOPEN_AFTER.saturating_mul(1 << self.failures.min(6)).min(REOPEN_AT_MOST);
+        if self.failures % SAID_EVERY == 0 {
+            tracing::error!(%error, operations, "the store's file failed; nothing of the group was acknowledged");
+        }
+        self.failures += 1;
+        self.broken = Some(Broken { error, tried: Instant::now(), pause });
     }
 
     /// Leaves in `group` what the file failed under.
@@ -195,6 +270,9 @@ impl Loop {
         while !group.is_empty() {
             match guarded(|| self.attempt(group)) {
                 Ok(()) => {
+                    if std::mem::take(&mut self.failures) > 0 {
+                        tracing::warn!("the store's file takes commits again");
+                    }
                     for job in group.drain(..) {
                         job.answer(Ok(()));
                     }
@@ -204,8 +282,7 @@ impl Loop {
                     group.remove(culprit).answer(Err(error));
                 }
                 Err(Setback::All(error)) => {
-                    tracing::error!(%error, operations = group.len(), "the store's file failed; nothing of the group was acknowledged");
-                    self.broken = Some(Broken { error, tried: Instant::now() });
+                    self.fail(error, group.len());
                     return;
                 }
             }
@@ -237,7 +314,7 @@ impl Loop {
     /// Is the file fit to be written, if need be after opening it again?
     fn usable(&mut self) -> bool {
         let Some(broken) = &mut self.broken else { return true };
-        if broken.tried.elapsed() < REOPEN_AFTER {
+        if broken.tried.elapsed() < broken.pause {
             return false;
         }
         let reopened = guarded(|| {
@@ -246,7 +323,7 @@ impl Loop {
         });
         match reopened {
             Ok(()) => {
-                tracing::warn!("the store's file is open again after: {}", broken.error);
+                tracing::debug!("the store's file is open again after: {}", broken.error);
                 self.broken = None;
                 true
             }
@@ -255,8 +332,7 @@ impl Loop {
                     Setback::All(error) => error,
                     Setback::One(_, error) => redb::Error::Corrupted(error.to_string()),
                 };
-                tracing::error!(%error, "the store's file cannot be opened again yet");
-                *broken = Broken { error, tried: Instant::now() };
+                self.fail(error, 0);
                 false
             }
         }

@@ -23,6 +23,7 @@ fn settings(directory: &Path, keys: &[u8]) -> Settings {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        reserve: crate::store::embedded::space::Reserve::none(),
         quotas: crate::tenant::quotas::Quotas::default(),
         timer_floor_ms: 0,
         turns_per_tenant: 1,

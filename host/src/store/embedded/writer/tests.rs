@@ -20,6 +20,7 @@ fn shared() -> Arc<Shared> {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        reserve: crate::store::embedded::space::Reserve::none(),
         quotas: crate::tenant::quotas::Quotas::default(),
         timer_floor_ms: 0,
         turns_per_tenant: 1,

@@ -1,0 +1,27 @@
+//! The store's file and its disk: how they stand, and giving back what the file does not need.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::auth::Caller;
+use crate::api::error::Result;
+
+pub async fn show(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+    caller.operator()?;
+    Ok(Json(json!({ "disk": app.store.room(), "file": app.store.file_bytes()? })))
+}
+
+/// Messages wait meanwhile.
+pub async fn compact(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let done = app.store.compact().await?;
+    app.audit(&caller, "compact store", String::new(), json!(done)).await?;
+    Ok(Json(json!(done)))
+}

@@ -1,0 +1,87 @@
+//! Keeps the file and its disk in order.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use redb::ReadableTableMetadata as _;
+
+use super::mirror::lock;
+use super::tables::define;
+use super::{Embedded, prune};
+use crate::clock;
+use crate::message::Timestamp;
+use crate::store::upkeep::{Compacted, FileBytes, Mark, Room, Upkeep};
+use crate::store::{Error, Result};
+
+/// Pages are this full on average, in percent: what a tree leaves free it needs.
+const FULL_PERCENT: u64 = 60;
+
+/// What rows take, about, whose bytes are not counted.
+const DEDUP_ROW: u64 = 64;
+const OTHER_ROW: u64 = 300;
+
+/// What an empty file has.
+const EMPTY: u64 = 2 << 20;
+
+#[async_trait]
+impl Upkeep for Embedded {
+    fn room(&self) -> Room {
+        self.shared.space.room()
+    }
+
+    fn room_on_disk(&self) -> Result<()> {
+        self.shared.space.check(Mark::Stored)
+    }
+
+    async fn trim(&self, limit: usize) -> Result<usize> {
+        let (looked, come) = self.write(move |batch| prune::trim(batch, limit)).await?;
+        lock(&self.mirror().trims).extend(come);
+        Ok(looked)
+    }
+
+    fn file_bytes(&self) -> Result<FileBytes> {
+        let bytes = self.on_disk()?;
+        let kept: u64 = self.mirror().usages().values().map(|usage| usage.bytes()).sum();
+        let others = self.read(|snapshot| {
+            let contacts = snapshot.open_table(define::contacts)?.len()?;
+            let audit = snapshot.open_table(define::audit)?.len()?;
+            Ok(snapshot.open_table(define::dedup)?.len()? * DEDUP_ROW + (contacts + audit) * OTHER_ROW)
+        })?;
+        let needed = (kept + others) * 100 / FULL_PERCENT + EMPTY;
+        Ok(FileBytes { bytes, spare: bytes.saturating_sub(needed) })
+    }
+
+    fn is_idle(&self, quiet: Duration) -> bool {
+        let (now, mirror) = (clock::now(), self.mirror());
+        let since_ms = now.as_ms().saturating_sub(mirror.state().last_updated.as_ms());
+        let quiet_ms = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let turns = due(mirror.turns().next_at()) || mirror.turns().claimed().next().is_some();
+        let sends = due(mirror.sends().next_at()) || mirror.sends().claimed().next().is_some();
+        // A clock that was set back makes it wait for another look.
+        since_ms >= quiet_ms && !turns && !sends
+    }
+
+    async fn compact(&self) -> Result<Compacted> {
+        let (bytes_before, began) = (self.on_disk()?, Instant::now());
+        tracing::info!(bytes_before, "the store's file is being compacted; messages wait meanwhile");
+        self.writer.compact().await?;
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let bytes_after = self.on_disk()?;
+        tracing::info!(bytes_before, bytes_after, took_ms, "the store's file was compacted");
+        self.mirror().wakes.turns.notify_one();
+        self.mirror().wakes.sends.notify_one();
+        Ok(Compacted { bytes_before, bytes_after, took_ms })
+    }
+}
+
+impl Embedded {
+    /// What the file takes of its disk.
+    fn on_disk(&self) -> Result<u64> {
+        let path = &self.mirror().settings.path;
+        let told = std::fs::metadata(path);
+        let told = told.map_err(|error| Error::Failed(format!("{}: {error}", path.display())))?;
+        Ok(told.blocks() * 512)
+    }
+}

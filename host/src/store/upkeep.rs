@@ -1,0 +1,59 @@
+//! What keeps the store's file and its disk in order: room, trimming, compaction.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use super::Result;
+
+/// What has to stop when the disk fills up, the first to stop first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// What tenants store: uploads, collections, files.
+    Stored,
+    /// Messages and turns too.
+    Messages,
+}
+
+/// What is left of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// `None`: nobody knows.
+    pub free: Option<u64>,
+    pub reserve: u64,
+    /// What is refused.
+    pub short: Option<Mark>,
+}
+
+/// What a compaction came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Compacted {
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+    pub took_ms: u64,
+}
+
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    fn room(&self) -> Room;
+    /// Is there room on the disk for what tenants store? Refused with [`super::Error::Full`].
+    fn room_on_disk(&self) -> Result<()>;
+    /// Removes the oldest of what tenants keep beyond their quotas, looking at no more than `limit` rows;
+    /// how many it looked at.
+    async fn trim(&self, limit: usize) -> Result<usize>;
+    /// How large the file is, and how much of that it could give back, about.
+    fn file_bytes(&self) -> Result<FileBytes>;
+    /// Has nothing been written for this long, and does nothing wait to be done at once?
+    fn is_idle(&self, quiet: Duration) -> bool;
+    /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
+    /// waits in the queue; how long depends on how much there is to move.
+    async fn compact(&self) -> Result<Compacted>;
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileBytes {
+    pub bytes: u64,
+    pub spare: u64,
+}
