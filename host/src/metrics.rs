@@ -196,7 +196,7 @@ impl Metrics {
 
 /// What the store takes, and how many tenants are at their quotas: summed up over tenants, of which there
 /// may be any number.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Kept {
     room: Room,
     file: FileBytes,

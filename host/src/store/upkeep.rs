@@ -18,7 +18,7 @@ pub enum Mark {
 }
 
 /// What is left of the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Room {
     /// `None`: nobody knows.
     pub free: Option<u64>,
