@@ -3,12 +3,16 @@
 //! done is returned.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
+use crate::config;
 use crate::conversation::{
     Conversation, Cost, HistoryEntry, HostCall, Lead, LeadChange, Mode, TimerChange, Trigger,
 };
@@ -23,6 +27,7 @@ use personality::Personality;
 mod abi;
 mod budget;
 mod cache;
+mod compiler;
 mod deploy;
 mod engine;
 mod grants;
@@ -152,7 +157,13 @@ pub struct Settings {
     pub limits: ResolvedLimits,
     /// Turns that run at the same time.
     pub concurrent: usize,
+    pub compiling: config::brains::Brains,
+    /// The gateway's own program, which compiles in processes of its own.
+    pub program: PathBuf,
 }
+
+/// This very program, also where its file was replaced since it was started.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// A package in the plugins directory, and how it fares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,6 +173,8 @@ pub struct PackageStatus {
     pub digest: Option<String>,
     pub personality_version: Option<String>,
     pub live_since: Option<Timestamp>,
+    /// Since when the newest component is being compiled, or waits to be.
+    pub compiling_since: Option<Timestamp>,
     /// Why the newest files are not the ones that run.
     pub refused: Option<String>,
     /// Tenant packages name the tenant they are for.
@@ -186,12 +199,39 @@ pub struct Uploaded {
 pub struct Refused {
     /// What, where, limit, used, the line to write.
     pub reason: String,
+    /// The same may be taken after this; none where it must be mended.
+    pub retry_after: Option<Duration>,
 }
+
+/// By whom something is sent.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// `tenant 2`, `operator`.
+    pub actor: String,
+    /// Cancelled when nobody waits for the outcome any more. What was not built by then is given up.
+    pub gone: CancellationToken,
+}
+
+impl From<&str> for By {
+    /// Somebody who waits to the end.
+    fn from(actor: &str) -> Self {
+        By { actor: actor.to_owned(), gone: CancellationToken::new() }
+    }
+}
+
+/// The life of a process that compiles a component; see [`compiler`]. The command line gives it nothing else
+/// to do.
+pub fn compile_in_this_process(memory_bytes: u64, cpu_seconds: u64) -> ExitCode {
+    compiler::child::run(compiler::confine::Bounds { memory_bytes, cpu_seconds })
+}
+
+/// What [`compile_in_this_process`] is asked for with.
+pub const COMPILE: &str = compiler::COMMAND;
 
 /// Every brain there is, by package; swaps them while turns run.
 pub struct Brains {
     engine: Arc<Engine>,
-    deployer: Deployer,
+    deployer: Arc<Deployer>,
 }
 
 /// Which version answers a tenant, and what it is shown.
@@ -203,8 +243,9 @@ struct Plan {
 }
 
 impl Brains {
-    /// Loads every package in the plugins directory. A package that cannot be loaded is listed as
-    /// refused; only a directory that cannot be read is an error. `brain_of` tells which package a
+    /// Loads every package in the plugins directory whose component was compiled before; the rest is
+    /// compiled by [`Brains::watch`], or by [`Brains::complete`]. A package that cannot be loaded is listed
+    /// as refused; only a directory that cannot be read is an error. `brain_of` tells which package a
     /// tenant names as its brain: a tenant's own package is held against that one before it goes live.
     pub async fn open(
         settings: Settings,
@@ -213,9 +254,25 @@ impl Brains {
         let engine =
             Engine::new(settings.concurrent).map_err(|error| std::io::Error::other(format!("{error:#}")))?;
         let engine = Arc::new(engine);
-        let deployer = Deployer::open(settings, engine.clone(), Box::new(brain_of))?;
-        deployer.land_all().await?;
+        let deployer = Arc::new(Deployer::open(settings, engine.clone(), Box::new(brain_of))?);
+        deployer.land_compiled().await?;
         Ok(Arc::new(Brains { engine, deployer }))
+    }
+
+    /// Compiles what was not compiled before, and returns when everything is live or refused.
+    pub async fn complete(&self) {
+        self.deployer.land_rest().await;
+    }
+
+    /// Does a brain run for this tenant?
+    pub fn answers(&self, tenant: &Tenant) -> bool {
+        let packages = self.deployer.packages.load();
+        packages.brain_of(tenant).is_some()
+    }
+
+    /// Returns when other brains run than now, or after `at_most`.
+    pub async fn changed(&self, at_most: Duration) {
+        tokio::time::timeout(at_most, self.deployer.changed.notified()).await.ok();
     }
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.
@@ -253,10 +310,8 @@ impl Brains {
 
     fn plan(&self, ask: &Ask) -> Option<Plan> {
         let packages = self.deployer.packages.load();
-        let own = packages.own.get(&ask.tenant.id);
-        let base = packages.named.get(base_of(&ask.tenant, own));
-        let mut both = [own, base].into_iter().flatten();
-        let (package, version) = both.find_map(|package| Some((package, package.brain.as_ref()?)))?;
+        let (own, base) = packages.layers(&ask.tenant);
+        let (package, version) = packages.brain_of(&ask.tenant)?;
         Some(Plan {
             package: package.clone(),
             version: version.clone(),
@@ -271,11 +326,12 @@ impl Brains {
 
     fn no_brain(&self, tenant: &Tenant) -> Failure {
         let packages = self.deployer.packages.load();
-        let name = base_of(tenant, packages.own.get(&tenant.id));
+        let name = packages.base_name(tenant);
         let plugins = self.deployer.settings.plugins.display();
-        let why = match self.deployer.refusal(name) {
-            Some(reason) => format!("it was refused: {reason}"),
-            None => format!(
+        let why = match (self.deployer.refusal(name), self.deployer.compiling_since(name)) {
+            (_, Some(since)) => format!("it is being compiled since {since}"),
+            (Some(reason), None) => format!("it was refused: {reason}"),
+            (None, None) => format!(
                 "there is no package {plugins}/{name}; `switchboard brain list` shows those there are"
             ),
         };
@@ -329,10 +385,10 @@ impl Brains {
     pub async fn put_brain(
         &self,
         tenant: TenantId,
-        component: Vec<u8>,
-        actor: &str,
+        component: impl Into<Bytes>,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.put_brain(tenant, component, actor).await
+        self.deployer.put_brain(tenant, component.into(), by.into()).await
     }
 
     /// Lands texts and settings as the tenant's own package.
@@ -340,9 +396,9 @@ impl Brains {
         &self,
         tenant: TenantId,
         toml: String,
-        actor: &str,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.put_personality(tenant, toml, actor).await
+        self.deployer.put_personality(tenant, toml, by.into()).await
     }
 
     /// To `digest`, or to the version before the live one.
@@ -350,15 +406,10 @@ impl Brains {
         &self,
         package: &str,
         digest: Option<&str>,
-        actor: &str,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.rollback(package, digest, actor).await
+        self.deployer.rollback(package, digest, by.into()).await
     }
-}
-
-/// The package below a tenant's own, which without one is simply the tenant's.
-fn base_of<'a>(tenant: &'a Tenant, own: Option<&'a Arc<Package>>) -> &'a str {
-    own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&tenant.brain)
 }
 
 /// The language a contact chose, which a brain notes in the lead's field of this name.

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::brains::Brains;
 use crate::config::document::{Document, Problem};
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
+pub mod brains;
 mod check;
 pub mod document;
 
@@ -35,6 +37,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub templates: Templates,
     pub turns: Turns,
+    pub brains: Brains,
     pub delivery: Delivery,
     pub policy: Policy,
     pub media: Media,
@@ -60,6 +63,7 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             templates: Templates::default(),
             turns: Turns::default(),
+            brains: Brains::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
             media: Media::default(),

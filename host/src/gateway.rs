@@ -81,6 +81,8 @@ impl Gateway {
             cache: config.data.join("brains"),
             limits: config.limits,
             concurrent: config.turns.concurrent,
+            compiling: config.brains.clone(),
+            program: brain::THIS_PROGRAM.into(),
         };
         let tenants = store.clone();
         let brains =

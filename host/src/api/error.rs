@@ -25,6 +25,8 @@ pub struct Error {
     action: String,
     /// The WhatsApp session's status, where that is why.
     session_status: Option<String>,
+    /// In seconds, where that is known.
+    retry_after: Option<u64>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,7 +37,14 @@ fn error(
     message: impl Into<String>,
     action: impl Into<String>,
 ) -> Error {
-    Error { status, code, message: message.into(), action: action.into(), session_status: None }
+    Error {
+        status,
+        code,
+        message: message.into(),
+        action: action.into(),
+        session_status: None,
+        retry_after: None,
+    }
 }
 
 impl Error {
@@ -147,6 +156,9 @@ impl IntoResponse for Error {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -307,6 +319,11 @@ impl From<identity::Error> for Error {
 
 impl From<brain::Refused> for Error {
     fn from(cause: brain::Refused) -> Self {
+        if let Some(after) = cause.retry_after {
+            let action = "what ran before still runs; push again then";
+            let error = error(StatusCode::TOO_MANY_REQUESTS, "not_now", cause.reason, action);
+            return Error { retry_after: Some(after.as_secs().max(1)), ..error };
+        }
         error(
             StatusCode::UNPROCESSABLE_ENTITY,
             "refused",

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -16,6 +17,7 @@ use super::engine::Version;
 use super::manifest::{self, Manifest};
 use super::personality::{Layer, merge};
 use crate::message::{TenantId, Timestamp};
+use crate::tenant::Tenant;
 
 pub const MANIFEST: &str = "plugin.toml";
 pub const COMPONENT: &str = "brain.wasm";
@@ -44,7 +46,7 @@ pub struct Package {
     /// The newest of them that nobody went back from: what answers where this one traps.
     pub fallback: Option<String>,
     /// The fallback, loaded when a trap first asks for it.
-    pub previous: OnceCell<Option<Arc<Version>>>,
+    pub previous: OnceCell<Arc<Version>>,
 }
 
 /// What runs now, as one immutable picture.
@@ -62,6 +64,22 @@ impl Packages {
             Some(tenant) => self.own.get(&tenant),
             None => self.named.get(name),
         }
+    }
+
+    /// A tenant's own package, and the one below it, which without one of its own is simply the tenant's.
+    pub fn layers(&self, tenant: &Tenant) -> (Option<&Arc<Package>>, Option<&Arc<Package>>) {
+        (self.own.get(&tenant.id), self.named.get(self.base_name(tenant)))
+    }
+
+    pub fn base_name<'t>(&'t self, tenant: &'t Tenant) -> &'t str {
+        let own = self.own.get(&tenant.id);
+        own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&tenant.brain)
+    }
+
+    /// The brain that answers a tenant's contacts, and the package that it comes from.
+    pub fn brain_of(&self, tenant: &Tenant) -> Option<(&Arc<Package>, &Arc<Version>)> {
+        let (own, base) = self.layers(tenant);
+        [own, base].into_iter().flatten().find_map(|package| Some((package, package.brain.as_ref()?)))
     }
 
     pub fn put(&mut self, package: Arc<Package>) {
@@ -121,13 +139,29 @@ impl Stamp {
     }
 }
 
+/// A component with its version.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Hex SHA-256.
+    pub digest: String,
+    pub bytes: Bytes,
+}
+
+impl Component {
+    /// Reads it all once, which takes a moment for a large one.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Component { digest: digest(&bytes), bytes }
+    }
+}
+
 /// The contents of a package's files at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     /// The directory as messages name it.
     pub shown: PathBuf,
     pub manifest: Option<String>,
-    pub component: Option<Vec<u8>>,
+    pub component: Option<Component>,
     pub personality: Option<String>,
     pub schema: Option<String>,
 }
@@ -145,7 +179,7 @@ impl Files {
         Ok(Files {
             shown: directory.to_owned(),
             manifest: text(0)?,
-            component: read(1)?,
+            component: read(1)?.map(Component::new),
             personality: text(2)?,
             schema: text(3)?,
         })

@@ -3,18 +3,25 @@
 //! exports. Every refusal says what was found, where, and the line to write or the command to run.
 
 use serde::Deserialize;
-use wasmparser::{Parser, Payload};
+use wasmparser::{CanonicalFunction, Parser, Payload};
 
 use super::abi;
 use super::grants::Grant;
+use crate::glyph;
+use bounds::{Census, Part};
+
+pub use inside::look_inside;
+
+mod bounds;
+mod inside;
 
 /// A Rust brain has 50 KB to 2 MB, a JavaScript one 12 MB, a Python one 18 MB. Compiling costs time
 /// and memory in proportion, so there is an end.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
-/// Compiling takes more than twice as long for a function twice as long. The interpreters of other
-/// languages have functions of some hundred kilobytes.
-const FUNCTION_BYTES: usize = 512 << 10;
+/// Names that a component brings are shown to this length, and so many of them.
+const NAME_SHOWN: usize = 100;
+const NAMES_SHOWN: usize = 5;
 
 /// Sections that the SDK writes are small; a larger one is not the SDK's.
 const SECTION_BYTES: usize = 64 << 10;
@@ -42,42 +49,102 @@ pub struct Sdk {
     pub language: String,
 }
 
-/// Reads the component's outside. `place` names the file in messages.
+/// Reads the component's outside, and counts what is in it by what its sections say of themselves.
+/// `place` names the file in messages.
 pub fn examine(bytes: &[u8], place: &str) -> Result<Examined, String> {
     kind(bytes, place)?;
-    let mut examined = Examined::default();
-    let mut depth = 0_usize;
+    let mut outside = Outside { examined: Examined::default(), census: Census::new(), depth: 0 };
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| {
-            format!("{place}: damaged or cut short at byte {}: {}", error.offset(), error.message())
+            let message = glyph::shown(error.message(), 300);
+            format!("{place}: damaged or cut short at byte {}: {message}", error.offset())
         })?;
+        outside.look(payload).map_err(|why| format!("{place}: {why}"))?;
+    }
+    Ok(outside.examined)
+}
+
+/// What was seen so far.
+struct Outside {
+    examined: Examined,
+    census: Census,
+    /// 0 in the component itself.
+    depth: u64,
+}
+
+impl Outside {
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), String> {
+        self.census.add(Part::Sections, 1)?;
+        self.count(&payload)?;
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CodeSectionEntry(body) if body.range().len() > FUNCTION_BYTES => {
-                return Err(format!(
-                    "{place}: a function of {} bytes at byte {}: limit {FUNCTION_BYTES} bytes; split it up",
-                    body.range().len(),
-                    body.range().start
-                ));
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                self.depth += 1;
+                Part::Nesting.check(self.depth)?;
             }
-            Payload::CustomSection(section) => custom(&section, &mut examined, place)?,
-            Payload::ComponentImportSection(imports) if depth == 0 => {
+            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                let at = |why| format!("the function at byte {}: {why}", range.start);
+                Part::FunctionBytes.check(range.len() as u64).map_err(at)?;
+            }
+            Payload::CustomSection(section) => custom(&section, &mut self.examined)?,
+            Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports {
-                    let import = import.map_err(|error| format!("{place}: {error}"))?;
-                    examined.imports.push(import.name.name.to_owned());
+                    let import = import.map_err(|error| error.to_string())?;
+                    Part::NameBytes.check(import.name.name.len() as u64)?;
+                    self.examined.imports.push(import.name.name.to_owned());
                 }
             }
-            Payload::ComponentExportSection(exports) if depth == 0 => {
+            Payload::ComponentExportSection(exports) if self.depth == 0 => {
                 for export in exports {
-                    let export = export.map_err(|error| format!("{place}: {error}"))?;
-                    examined.exports.push(export.name.name.to_owned());
+                    let export = export.map_err(|error| error.to_string())?;
+                    Part::NameBytes.check(export.name.name.len() as u64)?;
+                    self.examined.exports.push(export.name.name.to_owned());
+                }
+            }
+            // Two components that call each other have the gateway carry what they say, at a cost that
+            // is not theirs.
+            Payload::ComponentCanonicalSection(functions) if self.depth > 0 => {
+                for function in functions {
+                    let function = function.map_err(|error| error.to_string())?;
+                    if matches!(function, CanonicalFunction::Lift { .. } | CanonicalFunction::Lower { .. }) {
+                        return Err("a component inside it has functions of its own; link what belongs \
+                                    together into one module"
+                            .into());
+                    }
                 }
             }
             _ => {}
         }
+        Ok(())
     }
-    Ok(examined)
+
+    fn count(&mut self, payload: &Payload<'_>) -> Result<(), String> {
+        let (part, count) = match payload {
+            Payload::ModuleSection { .. } => (Part::Modules, 1),
+            Payload::ComponentSection { .. } => (Part::Components, 1),
+            Payload::TypeSection(section) => (Part::Types, section.count()),
+            Payload::CoreTypeSection(section) => (Part::Types, section.count()),
+            Payload::ComponentTypeSection(section) => (Part::Types, section.count()),
+            Payload::ImportSection(section) => (Part::Imports, section.count()),
+            Payload::FunctionSection(section) => (Part::Functions, section.count()),
+            Payload::TableSection(section) => (Part::Tables, section.count()),
+            Payload::MemorySection(section) => (Part::Memories, section.count()),
+            Payload::TagSection(section) => (Part::Tags, section.count()),
+            Payload::GlobalSection(section) => (Part::Globals, section.count()),
+            Payload::ExportSection(section) => (Part::Exports, section.count()),
+            Payload::ElementSection(section) => (Part::ElementSegments, section.count()),
+            Payload::DataSection(section) => (Part::DataSegments, section.count()),
+            Payload::InstanceSection(section) => (Part::Instances, section.count()),
+            Payload::ComponentInstanceSection(section) => (Part::Instances, section.count()),
+            Payload::ComponentAliasSection(section) => (Part::Aliases, section.count()),
+            Payload::ComponentCanonicalSection(section) => (Part::Canonicals, section.count()),
+            Payload::ComponentImportSection(section) => (Part::ComponentImports, section.count()),
+            Payload::ComponentExportSection(section) => (Part::ComponentExports, section.count()),
+            _ => return Ok(()),
+        };
+        self.census.add(part, count.into())
+    }
 }
 
 fn kind(bytes: &[u8], place: &str) -> Result<(), String> {
@@ -106,32 +173,24 @@ fn kind(bytes: &[u8], place: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn custom(
-    section: &wasmparser::CustomSectionReader<'_>,
-    examined: &mut Examined,
-    place: &str,
-) -> Result<(), String> {
-    let data = section.data();
-    match section.name() {
-        "switchboard:sdk" | "switchboard:plugin" if data.len() > SECTION_BYTES => Err(format!(
-            "{place}: section `{}`: {} bytes; at most {SECTION_BYTES}",
-            section.name(),
-            data.len()
-        )),
-        "switchboard:sdk" => {
-            let sdk = serde_json::from_slice(data)
-                .map_err(|error| format!("{place}: section `switchboard:sdk` cannot be read: {error}"))?;
-            examined.sdk.get_or_insert(sdk);
-            Ok(())
-        }
-        "switchboard:plugin" => {
-            let manifest = std::str::from_utf8(data)
-                .map_err(|_| format!("{place}: section `switchboard:plugin` is not text"))?;
-            examined.manifest.get_or_insert_with(|| manifest.to_owned());
-            Ok(())
-        }
-        _ => Ok(()),
+fn custom(section: &wasmparser::CustomSectionReader<'_>, examined: &mut Examined) -> Result<(), String> {
+    let (name, data) = (section.name(), section.data());
+    if !matches!(name, "switchboard:sdk" | "switchboard:plugin") {
+        return Ok(());
     }
+    if data.len() > SECTION_BYTES {
+        return Err(format!("section `{name}`: {} bytes; at most {SECTION_BYTES}", data.len()));
+    }
+    if name == "switchboard:plugin" {
+        let manifest = std::str::from_utf8(data).map_err(|_| format!("section `{name}` is not text"))?;
+        examined.manifest.get_or_insert_with(|| manifest.to_owned());
+        return Ok(());
+    }
+    let sdk: Sdk = serde_json::from_slice(data).map_err(|error| {
+        format!("section `{name}` cannot be read: {}", glyph::shown(&error.to_string(), 300))
+    })?;
+    examined.sdk.get_or_insert(sdk);
+    Ok(())
 }
 
 impl Examined {
@@ -144,19 +203,27 @@ impl Examined {
             return Err(format!(
                 "{place}: built with SDK {} for the contract {}; this gateway speaks {}: build it with the SDK \
                  that comes with this gateway",
-                sdk.sdk,
-                sdk.contract,
+                glyph::shown(&sdk.sdk, NAME_SHOWN),
+                glyph::shown(&sdk.contract, NAME_SHOWN),
                 abi::VERSION
             ));
         }
         let mut wrong: Vec<String> = Vec::new();
         let mut missing: Vec<Grant> = Vec::new();
+        let mut untold = 0;
         for name in &self.imports {
             match judge(name, grants) {
                 Ok(()) => {}
+                Err(Import::NotGranted(grant)) if missing.contains(&grant) => {}
                 Err(Import::NotGranted(grant)) => missing.push(grant),
-                Err(Import::NotOffered(why)) => wrong.push(format!("imports `{name}`: {why}")),
+                Err(Import::NotOffered(_)) if wrong.len() == NAMES_SHOWN => untold += 1,
+                Err(Import::NotOffered(why)) => {
+                    wrong.push(format!("imports `{}`: {why}", glyph::shown(name, NAME_SHOWN)));
+                }
             }
+        }
+        if untold > 0 {
+            wrong.push(format!("and {untold} more"));
         }
         if !missing.is_empty() {
             let names: Vec<String> = missing.iter().map(|grant| format!("`{}`", grant.name())).collect();
@@ -178,7 +245,8 @@ impl Examined {
         let other = self.exports.iter().find(|name| name.starts_with("switchboard:brain/turn@"));
         match other {
             Some(other) => format!(
-                "exports `{other}`; this gateway calls `{turn}`: build it with the SDK of this gateway"
+                "exports `{}`; this gateway calls `{turn}`: build it with the SDK of this gateway",
+                glyph::shown(other, NAME_SHOWN)
             ),
             None => format!(
                 "exports no `{turn}`; a Rust brain gets it from `switchboard_sdk::export!(YourBrain);`"

@@ -101,6 +101,8 @@ async fn test(place: &Place, directory: &Path) -> Result<()> {
         cache: cache.0.clone(),
         limits: config.limits,
         concurrent: 1,
+        compiling: config.brains,
+        program: brain::THIS_PROGRAM.into(),
     };
     let report = brain::script::test_package(directory, settings).await.map_err(anyhow::Error::from)?;
     if place.json {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use crate::config::brains::Brains;
 use crate::config::{self, Config};
 
 type Report<'r> = &'r mut dyn FnMut(&str, String, String);
@@ -20,6 +21,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    brains(&config.brains, report);
     media(config, report);
     waha(&config.waha, report);
     if config.data == config.plugins {
@@ -165,6 +167,22 @@ fn numbers(config: &Config, report: Report<'_>) {
         ("delivery.backoff_ms", delivery.backoff_ms),
         ("delivery.backoff_max_ms", delivery.backoff_max_ms),
     );
+}
+
+fn brains(brains: &Brains, report: Report<'_>) {
+    for (key, value, least, most) in [
+        ("brains.compilers", brains.compilers as u64, 0, 1000),
+        // The engine itself takes some tens of MiB.
+        ("brains.compile_memory_bytes", brains.compile_memory_bytes, 64 * MIB, 1 << 40),
+        ("brains.compile_seconds", brains.compile_seconds, 1, 3_600),
+        ("brains.tenant_compile_seconds", brains.tenant_compile_seconds, 1, 3_600_000),
+        ("brains.tenant_uploads", brains.tenant_uploads as u64, 1, 1000),
+        ("brains.upload_memory_bytes", brains.upload_memory_bytes as u64, 4 * MIB, 1 << 40),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
 }
 
 fn media(config: &Config, report: Report<'_>) {
