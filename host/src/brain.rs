@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::{
     Conversation, Cost, HistoryEntry, HostCall, Lead, LeadChange, Mode, TimerChange, Trigger,
 };
+use crate::glyph;
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
@@ -25,11 +26,11 @@ mod budget;
 mod cache;
 mod deploy;
 mod engine;
+mod executor;
 mod grants;
 mod journal;
 mod manifest;
 mod outcome;
-mod pace;
 mod package;
 mod personality;
 mod preflight;
@@ -38,6 +39,7 @@ mod sandbox;
 pub mod script;
 mod shelf;
 mod watch;
+mod work;
 
 /// One turn to run.
 pub struct Ask {
@@ -101,7 +103,7 @@ pub struct FileRefused {
 impl FileRefused {
     /// Said of other tenants' files too: they do not exist for this one.
     pub fn unknown(handle: &str) -> Self {
-        let message = format!("the tenant has no file `{handle}`");
+        let message = format!("the tenant has no file `{}`", glyph::shown(handle, 200));
         FileRefused { code: "unknown-file", message, retryable: false }
     }
 }

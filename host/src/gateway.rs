@@ -35,6 +35,7 @@ use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
+use crate::turn::running::Running;
 use crate::webhook::Webhook;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -196,7 +197,9 @@ impl Gateway {
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
-        let mut turns = tokio::spawn(turns.run(stop.clone()));
+        let file = self.config.data.join("running");
+        let running = Running::open(&file).with_context(|| format!("cannot use {}", file.display()))?;
+        let mut turns = tokio::spawn(turns.run(running.clone(), stop.clone()));
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
@@ -234,6 +237,7 @@ impl Gateway {
         for task in background {
             task.abort();
         }
+        running.clear();
         match drained {
             Ok((turns, delivery)) => {
                 turns.context("the turn loop panicked")?;

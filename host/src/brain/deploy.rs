@@ -301,7 +301,7 @@ impl Deployer {
     async fn rehearse(
         &self,
         name: &str,
-        version: &Version,
+        version: &Arc<Version>,
         personality: Personality,
         place: &str,
     ) -> Result<bool, String> {

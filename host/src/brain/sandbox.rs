@@ -19,6 +19,7 @@ use crate::tenant::ResolvedLimits;
 use clock::Clock;
 
 pub mod clock;
+pub mod poll;
 
 /// A guest may ask for this many random bytes at once. Making them costs it no fuel.
 const RANDOM_BYTES: u64 = 4 << 10;
@@ -157,6 +158,11 @@ impl Log {
         false
     }
 
+    /// Would a line be written, or at least be told of as dropped?
+    fn has_room(&self) -> bool {
+        self.used.load(Ordering::Relaxed) <= self.limit
+    }
+
     fn emit(&self, level: tracing::Level, line: &str) {
         // The level of an event is part of its static description, hence one arm each.
         macro_rules! line_at {
@@ -206,16 +212,19 @@ impl Pollable for Stdio {
 
 impl OutputStream for Stdio {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > STDIO_BYTES {
-            return Err(StreamError::Trap(wasmtime::format_err!(
-                "wrote {} bytes at once to an output stream that takes {STDIO_BYTES}",
-                bytes.len()
-            )));
+        at_once(bytes.len())?;
+        if !self.0.has_room() {
+            return Ok(());
         }
         for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
             self.0.write(self.1, line);
         }
         Ok(())
+    }
+
+    /// Zeros are no text.
+    fn write_zeroes(&mut self, bytes: usize) -> StreamResult<()> {
+        at_once(bytes)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -225,4 +234,12 @@ impl OutputStream for Stdio {
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(STDIO_BYTES)
     }
+}
+
+fn at_once(bytes: usize) -> StreamResult<()> {
+    if bytes <= STDIO_BYTES {
+        return Ok(());
+    }
+    let why = format!("wrote {bytes} bytes at once to an output stream that takes {STDIO_BYTES}");
+    Err(StreamError::Trap(wasmtime::format_err!(why)))
 }

@@ -30,6 +30,7 @@ const DEADLY: &[(&str, &[&str])] = &[
     ("flood", &["actions"]),
     ("long", &["text"]),
     ("memory", &["state"]),
+    ("huge", &["call"]),
     ("badjson", &["state"]),
     ("calls", &["host-calls"]),
     ("log", &["host-calls", "log"]),
