@@ -154,7 +154,7 @@ const REFUSED_GROWTHS: u32 = 64;
 pub struct Meter {
     limits: ResolvedLimits,
     host_calls: u32,
-    /// What the guest has left, as of its latest way into the gateway, less what was charged since.
+    /// What the guest had left when it last came into the gateway.
     fuel_left: u64,
     /// Charged, and not taken from the guest's fuel yet.
     fuel_owed: u64,
@@ -224,25 +224,34 @@ impl Meter {
     }
 
     /// The guest comes into the gateway with so much fuel left.
-    pub fn enter(&mut self, fuel_left: u64) -> Result<(), Exceeded> {
-        self.fuel_left = fuel_left.saturating_sub(self.fuel_owed);
-        self.charge(CALL_FUEL)
+    pub fn enter(&mut self, fuel_left: u64) {
+        self.fuel_left = fuel_left;
+        self.fuel_owed = self.fuel_owed.saturating_add(CALL_FUEL);
+    }
+
+    /// It did not come of its own: the epoch ticked. What a turn costs does not depend on the clock.
+    pub fn interrupted(&mut self) {
+        self.fuel_owed = self.fuel_owed.saturating_sub(CALL_FUEL);
     }
 
     /// Charges the gateway's work before it is done; refused where the fuel does not reach.
     pub fn charge(&mut self, fuel: u64) -> Result<(), Exceeded> {
-        if fuel > self.fuel_left {
+        let owed = self.fuel_owed.saturating_add(fuel);
+        if owed > self.fuel_left {
             let exceeded = Exceeded::fuel(&self.limits, self.limits.fuel);
             return Err(self.exceed(exceeded));
         }
-        self.fuel_left -= fuel;
-        self.fuel_owed += fuel;
+        self.fuel_owed = owed;
         Ok(())
     }
 
     /// What is to be taken from the guest's fuel, once it is worth it.
     pub fn settle(&mut self) -> Option<u64> {
-        (self.fuel_owed >= OWED_FUEL).then(|| std::mem::take(&mut self.fuel_owed))
+        if self.fuel_owed < OWED_FUEL {
+            return None;
+        }
+        self.fuel_left = self.fuel_left.saturating_sub(self.fuel_owed);
+        Some(std::mem::take(&mut self.fuel_owed))
     }
 
     /// What the gateway holds for this guest counts as the guest's memory: `passing` for the length of
@@ -357,14 +366,16 @@ mod tests {
     #[test]
     fn work_of_the_gateway_is_charged_before_it_is_done() {
         let mut meter = Meter::new(ResolvedLimits { fuel: 100_000, ..ResolvedLimits::default() });
-        meter.enter(60_000).expect("there is enough");
+        meter.enter(60_000);
         meter.charge(9_000).expect("there is enough");
         assert_eq!(meter.settle(), None, "not worth it yet");
         meter.charge(50_000).expect("there is just enough");
         assert_eq!(meter.charge(1).expect_err("refused").code, "fuel");
         assert_eq!(meter.settle(), Some(60_000));
         assert_eq!(meter.settle(), None);
-        meter.enter(500).expect_err("less than a call costs");
+        meter.enter(1_500);
+        meter.interrupted();
+        meter.charge(1_500).expect("a tick costs nothing");
     }
 
     #[test]

@@ -229,6 +229,7 @@ impl<'a> Running<'a> {
         store.call_hook(charge);
         let deadline = started + Duration::from_millis(limits.wall_time_ms);
         store.epoch_deadline_callback(move |mut store| {
+            store.data_mut().meter.interrupted();
             let now = Instant::now();
             if now < deadline {
                 return Ok(UpdateDeadline::Yield(1));
@@ -321,7 +322,7 @@ fn charge(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Re
         CallHook::CallingHost => {
             store.set_hostcall_fuel(CALL_BYTES);
             let left = store.get_fuel()?;
-            store.data_mut().meter.enter(left)?;
+            store.data_mut().meter.enter(left);
         }
         CallHook::ReturningFromHost => {
             if let Some(owed) = store.data_mut().meter.settle() {

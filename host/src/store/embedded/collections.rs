@@ -233,6 +233,7 @@ mod tests {
             assert!(parsed.find(tenant, &n.to_string()).0.is_some(), "{n}");
         }
         for id in 1..=8 {
+            assert!(parsed.find(TenantId::from_stored(id), "homes").0.is_none());
             parsed.keep(TenantId::from_stored(id), "homes", &records, TENANT_BYTES, 0);
         }
         assert!(lock(&parsed.cache).bytes <= PARSED_BYTES);
