@@ -103,15 +103,18 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
         receipts::record(batch, reported, said.now)?;
         return Ok(OwnKept::Known);
     }
+    // Before it is asked whose the number is now: what we sent is its sender's, however long ago.
+    for key in conversations_of(batch, &said.contact)? {
+        if is_ours(batch, &key, said, sent_id)? {
+            return Ok(OwnKept::Known);
+        }
+    }
     let person = contacts::resolve(batch, &said.contact, &[])?;
     let directory = batch.mirror.directory.load_full();
     let dedicated = directory.senders.get(&said.sender).and_then(|sender| sender.tenant);
     let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(said.tenant);
     let Some(tenant) = tenant else { return Ok(OwnKept::Nothing) };
     let key = ConversationKey { tenant, contact: person.canonical };
-    if is_ours(batch, &key, said, sent_id)? {
-        return Ok(OwnKept::Known);
-    }
     if let Some(file) = &said.file {
         files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
@@ -143,6 +146,20 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::Line);
     Ok(OwnKept::Said)
+}
+
+/// Every tenant's conversation with this person, and the gateway's own.
+fn conversations_of(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<ConversationKey>> {
+    let person = contacts::resolve(batch, contact, &[])?;
+    let mut tenants = ties::of(batch, &person.canonical)?;
+    tenants.extend(person.lock.map(|lock| lock.tenant));
+    tenants.push(TenantId::GATEWAY);
+    tenants.sort_unstable();
+    tenants.dedup();
+    Ok(tenants
+        .into_iter()
+        .map(|tenant| ConversationKey { tenant, contact: person.canonical.clone() })
+        .collect())
 }
 
 /// The human wrote first.
@@ -189,6 +206,10 @@ fn candidate(batch: &Batch<'_>, key: &ConversationKey, said: &Said) -> Step<Opti
     let mut alike = Vec::new();
     for (seq, row) in replies {
         let reply = Reply::read(&row)?;
+        // What another number of ours said is none of this one's echoes.
+        if reply.sender != said.sender.as_str() {
+            continue;
+        }
         if said.origin == Some(Origin::Api)
             && reply.state == OutboxState::Unknown
             && is_long_ago(&reply, said)
