@@ -180,6 +180,9 @@ suite! { Files:
     say {
         a_tenants_number_has_no_say_in_anothers_contacts,
         a_tenants_number_has_its_say_in_its_own_contacts,
+        nobody_is_claimed_in_advance,
+        a_hidden_id_stays_hidden_from_others,
+        a_tenant_that_gets_a_person_has_all_it_kept_of_it,
         what_was_unlocked_is_not_given_back,
     }
     receipts {

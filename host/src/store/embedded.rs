@@ -77,6 +77,7 @@ mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod views;
 mod wishes;
 mod writer;
 

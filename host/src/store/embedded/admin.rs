@@ -10,7 +10,7 @@ use super::mirror::Effect;
 use super::rows::contact::Contact;
 use super::secrets;
 use super::tables::define;
-use super::{contacts, handover, ties};
+use super::{contacts, handover, ties, views};
 use crate::event::SessionChange;
 use crate::message::{ContactKey, TenantId, Timestamp};
 use crate::route::Lock;
@@ -121,7 +121,7 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
         }
     }
     // Its conversation stays, and no lock tells of it any more.
-    ties::put(batch, &known.canonical, lock.tenant)?;
+    ties::put(batch, &known.canonical, lock.tenant, ties::By::Shared)?;
     batch.count_lock(lock.tenant.get(), -1);
     batch.state.touch(now);
     let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });
@@ -216,6 +216,7 @@ pub fn import(
             let lock = Lock { tenant: *tenant, since: now, attribution: None, sender: None };
             batch.count_lock(tenant.get(), 1);
             contacts::put(batch, &known.canonical, &Contact { lock: Some(lock), ..Contact::default() })?;
+            views::gain(batch, *tenant, &known.canonical)?;
         }
     }
     batch.state.touch(now);

@@ -2,6 +2,8 @@
 //! history, never as a turn. What we sent ourselves comes back the same way, sometimes before its
 //! provider has answered us, and must not be taken for that.
 
+use std::collections::BTreeSet;
+
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
@@ -13,7 +15,7 @@ use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
-use super::{contacts, files, lines, sends, ties};
+use super::{contacts, files, lines, sends, ties, views};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::event::{Origin, Own, Receipt};
 use crate::message::{
@@ -114,7 +116,8 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let dedicated = directory.senders.get(&said.sender).and_then(|sender| sender.tenant);
     let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(said.tenant);
     let Some(tenant) = tenant else { return Ok(OwnKept::Nothing) };
-    let key = ConversationKey { tenant, contact: person.canonical };
+    let known = if dedicated.is_some() { &said.contact } else { &person.canonical };
+    let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
     if let Some(file) = &said.file {
         files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
@@ -122,7 +125,7 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let mut kept = match lines::kept(batch, &row)? {
         Some(kept) => kept,
         None => {
-            ties::put(batch, &key.contact, tenant)?;
+            ties::put(batch, &key.contact, tenant, ties::By::Own)?;
             began(said)
         }
     };
@@ -151,15 +154,13 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
 /// Every tenant's conversation with this person, and the gateway's own.
 fn conversations_of(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<ConversationKey>> {
     let person = contacts::resolve(batch, contact, &[])?;
-    let mut tenants = ties::of(batch, &person.canonical)?;
+    let mut tenants = BTreeSet::from([TenantId::GATEWAY]);
     tenants.extend(person.lock.map(|lock| lock.tenant));
-    tenants.push(TenantId::GATEWAY);
-    tenants.sort_unstable();
-    tenants.dedup();
-    Ok(tenants
-        .into_iter()
-        .map(|tenant| ConversationKey { tenant, contact: person.canonical.clone() })
-        .collect())
+    for key in contacts::keys_of(batch, &person.canonical)? {
+        tenants.extend(ties::of(batch, &key)?.into_iter().map(|(tenant, _)| tenant));
+    }
+    let key = |tenant| Ok(ConversationKey { tenant, contact: views::of_tenant(batch, tenant, contact)? });
+    tenants.into_iter().map(key).collect()
 }
 
 /// The human wrote first.

@@ -12,7 +12,7 @@ use super::reached::{self, Reached};
 use super::rows::{Reply, Spoken};
 use super::tables::define;
 use super::writer::Shared;
-use super::{contacts, handover, lines, references, templates};
+use super::{handover, lines, references, templates, views};
 use crate::clock;
 use crate::conversation::Occasion;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
@@ -181,12 +181,13 @@ fn row_now(batch: &Batch<'_>, id: &SendId) -> Step<(SendId, Option<Vec<u8>>)> {
     if let Some(row) = row_of(batch, id)? {
         return Ok((id.clone(), Some(row)));
     }
-    let contact = contacts::canonical(batch, &id.key.contact)?;
+    let contact = views::of_tenant(batch, id.key.tenant, &id.key.contact)?;
     let row = batch.tables.outbox.get()?.get(&place(id.seq, id.key.tenant))?.map(|row| row.value().to_vec());
     let now = SendId { key: ConversationKey { tenant: id.key.tenant, contact }, seq: id.seq };
     let Some(row) = row else { return Ok((now, None)) };
     let reply = Reply::read(&row)?;
-    if contacts::canonical(batch, &ContactKey::from_stored(reply.contact))? != now.key.contact {
+    let kept = views::of_tenant(batch, id.key.tenant, &ContactKey::from_stored(reply.contact))?;
+    if kept != now.key.contact {
         return Ok((now, None));
     }
     let mut moved = Vec::with_capacity(row.len());
