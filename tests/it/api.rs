@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 mod brains;
 mod collections;
 mod contacts;
+mod others;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
@@ -220,7 +221,7 @@ fn of_tenants() -> Vec<Case> {
         ("GET", "/api/tenants/2/opt-outs", json!(null), [200, 200, 404]),
         ("GET", "/api/tenants/2/opt-outs/971501234567", json!(null), [404, 404, 404]),
         ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reason": "asked"}), [200, 200, 404]),
-        ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reasons": "asked"}), [400, 400, 400]),
+        ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reasons": "asked"}), [400, 400, 404]),
         ("DELETE", "/api/tenants/2/opt-outs/971501234567", json!(null), [404, 404, 404]),
         ("GET", "/api/brains", json!(null), [200, 403, 403]),
         ("POST", "/api/brains/quiet/rollback", json!({}), [422, 403, 403]),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent};
+use crate::clock;
 use crate::declared::rules;
 use crate::message::SenderName;
 use crate::tenant::Sender;
@@ -80,4 +82,29 @@ pub async fn put(
     }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
     Ok(Json(shown(&app, &sender)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// None: shared. Left out it is a mistake: nobody shares a number by forgetting a key.
+    #[serde(deserialize_with = "Option::deserialize")]
+    tenant: Option<u32>,
+    /// Do it; without, only what it would come to is told.
+    #[serde(default)]
+    apply: bool,
+}
+
+/// Gives a sender to another tenant, or to all: the plan first, and done when it is asked for.
+pub async fn give(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+    Sent(owner): Sent<Owner>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let tenant = owner.tenant.map(|id| caller.tenant(&app, id)).transpose()?.map(|tenant| tenant.id);
+    let (name, actor) = (SenderName::new(name), caller.actor());
+    let given = app.store.give_sender(&name, tenant, !owner.apply, &actor, clock::now()).await?;
+    Ok(Json(json!(given)))
 }

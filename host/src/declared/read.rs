@@ -70,7 +70,9 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     // One after the other: an account that two of them claim is the second one's mistake.
     for sender in &senders {
         reader.check(std::slice::from_ref(sender), |sender| {
-            rules::senders::check(sender, &known, around.loopback)
+            let mut faults = rules::senders::check(sender, &known, around.loopback);
+            faults.extend(rules::senders::owner(sender, &known));
+            faults
         });
         if known.sender_of(sender.value.provider, &sender.value.account).is_none() {
             known.put_sender(sender.value.clone());

@@ -53,6 +53,23 @@ pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Faul
     faults
 }
 
+/// A file cannot give a sender to another owner: what the old one has waiting there would be given up by
+/// a start, and taken back by the next.
+pub fn owner(sender: &Sender, directory: &Directory) -> Option<Fault> {
+    let known = directory.senders.get(&sender.name).filter(|known| known.tenant != sender.tenant)?;
+    let (name, is) = (&sender.name, known.tenant.map_or("shared".to_owned(), |id| format!("tenant {id}'s")));
+    let option = sender.tenant.map_or("--shared".to_owned(), |tenant| format!("--tenant {tenant}"));
+    let declared = known.tenant.map_or("no tenant".to_owned(), |tenant| format!("tenant = {tenant}"));
+    Some(fault(
+        "tenant",
+        format!("the sender {name} is {is} now, and a change of its owner is no setting"),
+        format!(
+            "declare it with {declared}; to change it, start with that, see what \
+             `switchboard sender give {name} {option}` would do, and do it with --apply"
+        ),
+    ))
+}
+
 fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
     let mut faults = Vec::new();
     if sender.account.is_empty() || sender.account.len() > 200 {

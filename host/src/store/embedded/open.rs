@@ -9,7 +9,6 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
-    TableHandle as _,
 };
 
 use super::batch::{Fault, Step};
@@ -18,7 +17,7 @@ use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, files, load, secrets, ties};
+use super::{Settings, backup, files, load, secrets};
 use crate::message::SenderName;
 use crate::seal::{KeyId, Ring};
 
@@ -238,11 +237,7 @@ fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
         let known = meta.get("secret")?.and_then(|row| row.value().first_chunk::<32>().copied());
         let formatted = meta.get("format")?.is_some();
         drop(meta);
-        let tied = transaction.list_tables()?.any(|table| table.name() == define::ties.name());
         create_all(&transaction)?;
-        if !tied {
-            ties::write_all(&transaction)?;
-        }
         if let Some(secret) = known.filter(|_| formatted) {
             transaction.commit()?;
             return Ok(secret);
