@@ -9,6 +9,7 @@
 use http::HeaderMap;
 
 use crate::event::Event;
+use crate::glyph::Shown;
 use crate::message::{Fate, Outbound, OutboundContent, Provider};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
@@ -114,6 +115,12 @@ pub struct Hook<'a> {
     pub path_key: Option<&'a str>,
     /// Raw: signatures are made of exactly these bytes.
     pub body: &'a [u8],
+}
+
+/// Everything a webhook's body says, what it tells in words as lines that can be shown.
+pub fn decode(provider: Provider, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+    let events = adapter(provider).decode(body, groups)?;
+    Ok(events.into_iter().map(Event::in_lines).collect())
 }
 
 /// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
@@ -246,11 +253,11 @@ impl Outcome {
     }
 
     pub fn failed(fate: Fate, error: impl Into<String>) -> Self {
-        Outcome::Failed { fate, after_ms: None, error: error.into() }
+        Outcome::Failed { fate, after_ms: None, error: Shown::from(error.into()).into() }
     }
 
     pub fn retry(after_ms: Option<u64>, error: impl Into<String>) -> Self {
-        Outcome::Failed { fate: Fate::Retry, after_ms, error: error.into() }
+        Outcome::Failed { fate: Fate::Retry, after_ms, error: Shown::from(error.into()).into() }
     }
 }
 

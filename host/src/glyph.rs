@@ -99,7 +99,7 @@ impl fmt::Write for Bounded {
 
 /// One line of what others wrote, as [`shown`] makes it: reasons, errors and faults hold nothing else, so
 /// that they can be logged, audited, kept, answered and printed as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct Shown(String);
 
@@ -131,11 +131,23 @@ impl From<Shown> for String {
     }
 }
 
+impl AsRef<str> for Shown {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Deref for Shown {
     type Target = str;
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> PartialEq<T> for Shown {
+    fn eq(&self, other: &T) -> bool {
+        self.0 == other.as_ref()
     }
 }
 

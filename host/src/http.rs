@@ -75,7 +75,10 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("(no message)");
-    tracing::error!(message, "a request made the gateway panic; it was answered 500, the gateway goes on");
+    tracing::error!(
+        panic = message,
+        "a request made the gateway panic; it was answered 500, the gateway goes on"
+    );
     api::error::Error::internal().into_response()
 }
 

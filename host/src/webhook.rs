@@ -127,7 +127,7 @@ impl Webhook {
         let directory = self.store.directory();
         let hook = Hook { headers, path_key, body };
         let proven = Proven::of(provider, &hook, &directory, self.private)?;
-        let events = adapter.decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let events = channel::decode(provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
         // Handed to the store in the order of the body, and committed together.
         let kept = events.into_iter().map(|event| self.keep(provider, &proven, &directory, event));
         let answers: Vec<Value> = join_all(kept).await.into_iter().collect::<Result<_, _>>()?;

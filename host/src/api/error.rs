@@ -244,7 +244,7 @@ impl From<session::Error> for Error {
                 error(StatusCode::BAD_GATEWAY, "provider", message, action)
             }
             session::Error::Random(_) => {
-                tracing::error!(message, "a session could not be given a key");
+                tracing::error!(error = message, "a session could not be given a key");
                 Error::internal()
             }
         }
