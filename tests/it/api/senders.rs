@@ -26,7 +26,9 @@ async fn another_address_asks_for_the_secrets_again() {
         json!({"base_url": elsewhere, "api_key": "(set)", "hmac_key": "(set)"}),
         json!({"base_url": "http://127.0.0.1:1@evil.example"}),
         json!({"base_url": "https://127.0.0.1:1"}),
-        json!({"provider": "infobip", "account": "41793026731", "base_url": elsewhere}),
+        json!({
+            "provider": "infobip", "account": "41793026731", "base_url": elsewhere, "hmac_header": "x-signature",
+        }),
         json!({"provider": "meta", "account": "1122334455667", "base_url": null}),
         // Connecting tells the session how its webhooks prove themselves.
         given.clone(),
