@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::{
     Conversation, Cost, HistoryEntry, HostCall, Lead, LeadChange, Mode, TimerChange, Trigger,
 };
-use crate::glyph;
+use crate::glyph::{self, Shown};
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
@@ -135,8 +135,8 @@ pub struct Failure {
     /// `trap`, `fuel`, `wall-time`, `memory`, `actions`, `text`, `state`, `host-calls`, `no-brain`,
     /// or the brain's own fault code.
     pub code: String,
-    /// Says what, where, limit, used and where to raise it.
-    pub message: String,
+    /// Says what, where, limit, used and where to raise it; may hold the brain's own words.
+    pub message: Shown,
     pub retryable: bool,
     pub version: String,
     pub host_calls: Vec<HostCall>,
@@ -165,7 +165,7 @@ pub struct PackageStatus {
     pub personality_version: Option<String>,
     pub live_since: Option<Timestamp>,
     /// Why the newest files are not the ones that run.
-    pub refused: Option<String>,
+    pub refused: Option<Shown>,
     /// Tenant packages name the tenant they are for.
     pub tenant: Option<TenantId>,
     /// Earlier digests that can be rolled back to, newest first.
@@ -186,8 +186,8 @@ pub struct Uploaded {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
-    /// What, where, limit, used, the line to write.
-    pub reason: String,
+    /// What, where, limit, used, the line to write; may hold what the upload calls its parts.
+    pub reason: Shown,
 }
 
 /// Every brain there is, by package; swaps them while turns run.
@@ -245,8 +245,8 @@ impl Brains {
             package = %plan.package.name,
             version = &plan.version.digest[..12],
             answered_by = &previous.digest[..12],
-            "the live version failed, the one before it answered: {}",
-            stopped.failure
+            error = %stopped.failure,
+            "the live version failed, the one before it answered"
         );
         answer.cost.fuel += stopped.failure.cost.fuel;
         answer.cost.wall_time_us += stopped.failure.cost.wall_time_us;
@@ -283,7 +283,7 @@ impl Brains {
         };
         Failure {
             code: "no-brain".into(),
-            message: format!("tenant {}: the brain `{name}` does not run: {why}", tenant.id),
+            message: Shown::new(format_args!("tenant {}: the brain `{name}` does not run: {why}", tenant.id)),
             // It runs as soon as the package is there.
             retryable: true,
             version: String::new(),

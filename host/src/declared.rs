@@ -37,8 +37,8 @@ pub type Environment<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 /// What declarations are checked against.
 #[derive(Default)]
 pub struct Surroundings<'s> {
-    /// Does the gateway listen on loopback only?
-    pub loopback: bool,
+    /// Can only this machine reach the gateway?
+    pub private: bool,
     /// The packages in the plugins directory, where they are known.
     pub packages: Option<&'s [String]>,
     /// What the store knows already.
@@ -140,11 +140,11 @@ mod tests {
         directory
     }
 
-    fn load_from(files: &[(&str, &str)], loopback: bool) -> Result<Declared, String> {
+    fn load_from(files: &[(&str, &str)], private: bool) -> Result<Declared, String> {
         let directory = directory(files);
         let root = format!("{}/", directory.path().display());
         let around = Surroundings {
-            loopback,
+            private,
             packages: Some(&["echo".into(), "real-estate".into()]),
             environment: Some(&|name| (name == "WAHA_KEY").then(|| "from-env".into())),
             ..Surroundings::default()
@@ -322,7 +322,7 @@ mod tests {
             let mut known = Directory::default();
             known.put_sender(load_from(&files(before), true).unwrap().senders.remove(0));
             let again = directory(&files(before));
-            let around = |known| Surroundings { loopback: true, directory: known, ..Surroundings::default() };
+            let around = |known| Surroundings { private: true, directory: known, ..Surroundings::default() };
             assert!(load(&[again.path().to_owned()], around(known.clone())).is_ok(), "as it is");
             let changed = directory(&files(after));
             let problems = load(&[changed.path().to_owned()], around(known)).map(|_| ()).unwrap_err();

@@ -112,7 +112,7 @@ impl Gateway {
     pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
         let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
         let around = Surroundings {
-            loopback: self.config.listen.ip().is_loopback(),
+            private: self.config.is_private(),
             packages: Some(&packages),
             directory: (*self.store.directory()).clone(),
             environment: Some(environment),
@@ -144,7 +144,7 @@ impl Gateway {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
             pulse: self.pulse.clone(),
-            loopback: self.config.listen.ip().is_loopback(),
+            private: self.config.is_private(),
             body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
         http::router(app, Arc::new(webhook))
@@ -298,7 +298,8 @@ fn session_settings(config: &Config) -> Result<session::Settings> {
     let environment = |name: &str| std::env::var(name).ok();
     let api_key = declared::secret(&config.waha.api_key, &environment)
         .map_err(|(what, action)| anyhow!("waha.api_key: {what}; {action}"))?;
-    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen })
+    let private = config.is_private();
+    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen, private })
 }
 
 fn retention(config: &Config) -> Retention {

@@ -20,12 +20,14 @@ use crate::conversation::{
     Author, Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
 };
 use crate::event::{Receipt, SessionChange};
+use crate::glyph::Shown;
 use crate::message::{
     ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, SenderName, TenantId, Timestamp,
 };
 use crate::route::{Answer, Lock};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
+mod audit;
 pub mod contacts;
 pub mod embedded;
 pub mod media;
@@ -120,7 +122,7 @@ pub struct TurnFailure {
     pub entries: Vec<InboxId>,
     pub trigger: Trigger,
     pub code: String,
-    pub message: String,
+    pub message: Shown,
     pub fate: TurnFate,
     pub journal: Option<JournalEntry>,
     pub now: Timestamp,

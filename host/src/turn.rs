@@ -16,6 +16,7 @@ use crate::channel::Signal;
 use crate::clock;
 use crate::config;
 use crate::conversation::{Cost, Heard, JournalEntry, Trigger};
+use crate::glyph::Shown;
 use crate::media::Media;
 use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
@@ -209,14 +210,14 @@ impl TurnLoop {
             let delay = self.backoff().delay_ms(attempt, None, rand::random());
             tracing::warn!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = failure.message, attempt, retry_in_ms = delay,
+                code = failure.code, error = %failure.message, attempt, retry_in_ms = delay,
                 "a turn failed and is tried again"
             );
             TurnFate::Retry { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)) }
         } else {
             tracing::error!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = failure.message, attempt,
+                code = failure.code, error = %failure.message, attempt,
                 "a turn failed for good; see `switchboard turns list`"
             );
             TurnFate::Dead { fallback: apology(tenant, &claim.trigger) }
@@ -322,7 +323,7 @@ impl Refusal {
             entries: self.entries,
             trigger: self.journal.trigger.clone(),
             code: code.into(),
-            message,
+            message: message.into(),
             fate: TurnFate::Dead { fallback },
             journal: Some(JournalEntry { outcome, ..self.journal }),
             now: self.now,
@@ -435,7 +436,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
         .unwrap_or("(no message)");
     Failure {
         code: "panic".into(),
-        message: format!("the gateway panicked in this turn: {message}"),
+        message: Shown::new(format_args!("the gateway panicked in this turn: {message}")),
         retryable: true,
         version: String::new(),
         host_calls: Vec::new(),
@@ -450,7 +451,8 @@ fn deadly(deaths: u8) -> Failure {
         message: format!(
             "the gateway's process died {deaths} times while this turn ran; it is not begun again. See the \
              system's log for what ended it; `switchboard turns retry` tries it once more"
-        ),
+        )
+        .into(),
         retryable: false,
         version: String::new(),
         host_calls: Vec::new(),
@@ -531,7 +533,7 @@ mod tests {
         let refusal = Refusal::of(&wants).expect("timers are counted");
         let failure = refusal.failure("timers", "65 timers".into(), Some(Outbound::text("sorry")));
         assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
-        assert_eq!((failure.code.as_str(), failure.message.as_str()), ("timers", "65 timers"));
+        assert_eq!((failure.code.as_str(), &*failure.message), ("timers", "65 timers"));
         assert!(
             matches!(&failure.fate, TurnFate::Dead { fallback: Some(said) } if *said == Outbound::text("sorry"))
         );

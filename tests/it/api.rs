@@ -18,6 +18,7 @@ mod brains;
 mod collections;
 mod contacts;
 mod others;
+mod senders;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
@@ -91,7 +92,7 @@ impl Running {
     async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> (StatusCode, Value) {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if !body.is_null() {
-            request = request.body(body.to_string());
+            request = request.header("content-type", "application/json").body(body.to_string());
         }
         if let Some(token) = token {
             request = request.bearer_auth(token);

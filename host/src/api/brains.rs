@@ -174,7 +174,7 @@ async fn audited(
         let ended = match &result {
             Ok(uploaded) => json!({"state": "live", "package": uploaded.package, "digest": uploaded.digest}),
             Err(refused) => {
-                tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
+                tracing::warn!(actor = caller.actor(), action, subject, reason = %refused.reason, "refused");
                 json!({"state": "refused", "reason": refused.reason})
             }
         };

@@ -139,10 +139,10 @@ impl Engine {
             Ok(engine) => engine,
             Err(error) => {
                 tracing::warn!(
-                    error = format!("{error:#}"),
-                    "no pool of instances: turns cost more. The pool reserves about {} GiB of address space; \
-                     see `ulimit -v` and vm.overcommit_memory, or lower `[turns] concurrent`",
-                    concurrent * MEMORIES_PER_TURN as usize * 4
+                    error = ?error,
+                    reserves_gib = concurrent * MEMORIES_PER_TURN as usize * 4,
+                    "no pool of instances: turns cost more. The pool reserves address space; see `ulimit -v` and \
+                     vm.overcommit_memory, or lower `[turns] concurrent`"
                 );
                 wasmtime::Engine::new(&config())?
             }

@@ -15,10 +15,11 @@ use super::engine::Version;
 use super::sandbox::State;
 use super::{Ask, Failure};
 use crate::conversation::{Cost, Heard, Line, Trigger};
+use crate::glyph;
 use crate::message::Content;
 
-/// A brain's own words are cut here.
-const FAULT_BYTES: usize = 4_000;
+/// A brain's own fault code is cut here.
+const CODE_BYTES: usize = 100;
 
 /// So many functions of a trap's backtrace are named, innermost first.
 const FRAMES: usize = 5;
@@ -50,7 +51,7 @@ pub fn failure(
     let cost = cost(store, started);
     let failure = Failure {
         code: rejected.code.into(),
-        message: rejected.message,
+        message: rejected.message.into(),
         retryable,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
@@ -62,10 +63,11 @@ pub fn failure(
 /// The brain's own word.
 pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &Version) -> Stopped {
     let cost = cost(store, started);
-    let code = if fault.code.trim().is_empty() { "fault".into() } else { cut(fault.code, 100) };
+    let code =
+        if fault.code.trim().is_empty() { "fault".into() } else { glyph::shown(fault.code, CODE_BYTES) };
     let failure = Failure {
         code,
-        message: cut(fault.message, FAULT_BYTES),
+        message: fault.message.into(),
         retryable: fault.retryable,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
@@ -163,12 +165,4 @@ impl<'a> Handles<'a> {
         });
         handles.collect()
     }
-}
-
-fn cut(mut text: String, at_most: usize) -> String {
-    if text.len() > at_most {
-        text.truncate(text.floor_char_boundary(at_most));
-        text.push('…');
-    }
-    text
 }

@@ -15,6 +15,7 @@ use super::Ask;
 use super::budget::Meter;
 use super::journal::Recorder;
 use super::personality::Personality;
+use crate::glyph;
 use crate::tenant::ResolvedLimits;
 use clock::Clock;
 
@@ -29,6 +30,9 @@ const RESOURCES: usize = 1_000;
 
 /// Standard output and error take this much in one call.
 const STDIO_BYTES: usize = 4 << 10;
+
+/// A longer line is cut. The journal has it whole, as far as a turn's budget goes.
+const LOGGED_BYTES: usize = 1_000;
 
 /// What a line costs of the log's budget beside its own bytes, so that empty lines end too.
 const LINE_BYTES: u64 = 32;
@@ -148,12 +152,16 @@ impl Log {
             return true;
         }
         if before <= self.limit {
-            let text = format!(
-                "the rest of this turn's log lines is dropped: limit {} bytes, used {used}; raise `[limits] \
-                 log_bytes` in switchboard.toml or the tenant's `limits.log_bytes`",
-                self.limit
+            tracing::warn!(
+                target: "brain",
+                tenant = %self.ask.key.tenant,
+                contact = %self.ask.key.contact.masked(),
+                package = %self.package,
+                limit = self.limit,
+                used,
+                "the rest of this turn's log lines is dropped; raise `[limits] log_bytes` in switchboard.toml or \
+                 the tenant's `limits.log_bytes`"
             );
-            self.emit(tracing::Level::WARN, &text);
         }
         false
     }
@@ -172,7 +180,8 @@ impl Log {
                     tenant = %self.ask.key.tenant,
                     contact = %self.ask.key.contact.masked(),
                     package = %self.package,
-                    "{line}"
+                    line = glyph::shown(line, LOGGED_BYTES),
+                    "the brain says"
                 )
             };
         }

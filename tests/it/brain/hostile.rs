@@ -126,7 +126,7 @@ async fn a_talkative_brain_loses_lines_and_fills_nothing() {
 async fn a_brains_own_fault_is_passed_on() {
     let brains = Workshop::hostile().open().await;
     let failure = fails(&brains, "hostile", "fault").await;
-    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("by-command", "a fault on command"));
+    assert_eq!((failure.code.as_str(), &*failure.message), ("by-command", "a fault on command"));
     assert!(!failure.retryable);
     assert!(fails(&brains, "hostile", "retryable").await.retryable);
 }

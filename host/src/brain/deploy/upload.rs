@@ -121,5 +121,5 @@ impl Deployer {
 }
 
 fn refused(reason: String) -> Refused {
-    Refused { reason }
+    Refused { reason: reason.into() }
 }

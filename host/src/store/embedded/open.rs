@@ -19,6 +19,7 @@ use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
 use super::{Settings, backup, files, load, secrets};
 use crate::message::SenderName;
+use crate::regular_file;
 use crate::seal::{KeyId, Ring};
 
 /// Why the store is not opened. The file is as it was.
@@ -116,6 +117,7 @@ pub fn explain(flaw: Flaw, settings: &Settings) -> OpenError {
 
 /// The backend of a file.
 pub fn file(path: &Path) -> io::Result<Box<dyn StorageBackend>> {
+    regular_file::check(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
 }

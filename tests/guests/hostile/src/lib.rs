@@ -53,6 +53,13 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
     match command {
         "trap" => attack::trap(),
         "panic" => panic!("the hostile brain panics on command"),
+        "panic-with" => panic!("{rest}"),
+        "print" => {
+            println!("{rest}");
+            eprintln!("{rest}");
+            log::info!("{rest}");
+            reply.text("printed");
+        }
         "spin" => attack::spin(),
         "sleep" => attack::spin_on_the_clock(),
         "nap" => std::thread::sleep(std::time::Duration::from_secs(3_600)),
