@@ -16,6 +16,7 @@ use crate::config;
 use crate::conversation::{
     Conversation, Cost, HistoryEntry, HostCall, Lead, LeadChange, Mode, TimerChange, Trigger,
 };
+use crate::glyph::{self, Shown};
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
@@ -30,11 +31,11 @@ mod cache;
 mod compiler;
 mod deploy;
 mod engine;
+mod executor;
 mod grants;
 mod journal;
 mod manifest;
 mod outcome;
-mod pace;
 mod package;
 mod personality;
 mod preflight;
@@ -43,6 +44,7 @@ mod sandbox;
 pub mod script;
 mod shelf;
 mod watch;
+mod work;
 
 /// One turn to run.
 pub struct Ask {
@@ -106,7 +108,7 @@ pub struct FileRefused {
 impl FileRefused {
     /// Said of other tenants' files too: they do not exist for this one.
     pub fn unknown(handle: &str) -> Self {
-        let message = format!("the tenant has no file `{handle}`");
+        let message = format!("the tenant has no file `{}`", glyph::shown(handle, 200));
         FileRefused { code: "unknown-file", message, retryable: false }
     }
 }
@@ -138,8 +140,8 @@ pub struct Failure {
     /// `trap`, `fuel`, `wall-time`, `memory`, `actions`, `text`, `state`, `host-calls`, `no-brain`,
     /// or the brain's own fault code.
     pub code: String,
-    /// Says what, where, limit, used and where to raise it.
-    pub message: String,
+    /// Says what, where, limit, used and where to raise it; may hold the brain's own words.
+    pub message: Shown,
     pub retryable: bool,
     pub version: String,
     pub host_calls: Vec<HostCall>,
@@ -176,7 +178,7 @@ pub struct PackageStatus {
     /// Since when the newest component is being compiled, or waits to be.
     pub compiling_since: Option<Timestamp>,
     /// Why the newest files are not the ones that run.
-    pub refused: Option<String>,
+    pub refused: Option<Shown>,
     /// Tenant packages name the tenant they are for.
     pub tenant: Option<TenantId>,
     /// Earlier digests that can be rolled back to, newest first.
@@ -197,8 +199,8 @@ pub struct Uploaded {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
-    /// What, where, limit, used, the line to write.
-    pub reason: String,
+    /// What, where, limit, used, the line to write; may hold what the upload calls its parts.
+    pub reason: Shown,
     /// The same may be taken after this; none where it must be mended.
     pub retry_after: Option<Duration>,
 }
@@ -300,8 +302,8 @@ impl Brains {
             package = %plan.package.name,
             version = &plan.version.digest[..12],
             answered_by = &previous.digest[..12],
-            "the live version failed, the one before it answered: {}",
-            stopped.failure
+            error = %stopped.failure,
+            "the live version failed, the one before it answered"
         );
         answer.cost.fuel += stopped.failure.cost.fuel;
         answer.cost.wall_time_us += stopped.failure.cost.wall_time_us;
@@ -337,7 +339,7 @@ impl Brains {
         };
         Failure {
             code: "no-brain".into(),
-            message: format!("tenant {}: the brain `{name}` does not run: {why}", tenant.id),
+            message: Shown::new(format_args!("tenant {}: the brain `{name}` does not run: {why}", tenant.id)),
             // It runs as soon as the package is there.
             retryable: true,
             version: String::new(),

@@ -28,6 +28,7 @@ mod explain;
 mod failure;
 mod key;
 mod keys;
+mod log;
 mod mapping;
 mod offers;
 mod opt_out;

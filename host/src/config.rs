@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::brains::Brains;
 use crate::config::document::{Document, Problem};
+use crate::internet;
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
@@ -75,6 +76,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Can only this machine reach the gateway, as far as its settings tell? A proxy that nobody wrote
+    /// down shows in the requests.
+    pub fn is_private(&self) -> bool {
+        let public = self.http.public_url.as_ref();
+        let elsewhere = public.is_some_and(|url| {
+            let url = url::Url::parse(url);
+            !url.is_ok_and(|url| url.host_str().is_some_and(internet::is_this_machine))
+        });
+        self.listen.ip().is_loopback() && !elsewhere
+    }
+
     /// Reads and checks a file. Relative paths in it start at its own directory.
     pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
         let document = Document::read(path).map_err(|problem| vec![problem])?;

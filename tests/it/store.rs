@@ -16,6 +16,7 @@ mod files;
 mod handoffs;
 pub mod lab;
 mod opt_outs;
+mod owners;
 mod people;
 mod random;
 mod reads;
@@ -170,9 +171,18 @@ suite! { Files:
         the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,
     }
+    owners {
+        a_number_that_is_given_away_takes_nothing_along,
+        an_owner_changes_by_its_own_verb_alone,
+        who_lost_a_contact_writes_to_it_no_more,
+        an_echo_never_crosses,
+    }
     say {
         a_tenants_number_has_no_say_in_anothers_contacts,
         a_tenants_number_has_its_say_in_its_own_contacts,
+        nobody_is_claimed_in_advance,
+        a_hidden_id_stays_hidden_from_others,
+        a_tenant_that_gets_a_person_has_all_it_kept_of_it,
         what_was_unlocked_is_not_given_back,
     }
     receipts {

@@ -182,7 +182,7 @@ where
         let ended = match &result {
             Ok(uploaded) => json!({"state": "live", "package": uploaded.package, "digest": uploaded.digest}),
             Err(refused) => {
-                tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
+                tracing::warn!(actor = caller.actor(), action, subject, reason = %refused.reason, "refused");
                 json!({"state": "refused", "reason": refused.reason})
             }
         };

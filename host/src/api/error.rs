@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::body;
 use crate::brain;
 use crate::declared::rules::Fault;
+use crate::glyph::Shown;
 use crate::identity;
 use crate::keyring;
 use crate::session::error as session;
@@ -37,14 +38,10 @@ fn error(
     message: impl Into<String>,
     action: impl Into<String>,
 ) -> Error {
-    Error {
-        status,
-        code,
-        message: message.into(),
-        action: action.into(),
-        session_status: None,
-        retry_after: None,
-    }
+    // Whoever's words are in it: a line that can be shown, and no longer than somebody reads.
+    let line = |text: String| String::from(Shown::from(text));
+    let (message, action) = (line(message.into()), line(action.into()));
+    Error { status, code, message, action, session_status: None, retry_after: None }
 }
 
 impl Error {
@@ -63,6 +60,15 @@ impl Error {
             "operator_only",
             "a tenant's key may not do this",
             "use the operator's token",
+        )
+    }
+
+    pub fn another_site() -> Self {
+        error(
+            StatusCode::FORBIDDEN,
+            "another_site",
+            "a page of another site had a browser send this",
+            "send it from a program of yours; no page of another site may",
         )
     }
 
@@ -105,6 +111,16 @@ impl Error {
 
     pub fn too_large(message: impl Into<String>, action: impl Into<String>) -> Self {
         error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, action)
+    }
+
+    /// What a page of another site could have sent looks like this too.
+    pub fn not_json() -> Self {
+        error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "the request does not say that its body is JSON",
+            "send it with the header `Content-Type: application/json`",
+        )
     }
 
     /// Well-formed, and still not possible.
@@ -234,7 +250,7 @@ impl From<session::Error> for Error {
                 error(StatusCode::BAD_GATEWAY, "provider", message, action)
             }
             session::Error::Random(_) => {
-                tracing::error!(message, "a session could not be given a key");
+                tracing::error!(error = message, "a session could not be given a key");
                 Error::internal()
             }
         }
@@ -327,7 +343,7 @@ impl From<brain::Refused> for Error {
         error(
             StatusCode::UNPROCESSABLE_ENTITY,
             "refused",
-            cause.reason,
+            cause.reason.to_string(),
             "what ran before still runs; mend this and push again",
         )
     }

@@ -19,6 +19,7 @@ use super::package::{self, Component, Files, Package, Packages, Stamp};
 use super::shelf::{Entry, Shelf};
 use super::{PackageStatus, Settings, preflight};
 use crate::clock;
+use crate::glyph::Shown;
 use crate::message::{TenantId, Timestamp};
 use compiled::Coming;
 use upload::Room;
@@ -40,7 +41,7 @@ pub struct Deployer {
     shelf: Shelf,
     pub packages: ArcSwap<Packages>,
     /// Why a package's newest files do not run.
-    refused: Mutex<BTreeMap<String, String>>,
+    refused: Mutex<BTreeMap<String, Shown>>,
     /// How each directory looked when it was last landed or refused.
     seen: Mutex<HashMap<String, Stamp>>,
     /// By package; held for the length of a deployment of it.
@@ -262,6 +263,7 @@ impl Deployer {
 
     /// Notes why a package's newest files do not run; told once, where it is found out.
     pub fn refuse(&self, name: &str, reason: String) {
+        let reason = Shown::from(reason);
         let before = lock(&self.refused).insert(name.to_owned(), reason.clone());
         if before.as_ref() == Some(&reason) {
             return;
@@ -270,14 +272,11 @@ impl Deployer {
             self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
         match runs {
             Some(digest) => {
-                tracing::error!(
-                    package = name,
-                    running = &digest[..12],
-                    "refused, the running version stays: {reason}"
-                );
+                let running = &digest[..12];
+                tracing::error!(package = name, running, %reason, "refused, the running version stays");
             }
             None => {
-                tracing::error!(package = name, "refused: {reason}");
+                tracing::error!(package = name, %reason, "refused");
                 // Of one that was still to be compiled only the texts were there.
                 if manifest::tenant_of(name).is_none() {
                     self.remove(name);
@@ -416,7 +415,7 @@ impl Deployer {
         lock(&self.making).get(name).copied()
     }
 
-    pub fn refusal(&self, name: &str) -> Option<String> {
+    pub fn refusal(&self, name: &str) -> Option<Shown> {
         lock(&self.refused).get(name).cloned()
     }
 }

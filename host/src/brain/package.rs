@@ -16,7 +16,9 @@ use tokio::sync::OnceCell;
 use super::engine::Version;
 use super::manifest::{self, Manifest};
 use super::personality::{Layer, merge};
+use crate::glyph::shown;
 use crate::message::{TenantId, Timestamp};
+use crate::regular_file;
 use crate::tenant::Tenant;
 
 pub const MANIFEST: &str = "plugin.toml";
@@ -29,6 +31,11 @@ pub const FILES: [&str; 4] = [MANIFEST, COMPONENT, PERSONALITY, SCHEMA];
 
 /// Texts and settings; a megabyte of them would be read by every turn that asks for all.
 pub const PERSONALITY_BYTES: usize = 512 << 10;
+
+/// So many of what does not fit a schema are told, and so much of each: they quote what they are about.
+const SCHEMA_ERRORS: usize = 5;
+const SCHEMA_ERROR_BYTES: usize = 250;
+const KEY_BYTES: usize = 100;
 
 /// A package that runs. Never changes; a new one takes its place.
 pub struct Package {
@@ -116,10 +123,8 @@ struct FileStamp {
 impl Stamp {
     pub fn of(directory: &Path) -> Self {
         Stamp(FILES.map(|name| {
+            // Also of what is no regular file, so that it is found, and refused by its name.
             let metadata = std::fs::metadata(directory.join(name)).ok()?;
-            if !metadata.is_file() {
-                return None;
-            }
             Some(FileStamp {
                 bytes: metadata.len(),
                 modified: metadata.modified().ok()?,
@@ -170,7 +175,7 @@ impl Files {
     pub fn read(directory: &Path) -> Result<Self, String> {
         let limits =
             [PERSONALITY_BYTES, super::preflight::COMPONENT_BYTES, PERSONALITY_BYTES, PERSONALITY_BYTES];
-        let read = |index: usize| bytes(&directory.join(FILES[index]), limits[index]);
+        let read = |index: usize| bytes(directory, FILES[index], limits[index]);
         let text = |index: usize| {
             let path = directory.join(FILES[index]);
             let not_text = |_| format!("{}: not UTF-8 text", path.display());
@@ -215,20 +220,14 @@ impl Files {
     }
 }
 
-/// None where the file is not there.
-fn bytes(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
-    let place = path.display();
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.len() > limit as u64 => {
-            Err(format!("{place}: too large: limit {limit} bytes, used {}", metadata.len()))
-        }
-        Ok(_) => match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{place}: {error}")),
-        },
+/// None where the file is not there. A tenant may own what lies in a package: a link among its files
+/// leads nowhere but about the directory that the package lies in.
+fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
+    let path = directory.join(name);
+    match regular_file::read_below(&directory.join(".."), &path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{place}: {error}")),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
@@ -286,10 +285,12 @@ impl Schema {
         let errors: Vec<String> = self
             .0
             .iter_errors(&merged)
-            .take(5)
+            .take(SCHEMA_ERRORS)
             .map(|error| {
                 let key = error.instance_path().to_string().trim_start_matches('/').replace('/', ".");
-                let name = if key.is_empty() { String::new() } else { format!("`{key}`: ") };
+                let name =
+                    if key.is_empty() { String::new() } else { format!("`{}`: ", shown(&key, KEY_BYTES)) };
+                let error = shown(error, SCHEMA_ERROR_BYTES);
                 manifest::at_key(text, place, &key, &format!("{name}{error}"))
             })
             .collect();

@@ -25,7 +25,7 @@ use crate::tenant::{ResolvedLimits, Tenant};
 /// Builds the package in `directory` as a deployment would, and runs its scripts. Refused where it
 /// would not go live.
 pub async fn test_package(directory: &Path, settings: Settings) -> Result<Report, Refused> {
-    let refused = |reason: String| Refused { reason, retry_after: None };
+    let refused = |reason: String| Refused { reason: reason.into(), retry_after: None };
     let name =
         directory.file_name().map_or_else(|| "brain".into(), |name| name.to_string_lossy().into_owned());
     let limits = settings.limits;
@@ -75,7 +75,7 @@ impl Subject for Built {
             Ok(answer) => Ok(Answer { actions: reshape(&answer.outcome)?, memory: answer.memory }),
             Err(stopped) => Err(Fault {
                 code: stopped.failure.code,
-                message: stopped.failure.message,
+                message: stopped.failure.message.into(),
                 retryable: stopped.failure.retryable,
             }),
         }

@@ -103,9 +103,7 @@ fn scan(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
         Ok(names) => names.into_iter().collect(),
         Err(error) => {
             let plugins = deployer.settings.plugins.display();
-            tracing::error!(
-                "the plugins directory {plugins} cannot be read, every brain stays as it is: {error}"
-            );
+            tracing::error!(%plugins, %error, "the plugins directory cannot be read, every brain stays as it is");
             return;
         }
     };
@@ -231,9 +229,9 @@ impl Watched {
             .inspect_err(|error| {
                 tracing::warn!(
                     %error,
-                    "the kernel does not tell of changes in {}; they are looked for every {} s",
-                    plugins.display(),
-                    SCAN.as_secs()
+                    plugins = %plugins.display(),
+                    every_s = SCAN.as_secs(),
+                    "the kernel does not tell of changes in the plugins directory; they are looked for"
                 );
             })
             .ok();

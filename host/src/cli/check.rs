@@ -74,7 +74,7 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
     directory.set_waha(HouseWaha { base_url: config.waha.base_url.clone(), ..HouseWaha::default() });
     let around = Surroundings {
         directory,
-        loopback: config.listen.ip().is_loopback(),
+        private: config.is_private(),
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
     };

@@ -11,6 +11,7 @@ use crate::config;
 use crate::message::{self, Outbound, OutboundContent, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
+use crate::route;
 use crate::store::{self, SendClaim, Settlement, Store};
 use crate::template::{Registered, Status};
 use crate::tenant::policy::Policy;
@@ -56,6 +57,10 @@ impl Gate {
             let error = format!("there is no sender named {}", claim.entry.sender);
             return Decision::Settle(Settlement::Dead { error });
         };
+        // Whose the contact is on a shared sender is asked when the reply begins, in the same commit.
+        if let Err(why) = route::carries(sender, claim.id.key.tenant, None) {
+            return Decision::Settle(Settlement::Dead { error: why.to_string() });
+        }
         if !sender.active {
             return Decision::SwitchedOff;
         }

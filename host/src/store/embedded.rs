@@ -26,9 +26,9 @@ pub use self::open::OpenError;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Result, Retention,
-    SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
-    Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Result,
+    Retention, SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure,
+    TurnSummary, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
@@ -49,6 +49,7 @@ mod disk;
 mod early;
 mod files;
 mod handoff;
+mod handover;
 mod inbox;
 mod leads;
 mod lines;
@@ -76,6 +77,7 @@ mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod views;
 mod wishes;
 mod writer;
 
@@ -316,6 +318,29 @@ impl Store for Embedded {
     async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()> {
         let by = entry(actor, "put sender", &sender.name, admin::without_secrets(&sender), clock::now());
         self.write(move |batch| admin::put_sender(batch, &sender, &by)).await
+    }
+
+    async fn give_sender(
+        &self,
+        sender: &SenderName,
+        to: Option<TenantId>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Handover> {
+        let (shared, name) = (self.shared.clone(), sender.clone());
+        // All conversations are looked at, which may be millions.
+        let planned = tokio::task::spawn_blocking(move || {
+            let sender = handover::known(&shared.mirror.directory.load(), &name)?;
+            handover::plan(&shared.disk.snapshot()?, &sender, to)
+        });
+        let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
+        let planned = planned.map_err(told)?;
+        if dry_run || planned.from == to {
+            return Ok(planned);
+        }
+        let by = entry(actor, "give sender", sender, serde_json::Value::Null, now);
+        self.write(move |batch| handover::give(batch, &planned, &by)).await
     }
 
     async fn put_collection(

@@ -21,19 +21,22 @@ fn around(module: &str) -> Vec<u8> {
     wat::parse_str(format!("(component (core module {module}) {turn})")).expect("it is well-formed")
 }
 
-/// Takes the compiler some hundred megabytes.
+/// Takes the compiler some hundred megabytes: what each of many locals is worth in each of many loops.
 fn needs_memory() -> Vec<u8> {
-    let elements = "$f ".repeat(60_000);
-    around(&format!("(func $f) (table 60000 funcref) (elem (i32.const 0) func {elements})"))
+    heavy(1, 0)
 }
 
 /// Takes the compiler minutes of a core; `label` tells one from another.
 fn needs_time(label: u32) -> Vec<u8> {
-    let (locals, loops) = ("i32 ".repeat(2_000), 400);
-    let sets: String = (0..2_000).map(|n| format!("(local.set {n} (i32.const {n}))")).collect();
-    let (open, close) = ("loop (br_if 0 (local.get 7)) ".repeat(loops), "end ".repeat(loops));
-    let function = format!("(func (local {locals}) {sets} {open} {sets} {close})");
-    around(&format!("{} (data \"{label}\")", function.repeat(30)))
+    heavy(40, label)
+}
+
+fn heavy(functions: usize, label: u32) -> Vec<u8> {
+    let (locals, loops) = ("i32 ".repeat(9_000), 490);
+    let sets: String = (0..9_000).map(|n| format!("(local.set {n} (i32.add (local.get {n}) (local.get 7)))")).collect();
+    let (open, close) = ("loop ".repeat(loops), "(br_if 0 (local.get 7)) end ".repeat(loops));
+    let function = format!("(func (local {locals}) {open} {sets} {close})");
+    around(&format!("(memory 1) {} (data (i32.const 0) \"{label}\")", function.repeat(functions)))
 }
 
 /// The gateway's program behind a script that writes down the id of every process that compiles.

@@ -99,7 +99,7 @@ fn rehearse(engine: &Engine, code: &[u8], asked: Rehearsal) -> Rehearsed {
     };
     let texts = Personality { package: layer(asked.below), own: layer(asked.own), ..Personality::default() };
     let turn = rehearsal::turn(&asked.package, texts, asked.limits, asked.now);
-    match runtime.block_on(engine.probe(&version, turn)) {
+    match runtime.block_on(engine.probe(&Arc::new(version), turn)) {
         Ok(selftest) => Rehearsed::Good { selftest },
         Err(stopped) => Rehearsed::Bad { fault: stopped.fault, why: shown(&stopped.failure.to_string()) },
     }

@@ -75,7 +75,7 @@ impl Deployer {
         let (number, held) = room.tenants.get(&tenant).copied().unwrap_or_default();
         let tenants_part = limits.upload_memory_bytes / TENANTS_PART;
         let full = |what: String, key: &str| Refused {
-            reason: format!("{what}; raise `[brains] {key}` in switchboard.toml"),
+            reason: format!("{what}; raise `[brains] {key}` in switchboard.toml").into(),
             retry_after: Some(ANOTHER_TIME),
         };
         if number >= limits.tenant_uploads {
@@ -216,7 +216,7 @@ struct Ready<'d> {
 }
 
 fn refused(reason: String) -> Refused {
-    Refused { reason, retry_after: None }
+    Refused { reason: reason.into(), retry_after: None }
 }
 
 impl From<Obstacle> for Refused {
@@ -225,6 +225,6 @@ impl From<Obstacle> for Refused {
             Obstacle::NotNow { retry_after, .. } => Some(*retry_after),
             Obstacle::Wrong(_) | Obstacle::Uncompiled => None,
         };
-        Refused { reason: obstacle.to_string(), retry_after }
+        Refused { reason: obstacle.to_string().into(), retry_after }
     }
 }

@@ -246,7 +246,7 @@ impl Loop {
         });
         match reopened {
             Ok(()) => {
-                tracing::warn!("the store's file is open again after: {}", broken.error);
+                tracing::warn!(after = %broken.error, "the store's file is open again");
                 self.broken = None;
                 true
             }
