@@ -36,6 +36,9 @@ mod typed;
 /// The loop looks anew at least this often, whatever signals it missed.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Whether there is a brain by now is looked at this often, whatever was not told.
+const BRAIN_TICK: Duration = Duration::from_secs(5);
+
 /// After the store refused a commit the turn waits this long before it is claimed again.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
 
@@ -92,9 +95,14 @@ impl TurnLoop {
                     self.store.release_turn(&claim.key);
                     continue;
                 };
-                let (this, running) = (self.clone(), running.clone());
+                let (this, running, stop) = (self.clone(), running.clone(), stop.clone());
                 tasks.spawn(async move {
                     let guard = Release { store: this.store.clone(), key: Some(claim.key.clone()) };
+                    if !this.has_brain(&claim) {
+                        drop(permit);
+                        this.freed.notify_one();
+                        return this.wait_for_a_brain(&stop, guard).await;
+                    }
                     let mark = running.begin(&claim).await;
                     this.turn(claim, mark.deaths(), guard).await;
                     drop(mark);
@@ -105,6 +113,24 @@ impl TurnLoop {
         }
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// A tenant that is not active is told of elsewhere.
+    fn has_brain(&self, claim: &TurnClaim) -> bool {
+        let directory = self.store.directory();
+        let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
+        tenant.is_none_or(|tenant| self.brains.answers(tenant))
+    }
+
+    /// A brain that is being compiled, or that the operator has yet to mend, is no failure of this turn:
+    /// it is claimed again when other brains run. It holds no place meanwhile, and is one of the few that
+    /// its tenant may have at the same time.
+    async fn wait_for_a_brain(&self, stop: &CancellationToken, guard: Release) {
+        tokio::select! {
+            () = self.brains.changed(BRAIN_TICK) => {}
+            () = stop.cancelled() => {}
+        }
+        drop(guard);
     }
 
     async fn claim(&self, n: usize) -> Vec<TurnClaim> {

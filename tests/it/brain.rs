@@ -307,7 +307,8 @@ fn status(brains: &Brains, package: &str) -> PackageStatus {
 
 /// Waits for a condition; fails with what was last seen.
 async fn eventually<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    // Compiling has the lowest priority: beside others that compute it takes its time.
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let seen = look();
         if good(&seen) {

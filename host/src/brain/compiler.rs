@@ -13,8 +13,10 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::oneshot;
+use wasmtime::component::Component;
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
+use super::engine::Engine;
 use crate::config::brains::Brains as Bounds;
 use crate::message::TenantId;
 use account::{Budget, Failures};
@@ -59,7 +61,15 @@ pub enum Failure {
     NotNow { why: String, retry_after: Duration },
 }
 
+/// A component that can be linked.
+#[derive(Clone)]
+pub struct Made {
+    pub code: Component,
+    pub rehearsed: Rehearsed,
+}
+
 pub struct Compiler {
+    engine: Arc<Engine>,
     program: PathBuf,
     bounds: Bounds,
     cache: Cache,
@@ -77,11 +87,11 @@ struct Desk {
     failures: Failures<String>,
 }
 
-type Flight = BoxFuture<'static, Result<Rehearsed, Failure>>;
+type Flight = BoxFuture<'static, Result<Made, Failure>>;
 
 impl Compiler {
     /// `program` is the gateway's own.
-    pub fn new(program: PathBuf, bounds: Bounds, cache: Cache) -> Arc<Self> {
+    pub fn new(engine: Arc<Engine>, program: PathBuf, bounds: Bounds, cache: Cache) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let desk = Mutex::new(Desk {
             queue: Queue::new(bounds.places(cores)),
@@ -90,16 +100,16 @@ impl Compiler {
             budget: Budget::default(),
             failures: Failures::default(),
         });
-        Arc::new(Compiler { program, bounds, cache, desk, told: AtomicBool::new(false) })
+        Arc::new(Compiler { engine, program, bounds, cache, desk, told: AtomicBool::new(false) })
     }
 
-    /// Puts a component's code into the cache. Says how its first run went to whoever ordered it first;
-    /// to others that waited for the same one it is [`Rehearsed::Not`], because that run was with
-    /// somebody else's texts. Dropped, the compilation ends unless others wait for it too.
-    pub async fn make(self: &Arc<Self>, order: Order) -> Result<Rehearsed, Failure> {
+    /// Makes a component into code, which is kept in the cache. Says how its first run went to whoever
+    /// ordered it first; to others that waited for the same one it is [`Rehearsed::Not`], because that run
+    /// was with somebody else's texts. Dropped, the compilation ends unless others wait for it too.
+    pub async fn make(self: &Arc<Self>, order: Order) -> Result<Made, Failure> {
         let (flight, first) = self.board(order)?;
-        let rehearsed = flight.await?;
-        Ok(if first { rehearsed } else { Rehearsed::Not })
+        let made = flight.await?;
+        Ok(if first { made } else { Made { rehearsed: Rehearsed::Not, ..made } })
     }
 
     /// The compilation of this component, and whether it was begun for this order.
@@ -132,7 +142,7 @@ impl Compiler {
         Ok((flight, true))
     }
 
-    async fn fly(self: Arc<Self>, order: Order) -> Result<Rehearsed, Failure> {
+    async fn fly(self: Arc<Self>, order: Order) -> Result<Made, Failure> {
         let Order { digest, component, lane, pays, rehearsal } = order;
         let place = self.place(lane, Size::of(&component)).await;
         let mut bill = Bill { compiler: &self, tenant: pays, began: Instant::now(), cost: None };
@@ -153,11 +163,7 @@ impl Compiler {
             Ok(made) => {
                 bill.cost = Some(made.cpu);
                 tracing::debug!(digest = &digest[..12], cpu_ms = made.cpu.as_millis() as u64, "compiled");
-                let cache = self.cache.clone();
-                let kept = tokio::task::spawn_blocking(move || cache.keep(&digest, &made.code)).await;
-                kept.map_err(|error| not_now(format!("a worker failed: {error}")))?
-                    .map_err(|error| not_now(format!("compiled code cannot be written: {error}")))?;
-                Ok(made.rehearsed)
+                self.keep(digest, made).await
             }
             Err(failed) => {
                 let failure = self.explain(failed);
@@ -167,6 +173,25 @@ impl Compiler {
                 Err(failure)
             }
         }
+    }
+
+    async fn keep(&self, digest: String, made: process::Made) -> Result<Made, Failure> {
+        if let Rehearsed::Unlinked { why } = made.rehearsed {
+            return Err(Failure::Wrong(format!("cannot be linked: {why}")));
+        }
+        let (cache, engine) = (self.cache.clone(), self.engine.clone());
+        let kept = tokio::task::spawn_blocking(move || {
+            // Without the cache the next start is slower; that is no reason to refuse a brain.
+            if let Err(error) = cache.keep(&digest, &made.code) {
+                tracing::warn!(digest = &digest[..12], %error, "compiled code could not be cached");
+            }
+            cache::deserialize(engine.wasmtime(), &made.code)
+        });
+        let code = kept
+            .await
+            .map_err(|error| not_now(format!("a worker failed: {error}")))?
+            .map_err(|error| Failure::Wrong(format!("not a component that can run here: {error:#}")))?;
+        Ok(Made { code, rehearsed: made.rehearsed })
     }
 
     fn explain(&self, failed: Failed) -> Failure {

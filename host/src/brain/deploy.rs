@@ -127,7 +127,12 @@ pub struct Built {
 impl Deployer {
     pub fn open(settings: Settings, engine: Arc<Engine>, brain_of: BrainOf) -> io::Result<Self> {
         let cache = Cache::open(settings.cache.join("compiled"), engine.wasmtime())?;
-        let compiler = Compiler::new(settings.program.clone(), settings.compiling.clone(), cache.clone());
+        let compiler = Compiler::new(
+            engine.clone(),
+            settings.program.clone(),
+            settings.compiling.clone(),
+            cache.clone(),
+        );
         let shelf = Shelf::open(settings.cache.join("versions"))?;
         Ok(Deployer {
             settings,

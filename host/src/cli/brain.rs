@@ -134,6 +134,9 @@ async fn list(client: &Client, json: bool) -> Result<()> {
         }),
     ];
     screen::list(brains, &columns, "The plugins directory holds no package.")?;
+    for brain in brains.iter().filter(|brain| !brain["compiling_since"].is_null()) {
+        screen::line(&format!("\n{}: its component is being compiled", screen::text(&brain["package"])))?;
+    }
     for brain in brains.iter().filter(|brain| brain["refused"].is_string()) {
         let reason = screen::text(&brain["refused"]);
         screen::line(&format!(

@@ -33,7 +33,8 @@ fn needs_time(label: u32) -> Vec<u8> {
 
 fn heavy(functions: usize, label: u32) -> Vec<u8> {
     let (locals, loops) = ("i32 ".repeat(9_000), 490);
-    let sets: String = (0..9_000).map(|n| format!("(local.set {n} (i32.add (local.get {n}) (local.get 7)))")).collect();
+    let sets: String =
+        (0..9_000).map(|n| format!("(local.set {n} (i32.add (local.get {n}) (local.get 7)))")).collect();
     let (open, close) = ("loop ".repeat(loops), "(br_if 0 (local.get 7)) end ".repeat(loops));
     let function = format!("(func (local {locals}) {open} {sets} {close})");
     around(&format!("(memory 1) {} (data (i32.const 0) \"{label}\")", function.repeat(functions)))

@@ -174,7 +174,12 @@ impl Deployer {
     }
 
     /// Starts a version and runs its selftest with these texts; `true` where it has one.
-    async fn rehearse(&self, prepared: &Prepared, version: &Arc<Version>, place: &str) -> Result<bool, String> {
+    async fn rehearse(
+        &self,
+        prepared: &Prepared,
+        version: &Arc<Version>,
+        place: &str,
+    ) -> Result<bool, String> {
         let (name, texts) = (&prepared.package.name, prepared.personality());
         let turn = rehearsal::turn(name, texts, self.settings.limits, clock::now());
         let probed = self.engine.probe(version, turn).await;

@@ -35,12 +35,8 @@ impl Deployer {
                 let Terms { lane, pays, .. } = terms;
                 let component = bytes.clone();
                 let order = Order { digest: digest.clone(), component, lane, pays, rehearsal };
-                let rehearsed = self.compiler.make(order).await?;
-                if let Rehearsed::Unlinked { why } = rehearsed {
-                    return Err(format!("cannot be linked: {why}").into());
-                }
-                let code = self.find(digest).await?;
-                (code.ok_or_else(|| "its compiled code cannot be read back".to_owned())?, rehearsed)
+                let made = self.compiler.make(order).await?;
+                (made.code, made.rehearsed)
             }
         };
         let version = self.engine.version(digest.clone(), &code, &manifest.grants);
