@@ -226,8 +226,9 @@ impl Compiler {
         };
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "this kernel cannot keep the process that compiles brains from {missing}; its limits of memory \
-                 and time hold all the same"
+                missing,
+                "this kernel cannot close all that the process that compiles brains has no use for; its limits \
+                 of memory and time hold all the same"
             );
         }
     }

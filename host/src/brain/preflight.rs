@@ -74,7 +74,6 @@ struct Outside {
 
 impl Outside {
     fn look(&mut self, payload: Payload<'_>) -> Result<(), String> {
-        self.census.add(Part::Sections, 1)?;
         self.count(&payload)?;
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -141,8 +140,10 @@ impl Outside {
             Payload::ComponentCanonicalSection(section) => (Part::Canonicals, section.count()),
             Payload::ComponentImportSection(section) => (Part::ComponentImports, section.count()),
             Payload::ComponentExportSection(section) => (Part::ComponentExports, section.count()),
-            _ => return Ok(()),
+            Payload::CodeSectionEntry(_) | Payload::Version { .. } | Payload::End(_) => return Ok(()),
+            _ => (Part::Sections, 0),
         };
+        self.census.add(Part::Sections, 1)?;
         self.census.add(part, count.into())
     }
 }
@@ -390,29 +391,128 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_function_too_large_to_compile_in_time_is_refused() {
-        let leb = |mut n: usize| {
-            let mut bytes = Vec::new();
-            while n >= 0x80 {
-                bytes.push(n as u8 | 0x80);
-                n >>= 7;
+    fn leb(mut n: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while n >= 0x80 {
+            bytes.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        bytes.push(n as u8);
+        bytes
+    }
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        [&[id][..], &leb(content.len()), content].concat()
+    }
+
+    /// A section of so many of the same.
+    fn of(id: u8, number: usize, each: &[u8]) -> Vec<u8> {
+        section(id, &[leb(number), each.repeat(number)].concat())
+    }
+
+    fn module(sections: &[u8]) -> Vec<u8> {
+        [b"\0asm\x01\0\0\0", sections].concat()
+    }
+
+    fn component(sections: &[u8]) -> Vec<u8> {
+        [b"\0asm\x0d\0\x01\0", sections].concat()
+    }
+
+    /// A component around a module around a function with this body.
+    fn function(locals: &[(usize, u8)], code: &[u8]) -> Vec<u8> {
+        let groups: Vec<u8> = locals.iter().flat_map(|(n, kind)| [leb(*n), vec![*kind]].concat()).collect();
+        let body = [leb(locals.len()), groups, code.to_vec(), vec![0x0b]].concat();
+        let code = section(10, &[vec![1], leb(body.len()), body].concat());
+        let types = section(1, &[1, 0x60, 0, 0]);
+        component(&section(1, &module(&[types, section(3, &[1, 0]), code].concat())))
+    }
+
+    /// A component with exactly so many of a part, as far as bytes go: nothing of it need be valid.
+    fn with(part: Part, n: usize) -> Vec<u8> {
+        let inside = |sections: Vec<u8>| component(&section(1, &module(&sections)));
+        let nested =
+            |n: usize, id: u8, inner: fn(&[u8]) -> Vec<u8>| component(&section(id, &inner(&[])).repeat(n));
+        let loops = |n: usize| [[0x03, 0x40].repeat(n), vec![0x0b; n]].concat();
+        match part {
+            Part::Nesting => (0..n).fold(component(&[]), |inner, _| component(&section(4, &inner))),
+            Part::Sections => component(&section(0, &[1, b'x']).repeat(n)),
+            Part::Modules => nested(n, 1, module),
+            Part::Components => nested(n, 4, component),
+            Part::Instances => component(&of(2, n, &[1, 0])),
+            Part::Aliases => component(&of(6, n, &[0x03, 0, 0, 1, b'a'])),
+            Part::Types => inside(of(1, n, &[0x60, 0, 0])),
+            Part::Canonicals => component(&of(8, n, &[3, 0])),
+            Part::ComponentImports => component(&of(10, n, &[0, 1, b'a', 1, 0])),
+            Part::ComponentExports => component(&of(11, n, &[0, 1, b'a', 1, 0, 0])),
+            Part::Imports => inside(of(2, n, &[1, b'a', 1, b'b', 0, 0])),
+            Part::Exports => inside(of(7, n, &[1, b'a', 0, 0])),
+            Part::Functions => inside([of(3, n, &[0]), of(10, n, &[2, 0, 0x0b])].concat()),
+            Part::Globals => inside(of(6, n, &[0x7f, 0, 0x41, 0, 0x0b])),
+            Part::Tables => inside(of(4, n, &[0x70, 0, 0])),
+            Part::Memories => inside(of(5, n, &[0, 0])),
+            Part::Tags => inside(of(13, n, &[0, 0])),
+            Part::ElementSegments => inside(of(9, n, &[1, 0, 0])),
+            Part::Elements => {
+                let segment = [vec![1, 1, 0], leb(n), vec![0; n]].concat();
+                inside(section(9, &segment))
             }
-            bytes.push(n as u8);
-            bytes
+            Part::DataSegments => inside(of(11, n, &[1, 0])),
+            Part::NameBytes => {
+                let export = [vec![1], leb(n), vec![b'a'; n], vec![0, 0]].concat();
+                inside(section(7, &export))
+            }
+            Part::Parameters => inside(section(1, &[vec![1, 0x60], leb(n), vec![0x7f; n], vec![0]].concat())),
+            Part::Results => inside(section(1, &[vec![1, 0x60, 0], leb(n), vec![0x7f; n]].concat())),
+            Part::FunctionBytes => function(&[], &vec![0x01; n - 2]),
+            Part::Locals => function(&[(n / 2, 0x7f), (n - n / 2, 0x7e)], &[]),
+            Part::BlockDepth => function(&[], &[[0x02, 0x40].repeat(n), vec![0x0b; n]].concat()),
+            Part::LoopDepth => function(&[], &loops(n)),
+            Part::BranchTargets => {
+                let table = [vec![0x0e], leb(n), vec![0; n + 1]].concat();
+                function(&[], &table)
+            }
+            // So many loops of one local, side by side and inside each other.
+            Part::LocalsTimesLoops => {
+                let locals = 16_000;
+                let times = n.div_ceil(locals);
+                function(&[(locals, 0x7f)], &loops(1).repeat(times))
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_as_may_be_and_one_more() {
+        let look = |bytes: &[u8]| {
+            examine(bytes, "brain.wasm")?;
+            look_inside(bytes)
         };
-        let section = |id: u8, content: Vec<u8>| [vec![id], leb(content.len()), content].concat();
-        let component = |function: usize| {
-            let code = [vec![1], leb(function), vec![0; function]].concat();
-            let module = [b"\0asm\x01\0\0\0".to_vec(), section(3, vec![1, 0]), section(10, code)].concat();
-            [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat()
-        };
-        examine(&component(FUNCTION_BYTES), "brain.wasm").expect("as large as may be");
-        let refused = examine(&component(FUNCTION_BYTES + 1), "brain.wasm").expect_err("refused");
+        for part in Part::ALL {
+            let (limit, what) = part.bound();
+            assert_eq!(look(&with(part, limit as usize)), Ok(()), "{part:?}");
+            let refused = look(&with(part, limit as usize + 1)).expect_err(what);
+            assert!(
+                refused.contains(&format!("too many {what}: limit {limit}, used ")),
+                "{part:?}: {refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn components_inside_have_no_functions_of_their_own() {
+        let inner = component(&section(8, &[1, 0, 0, 0, 0, 0]));
+        let refused = examine(&component(&section(4, &inner)), "brain.wasm").expect_err("refused");
         assert!(
-            refused.starts_with("brain.wasm: a function of 524289 bytes at byte ")
-                && refused.ends_with(": limit 524288 bytes; split it up"),
+            refused.starts_with("brain.wasm: a component inside it has functions of its own"),
             "{refused}"
         );
+        assert!(examine(&inner, "brain.wasm").is_ok(), "its own are what it is there for");
+    }
+
+    #[test]
+    fn a_refusal_names_a_few_and_counts_the_rest() {
+        let names: Vec<String> = (0..5_000).map(|n| format!("{n}{}", "x".repeat(5_000))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let refused = refused(&examined(&names, &[TURN]), &[]);
+        assert!(refused.len() < 2_000 && refused.ends_with("; and 4995 more"), "{refused}");
     }
 }

@@ -119,7 +119,7 @@ async fn what_needs_too_long_is_named_and_counts_for_its_tenant() {
     let refused = brains.put_brain(two(), needs_time(1), "tenant 2").await.expect_err("too long");
     let expected = "tenant-2/brain.wasm: compiling it took too long: limit 1 s of a core's time, and it needed \
                     more; make it smaller, or raise `[brains] compile_seconds` in switchboard.toml";
-    assert_eq!((refused.reason.as_str(), refused.retry_after), (expected, None));
+    assert_eq!((&*refused.reason, refused.retry_after), (expected, None));
 
     let echo = variant(&component("echo"), 1);
     let refused = brains.put_brain(two(), echo.clone(), "tenant 2").await.expect_err("its hour is used up");
