@@ -3,8 +3,8 @@
 //! webhooks, API, delivery and `/health` have their threads to themselves.
 //!
 //! A turn begins on a *prompt* thread, where nearly all turns end within microseconds. One that
-//! has used up [`PROMPT`] goes on on a *patient* thread, of the lowest priority: a guest that computes
-//! takes the processor that nobody else wants. On both, tenants take turns by the time that they have
+//! has used up [`PROMPT`] goes on on a *patient* thread, of a low priority: a guest that computes
+//! takes what of the processor others leave. On both, tenants take turns by the time that they have
 //! used, so that one with many conversations waits for its own.
 //!
 //! A guest gives way after some fuel and at every tick of the engine's epoch, which an own thread
@@ -33,8 +33,8 @@ const TICK: Duration = Duration::from_millis(1);
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Added to the process's own priority number: a higher number is a lower priority.
-const PROMPT_NICE: i32 = 5;
-const PATIENT_NICE: i32 = 19;
+const PROMPT_NICE: i32 = 1;
+const PATIENT_NICE: i32 = 10;
 
 /// A tenant that did nothing for a while is forgotten when so many are known.
 const LANES: usize = 4_096;

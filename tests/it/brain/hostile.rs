@@ -239,9 +239,10 @@ async fn long_answers_of_the_gateway_let_others_in() {
     workshop.limits.fuel = u64::MAX / 4;
     workshop.limits.wall_time_ms = 600_000;
     workshop.limits.memory_bytes = 256 << 20;
-    let brains = workshop.open().await;
     // More than there are threads for guests.
     let threads = std::thread::available_parallelism().map_or(1, usize::from) * 4;
+    workshop.concurrent = threads + 1;
+    let brains = workshop.open().await;
     let mut long = tokio::task::JoinSet::new();
     for _ in 0..threads {
         let mut ask = ask_of(tenant(66, "hostile"), "calls");
