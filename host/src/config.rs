@@ -329,6 +329,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
+    /// For one tenant at the same time, by all its senders.
+    pub per_tenant: usize,
     /// A reply that could not be sent for this long is given up.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
@@ -342,6 +344,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 128,
+            per_tenant: 128,
             give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,

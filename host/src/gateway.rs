@@ -27,6 +27,7 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
@@ -285,7 +286,11 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
         coalesce_ms: config.limits.coalesce_ms,
         turns_per_tenant: config.turns.per_tenant,
-        sends_per_sender: config.delivery.per_sender,
+        sends: Limits {
+            in_all: config.delivery.concurrent,
+            per_group: config.delivery.per_sender,
+            per_tenant: config.delivery.per_tenant,
+        },
         keys,
     }
 }

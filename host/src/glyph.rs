@@ -31,7 +31,11 @@ pub fn shown(text: &str, at_most: usize) -> String {
     // Where the text may end so that the sign of the cut still fits.
     let mut end = 0;
     for c in text.chars() {
-        if misleads(c) { line.extend(c.escape_unicode()) } else { line.push(c) }
+        if misleads(c) {
+            line.extend(c.escape_unicode())
+        } else {
+            line.push(c)
+        }
         if line.len() > at_most {
             line.truncate(end);
             line.push(CUT);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use switchboard::schedule::Limits;
 use switchboard::store::Store;
 use switchboard::store::embedded::{Embedded, Settings};
 
@@ -49,7 +50,7 @@ impl Files {
             notice_every_ms: 24 * 3_600_000,
             coalesce_ms: options.coalesce_ms,
             turns_per_tenant: options.turns_per_tenant,
-            sends_per_sender: options.sends_per_sender,
+            sends: options.sends,
             keys: lab::test_keys(),
         }
     }
@@ -115,7 +116,7 @@ suite! { Files:
     }
     sends {
         replies_leave_in_order,
-        senders_take_turns(Options { sends_per_sender: 2, ..Options::default() }),
+        senders_take_turns(Options { sends: Limits { per_tenant: 2, ..Options::default().sends }, ..Options::default() }),
         a_later_send_waits_and_holds_those_behind_it,
         the_dead_and_the_unknown_hold_nobody,
         a_send_cut_off_in_the_middle_is_unknown,

@@ -135,6 +135,7 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("turns.backoff_ms", turns.backoff_ms, 1, 86_400_000);
     within("delivery.concurrent", delivery.concurrent as u64, 1, 100_000);
     within("delivery.per_sender", delivery.per_sender as u64, 1, 100_000);
+    within("delivery.per_tenant", delivery.per_tenant as u64, 1, 100_000);
     within("delivery.give_up_after_minutes", delivery.give_up_after_minutes.into(), 1, 60 * 24 * 30);
     within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
     within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);

@@ -26,7 +26,7 @@ pub use self::open::OpenError;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Result, Retention,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Paced, Result, Retention,
     SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
     Wakes,
 };
@@ -35,6 +35,7 @@ use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
@@ -101,8 +102,8 @@ pub struct Settings {
     pub coalesce_ms: u64,
     /// Turns of one tenant that may be claimed at the same time.
     pub turns_per_tenant: usize,
-    /// Sends of one sender that may be claimed at the same time.
-    pub sends_per_sender: usize,
+    /// Sends that may be claimed at the same time; a group is a sender.
+    pub sends: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
 }
@@ -263,8 +264,8 @@ impl Store for Embedded {
         turn.into_iter().chain(timer).min()
     }
 
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
-        let mut held = sends::Held::claim(&self.shared, n, now);
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>> {
+        let mut held = sends::Held::claim(&self.shared, n, now, pace);
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }

@@ -196,6 +196,7 @@ fn take_in(
         key: key.clone(),
         id: InboxId { at: incoming.at, seq },
         due,
+        class: waiting.class(),
         alone: waiting.alone(),
     });
     Ok(())

@@ -14,12 +14,14 @@ use super::collections::Parsed;
 use super::early::Early;
 use super::merge::moved::Moved;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
-use crate::schedule::{Item, Schedule};
+use crate::schedule::{Class, Item, Limits, Schedule};
 use crate::seal::Ring;
 use crate::store::{Counters, InboxId, Wakes};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
-pub type Turns = Schedule<ConversationKey, TenantId, InboxId>;
+/// All in one group.
+pub type Turns = Schedule<ConversationKey, (), InboxId>;
+/// In groups of one sender each.
 pub type Sends = Schedule<ConversationKey, SenderName, u64>;
 
 /// The one row that nearly every commit writes.
@@ -108,6 +110,7 @@ pub enum Effect {
         key: ConversationKey,
         id: InboxId,
         due: Timestamp,
+        class: Class,
         alone: bool,
     },
     /// The claim of a turn ends; these entries are gone.
@@ -121,6 +124,7 @@ pub enum Effect {
         seq: u64,
         sender: SenderName,
         due: Timestamp,
+        class: Class,
     },
     /// A reply no longer waits.
     Unqueued {
@@ -186,17 +190,24 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// With nobody in them yet.
+pub fn schedules(settings: &Settings) -> (Turns, Sends) {
+    // How many turns run at the same time their loop knows.
+    let turns = Limits { in_all: usize::MAX, per_group: usize::MAX, per_tenant: settings.turns_per_tenant };
+    (Schedule::new(turns), Schedule::new(settings.sends))
+}
+
 impl Mirror {
     pub fn new(settings: Settings, secret: [u8; 32]) -> Self {
-        let (turns, sends) = (settings.turns_per_tenant, settings.sends_per_sender);
+        let (turns, sends) = schedules(&settings);
         Mirror {
             keys: ArcSwap::from_pointee(settings.keys.clone()),
             settings,
             wakes: Wakes::default(),
             directory: ArcSwap::default(),
             counted: Mutex::default(),
-            turns: Mutex::new(Schedule::new(turns)),
-            sends: Mutex::new(Schedule::new(sends)),
+            turns: Mutex::new(turns),
+            sends: Mutex::new(sends),
             next_timer: AtomicI64::new(i64::MAX),
             next_lookup: AtomicI64::new(i64::MAX),
             opted_out: AtomicI64::new(0),
@@ -322,11 +333,16 @@ impl Mirror {
                     directory.get_or_insert_with(present).put_organization(organization);
                 }
                 Effect::Tenant(tenant) => directory.get_or_insert_with(present).put_tenant(tenant),
-                Effect::Sender(sender) => directory.get_or_insert_with(present).put_sender(sender),
+                Effect::Sender(sender) => {
+                    // Switched on, or given another rate.
+                    sends.resume(&sender.name);
+                    woken.sends = true;
+                    directory.get_or_insert_with(present).put_sender(sender);
+                }
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
-                Effect::Waits { key, id, due, alone } => {
-                    turns.put(&key, id, Item { group: key.tenant, due, alone });
+                Effect::Waits { key, id, due, class, alone } => {
+                    turns.put(&key, id, Item { group: (), tenant: key.tenant, due, class, alone });
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
@@ -337,8 +353,8 @@ impl Mirror {
                     woken.turns |= turns.next_at().is_some();
                     woken.history = true;
                 }
-                Effect::Queued { key, seq, sender, due } => {
-                    sends.put(&key, seq, Item { group: sender, due, alone: true });
+                Effect::Queued { key, seq, sender, due, class } => {
+                    sends.put(&key, seq, Item { group: sender, tenant: key.tenant, due, class, alone: true });
                     (woken.sends, woken.history) = (true, true);
                 }
                 Effect::Unqueued { key, seq } => {

@@ -60,12 +60,13 @@ pub fn queue_on(
         error: None,
         payload,
     };
+    let class = reply.class();
     reply.write(&mut batch.buffer);
     batch.tables.outbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     kept.last_line = seq;
     batch.state.outbox_waiting += 1;
     batch.state.touch(now);
-    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now });
+    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now, class });
     Ok(seq)
 }
 
@@ -85,10 +86,11 @@ fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()
         }
         let due = if reply.postponed { now } else { reply.due };
         let woken = Reply { occasion: Occasion::Answer, postponed: false, due, ..reply };
+        let class = woken.class();
         woken.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
         let sender = SenderName::new(reply.sender);
-        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due });
+        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due, class });
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Tim
 use crate::store::{OutboxEntry, OutboxState};
 
 pub mod answer;
+mod class;
 pub mod contact;
 
 type Read<T> = Result<T, Unreadable>;

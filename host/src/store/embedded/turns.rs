@@ -16,6 +16,7 @@ use super::writer::Shared;
 use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
+use crate::schedule::Pace;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 
 /// More messages than this do not make one turn, however close together they came.
@@ -135,7 +136,7 @@ pub struct Held {
 
 impl Held {
     pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
-        let keys = shared.mirror.turns().claim(n, now);
+        let keys = shared.mirror.turns().claim(n, now, &mut |_| Pace::Go);
         Held { shared: shared.clone(), keys }
     }
 
@@ -394,7 +395,8 @@ fn put_off(
         let entry = Waiting { failures: entry.failures + 1, due: at, error: Some(error), ..entry };
         entry.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&place(id.seq, key.tenant), batch.buffer.as_slice())?;
-        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, alone: entry.alone() });
+        let (class, alone) = (entry.class(), entry.alone());
+        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, class, alone });
     }
     Ok(())
 }
