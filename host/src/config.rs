@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::document::{Document, Problem};
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
@@ -41,6 +42,8 @@ pub struct Config {
     pub waha: Waha,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
+    /// How much of everything a tenant may use where it does not say.
+    pub quotas: Quotas,
     pub backup: Backup,
 }
 
@@ -65,6 +68,7 @@ impl Default for Config {
             media: Media::default(),
             waha: Waha::default(),
             limits: ResolvedLimits::default(),
+            quotas: Quotas::default(),
             backup: Backup::default(),
         }
     }
@@ -307,6 +311,8 @@ pub struct Turns {
     pub attempts: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
+    /// A timer rings after this at the earliest, whenever its brain wants it to.
+    pub timer_floor_ms: u64,
 }
 
 impl Default for Turns {
@@ -318,6 +324,7 @@ impl Default for Turns {
             attempts: 5,
             backoff_ms: 1_000,
             backoff_max_ms: 60_000,
+            timer_floor_ms: 1_000,
         }
     }
 }
@@ -392,8 +399,6 @@ impl Default for Policy {
 pub struct Media {
     /// A larger file is not fetched.
     pub max_bytes: u64,
-    /// All files of one tenant together.
-    pub tenant_bytes: u64,
     /// Files are removed after this.
     pub keep_days: u32,
     /// Fetched at the same time.
@@ -420,7 +425,6 @@ impl Default for Media {
         Media {
             // WhatsApp's own limit for a document.
             max_bytes: 100 << 20,
-            tenant_bytes: 5 << 30,
             keep_days: 90,
             concurrent: 16,
             per_sender: 4,

@@ -30,6 +30,7 @@ use crate::tenant::{Directory, Organization, Sender, Tenant};
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod quotas;
 pub mod secrets;
 pub mod templates;
 
@@ -338,7 +339,14 @@ pub type Paced<'p> = dyn FnMut(&Candidate<'_, SenderName>) -> Pace + Send + 'p;
 
 #[async_trait]
 pub trait Store:
-    contacts::Contacts + templates::Templates + media::MediaShelf + secrets::Secrets + Send + Sync + 'static
+    contacts::Contacts
+    + templates::Templates
+    + media::MediaShelf
+    + secrets::Secrets
+    + quotas::Accounts
+    + Send
+    + Sync
+    + 'static
 {
     fn wakes(&self) -> &Wakes;
     fn directory(&self) -> Arc<Directory>;

@@ -16,6 +16,7 @@ use switchboard::schedule::Limits;
 use switchboard::seal::Ring;
 use switchboard::store::Store;
 use switchboard::store::embedded::{self, Embedded};
+use switchboard::tenant::quotas::Quotas;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -266,6 +267,8 @@ impl Gateway {
             notice: None,
             notice_every_ms: 0,
             coalesce_ms: 0,
+            quotas: Quotas::default(),
+            timer_floor_ms: 0,
             turns_per_tenant: 16,
             sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             keys: self.keys(),

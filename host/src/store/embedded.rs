@@ -37,6 +37,7 @@ use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, Te
 use crate::route::Lock;
 use crate::schedule::Limits;
 use crate::seal::Ring;
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
 mod accept;
@@ -64,6 +65,7 @@ mod overlay;
 mod own;
 mod people;
 mod prune;
+mod quotas;
 mod reached;
 mod reads;
 mod receipts;
@@ -73,10 +75,12 @@ mod rows;
 mod secrets;
 mod sends;
 mod tables;
+mod tally;
 mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod usage;
 mod wishes;
 mod writer;
 
@@ -100,6 +104,10 @@ pub struct Settings {
     pub notice_every_ms: i64,
     /// Where a tenant does not say; see `tenant::Limits::coalesce_ms`.
     pub coalesce_ms: u64,
+    /// What a tenant may use where it does not say.
+    pub quotas: Quotas,
+    /// A timer rings after this at the earliest.
+    pub timer_floor_ms: i64,
     /// Turns of one tenant that may be claimed at the same time.
     pub turns_per_tenant: usize,
     /// Sends that may be claimed at the same time; a group is a sender.
@@ -244,12 +252,12 @@ impl Store for Embedded {
     }
 
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()> {
-        let outcome = turns::Outcome::new(turn);
+        let outcome = turns::Outcome::new(turn, self.mirror());
         self.write(move |batch| turns::commit(batch, &outcome)).await
     }
 
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()> {
-        let failed = turns::Failed::new(failure);
+        let failed = turns::Failed::new(failure, self.mirror());
         self.write(move |batch| turns::fail(batch, &failed)).await
     }
 

@@ -13,20 +13,27 @@ use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
+use switchboard::tenant::quotas::Quotas;
 use switchboard::tenant::{Organization, Sender, Tenant};
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub notice: bool,
     pub coalesce_ms: u64,
+    pub quotas: Quotas,
     pub turns_per_tenant: usize,
     pub sends: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let sends = Limits { in_all: 300, per_group: 200, per_tenant: 100 };
-        Options { notice: false, coalesce_ms: 0, turns_per_tenant: 100, sends }
+        Options {
+            notice: false,
+            coalesce_ms: 0,
+            quotas: Quotas::default(),
+            turns_per_tenant: 100,
+            sends: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
+        }
     }
 }
 
@@ -332,5 +339,6 @@ impl<'f> Lab<'f> {
 
     pub fn assert_counters_true(&self) {
         assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
+        assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
     }
 }

@@ -9,13 +9,15 @@ use super::merge::{self, By, GATEWAY, scope};
 use super::mirror::Effect;
 use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
 use super::wishes::Word;
-use super::{Settings, contacts, files, lookups, opt_outs, replies, ties};
+use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, timers};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
 use crate::route::{Answer, Decision, Lock, Reason, decide};
+use crate::store::quotas::Shelf;
 use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
 use crate::tenant::Sender;
+use crate::tenant::quotas::Kind;
 
 /// An arrival, read and encoded before it reaches the writer.
 pub struct Incoming {
@@ -115,6 +117,11 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
             let key = ConversationKey { tenant, contact: known.canonical.clone() };
+            // A number that others share is not told to wait for one of them.
+            if sender.tenant.is_some() {
+                let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+                batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+            }
             merge::all(batch, &known, &By { actor: GATEWAY, reason: "one message named both", now })?;
             // Asked only where it is told.
             let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
@@ -219,6 +226,7 @@ fn put_down(
         return Ok(false);
     }
     kept.hear(waiting);
+    timers::awake(batch, key, &mut kept)?;
     lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
     if let Some(word) = word {
         word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;

@@ -13,7 +13,7 @@ use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::timers::first_due;
 use super::writer::Shared;
-use super::{secrets, sends};
+use super::{secrets, sends, usage};
 use crate::message::{ContactKey, ConversationKey, SenderName};
 use crate::schedule::Item;
 use crate::seal::Ring;
@@ -27,6 +27,7 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         directory: directory(snapshot, &mirror.keys.load())?,
         state: state(snapshot)?,
         users: users(snapshot)?,
+        usage: usage::load(snapshot)?,
         turns,
         sends,
         next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,

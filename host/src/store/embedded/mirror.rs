@@ -1,7 +1,7 @@
 //! What the store knows without asking the file: the directory, the counters, and who is next. It
 //! changes after a commit and only by what was committed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,9 +13,12 @@ use super::codec::{Eye, Pen, Unreadable};
 use super::collections::Parsed;
 use super::early::Early;
 use super::merge::moved::Moved;
+use super::prune::Trims;
+use super::quotas::Meters;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::schedule::{Class, Item, Limits, Schedule};
 use crate::seal::Ring;
+use crate::store::quotas::Usage;
 use crate::store::{Counters, InboxId, Wakes};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
@@ -155,6 +158,7 @@ pub enum Effect {
 struct Counted {
     state: State,
     users: BTreeMap<u32, u64>,
+    usage: HashMap<TenantId, Usage>,
 }
 
 pub struct Mirror {
@@ -172,6 +176,10 @@ pub struct Mirror {
     humans: Mutex<HashSet<ConversationKey>>,
     pub parsed: Parsed,
     pub early: Early,
+    /// What tenants used within minutes and hours, in this process.
+    pub meters: Mutex<Meters>,
+    /// Where those are trimmed who keep too much.
+    pub trims: Mutex<Trims>,
     /// How far pruning has come among the tenants' sent templates.
     pub template_tenant: Mutex<u32>,
     /// How far pruning has come among the strangers.
@@ -214,6 +222,8 @@ impl Mirror {
             humans: Mutex::default(),
             parsed: Parsed::default(),
             early: Early::default(),
+            meters: Mutex::default(),
+            trims: Mutex::default(),
             template_tenant: Mutex::default(),
             stranger: Mutex::default(),
             lookup: Mutex::default(),
@@ -228,6 +238,15 @@ impl Mirror {
     pub fn counters(&self) -> Counters {
         let counted = lock(&self.counted);
         counted.state.counters(counted.users.clone())
+    }
+
+    /// What a tenant keeps and spends, as far as the last commit tells.
+    pub fn usage(&self, tenant: TenantId) -> Usage {
+        lock(&self.counted).usage.get(&tenant).copied().unwrap_or_default()
+    }
+
+    pub fn usages(&self) -> HashMap<TenantId, Usage> {
+        lock(&self.counted).usage.clone()
     }
 
     pub fn turns(&self) -> MutexGuard<'_, Turns> {
@@ -264,7 +283,7 @@ impl Mirror {
         let mut directory = loaded.directory;
         directory.set_waha(self.directory.load().waha().clone());
         self.directory.store(Arc::new(directory));
-        *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
+        *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users, usage: loaded.usage };
         {
             let (mut turns, mut sends) = (self.turns(), self.sends());
             for (key, id) in turns.claimed() {
@@ -280,6 +299,7 @@ impl Mirror {
         self.opted_out.store(loaded.opted_out, Ordering::Release);
         *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
+        *lock(&self.trims) = Trims::default();
         self.wakes.turns.notify_one();
         self.wakes.sends.notify_one();
     }
@@ -289,6 +309,7 @@ impl Mirror {
         {
             let mut counted = lock(&self.counted);
             counted.state = state;
+            counted.usage.extend(sealed.usage);
             for (tenant, now) in sealed.users {
                 if now == 0 {
                     counted.users.remove(&tenant);
@@ -332,7 +353,12 @@ impl Mirror {
                 Effect::Organization(organization) => {
                     directory.get_or_insert_with(present).put_organization(organization);
                 }
-                Effect::Tenant(tenant) => directory.get_or_insert_with(present).put_tenant(tenant),
+                Effect::Tenant(tenant) => {
+                    // It may have been given more.
+                    turns.resume(&());
+                    woken.turns = true;
+                    directory.get_or_insert_with(present).put_tenant(tenant);
+                }
                 Effect::Sender(sender) => {
                     // Switched on, or given another rate.
                     sends.resume(&sender.name);
@@ -396,6 +422,7 @@ pub struct Loaded {
     pub directory: Directory,
     pub state: State,
     pub users: BTreeMap<u32, u64>,
+    pub usage: HashMap<TenantId, Usage>,
     pub turns: Turns,
     pub sends: Sends,
     pub next_timer: Timestamp,

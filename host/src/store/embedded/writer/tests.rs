@@ -21,6 +21,8 @@ fn shared() -> Arc<Shared> {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        quotas: crate::tenant::quotas::Quotas::default(),
+        timer_floor_ms: 0,
         turns_per_tenant: 1,
         sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: crate::seal::Ring::default(),
