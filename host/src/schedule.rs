@@ -175,9 +175,9 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         self.queues.resume(group);
     }
 
-    /// From now on this much of what the tenant has may be claimed.
-    pub fn admit(&mut self, tenant: TenantId, admits: Admits) {
-        self.queues.admit(tenant, admits);
+    /// From now on this much of what the tenant has may be claimed. Whether that is news.
+    pub fn admit(&mut self, tenant: TenantId, admits: Admits) -> bool {
+        self.queues.admit(tenant, admits)
     }
 
     /// Ends a claim: what is left of the conversation may be claimed again.

@@ -347,11 +347,13 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
         }
     }
 
-    pub fn admit(&mut self, tenant: TenantId, admits: Admits) {
+    pub fn admit(&mut self, tenant: TenantId, admits: Admits) -> bool {
         let tenant = self.tenant(tenant);
-        if std::mem::replace(&mut self.tenants[at(tenant)].admits, admits) != admits {
+        let news = std::mem::replace(&mut self.tenants[at(tenant)].admits, admits) != admits;
+        if news {
             self.settle_tenant(tenant);
         }
+        news
     }
 
     pub fn next_at(&self) -> Option<Timestamp> {

@@ -284,6 +284,11 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     if told.is_some_and(|told| now.as_ms().saturating_sub(told) < every_ms) {
         return Ok(());
     }
+    // Strangers are many: beyond the bound they are told another time.
+    let waiting = batch.usage(TenantId::GATEWAY).of(Shelf::Outbox).rows + 1;
+    if batch.mirror.allow(TenantId::GATEWAY, Kind::WaitingReplies, waiting).is_err() {
+        return Ok(());
+    }
     let payload = pack(&Outbound::text(text.as_str()));
     let key = ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
     let row = conversation_key(&key);

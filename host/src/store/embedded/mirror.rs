@@ -292,6 +292,7 @@ impl Mirror {
             for (key, id) in sends.claimed() {
                 loaded.sends.reclaim(key, id);
             }
+            self.hold_turns(&mut loaded.turns, self.usages().into_keys());
             (*turns, *sends) = (loaded.turns, loaded.sends);
         }
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
@@ -309,7 +310,7 @@ impl Mirror {
         {
             let mut counted = lock(&self.counted);
             counted.state = state;
-            counted.usage.extend(sealed.usage);
+            counted.usage.extend(sealed.usage.iter().copied());
             for (tenant, now) in sealed.users {
                 if now == 0 {
                     counted.users.remove(&tenant);
@@ -317,6 +318,9 @@ impl Mirror {
                     counted.users.insert(tenant, now);
                 }
             }
+        }
+        if self.hold_turns(&mut self.turns(), sealed.usage.iter().map(|(tenant, _)| *tenant)) {
+            self.wakes.turns.notify_one();
         }
         if let Some(at) = sealed.next_timer {
             self.next_timer.store(at.as_ms(), Ordering::Release);
@@ -346,6 +350,7 @@ impl Mirror {
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
         let mut woken = Woken::default();
         let mut directory: Option<Directory> = None;
+        let mut given = Vec::new();
         let present = || (**self.directory.load()).clone();
         let (mut turns, mut sends) = (self.turns(), self.sends());
         for effect in effects {
@@ -357,6 +362,7 @@ impl Mirror {
                     // It may have been given more.
                     turns.resume(&());
                     woken.turns = true;
+                    given.push(tenant.id);
                     directory.get_or_insert_with(present).put_tenant(tenant);
                 }
                 Effect::Sender(sender) => {
@@ -405,6 +411,7 @@ impl Mirror {
         if let Some(directory) = directory {
             self.directory.store(Arc::new(directory));
         }
+        self.hold_turns(&mut turns, given);
         woken
     }
 }
