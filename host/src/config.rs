@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::brains::Brains;
 use crate::config::document::{Document, Problem};
+use crate::internet;
 use crate::tenant::quotas::Quotas;
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
+pub mod brains;
 mod check;
 pub mod document;
 
@@ -36,6 +39,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub templates: Templates,
     pub turns: Turns,
+    pub brains: Brains,
     pub delivery: Delivery,
     pub policy: Policy,
     pub media: Media,
@@ -63,6 +67,7 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             templates: Templates::default(),
             turns: Turns::default(),
+            brains: Brains::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
             media: Media::default(),
@@ -75,6 +80,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Can only this machine reach the gateway, as far as its settings tell? A proxy that nobody wrote
+    /// down shows in the requests.
+    pub fn is_private(&self) -> bool {
+        let public = self.http.public_url.as_ref();
+        let elsewhere = public.is_some_and(|url| {
+            let url = url::Url::parse(url);
+            !url.is_ok_and(|url| url.host_str().is_some_and(internet::is_this_machine))
+        });
+        self.listen.ip().is_loopback() && !elsewhere
+    }
+
     /// Reads and checks a file. Relative paths in it start at its own directory.
     pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
         let document = Document::read(path).map_err(|problem| vec![problem])?;
@@ -350,6 +366,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
+    /// For one tenant at the same time, by all its senders.
+    pub per_tenant: usize,
     /// A reply that could not be sent for this long is given up.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
@@ -363,6 +381,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 128,
+            per_tenant: 128,
             give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,

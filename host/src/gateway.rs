@@ -27,6 +27,7 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
@@ -36,6 +37,7 @@ use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
+use crate::turn::running::Running;
 use crate::webhook::Webhook;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -82,6 +84,8 @@ impl Gateway {
             cache: config.data.join("brains"),
             limits: config.limits,
             concurrent: config.turns.concurrent,
+            compiling: config.brains.clone(),
+            program: brain::THIS_PROGRAM.into(),
         };
         let tenants = store.clone();
         let brains =
@@ -112,7 +116,7 @@ impl Gateway {
     pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
         let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
         let around = Surroundings {
-            loopback: self.config.listen.ip().is_loopback(),
+            private: self.config.is_private(),
             packages: Some(&packages),
             directory: (*self.store.directory()).clone(),
             environment: Some(environment),
@@ -144,7 +148,7 @@ impl Gateway {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
             pulse: self.pulse.clone(),
-            loopback: self.config.listen.ip().is_loopback(),
+            private: self.config.is_private(),
             body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
         };
         http::router(app, Arc::new(webhook))
@@ -197,7 +201,9 @@ impl Gateway {
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
-        let mut turns = tokio::spawn(turns.run(stop.clone()));
+        let file = self.config.data.join("running");
+        let running = Running::open(&file).with_context(|| format!("cannot use {}", file.display()))?;
+        let mut turns = tokio::spawn(turns.run(running.clone(), stop.clone()));
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
@@ -236,6 +242,7 @@ impl Gateway {
         for task in background {
             task.abort();
         }
+        running.clear();
         match drained {
             Ok((turns, delivery)) => {
                 turns.context("the turn loop panicked")?;
@@ -290,7 +297,11 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         quotas: config.quotas,
         timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
         turns_per_tenant: config.turns.per_tenant,
-        sends_per_sender: config.delivery.per_sender,
+        sends: Limits {
+            in_all: config.delivery.concurrent,
+            per_group: config.delivery.per_sender,
+            per_tenant: config.delivery.per_tenant,
+        },
         keys,
     }
 }
@@ -299,7 +310,8 @@ fn session_settings(config: &Config) -> Result<session::Settings> {
     let environment = |name: &str| std::env::var(name).ok();
     let api_key = declared::secret(&config.waha.api_key, &environment)
         .map_err(|(what, action)| anyhow!("waha.api_key: {what}; {action}"))?;
-    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen })
+    let private = config.is_private();
+    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen, private })
 }
 
 fn retention(config: &Config) -> Retention {

@@ -43,8 +43,8 @@ pub struct Webhook {
     pub metrics: Arc<Metrics>,
     /// Told of every proven webhook.
     pub pulse: Arc<Pulse>,
-    /// Does the gateway listen on loopback only? Then senders may do without a key.
-    pub loopback: bool,
+    /// Can only this machine reach the gateway? Then senders may do without a key.
+    pub private: bool,
     pub body: body::Bounds,
 }
 
@@ -126,8 +126,8 @@ impl Webhook {
         let adapter = channel::adapter(provider);
         let directory = self.store.directory();
         let hook = Hook { headers, path_key, body };
-        let proven = Proven::of(provider, &hook, &directory, self.loopback)?;
-        let events = adapter.decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let proven = Proven::of(provider, &hook, &directory, self.private)?;
+        let events = channel::decode(provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
         // Handed to the store in the order of the body, and committed together.
         let kept = events.into_iter().map(|event| self.keep(provider, &proven, &directory, event));
         let answers: Vec<Value> = join_all(kept).await.into_iter().collect::<Result<_, _>>()?;

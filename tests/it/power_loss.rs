@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use switchboard::conversation::{Line, TimerChange};
 use switchboard::message::{ContactKey, Outbound};
 use switchboard::route::Answer;
+use switchboard::schedule::Limits;
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
@@ -33,7 +34,7 @@ fn settings() -> Settings {
         quotas: Quotas::default(),
         timer_floor_ms: 0,
         turns_per_tenant: 100,
-        sends_per_sender: 100,
+        sends: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         keys: test_keys(),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use switchboard::schedule::Limits;
 use switchboard::store::Store;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::tenant::quotas::Quotas;
@@ -17,6 +18,7 @@ mod files;
 mod handoffs;
 pub mod lab;
 mod opt_outs;
+mod owners;
 mod people;
 mod quotas;
 mod random;
@@ -55,7 +57,7 @@ impl Files {
             quotas: options.quotas,
             timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,
-            sends_per_sender: options.sends_per_sender,
+            sends: options.sends,
             keys: lab::test_keys(),
         }
     }
@@ -125,7 +127,7 @@ suite! { Files:
     }
     sends {
         replies_leave_in_order,
-        senders_take_turns(Options { sends_per_sender: 2, ..Options::default() }),
+        senders_take_turns(Options { sends: Limits { per_tenant: 2, ..Options::default().sends }, ..Options::default() }),
         a_later_send_waits_and_holds_those_behind_it,
         the_dead_and_the_unknown_hold_nobody,
         a_send_cut_off_in_the_middle_is_unknown,
@@ -180,9 +182,18 @@ suite! { Files:
         the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,
     }
+    owners {
+        a_number_that_is_given_away_takes_nothing_along,
+        an_owner_changes_by_its_own_verb_alone,
+        who_lost_a_contact_writes_to_it_no_more,
+        an_echo_never_crosses,
+    }
     say {
         a_tenants_number_has_no_say_in_anothers_contacts,
         a_tenants_number_has_its_say_in_its_own_contacts,
+        nobody_is_claimed_in_advance,
+        a_hidden_id_stays_hidden_from_others,
+        a_tenant_that_gets_a_person_has_all_it_kept_of_it,
         what_was_unlocked_is_not_given_back,
     }
     receipts {

@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use switchboard::config::Config;
 use switchboard::keyring;
+use switchboard::schedule::Limits;
 use switchboard::seal::Ring;
 use switchboard::store::Store;
 use switchboard::store::embedded::space::Reserve;
@@ -271,7 +272,7 @@ impl Gateway {
             quotas: Quotas::default(),
             timer_floor_ms: 0,
             turns_per_tenant: 16,
-            sends_per_sender: 16,
+            sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             keys: self.keys(),
         };
         let open = tokio::task::spawn_blocking(move || Embedded::open(settings));

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::api::App;
 use crate::api::error::Error;
 use crate::body;
+use crate::channel::local;
 
 /// Path parameters.
 pub struct Params<T>(pub T);
@@ -57,14 +58,18 @@ impl FromRequest<Arc<App>> for Whole {
     }
 }
 
-/// A JSON body. An empty one reads as `{}`.
+/// A JSON body that says so. An empty one reads as `{}` and need not.
 pub struct Sent<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        let said = local::is_json(request.headers());
         let Whole(bytes) = Whole::from_request(request, app).await?;
+        if !said && !bytes.is_empty() {
+            return Err(Error::not_json());
+        }
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(bytes).map(Sent).map_err(|error| {
             Error::malformed(format!("the body cannot be read: {error}"), "send JSON of this shape")

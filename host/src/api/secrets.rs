@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::{delete, get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use crate::api::App;
@@ -14,14 +13,7 @@ use crate::api::request::Params;
 use crate::keyring;
 use crate::seal::KeyId;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/secrets", get(list))
-        .route("/api/secrets/rotate", post(rotate))
-        .route("/api/secrets/keys/{id}", delete(retire))
-}
-
-async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let ring = keyring::read(&app.config)?.ring;
     let sealed = app.store.sealed()?;
@@ -35,7 +27,10 @@ async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>)
     Ok(Json(json!({"keys": keys, "in_clear": in_clear, "key_file": app.config.key_file()})))
 }
 
-async fn rotate(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>> {
     caller.operator()?;
     let done = keyring::rotate(&app.config, &*app.store).await?;
     let detail = json!({"senders": done.resealed, "resumed": done.resumed});
@@ -48,7 +43,7 @@ async fn rotate(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
     })))
 }
 
-async fn retire(
+pub async fn retire(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use crate::config::brains::Brains;
 use crate::config::{self, Config};
 use crate::tenant::quotas::{Kind, Quotas};
 
@@ -22,6 +23,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     routing(config, report);
     numbers(config, report);
     quotas(&config.quotas, report);
+    brains(&config.brains, report);
     media(config, report);
     waha(&config.waha, report);
     if config.data == config.plugins {
@@ -139,6 +141,7 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("turns.backoff_ms", turns.backoff_ms, 1, 86_400_000);
     within("delivery.concurrent", delivery.concurrent as u64, 1, 100_000);
     within("delivery.per_sender", delivery.per_sender as u64, 1, 100_000);
+    within("delivery.per_tenant", delivery.per_tenant as u64, 1, 100_000);
     within("delivery.give_up_after_minutes", delivery.give_up_after_minutes.into(), 1, 60 * 24 * 30);
     within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
     within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);
@@ -177,6 +180,22 @@ fn quotas(quotas: &Quotas, report: Report<'_>) {
         let ((least, most), value) = (kind.range(), quotas.of(*kind));
         if value < least || value > most {
             report(kind.own_key(), format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
+}
+
+fn brains(brains: &Brains, report: Report<'_>) {
+    for (key, value, least, most) in [
+        ("brains.compilers", brains.compilers as u64, 0, 1000),
+        // The engine itself takes some tens of MiB.
+        ("brains.compile_memory_bytes", brains.compile_memory_bytes, 64 * MIB, 1 << 40),
+        ("brains.compile_seconds", brains.compile_seconds, 1, 3_600),
+        ("brains.tenant_compile_seconds", brains.tenant_compile_seconds, 1, 3_600_000),
+        ("brains.tenant_uploads", brains.tenant_uploads as u64, 1, 1000),
+        ("brains.upload_memory_bytes", brains.upload_memory_bytes as u64, 4 * MIB, 1 << 40),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
         }
     }
 }

@@ -27,15 +27,16 @@ use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Result, Retention,
-    SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
-    Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Paced, Result,
+    Retention, SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure,
+    TurnSummary, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Quotas;
@@ -52,6 +53,7 @@ mod disk;
 mod early;
 mod files;
 mod handoff;
+mod handover;
 mod inbox;
 mod leads;
 mod lines;
@@ -84,6 +86,7 @@ mod timers;
 mod turns;
 mod upkeep;
 mod usage;
+mod views;
 mod wishes;
 mod writer;
 
@@ -115,8 +118,8 @@ pub struct Settings {
     pub timer_floor_ms: i64,
     /// Turns of one tenant that may be claimed at the same time.
     pub turns_per_tenant: usize,
-    /// Sends of one sender that may be claimed at the same time.
-    pub sends_per_sender: usize,
+    /// Sends that may be claimed at the same time; a group is a sender.
+    pub sends: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
 }
@@ -289,11 +292,11 @@ impl Store for Embedded {
         turn.into_iter().chain(timer).min()
     }
 
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>> {
         if self.shared.disk.is_compacting() {
             return Ok(Vec::new());
         }
-        let mut held = sends::Held::claim(&self.shared, n, now);
+        let mut held = sends::Held::claim(&self.shared, n, now, pace);
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -345,6 +348,29 @@ impl Store for Embedded {
     async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()> {
         let by = entry(actor, "put sender", &sender.name, admin::without_secrets(&sender), clock::now());
         self.write(move |batch| admin::put_sender(batch, &sender, &by)).await
+    }
+
+    async fn give_sender(
+        &self,
+        sender: &SenderName,
+        to: Option<TenantId>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Handover> {
+        let (shared, name) = (self.shared.clone(), sender.clone());
+        // All conversations are looked at, which may be millions.
+        let planned = tokio::task::spawn_blocking(move || {
+            let sender = handover::known(&shared.mirror.directory.load(), &name)?;
+            handover::plan(&shared.disk.snapshot()?, &sender, to)
+        });
+        let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
+        let planned = planned.map_err(told)?;
+        if dry_run || planned.from == to {
+            return Ok(planned);
+        }
+        let by = entry(actor, "give sender", sender, serde_json::Value::Null, now);
+        self.write(move |batch| handover::give(batch, &planned, &by)).await
     }
 
     async fn put_collection(

@@ -14,6 +14,7 @@ pub enum Unit {
     Collections,
     Files,
     Messages,
+    Replies,
     Uploads,
     Changes,
 }
@@ -27,6 +28,7 @@ impl Unit {
             Unit::Collections => "collections",
             Unit::Files => "files",
             Unit::Messages => "messages",
+            Unit::Replies => "replies",
             Unit::Uploads => "uploads",
             Unit::Changes => "changes",
         }
@@ -125,6 +127,9 @@ quotas! {
     /// Messages and timers that wait for their turn; beyond it the tenant's own numbers are told to
     /// send again later.
     waiting_turns WaitingTurns [Messages] = 100_000, 1 => NO_END;
+    /// Replies that wait to be sent or are on their way; from four fifths on the tenant's timers wait,
+    /// beyond it all its turns do.
+    waiting_replies WaitingReplies [Replies] = 10_000, 1 => NO_END;
     /// Collections of records.
     collections Collections [Collections] = 64, 0 => NO_END;
     /// All collections together, as they are kept.

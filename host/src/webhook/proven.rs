@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Refusal;
 use crate::channel::{self, Hook, Unverified};
 use crate::message::Provider;
-use crate::tenant::{Directory, Sender};
+use crate::tenant::{Directory, Sender, WebhookAuth};
 
 /// A stranger must not make us hash a large body once for every sender there is: it is hashed with this
 /// many sets of keys at most. Proofs that are refused before the body is hashed (the address, a header)
@@ -43,12 +43,12 @@ impl Proven {
         provider: Provider,
         hook: &Hook<'_>,
         directory: &Directory,
-        loopback: bool,
+        private: bool,
     ) -> Result<Self, Refusal> {
         let adapter = channel::adapter(provider);
         let accounts = adapter.claimed_accounts(hook.body).map_err(Refusal::Malformed)?;
         let names_nobody = accounts.is_empty();
-        let mut trials = Trials { provider, hook, loopback, hashed: Vec::new() };
+        let mut trials = Trials { provider, hook, private, hashed: Vec::new() };
         let mut senders = BTreeMap::new();
         let mut refused = None;
         for account in accounts {
@@ -114,14 +114,17 @@ fn first<'a>(senders: impl Iterator<Item = &'a Arc<Sender>> + Clone) -> Option<A
 struct Trials<'a> {
     provider: Provider,
     hook: &'a Hook<'a>,
-    loopback: bool,
+    private: bool,
     hashed: Vec<(Arc<Sender>, Result<(), Unverified>)>,
 }
 
 impl Trials<'_> {
     fn verify(&mut self, sender: &Arc<Sender>) -> Result<(), Unverified> {
-        if channel::unproven_allowed(sender, self.loopback) {
+        if channel::unproven_allowed(sender, self.hook, self.private) {
             return Ok(());
+        }
+        if sender.auth == WebhookAuth::None && sender.is_keyless() {
+            return Err(Unverified::NotLocal);
         }
         if let Some((_, outcome)) = self.hashed.iter().find(|(other, _)| same_keys(other, sender)) {
             return *outcome;

@@ -101,9 +101,8 @@ impl Webhook {
     ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
         let directory = self.store.directory();
         let hook = Hook { headers, path_key: None, body };
-        let proven = Proven::of(WAHA, &hook, &directory, self.loopback)?;
-        let events =
-            channel::adapter(WAHA).decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let proven = Proven::of(WAHA, &hook, &directory, self.private)?;
+        let events = channel::decode(WAHA, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
         let mut taken = Ok(None);
         // WAHA sends one at a time.
         for event in events {

@@ -8,6 +8,7 @@ use switchboard::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Inbound, OrganizationId, Outbound, OutboundContent,
     Provider, SenderName, TenantId, Timestamp,
 };
+use switchboard::schedule::{Limits, Pace};
 use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::{
@@ -23,7 +24,7 @@ pub struct Options {
     pub quotas: Quotas,
     pub reserve: Reserve,
     pub turns_per_tenant: usize,
-    pub sends_per_sender: usize,
+    pub sends: Limits,
 }
 
 impl Default for Options {
@@ -34,7 +35,7 @@ impl Default for Options {
             quotas: Quotas::default(),
             reserve: Reserve::none(),
             turns_per_tenant: 100,
-            sends_per_sender: 100,
+            sends: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
         }
     }
 }
@@ -224,9 +225,14 @@ pub fn all() -> Filter {
     Filter { limit: 1000, ..Filter::default() }
 }
 
-/// Claims sends that are due, and begins them.
+/// Claims sends that are due, whatever their pace.
+pub async fn claim_sends(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
+    store.claim_sends(n, at(ms), &mut |_| Pace::Go).await.expect("claimed")
+}
+
+/// The same, and begins them.
 pub async fn begin(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
-    let claims = store.claim_sends(n, at(ms)).await.expect("claimed");
+    let claims = claim_sends(store, n, ms).await;
     let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
     if ids.is_empty() { claims } else { store.begin_sends(&ids).await.expect("begun") }
 }

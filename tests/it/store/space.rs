@@ -133,7 +133,8 @@ async fn what_is_written_during_a_compaction_waits_for_it() {
     let mut accepted = Vec::new();
     for n in 0..200 {
         let store = lab.store().clone();
-        let hears = arrival(&format!("9716{n}"), &format!("m{n}"), &format!("start_realty_{}", n % 3 + 1), at(n));
+        let hears =
+            arrival(&format!("9716{n}"), &format!("m{n}"), &format!("start_realty_{}", n % 3 + 1), at(n));
         accepted.push(tokio::spawn(async move { store.accept(hears).await }));
     }
     for accepting in accepted {

@@ -10,7 +10,7 @@ use super::mirror::{Effect, Mirror, State};
 use super::tables::Tables;
 use super::tally::Tally;
 use super::usage::Spending;
-use crate::message::{ConversationKey, TenantId, Timestamp};
+use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::quotas::Usage;
 use crate::store::{AuditEntry, Error};
 
@@ -59,6 +59,8 @@ pub struct Batch<'t> {
     pub hashes_at: Timestamp,
     /// Conversations that began in this batch.
     pub met: HashSet<ConversationKey>,
+    /// Senders that were written in this batch, and whose they are now.
+    pub owners: BTreeMap<SenderName, Option<TenantId>>,
     pub timers_changed: bool,
     pub lookups_changed: bool,
     /// For rows being written.
@@ -77,6 +79,7 @@ impl<'t> Batch<'t> {
             hashes: Vec::new(),
             hashes_at: Timestamp::ZERO,
             met: HashSet::new(),
+            owners: BTreeMap::new(),
             timers_changed: false,
             lookups_changed: false,
             buffer: Vec::with_capacity(1024),
@@ -95,9 +98,10 @@ impl<'t> Batch<'t> {
         self.state.users = self.state.users.saturating_add_signed(by);
     }
 
+    /// The only way into the audit log: what is kept there for years is bounded here, whoever wrote it.
     pub fn audit(&mut self, entry: &AuditEntry) -> Step<()> {
         let seq = self.seq();
-        self.tables.audit.put()?.insert(seq, pack(entry).as_slice())?;
+        self.tables.audit.put()?.insert(seq, pack(&entry.bounded()).as_slice())?;
         Ok(())
     }
 

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
-use super::mirror::{Mirror, lock};
+use super::mirror::{Mirror, Turns, lock};
 use super::{Embedded, codec, usage};
 use crate::conversation::JournalEntry;
 use crate::message::{ConversationKey, TenantId, Timestamp};
 use crate::policy::quota::{Level, Meter, Steady, day_of, next_day, refusal};
+use crate::schedule::Admits;
 use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
 use crate::store::upkeep::Mark;
 use crate::store::{Error, Result};
@@ -106,15 +107,43 @@ impl Mirror {
         let limit = quotas.of(kind);
         let level = if wanted > limit { Level::Over } else { Level::of(wanted, limit).min(Level::Near) };
         if level > Level::Fine {
-            let mut meters = lock(&self.meters);
-            let now = meters.last.unwrap_or_default();
-            let (meter, steady_ms) = meters.at(tenant, now);
-            Use { tenant, kind, used: wanted, limit }.tell(meter, steady_ms, level);
+            self.tell(&Use { tenant, kind, used: wanted, limit }, level);
         }
         if level == Level::Over {
             return Err(used_up(kind, &quotas, wanted, None));
         }
         Ok(())
+    }
+
+    /// Holds these tenants to the replies that may wait: from four fifths on their timers wait, at the
+    /// limit all their turns do. Whether one is held otherwise than before.
+    pub fn hold_turns(&self, turns: &mut Turns, tenants: impl IntoIterator<Item = TenantId>) -> bool {
+        let kind = Kind::WaitingReplies;
+        let mut changed = false;
+        for tenant in tenants {
+            let (used, limit) =
+                (used(kind, &self.usage(tenant), Timestamp::ZERO), self.quotas_of(tenant).of(kind));
+            let level = Level::of(used, limit);
+            if level > Level::Fine {
+                self.tell(&Use { tenant, kind, used, limit }, level);
+            }
+            changed |= turns.admit(
+                tenant,
+                match level {
+                    Level::Fine => Admits::All,
+                    Level::Near => Admits::Answers,
+                    Level::Over => Admits::Nothing,
+                },
+            );
+        }
+        changed
+    }
+
+    fn tell(&self, told: &Use, level: Level) {
+        let mut meters = lock(&self.meters);
+        let now = meters.last.unwrap_or_default();
+        let (meter, steady_ms) = meters.at(told.tenant, now);
+        told.tell(meter, steady_ms, level);
     }
 
     /// The entry as it is written: whole, or, from a tenant that has written too much, with what is long
@@ -170,6 +199,7 @@ fn used(kind: Kind, usage: &Usage, now: Timestamp) -> u64 {
         Kind::JournalBytes => usage.of(Shelf::Journal).bytes,
         Kind::HistoryBytes => usage.of(Shelf::History).bytes,
         Kind::WaitingTurns => usage.of(Shelf::Inbox).rows,
+        Kind::WaitingReplies => usage.of(Shelf::Outbox).rows,
         Kind::Collections => usage.of(Shelf::Collections).rows,
         Kind::CollectionBytes => usage.of(Shelf::Collections).bytes,
         Kind::Files => usage.of(Shelf::Files).rows,

@@ -9,6 +9,7 @@ use crate::store::{OutboxEntry, OutboxState};
 pub use self::kept::{Chain, Kept};
 
 pub mod answer;
+mod class;
 pub mod contact;
 mod kept;
 

@@ -83,10 +83,13 @@ tables! {
     aliases: Bytes => ();
     /// Two keys that an operator has told apart: what providers say of them does not merge them.
     apart: Bytes => ();
-    /// Two keys that a tenant's own number called one person's and had no say in: it was audited.
-    withheld: Bytes => ();
-    /// Contact, then a tenant that keeps something of it and that its lock does not name.
-    ties: Bytes => ();
+    /// Contact, then a tenant that keeps something of it and that its lock does not name -> whether it came
+    /// by a shared number.
+    ties: Bytes => bool;
+    /// Contact, then a tenant -> the key that this tenant keeps that person under.
+    own_aliases: Bytes => Bytes;
+    /// The same the other way round: key, tenant, alias.
+    own_keys: Bytes => ();
     /// Who wants no messages of whom.
     opt_outs: Bytes => Bytes;
     /// Who wants messages again after all -> since when: what is told late of earlier is no news.

@@ -16,6 +16,7 @@ use super::writer::Shared;
 use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
+use crate::schedule::Pace;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 
 /// More messages than this do not make one turn, however close together they came.
@@ -138,9 +139,12 @@ impl Held {
         let mirror = &shared.mirror;
         let mut turns = mirror.turns();
         if mirror.was_set_back(now) {
-            turns.release_held();
+            turns.resume(&());
         }
-        let keys = turns.claim_where(n, now, |tenant| mirror.admit(*tenant, now));
+        let keys = turns.claim(n, now, &mut |candidate| match mirror.admit(candidate.tenant, now) {
+            Ok(()) => Pace::Go,
+            Err(until) => Pace::TenantWaits(until),
+        });
         drop(turns);
         Held { shared: shared.clone(), keys }
     }
@@ -412,7 +416,8 @@ fn put_off(
         let entry = Waiting { failures: entry.failures + 1, due: at, error: Some(error), ..entry };
         entry.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&place(id.seq, key.tenant), batch.buffer.as_slice())?;
-        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, alone: entry.alone() });
+        let (class, alone) = (entry.class(), entry.alone());
+        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, class, alone });
     }
     Ok(())
 }

@@ -323,7 +323,7 @@ impl Loop {
         });
         match reopened {
             Ok(()) => {
-                tracing::debug!("the store's file is open again after: {}", broken.error);
+                tracing::debug!(after = %broken.error, "the store's file is open again");
                 self.broken = None;
                 true
             }

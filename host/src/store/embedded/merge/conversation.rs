@@ -109,7 +109,7 @@ fn turns(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) 
         if entry.contact != from.contact.as_str() {
             continue;
         }
-        turns.push(Turn { id, due: entry.due, alone: entry.alone() });
+        turns.push(Turn { id, due: entry.due, class: entry.class(), alone: entry.alone() });
         Waiting { contact: into.contact.as_str(), ..entry }.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&at, batch.buffer.as_slice())?;
     }
@@ -127,7 +127,7 @@ fn sends(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) 
             continue;
         }
         let (sender, sending) = (SenderName::new(reply.sender), reply.state == OutboxState::Sending);
-        sends.push(Send { seq, sender, due: reply.due, sending });
+        sends.push(Send { seq, sender, due: reply.due, class: reply.class(), sending });
         Reply { contact: into.contact.as_str(), ..reply }.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
     }
