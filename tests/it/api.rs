@@ -18,6 +18,7 @@ mod brains;
 mod collections;
 mod contacts;
 mod others;
+mod quotas;
 mod senders;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.

@@ -156,6 +156,7 @@ suite! { Files:
         everything_is_audited_without_secrets,
         sessions_go_forward,
         what_is_past_its_time_is_removed,
+        what_was_given_up_goes_in_its_time,
     }
     handoffs {
         a_hand_back_tells_what_was_said,

@@ -6,7 +6,7 @@ use serde_json::json;
 use switchboard::conversation::LeadChange;
 use switchboard::event::SessionChange;
 use switchboard::message::{OrganizationId, Provider, SenderName};
-use switchboard::store::{ApiKey, AuditEntry, Error, Retention, Settlement};
+use switchboard::store::{ApiKey, AuditEntry, Error, Retention, Settlement, TurnFate};
 
 use super::lab::{
     Answer, Factory, Lab, arrival, at, contact, furnish, key, organization, says, sender, tenant, tenant_id,
@@ -330,4 +330,40 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
     assert_eq!(lab.store().journal(&key(2, "971501"), 10).expect("journal").len(), 0);
     assert_eq!(lab.lines(2, "971501"), ["Brain: new (Queued)"], "what has not gone out is not history yet");
     lab.assert_counters_true();
+}
+
+/// Nothing that grows stays for ever: what was given up goes with the lines of its time.
+pub async fn what_was_given_up_goes_in_its_time(factory: &dyn Factory) {
+    const DAY: i64 = 86_400_000;
+    let lab = Lab::new(factory).await;
+    for (n, day) in [(1, 0), (2, 0), (3, 20)] {
+        let who = format!("97150{n}");
+        lab.owes(&who, 1, &["one", "two"], day * DAY).await;
+        for settlement in
+            [Settlement::Dead { error: "no".into() }, Settlement::Unknown { error: "perhaps".into() }]
+        {
+            let send = lab.sends(1, day * DAY + 5).await.remove(0);
+            lab.settle(&send, settlement, day * DAY + 5).await;
+        }
+        lab.hears(&who, "dies", day * DAY + 6).await;
+        let claim = lab.claim_one(day * DAY + 6).await;
+        lab.fail(&claim, TurnFate::Dead { fallback: None }, day * DAY + 6).await;
+    }
+    let counters = lab.store().counters();
+    assert_eq!((counters.dead_turns, counters.outbox_dead, counters.outbox_unknown), (3, 3, 3));
+    let years = 10_000 * DAY;
+    let retention = Retention {
+        dedup_ms: years,
+        history_ms: 15 * DAY,
+        journal_ms: years,
+        audit_ms: years,
+        template_log_ms: years,
+    };
+    for _ in 0..100 {
+        lab.store().prune(retention, at(21 * DAY), 3).await.expect("pruned");
+    }
+    let counters = lab.store().counters();
+    assert_eq!((counters.dead_turns, counters.outbox_dead, counters.outbox_unknown), (1, 1, 1));
+    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "971503").len(), 5, "what is recent stays whole");
 }

@@ -182,6 +182,8 @@ pub struct Mirror {
     pub trims: Mutex<Trims>,
     /// How far pruning has come among the tenants' sent templates.
     pub template_tenant: Mutex<u32>,
+    /// How far pruning has come among the dead turns, and among the replies that have ended.
+    pub ended: (Mutex<Vec<u8>>, Mutex<Vec<u8>>),
     /// How far pruning has come among the strangers.
     pub stranger: Mutex<Vec<u8>>,
     /// And among the hidden ids that were asked for.
@@ -225,6 +227,7 @@ impl Mirror {
             meters: Mutex::default(),
             trims: Mutex::default(),
             template_tenant: Mutex::default(),
+            ended: Default::default(),
             stranger: Mutex::default(),
             lookup: Mutex::default(),
             secret,

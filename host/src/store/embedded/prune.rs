@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 use std::ops::Bound;
+use std::sync::Mutex;
 
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, place, read_place, unpack};
-use super::lookups;
+use super::codec::{Place, Unreadable, place, read_place, read_under, unpack};
 use super::mirror::lock;
-use super::rows::{Journaled, Spoken};
+use super::rows::{Dead, Journaled, Reply, Spoken};
 use super::tally::size;
+use super::{lookups, sends};
 use crate::message::{TenantId, Timestamp};
 use crate::store::quotas::Shelf;
-use crate::store::{AuditEntry, Retention};
+use crate::store::{AuditEntry, Retention, SendId};
 use crate::template::Use;
 use crate::tenant::quotas::Kind;
 
@@ -23,6 +24,7 @@ pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit
     let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
     let mut removed = dedup(batch, before(retention.dedup_ms), limit)?;
     removed += history(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
+    removed += ended(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
     removed += journal(batch, before(retention.journal_ms), limit.saturating_sub(removed))?;
     removed += audit(batch, before(retention.audit_ms), limit.saturating_sub(removed))?;
     removed += template_uses(batch, before(retention.template_log_ms), limit.saturating_sub(removed))?;
@@ -179,6 +181,53 @@ fn history(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
         }
     }
     Ok(old.len())
+}
+
+/// Dead turns, and replies that are dead or of unknown outcome, go with the lines of their time. They lie
+/// by conversation: each call looks at the next `limit` of each, and goes on where the last one ended.
+fn ended(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let mut dead = Vec::new();
+    let at = |row: &[u8]| Ok(Dead::read(row)?.at);
+    next_old(batch.tables.dead_turns.get()?, &batch.mirror.ended.0, (before, limit), at, &mut dead)?;
+    for (name, _) in &dead {
+        batch.tables.dead_turns.put()?.remove(name.as_slice())?;
+        batch.state.dead_turns = batch.state.dead_turns.saturating_sub(1);
+    }
+    let (mut replies, left) = (Vec::new(), limit.saturating_sub(dead.len()));
+    let at = |row: &[u8]| Ok(Reply::read(row)?.created_at);
+    next_old(batch.tables.ended_sends.get()?, &batch.mirror.ended.1, (before, left), at, &mut replies)?;
+    for (name, row) in &replies {
+        let (key, seq) = read_under("ended_sends", name)?;
+        let seq = seq.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        sends::take_back(batch, &SendId { key, seq }, &Reply::read(row)?)?;
+    }
+    Ok(dead.len() + replies.len())
+}
+
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Of the next rows those that are older than `before`. One that cannot be read is left where it is.
+fn next_old(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    cursor: &Mutex<Vec<u8>>,
+    (before, limit): (Timestamp, usize),
+    at: impl Fn(&[u8]) -> Result<Timestamp, Unreadable>,
+    old: &mut Rows,
+) -> Step<()> {
+    if limit == 0 {
+        return Ok(());
+    }
+    let from = lock(cursor).clone();
+    let (mut looked, mut last) = (0, Vec::new());
+    for row in table.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(limit) {
+        let (name, row) = row?;
+        (looked, last) = (looked + 1, name.value().to_vec());
+        if at(row.value()).is_ok_and(|at| at < before) {
+            old.push((last.clone(), row.value().to_vec()));
+        }
+    }
+    *lock(cursor) = if looked == limit { last } else { Vec::new() };
+    Ok(())
 }
 
 fn journal(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
