@@ -187,8 +187,9 @@ impl From<store::Error> for Error {
             store::Error::Conflict(message) => {
                 error(StatusCode::CONFLICT, "conflict", message, "look at what is there and decide")
             }
-            store::Error::Limit { code: "quota", message } => error(
-                StatusCode::TOO_MANY_REQUESTS,
+            // The hour brings more of the one, and nothing but room more of the other.
+            store::Error::Limit { code: code @ ("rate" | "quota"), message } => error(
+                if code == "rate" { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY },
                 "quota",
                 message,
                 "see what is used: `switchboard tenant quotas ID`, or GET /api/tenants/{id}/quotas",

@@ -22,14 +22,14 @@ async fn a_tenant_sees_its_quotas_and_is_refused_beyond_them() {
     };
     assert_eq!(put(2, &own, "homes").await.0, StatusCode::OK);
     let (status, answer) = put(2, &own, "cars").await;
-    assert_eq!((status, &answer["error"]["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("quota")));
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("quota")));
     let message = answer["error"]["message"].as_str().expect("a message");
     for part in ["the quota collections", "limit 1", "used 2", "quotas.collections"] {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(put(2, &own, "homes").await.0, StatusCode::OK, "the third change");
     let (status, answer) = put(2, &own, "homes").await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("quota")));
     let message = answer["error"]["message"].as_str().expect("a message");
     assert!(message.contains("changes_per_hour") && message.contains("free again at"), "{message}");
     assert_eq!(put(55, &other, "homes").await.0, StatusCode::OK, "nobody else notices");

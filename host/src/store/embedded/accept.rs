@@ -120,11 +120,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            // A number that others share is not told to wait for one of them.
-            if sender.tenant.is_some() {
-                let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
-                batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
-            }
+            room_to_wait(batch, sender, tenant)?;
             let by = By { actor: GATEWAY, reason: "one message named both", now };
             let is_new_lock = new_lock.is_some();
             let contact = match own {
@@ -181,6 +177,16 @@ fn meets(
         views::gain(batch, tenant, canonical)?;
     }
     views::of_tenant(batch, tenant, canonical)
+}
+
+/// May one more of the tenant's messages wait? A number that others share is not told to wait for one of
+/// them.
+fn room_to_wait(batch: &Batch<'_>, sender: &Sender, tenant: TenantId) -> Step<()> {
+    if sender.tenant.is_some() {
+        let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+        batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+    }
+    Ok(())
 }
 
 /// Into the inbox, or straight into the history while a human answers. What the message tells of its

@@ -186,7 +186,8 @@ fn later(now: Timestamp, ms: u64) -> Timestamp {
 }
 
 fn used_up(kind: Kind, quotas: &Quotas, used: u64, frees_at: Option<Timestamp>) -> Error {
-    Error::Limit { code: "quota", message: refusal(kind, quotas, used, frees_at) }
+    let code = if frees_at.is_some() { "rate" } else { "quota" };
+    Error::Limit { code, message: refusal(kind, quotas, used, frees_at) }
 }
 
 /// How much of a quota is used by what is kept and by the day; what windows measure is not in it.
