@@ -68,7 +68,7 @@ impl Deployer {
 }
 
 fn unlinked(error: &wasmtime::Error) -> String {
-    format!("cannot be linked: {}", glyph::shown(&format!("{error:#}"), UNLINKED_BYTES))
+    format!("cannot be linked: {}", glyph::shown(format!("{error:#}"), UNLINKED_BYTES))
 }
 
 /// A package is listed as being compiled for as long as this is there.
