@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::brains::Brains;
 use crate::config::document::{Document, Problem};
 use crate::internet;
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
@@ -45,6 +46,8 @@ pub struct Config {
     pub waha: Waha,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
+    /// How much of everything a tenant may use where it does not say.
+    pub quotas: Quotas,
     pub backup: Backup,
 }
 
@@ -70,6 +73,7 @@ impl Default for Config {
             media: Media::default(),
             waha: Waha::default(),
             limits: ResolvedLimits::default(),
+            quotas: Quotas::default(),
             backup: Backup::default(),
         }
     }
@@ -323,6 +327,8 @@ pub struct Turns {
     pub attempts: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
+    /// A timer rings after this at the earliest, whenever its brain wants it to.
+    pub timer_floor_ms: u64,
 }
 
 impl Default for Turns {
@@ -334,6 +340,7 @@ impl Default for Turns {
             attempts: 5,
             backoff_ms: 1_000,
             backoff_max_ms: 60_000,
+            timer_floor_ms: 1_000,
         }
     }
 }
@@ -345,6 +352,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
+    /// For one tenant at the same time, by all its senders.
+    pub per_tenant: usize,
     /// A reply that could not be sent for this long is given up.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
@@ -358,6 +367,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 128,
+            per_tenant: 128,
             give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,
@@ -405,8 +415,6 @@ impl Default for Policy {
 pub struct Media {
     /// A larger file is not fetched.
     pub max_bytes: u64,
-    /// All files of one tenant together.
-    pub tenant_bytes: u64,
     /// Files are removed after this.
     pub keep_days: u32,
     /// Fetched at the same time.
@@ -433,7 +441,6 @@ impl Default for Media {
         Media {
             // WhatsApp's own limit for a document.
             max_bytes: 100 << 20,
-            tenant_bytes: 5 << 30,
             keep_days: 90,
             concurrent: 16,
             per_sender: 4,

@@ -27,6 +27,7 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
@@ -290,8 +291,14 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
         notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
         coalesce_ms: config.limits.coalesce_ms,
+        quotas: config.quotas,
+        timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
         turns_per_tenant: config.turns.per_tenant,
-        sends_per_sender: config.delivery.per_sender,
+        sends: Limits {
+            in_all: config.delivery.concurrent,
+            per_group: config.delivery.per_sender,
+            per_tenant: config.delivery.per_tenant,
+        },
         keys,
     }
 }
@@ -327,15 +334,20 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the data directory {} private", dir.display()))
 }
 
-/// Removes what is past its time, a slice at a time, for as long as the gateway runs.
+/// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as
+/// long as the gateway runs.
 async fn prune(store: Arc<dyn Store>, retention: Retention) {
     loop {
-        let pause = match store.prune(retention, clock::now(), PRUNE_SLICE).await {
+        let slice = async {
+            let removed = store.prune(retention, clock::now(), PRUNE_SLICE).await?;
+            Ok::<_, store::Error>(removed.max(store.trim(PRUNE_SLICE).await?))
+        };
+        let pause = match slice.await {
             // A full slice: there is more.
-            Ok(removed) if removed >= PRUNE_SLICE => Duration::from_millis(100),
+            Ok(done) if done >= PRUNE_SLICE => Duration::from_millis(100),
             Ok(_) => Duration::from_secs(60),
             Err(error) => {
-                tracing::warn!(%error, "what is past its time could not be removed; trying again");
+                tracing::warn!(%error, "what is past its time or beyond a quota could not be removed; trying again");
                 Duration::from_secs(60)
             }
         };

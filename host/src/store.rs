@@ -25,12 +25,14 @@ use crate::message::{
     ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, SenderName, TenantId, Timestamp,
 };
 use crate::route::{Answer, Lock};
+use crate::schedule::{Candidate, Pace};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
 mod audit;
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod quotas;
 pub mod secrets;
 pub mod templates;
 
@@ -370,9 +372,19 @@ pub struct Wakes {
     pub files: Notify,
 }
 
+/// May this sender send for this tenant now?
+pub type Paced<'p> = dyn FnMut(&Candidate<'_, SenderName>) -> Pace + Send + 'p;
+
 #[async_trait]
 pub trait Store:
-    contacts::Contacts + templates::Templates + media::MediaShelf + secrets::Secrets + Send + Sync + 'static
+    contacts::Contacts
+    + templates::Templates
+    + media::MediaShelf
+    + secrets::Secrets
+    + quotas::Accounts
+    + Send
+    + Sync
+    + 'static
 {
     fn wakes(&self) -> &Wakes;
     fn directory(&self) -> Arc<Directory>;
@@ -394,9 +406,10 @@ pub trait Store:
     fn release_turn(&self, key: &ConversationKey);
     /// When the next turn that nobody waits for becomes due.
     fn next_turn_at(&self) -> Option<Timestamp>;
-    /// Up to `n` sends that are due, in order per conversation, fair between senders. Nothing is
-    /// written: what has not begun when the process ends is claimed again by the next.
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
+    /// Up to `n` sends that are due, in order per conversation, fair between senders and between a
+    /// sender's tenants. `pace` is asked before each: what it holds up is asked for again after its
+    /// time. Nothing is written: what has not begun when the process ends is claimed again by the next.
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>>;
     /// Marks claimed sends as [`OutboxState::Sending`], durably and in one commit: from here on a crash
     /// leaves them unknown. What its sender does not carry any more ([`crate::route::carries`]) is dead
     /// instead. Returns those that are still there, as they are kept now. The claims of the

@@ -14,6 +14,7 @@ use switchboard::message::{
     ContactKey, Content, ConversationKey, OrganizationId, OutboundContent, TenantId, Timestamp,
 };
 use switchboard::tenant::policy::Policy;
+use switchboard::tenant::quotas::Own;
 use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
@@ -243,6 +244,7 @@ fn tenant(id: u32, brain: &str) -> Tenant {
         personality: Map::new(),
         limits: Limits::default(),
         policy: Policy::default(),
+        quotas: Own::default(),
     }
 }
 

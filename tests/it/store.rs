@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use switchboard::schedule::Limits;
 use switchboard::store::Store;
 use switchboard::store::embedded::{Embedded, Settings};
+use switchboard::tenant::quotas::Quotas;
 
 use self::lab::{Factory, Options};
 
@@ -18,6 +20,7 @@ pub mod lab;
 mod opt_outs;
 mod owners;
 mod people;
+mod quotas;
 mod random;
 mod reads;
 mod receipts;
@@ -49,8 +52,10 @@ impl Files {
             notice: options.notice.then(|| "Please open your agent's link.".into()),
             notice_every_ms: 24 * 3_600_000,
             coalesce_ms: options.coalesce_ms,
+            quotas: options.quotas,
+            timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,
-            sends_per_sender: options.sends_per_sender,
+            sends: options.sends,
             keys: lab::test_keys(),
         }
     }
@@ -64,6 +69,10 @@ impl Factory for Files {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.embedded())
     }
+}
+
+fn with(quotas: Quotas) -> Options {
+    Options { quotas, ..Options::default() }
 }
 
 /// One test a case, on a store of its own.
@@ -116,7 +125,7 @@ suite! { Files:
     }
     sends {
         replies_leave_in_order,
-        senders_take_turns(Options { sends_per_sender: 2, ..Options::default() }),
+        senders_take_turns(Options { sends: Limits { per_tenant: 2, ..Options::default().sends }, ..Options::default() }),
         a_later_send_waits_and_holds_those_behind_it,
         the_dead_and_the_unknown_hold_nobody,
         a_send_cut_off_in_the_middle_is_unknown,
@@ -228,8 +237,38 @@ suite! { Files:
         a_humans_own_picture_is_a_file_too,
         the_simulator_shows_stored_files,
         a_file_ends_once,
-        a_tenant_has_so_much_room,
+        a_tenant_has_so_much_room(Options {
+            quotas: Quotas { file_bytes: 100, files: 3, ..Quotas::default() },
+            ..Options::default()
+        }),
         files_grow_old,
+    }
+    quotas {
+        turns_over_the_minutes_quota_wait(with(Quotas { turns_per_minute: 3, ..Quotas::default() })),
+        a_clock_set_back_and_a_raised_quota_let_turns_go_on(with(Quotas {
+            turns_per_minute: 3,
+            ..Quotas::default()
+        })),
+        a_days_quota_survives_a_restart(with(Quotas { turns_per_day: 3, fuel_per_day: 100, ..Quotas::default() })),
+        fuel_counts_whatever_came_of_the_turn(with(Quotas { fuel_per_day: 20, ..Quotas::default() })),
+        timers_that_set_themselves_wait_for_a_word(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
+        a_merge_does_not_wake_timers(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
+        collections_have_a_number_and_a_size(with(Quotas {
+            collections: 2,
+            collection_bytes: 400,
+            ..Quotas::default()
+        })),
+        the_journal_is_bounded_and_keeps_the_newest(with(Quotas {
+            journal_bytes: 20_000,
+            journal_bytes_per_minute: 4_000,
+            ..Quotas::default()
+        })),
+        the_oldest_lines_go_first(with(Quotas { history_bytes: 3_000, ..Quotas::default() })),
+        a_number_of_its_own_is_told_to_wait(with(Quotas { waiting_turns: 2, ..Quotas::default() })),
+        what_is_counted_by_the_hour_is_refused_until_it_frees(with(Quotas {
+            uploads_per_hour: 2,
+            ..Quotas::default()
+        })),
     }
     random { counters_are_true_after_anything }
 }

@@ -70,5 +70,6 @@ pub fn tenant() -> Tenant {
         personality: serde_json::Map::new(),
         limits: Limits::default(),
         policy: crate::tenant::policy::Policy::default(),
+        quotas: crate::tenant::quotas::Own::default(),
     }
 }

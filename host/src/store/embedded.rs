@@ -26,7 +26,7 @@ pub use self::open::OpenError;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Result,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Paced, Result,
     Retention, SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure,
     TurnSummary, Wakes,
 };
@@ -35,7 +35,9 @@ use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
+use crate::schedule::Limits;
 use crate::seal::Ring;
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
 mod accept;
@@ -64,6 +66,7 @@ mod overlay;
 mod own;
 mod people;
 mod prune;
+mod quotas;
 mod reached;
 mod reads;
 mod receipts;
@@ -73,10 +76,12 @@ mod rows;
 mod secrets;
 mod sends;
 mod tables;
+mod tally;
 mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod usage;
 mod views;
 mod wishes;
 mod writer;
@@ -101,10 +106,14 @@ pub struct Settings {
     pub notice_every_ms: i64,
     /// Where a tenant does not say; see `tenant::Limits::coalesce_ms`.
     pub coalesce_ms: u64,
+    /// What a tenant may use where it does not say.
+    pub quotas: Quotas,
+    /// A timer rings after this at the earliest.
+    pub timer_floor_ms: i64,
     /// Turns of one tenant that may be claimed at the same time.
     pub turns_per_tenant: usize,
-    /// Sends of one sender that may be claimed at the same time.
-    pub sends_per_sender: usize,
+    /// Sends that may be claimed at the same time; a group is a sender.
+    pub sends: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
 }
@@ -245,12 +254,12 @@ impl Store for Embedded {
     }
 
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()> {
-        let outcome = turns::Outcome::new(turn);
+        let outcome = turns::Outcome::new(turn, self.mirror());
         self.write(move |batch| turns::commit(batch, &outcome)).await
     }
 
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()> {
-        let failed = turns::Failed::new(failure);
+        let failed = turns::Failed::new(failure, self.mirror());
         self.write(move |batch| turns::fail(batch, &failed)).await
     }
 
@@ -265,8 +274,8 @@ impl Store for Embedded {
         turn.into_iter().chain(timer).min()
     }
 
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
-        let mut held = sends::Held::claim(&self.shared, n, now);
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>> {
+        let mut held = sends::Held::claim(&self.shared, n, now, pace);
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }

@@ -13,7 +13,9 @@ use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Retention, SendClaim, Settlement, Store, TurnClaim, TurnFate};
 use tokio::sync::RwLock;
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, receipt, tenant_id, turn};
+use super::lab::{
+    Answer, Factory, Lab, all, arrival, at, claim_sends, contact, failure, receipt, tenant_id, turn,
+};
 
 const RETENTION: Retention =
     Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700, template_log_ms: 600 };
@@ -185,7 +187,7 @@ fn assert_carried(store: &dyn Store, claim: &SendClaim) {
 }
 
 async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
-    let claims = store.claim_sends(3, at(now)).await.expect("claimed");
+    let claims = claim_sends(store, 3, now).await;
     let mut ids = Vec::new();
     for claim in &claims {
         let held = match random.random_range(0..6) {
@@ -243,8 +245,7 @@ async fn drain(store: &dyn Store, gone: &Gone) {
         for claim in &turns {
             store.commit_turn(turn(claim, Answer::default(), at(now))).await.expect("committed");
         }
-        let ids: Vec<_> =
-            store.claim_sends(100, at(now)).await.expect("claimed").into_iter().map(|it| it.id).collect();
+        let ids: Vec<_> = claim_sends(store, 100, now).await.into_iter().map(|it| it.id).collect();
         let sends = store.begin_sends(&ids).await.expect("begun");
         for claim in &sends {
             assert_carried(store, claim);

@@ -10,13 +10,15 @@ use super::mirror::Effect;
 use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
 use super::ties::By as Tied;
 use super::wishes::Word;
-use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, views};
+use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, timers, views};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
 use crate::route::{Answer, Decision, Lock, Reason, decide};
+use crate::store::quotas::Shelf;
 use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
 use crate::tenant::Sender;
+use crate::tenant::quotas::Kind;
 
 /// An arrival, read and encoded before it reaches the writer.
 pub struct Incoming {
@@ -118,6 +120,11 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
+            // A number that others share is not told to wait for one of them.
+            if sender.tenant.is_some() {
+                let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+                batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+            }
             let by = By { actor: GATEWAY, reason: "one message named both", now };
             let is_new_lock = new_lock.is_some();
             let contact = match own {
@@ -230,6 +237,7 @@ fn take_in(
         key: key.clone(),
         id: InboxId { at: incoming.at, seq },
         due,
+        class: waiting.class(),
         alone: waiting.alone(),
     });
     Ok(())
@@ -252,6 +260,7 @@ fn put_down(
         return Ok(false);
     }
     kept.hear(waiting);
+    timers::awake(batch, key, &mut kept)?;
     lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
     if let Some(word) = word {
         word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;
@@ -307,6 +316,11 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     let now = incoming.received_at;
     let told = batch.tables.notices.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value());
     if told.is_some_and(|told| now.as_ms().saturating_sub(told) < every_ms) {
+        return Ok(());
+    }
+    // Strangers are many: beyond the bound they are told another time.
+    let waiting = batch.usage(TenantId::GATEWAY).of(Shelf::Outbox).rows + 1;
+    if batch.mirror.allow(TenantId::GATEWAY, Kind::WaitingReplies, waiting).is_err() {
         return Ok(());
     }
     let payload = pack(&Outbound::text(text.as_str()));

@@ -10,8 +10,11 @@ use super::batch::{Batch, Step};
 use super::codec::{Unreadable, owned_by};
 use super::mirror::{Effect, lock};
 use super::tables::define;
+use super::tally::size;
 use crate::message::TenantId;
 use crate::store::Error;
+use crate::store::quotas::Shelf;
+use crate::tenant::quotas::Kind;
 
 /// Memory, about, of the parsed collections that are kept,
 const PARSED_BYTES: usize = 256 << 20;
@@ -157,6 +160,16 @@ pub fn put(batch: &mut Batch<'_>, tenant: TenantId, name: &str, json: &[u8]) -> 
         return Err(Error::NotFound(format!("there is no tenant {tenant}")).into());
     }
     let key = owned_by(tenant.get(), name);
+    let old = batch.tables.collections.get()?.get(key.as_slice())?.map(|row| size(&key, row.value()));
+    let kept = batch.usage(tenant).of(Shelf::Collections);
+    let more = size(&key, json) - old.unwrap_or(0);
+    // One that shrinks is taken, however much the others take.
+    if more > 0 {
+        batch.mirror.allow(tenant, Kind::CollectionBytes, kept.bytes.saturating_add_signed(more))?;
+    }
+    if old.is_none() {
+        batch.mirror.allow(tenant, Kind::Collections, kept.rows + 1)?;
+    }
     batch.tables.collections.put()?.insert(key.as_slice(), json)?;
     batch.effects.push(Effect::Collection(tenant, name.to_owned()));
     Ok(())

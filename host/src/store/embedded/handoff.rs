@@ -72,6 +72,7 @@ pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
     }
     let said = said(batch, key, &kept)?;
     change_mode(batch, key, &row, &mut kept, Mode::Bot)?;
+    timers::awake(batch, key, &mut kept)?;
     lines::keep(batch, &row, &kept)?;
     // The oldest of all that waits: the brain hears of it before it hears anything else.
     let at = Timestamp::ZERO;

@@ -17,7 +17,7 @@ use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, files, load, secrets};
+use super::{Settings, backup, load, secrets, usage};
 use crate::message::SenderName;
 use crate::regular_file;
 use crate::seal::{KeyId, Ring};
@@ -188,7 +188,7 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         if kept != counted {
             return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
         }
-        if let Some(what) = files::miscounted(&snapshot)? {
+        if let Some(what) = usage::miscounted_files(&snapshot)? {
             return Err(Flaw::Damaged(what));
         }
         Ok(())

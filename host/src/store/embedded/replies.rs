@@ -69,10 +69,11 @@ pub fn queue_on(
         sends::stillborn(batch, &id, &reply, &why.to_string(), now)?;
         return Ok(seq);
     }
+    let class = reply.class();
     reply.write(&mut batch.buffer);
     batch.tables.outbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     batch.state.outbox_waiting += 1;
-    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now });
+    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now, class });
     Ok(seq)
 }
 
@@ -92,10 +93,11 @@ fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()
         }
         let due = if reply.postponed { now } else { reply.due };
         let woken = Reply { occasion: Occasion::Answer, postponed: false, due, ..reply };
+        let class = woken.class();
         woken.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
         let sender = SenderName::new(reply.sender);
-        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due });
+        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due, class });
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{handover, lines, references, templates, views};
 use crate::clock;
 use crate::conversation::Occasion;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
-use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
+use crate::store::{Error, OutboxState, Paced, SendClaim, SendId, Settlement};
 
 /// The claims of one call. Those that are not handed over are given back when this is dropped, be it
 /// because the caller went away.
@@ -26,9 +26,9 @@ pub struct Held {
 }
 
 impl Held {
-    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
+    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Self {
         let mut sends = shared.mirror.sends();
-        let keys = sends.claim(n, now);
+        let keys = sends.claim(n, now, pace);
         let id = |key: Arc<ConversationKey>| {
             let seq = sends.items(&key).next().copied()?;
             Some(SendId { key: Arc::unwrap_or_clone(key), seq })
@@ -49,8 +49,8 @@ impl Held {
         self.ids.iter().map(|id| found(&outbox, id)).collect()
     }
 
-    /// Makes the claims the caller's. One that cannot be read stays claimed, out of the way of the
-    /// others, until the next start: asked again it would fail again.
+    /// Makes the claims the caller's. One that cannot be read waits for the next start, out of the way
+    /// of the others: asked again it would fail again.
     pub fn hand_over(&mut self, found: Vec<Found>) -> Vec<SendClaim> {
         let mut claims = Vec::with_capacity(found.len());
         let mut gone = Vec::new();
@@ -71,6 +71,7 @@ impl Held {
                 }
                 Err(error) => {
                     tracing::error!(conversation = %id.key, seq = id.seq, %error, "a reply cannot be read and waits for the next start");
+                    self.shared.mirror.sends().postpone(&id.key, &id.seq, Timestamp::from_ms(i64::MAX));
                 }
             }
         }
@@ -251,8 +252,8 @@ fn write_down(
 /// In its place in the outbox, until it is due.
 fn wait(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     put(batch, id, &Reply { state: OutboxState::Waiting, ..*reply })?;
-    let sender = SenderName::new(reply.sender);
-    batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: reply.due });
+    let (key, seq, sender) = (id.key.clone(), id.seq, SenderName::new(reply.sender));
+    batch.effects.push(Effect::Queued { key, seq, sender, due: reply.due, class: reply.class() });
     Ok(())
 }
 
