@@ -28,6 +28,9 @@ use crate::wait::until;
 /// A gateway says that it listens, or why it does not, within this time.
 const START: Duration = Duration::from_secs(30);
 
+/// Every brain is compiled within this time, beside a test that has a higher priority.
+const COMPILE: Duration = Duration::from_secs(120);
+
 /// A command of the command line ends within this time.
 const COMMAND: Duration = Duration::from_secs(60);
 
@@ -178,11 +181,26 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it and waits until it listens. Panics with its log if it does not.
+    /// Starts it and waits until it listens and every brain is compiled. Panics with its log if it does
+    /// not.
     pub async fn start(&mut self) {
         if let Err(error) = self.try_start().await {
             panic!("the gateway does not start: {error:#}");
         }
+        if self.token.is_some() {
+            until("every brain is compiled", COMPILE, async || {
+                self.compiling().await.is_empty().then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The packages whose component is being compiled.
+    pub async fn compiling(&self) -> Vec<String> {
+        let listed = self.get("/api/brains").await.ok();
+        let packages = listed["brains"].as_array().expect("a list of packages").iter();
+        let compiling = packages.filter(|package| !package["compiling_since"].is_null());
+        compiling.map(|package| package["package"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Starts it and waits until it listens, or says why not.
