@@ -25,14 +25,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::Method;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 
-use crate::body::Bounds;
-use crate::brain::Brains;
+use crate::api::access::{Limit, Routes, up_to};
+use crate::api::uploads::Uploads;
+use crate::brain::{Brains, package};
 use crate::clock;
 use crate::config::Config;
 use crate::egress::Egress;
@@ -42,6 +39,7 @@ use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
 
+pub mod access;
 mod audit;
 pub mod auth;
 mod brains;
@@ -62,8 +60,15 @@ mod senders;
 mod templates;
 mod tenants;
 mod turns;
+pub mod uploads;
 mod users;
 mod whatsapp;
+
+/// A tenant with its personality and labels.
+const TENANT_BYTES: usize = 1 << 20;
+
+/// Some hundred thousand contacts; more come in several requests.
+const MAPPING_BYTES: usize = 8 << 20;
 
 /// What the handlers work with.
 pub struct App {
@@ -77,8 +82,7 @@ pub struct App {
     pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
-    /// Brains, collections, imports.
-    pub uploads: Bounds,
+    pub uploads: Uploads,
     pub readiness: health::Readiness,
 }
 
@@ -102,85 +106,79 @@ impl App {
 }
 
 pub fn router(app: Arc<App>) -> Router {
-    let guarded = Router::new()
-        .route("/api/gateway/stats", get(users::stats))
-        .route("/api/gateway/user/{phone}/tenant", get(users::tenant_of))
-        .route("/api/gateway/user/{phone}/mapping", delete(users::unlock))
-        .route("/api/mapping/export", get(mapping::export))
-        .route("/api/mapping/import", post(mapping::import))
-        .route("/api/contacts/{contact}", get(contacts::show))
-        .route("/api/contacts/{contact}/merge", post(contacts::merge))
-        .route("/api/contacts/{contact}/unmerge", post(contacts::unmerge))
-        .route("/api/organizations", get(tenants::organizations))
-        .route("/api/organizations/{id}", put(tenants::put_organization))
-        .route("/api/tenants", get(tenants::list))
-        .route("/api/tenants/{id}", get(tenants::show).put(tenants::put))
-        .route("/api/tenants/{id}/collections/{name}", get(tenants::collection).put(tenants::put_collection))
-        .route("/api/tenants/{id}/media", get(media::list).post(media::put))
-        .route("/api/tenants/{id}/media/{handle}", get(media::show))
-        .route("/api/tenants/{id}/brain", get(brains::of_tenant).put(brains::push))
-        .route("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
-        .route("/api/tenants/{id}/personality", put(brains::push_personality))
-        .route("/api/tenants/{id}/whatsapp/connect", post(whatsapp::connect))
-        .route("/api/tenants/{id}/whatsapp/status", get(whatsapp::status))
-        .route("/api/tenants/{id}/whatsapp/disconnect", post(whatsapp::disconnect))
-        .route("/api/tenants/{id}/whatsapp/qr", get(whatsapp::qr))
-        .route("/api/tenants/{id}/whatsapp/pairing-code", post(whatsapp::pairing_code))
-        .route("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
-        .route("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
-        .route("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
-        .route("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
-        .route("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
-        .route("/api/tenants/{id}/opt-outs", get(opt_outs::list))
-        .route(
+    let http = &app.config.http;
+    let files = Limit::of(http.upload_body_bytes);
+    let component = Limit { operator: http.upload_body_bytes, tenant: brains::TENANT_COMPONENT_BYTES };
+    let explained = Limit::of(http.webhook_body_bytes);
+    let guarded = Routes::new(app.clone())
+        .operator("/api/gateway/stats", get(users::stats))
+        .operator("/api/gateway/user/{phone}/tenant", get(users::tenant_of))
+        .operator("/api/gateway/user/{phone}/mapping", delete(users::unlock))
+        .operator("/api/mapping/export", get(mapping::export))
+        .operator("/api/mapping/import", up_to(Limit::of(MAPPING_BYTES), post(mapping::import)))
+        .operator("/api/contacts/{contact}", get(contacts::show))
+        .operator("/api/contacts/{contact}/merge", post(contacts::merge))
+        .operator("/api/contacts/{contact}/unmerge", post(contacts::unmerge))
+        .operator("/api/organizations", get(tenants::organizations))
+        .operator("/api/organizations/{id}", put(tenants::put_organization))
+        .anyone("/api/tenants", get(tenants::list))
+        .tenant("/api/tenants/{id}", get(tenants::show))
+        .operator("/api/tenants/{id}", up_to(Limit::of(TENANT_BYTES), put(tenants::put)))
+        .tenant(
+            "/api/tenants/{id}/collections/{name}",
+            up_to(tenants::COLLECTION, get(tenants::collection).put(tenants::put_collection)),
+        )
+        .tenant("/api/tenants/{id}/media", up_to(files, get(media::list).post(media::put)))
+        .tenant("/api/tenants/{id}/media/{handle}", get(media::show))
+        .tenant("/api/tenants/{id}/brain", up_to(component, get(brains::of_tenant).put(brains::push)))
+        .tenant("/api/tenants/{id}/brain/rollback", post(brains::rollback_of_tenant))
+        .tenant(
+            "/api/tenants/{id}/personality",
+            up_to(Limit::of(package::PERSONALITY_BYTES), put(brains::push_personality)),
+        )
+        .tenant("/api/tenants/{id}/whatsapp/connect", post(whatsapp::connect))
+        .tenant("/api/tenants/{id}/whatsapp/status", get(whatsapp::status))
+        .tenant("/api/tenants/{id}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .tenant("/api/tenants/{id}/whatsapp/qr", get(whatsapp::qr))
+        .tenant("/api/tenants/{id}/whatsapp/pairing-code", post(whatsapp::pairing_code))
+        .tenant("/api/tenants/{id}/conversations/{contact}", get(conversations::show))
+        .tenant("/api/tenants/{id}/conversations/{contact}/messages", get(conversations::messages))
+        .tenant("/api/tenants/{id}/conversations/{contact}/journal", get(conversations::journal))
+        .tenant("/api/tenants/{id}/conversations/{contact}/handoff", post(conversations::take_over))
+        .tenant("/api/tenants/{id}/conversations/{contact}/handback", post(conversations::hand_back))
+        .tenant("/api/tenants/{id}/opt-outs", get(opt_outs::list))
+        .tenant(
             "/api/tenants/{id}/opt-outs/{contact}",
             get(opt_outs::show).put(opt_outs::add).delete(opt_outs::remove),
         )
-        .merge(templates::routes())
-        .route("/api/brains", get(brains::list))
-        .route("/api/brains/{package}/rollback", post(brains::rollback))
-        .route("/api/senders", get(senders::list))
-        .route("/api/senders/{name}", get(senders::show).put(senders::put))
-        .route("/api/senders/{name}/whatsapp/connect", post(whatsapp::connect))
-        .route("/api/senders/{name}/whatsapp/status", get(whatsapp::status))
-        .route("/api/senders/{name}/whatsapp/disconnect", post(whatsapp::disconnect))
-        .route("/api/senders/{name}/whatsapp/qr", get(whatsapp::qr))
-        .route("/api/senders/{name}/whatsapp/pairing-code", post(whatsapp::pairing_code))
-        .route("/api/turns", get(turns::list))
-        .route("/api/turns/{id}", get(turns::show))
-        .route("/api/turns/{id}/retry", post(turns::retry))
-        .route("/api/outbox", get(outbox::list))
-        .route("/api/outbox/{id}", get(outbox::show))
-        .route("/api/outbox/{id}/retry", post(outbox::retry))
-        .route("/api/outbox/{id}/drop", post(outbox::drop))
-        .route("/api/keys", get(audit::keys).post(audit::make_key))
-        .route("/api/keys/{id}", delete(audit::remove_key))
-        .merge(secrets::routes())
-        .route("/api/audit", get(audit::log))
-        .route("/api/backup", post(audit::backup))
-        .route("/api/doctor", get(doctor::examine))
-        .route("/api/route", get(route::route))
-        .route("/api/webhook/explain", post(explain::explain))
-        .layer(middleware::from_fn(carry_out))
-        .layer(middleware::from_fn_with_state(app.clone(), auth::known));
+        .operator("/api/brains", get(brains::list))
+        .operator("/api/brains/{package}/rollback", post(brains::rollback))
+        .operator("/api/senders", get(senders::list))
+        .operator("/api/senders/{name}", get(senders::show).put(senders::put))
+        .operator("/api/senders/{name}/whatsapp/connect", post(whatsapp::connect))
+        .operator("/api/senders/{name}/whatsapp/status", get(whatsapp::status))
+        .operator("/api/senders/{name}/whatsapp/disconnect", post(whatsapp::disconnect))
+        .operator("/api/senders/{name}/whatsapp/qr", get(whatsapp::qr))
+        .operator("/api/senders/{name}/whatsapp/pairing-code", post(whatsapp::pairing_code))
+        .anyone("/api/turns", get(turns::list))
+        .anyone("/api/turns/{id}", get(turns::show))
+        .anyone("/api/turns/{id}/retry", post(turns::retry))
+        .anyone("/api/outbox", get(outbox::list))
+        .anyone("/api/outbox/{id}", get(outbox::show))
+        .anyone("/api/outbox/{id}/retry", post(outbox::retry))
+        .anyone("/api/outbox/{id}/drop", post(outbox::drop))
+        .operator("/api/keys", get(audit::keys).post(audit::make_key))
+        .operator("/api/keys/{id}", delete(audit::remove_key))
+        .operator("/api/audit", get(audit::log))
+        .operator("/api/backup", post(audit::backup))
+        .operator("/api/doctor", get(doctor::examine))
+        .operator("/api/route", get(route::route))
+        .operator("/api/webhook/explain", up_to(explained, post(explain::explain)));
+    let guarded = secrets::routes(templates::routes(guarded));
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/media/{token}", get(media::linked));
-    open.merge(guarded).with_state(app)
-}
-
-/// What a request changes is carried out to its end, even if the caller goes away meanwhile.
-async fn carry_out(request: Request, next: Next) -> Response {
-    if request.method() == Method::GET {
-        return next.run(request).await;
-    }
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => error::Error::internal().into_response(),
-        },
-    }
+    open.merge(guarded.into_router()).with_state(app)
 }

@@ -30,7 +30,7 @@ mod journal;
 mod manifest;
 mod outcome;
 mod pace;
-mod package;
+pub mod package;
 mod personality;
 mod preflight;
 mod rehearsal;

@@ -45,7 +45,7 @@ const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(10);
 pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     // A simulated contact can be anyone, so its door is the operator's.
     let simulator = webhook::simulator_routes(webhook.clone())
-        .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
+        .layer(middleware::from_fn_with_state(app.clone(), api::access::operator_only));
     dress(api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator))
 }
 

@@ -14,6 +14,7 @@ use switchboard::store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+mod access;
 mod brains;
 mod collections;
 mod contacts;

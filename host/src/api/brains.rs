@@ -16,7 +16,7 @@ use crate::tenant::Tenant;
 
 /// What a tenant's key may push. A Rust brain has 50 KB to 2 MB; larger ones, which take the compiler
 /// long, are the operator's to push.
-const TENANT_COMPONENT_BYTES: usize = 8 << 20;
+pub const TENANT_COMPONENT_BYTES: usize = 8 << 20;
 
 /// Every package, and whom it answers for.
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {

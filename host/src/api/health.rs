@@ -72,7 +72,7 @@ async fn probe(app: &App) -> std::result::Result<(), String> {
 
 pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     if !app.config.listen.ip().is_loopback() {
-        auth::identify(&app, &request)?.operator()?;
+        auth::identify(&app, &request.into_parts().0)?.operator()?;
     }
     let text = app.metrics.render(&app.store.counters());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::api::App;
+use crate::api::access::Limit;
+use crate::api::auth::Caller;
 use crate::api::error::Error;
 use crate::body;
 
@@ -46,14 +47,24 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Asked<T> {
     }
 }
 
-/// The whole body, within `http.upload_body_bytes` and `http.body_timeout_ms`.
-pub struct Whole(pub Bytes);
+/// The whole body, within the route's [`Limit`], `http.upload_body_bytes` and `http.body_timeout_ms`.
+pub struct Whole(pub body::Whole);
 
 impl FromRequest<Arc<App>> for Whole {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        Ok(Whole(body::read(request.into_body(), &app.uploads).await?))
+        let told = request.extensions();
+        // A route that nobody guards reads no body.
+        let caller = told.get::<Caller>().ok_or_else(Error::unauthorized)?;
+        let limit = told.get::<Limit>().copied().unwrap_or(Limit::JSON).for_caller(caller);
+        let bounds = app.uploads.bounds(caller, limit);
+        let at_most = bounds.bytes;
+        body::read(request.into_body(), &bounds).await.map(Whole).map_err(|error| match error {
+            body::Error::TooLarge { .. } if at_most == app.uploads.bytes => Error::from(error),
+            body::Error::TooLarge { .. } => Error::too_large(error.to_string(), "send less"),
+            error => error.into(),
+        })
     }
 }
 

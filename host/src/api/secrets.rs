@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::{delete, get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use crate::api::App;
+use crate::api::access::Routes;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
 use crate::api::request::Params;
 use crate::keyring;
 use crate::seal::KeyId;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/secrets", get(list))
-        .route("/api/secrets/rotate", post(rotate))
-        .route("/api/secrets/keys/{id}", delete(retire))
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .operator("/api/secrets", get(list))
+        .operator("/api/secrets/rotate", post(rotate))
+        .operator("/api/secrets/keys/{id}", delete(retire))
 }
 
 async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {

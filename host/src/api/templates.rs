@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::App;
+use crate::api::access::Routes;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
@@ -21,13 +22,13 @@ use crate::template::{Registered, Template, Use, rules};
 use crate::template_sync::accounts::Account;
 use crate::tenant::Sender;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/tenants/{id}/templates", get(list).post(create))
-        .route("/api/tenants/{id}/templates/sync", post(sync))
-        .route("/api/tenants/{id}/templates/log", get(log))
-        .route("/api/tenants/{id}/templates/{name}/{language}", get(show).put(put).delete(remove))
-        .route("/api/tenants/{id}/templates/{name}/{language}/submit", post(submit))
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .tenant("/api/tenants/{id}/templates", get(list).post(create))
+        .tenant("/api/tenants/{id}/templates/sync", post(sync))
+        .tenant("/api/tenants/{id}/templates/log", get(log))
+        .tenant("/api/tenants/{id}/templates/{name}/{language}", get(show).put(put).delete(remove))
+        .tenant("/api/tenants/{id}/templates/{name}/{language}/submit", post(submit))
 }
 
 #[derive(Default, Deserialize)]
