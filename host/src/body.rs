@@ -102,6 +102,19 @@ impl Deref for Whole {
     }
 }
 
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Bytes that can be shared; their room is held until the last of them is gone.
+impl From<Whole> for Bytes {
+    fn from(whole: Whole) -> Bytes {
+        Bytes::from_owner(whole)
+    }
+}
+
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -3,15 +3,20 @@
 //! done is returned.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
+use crate::config;
 use crate::conversation::{
     Conversation, Cost, HistoryEntry, HostCall, Lead, LeadChange, Mode, TimerChange, Trigger,
 };
+use crate::glyph::{self, Shown};
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
 
@@ -23,14 +28,15 @@ use personality::Personality;
 mod abi;
 mod budget;
 mod cache;
+mod compiler;
 mod deploy;
 mod engine;
+mod executor;
 mod grants;
 mod journal;
 mod manifest;
 mod outcome;
-mod pace;
-pub mod package;
+mod package;
 mod personality;
 mod preflight;
 mod rehearsal;
@@ -38,6 +44,7 @@ mod sandbox;
 pub mod script;
 mod shelf;
 mod watch;
+mod work;
 
 /// One turn to run.
 pub struct Ask {
@@ -101,7 +108,7 @@ pub struct FileRefused {
 impl FileRefused {
     /// Said of other tenants' files too: they do not exist for this one.
     pub fn unknown(handle: &str) -> Self {
-        let message = format!("the tenant has no file `{handle}`");
+        let message = format!("the tenant has no file `{}`", glyph::shown(handle, 200));
         FileRefused { code: "unknown-file", message, retryable: false }
     }
 }
@@ -133,8 +140,8 @@ pub struct Failure {
     /// `trap`, `fuel`, `wall-time`, `memory`, `actions`, `text`, `state`, `host-calls`, `no-brain`,
     /// or the brain's own fault code.
     pub code: String,
-    /// Says what, where, limit, used and where to raise it.
-    pub message: String,
+    /// Says what, where, limit, used and where to raise it; may hold the brain's own words.
+    pub message: Shown,
     pub retryable: bool,
     pub version: String,
     pub host_calls: Vec<HostCall>,
@@ -152,7 +159,13 @@ pub struct Settings {
     pub limits: ResolvedLimits,
     /// Turns that run at the same time.
     pub concurrent: usize,
+    pub compiling: config::brains::Brains,
+    /// The gateway's own program, which compiles in processes of its own.
+    pub program: PathBuf,
 }
+
+/// This very program, also where its file was replaced since it was started.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// A package in the plugins directory, and how it fares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,8 +175,10 @@ pub struct PackageStatus {
     pub digest: Option<String>,
     pub personality_version: Option<String>,
     pub live_since: Option<Timestamp>,
+    /// Since when the newest component is being compiled, or waits to be.
+    pub compiling_since: Option<Timestamp>,
     /// Why the newest files are not the ones that run.
-    pub refused: Option<String>,
+    pub refused: Option<Shown>,
     /// Tenant packages name the tenant they are for.
     pub tenant: Option<TenantId>,
     /// Earlier digests that can be rolled back to, newest first.
@@ -184,14 +199,41 @@ pub struct Uploaded {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
-    /// What, where, limit, used, the line to write.
-    pub reason: String,
+    /// What, where, limit, used, the line to write; may hold what the upload calls its parts.
+    pub reason: Shown,
+    /// The same may be taken after this; none where it must be mended.
+    pub retry_after: Option<Duration>,
 }
+
+/// By whom something is sent.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// `tenant 2`, `operator`.
+    pub actor: String,
+    /// Cancelled when nobody waits for the outcome any more. What was not built by then is given up.
+    pub gone: CancellationToken,
+}
+
+impl From<&str> for By {
+    /// Somebody who waits to the end.
+    fn from(actor: &str) -> Self {
+        By { actor: actor.to_owned(), gone: CancellationToken::new() }
+    }
+}
+
+/// The life of a process that compiles a component; see [`compiler`]. The command line gives it nothing else
+/// to do.
+pub fn compile_in_this_process(memory_bytes: u64, cpu_seconds: u64) -> ExitCode {
+    compiler::child::run(compiler::confine::Bounds { memory_bytes, cpu_seconds })
+}
+
+/// What [`compile_in_this_process`] is asked for with.
+pub const COMPILE: &str = compiler::COMMAND;
 
 /// Every brain there is, by package; swaps them while turns run.
 pub struct Brains {
     engine: Arc<Engine>,
-    deployer: Deployer,
+    deployer: Arc<Deployer>,
 }
 
 /// Which version answers a tenant, and what it is shown.
@@ -203,8 +245,9 @@ struct Plan {
 }
 
 impl Brains {
-    /// Loads every package in the plugins directory. A package that cannot be loaded is listed as
-    /// refused; only a directory that cannot be read is an error. `brain_of` tells which package a
+    /// Loads every package in the plugins directory whose component was compiled before; the rest is
+    /// compiled by [`Brains::watch`], or by [`Brains::complete`]. A package that cannot be loaded is listed
+    /// as refused; only a directory that cannot be read is an error. `brain_of` tells which package a
     /// tenant names as its brain: a tenant's own package is held against that one before it goes live.
     pub async fn open(
         settings: Settings,
@@ -213,9 +256,25 @@ impl Brains {
         let engine =
             Engine::new(settings.concurrent).map_err(|error| std::io::Error::other(format!("{error:#}")))?;
         let engine = Arc::new(engine);
-        let deployer = Deployer::open(settings, engine.clone(), Box::new(brain_of))?;
-        deployer.land_all().await?;
+        let deployer = Arc::new(Deployer::open(settings, engine.clone(), Box::new(brain_of))?);
+        deployer.land_compiled().await?;
         Ok(Arc::new(Brains { engine, deployer }))
+    }
+
+    /// Compiles what was not compiled before, and returns when everything is live or refused.
+    pub async fn complete(&self) {
+        self.deployer.land_rest().await;
+    }
+
+    /// Does a brain run for this tenant?
+    pub fn answers(&self, tenant: &Tenant) -> bool {
+        let packages = self.deployer.packages.load();
+        packages.brain_of(tenant).is_some()
+    }
+
+    /// Returns when other brains run than now, or after `at_most`.
+    pub async fn changed(&self, at_most: Duration) {
+        tokio::time::timeout(at_most, self.deployer.changed.notified()).await.ok();
     }
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.
@@ -243,8 +302,8 @@ impl Brains {
             package = %plan.package.name,
             version = &plan.version.digest[..12],
             answered_by = &previous.digest[..12],
-            "the live version failed, the one before it answered: {}",
-            stopped.failure
+            error = %stopped.failure,
+            "the live version failed, the one before it answered"
         );
         answer.cost.fuel += stopped.failure.cost.fuel;
         answer.cost.wall_time_us += stopped.failure.cost.wall_time_us;
@@ -253,10 +312,8 @@ impl Brains {
 
     fn plan(&self, ask: &Ask) -> Option<Plan> {
         let packages = self.deployer.packages.load();
-        let own = packages.own.get(&ask.tenant.id);
-        let base = packages.named.get(base_of(&ask.tenant, own));
-        let mut both = [own, base].into_iter().flatten();
-        let (package, version) = both.find_map(|package| Some((package, package.brain.as_ref()?)))?;
+        let (own, base) = packages.layers(&ask.tenant);
+        let (package, version) = packages.brain_of(&ask.tenant)?;
         Some(Plan {
             package: package.clone(),
             version: version.clone(),
@@ -271,17 +328,18 @@ impl Brains {
 
     fn no_brain(&self, tenant: &Tenant) -> Failure {
         let packages = self.deployer.packages.load();
-        let name = base_of(tenant, packages.own.get(&tenant.id));
+        let name = packages.base_name(tenant);
         let plugins = self.deployer.settings.plugins.display();
-        let why = match self.deployer.refusal(name) {
-            Some(reason) => format!("it was refused: {reason}"),
-            None => format!(
+        let why = match (self.deployer.refusal(name), self.deployer.compiling_since(name)) {
+            (_, Some(since)) => format!("it is being compiled since {since}"),
+            (Some(reason), None) => format!("it was refused: {reason}"),
+            (None, None) => format!(
                 "there is no package {plugins}/{name}; `switchboard brain list` shows those there are"
             ),
         };
         Failure {
             code: "no-brain".into(),
-            message: format!("tenant {}: the brain `{name}` does not run: {why}", tenant.id),
+            message: Shown::new(format_args!("tenant {}: the brain `{name}` does not run: {why}", tenant.id)),
             // It runs as soon as the package is there.
             retryable: true,
             version: String::new(),
@@ -329,10 +387,10 @@ impl Brains {
     pub async fn put_brain(
         &self,
         tenant: TenantId,
-        component: Vec<u8>,
-        actor: &str,
+        component: impl Into<Bytes>,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.put_brain(tenant, component, actor).await
+        self.deployer.put_brain(tenant, component.into(), by.into()).await
     }
 
     /// Lands texts and settings as the tenant's own package.
@@ -340,9 +398,9 @@ impl Brains {
         &self,
         tenant: TenantId,
         toml: String,
-        actor: &str,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.put_personality(tenant, toml, actor).await
+        self.deployer.put_personality(tenant, toml, by.into()).await
     }
 
     /// To `digest`, or to the version before the live one.
@@ -350,15 +408,10 @@ impl Brains {
         &self,
         package: &str,
         digest: Option<&str>,
-        actor: &str,
+        by: impl Into<By>,
     ) -> Result<Uploaded, Refused> {
-        self.deployer.rollback(package, digest, actor).await
+        self.deployer.rollback(package, digest, by.into()).await
     }
-}
-
-/// The package below a tenant's own, which without one is simply the tenant's.
-fn base_of<'a>(tenant: &'a Tenant, own: Option<&'a Arc<Package>>) -> &'a str {
-    own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&tenant.brain)
 }
 
 /// The language a contact chose, which a brain notes in the lead's field of this name.

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use crate::channel::claim::{Claims, Look};
 use crate::channel::signature::Signature;
 use crate::event::Event;
+use crate::glyph::Shown;
 use crate::message::{Fate, Outbound, OutboundContent, Provider};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
@@ -22,6 +23,7 @@ pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
 mod json;
+pub mod local;
 pub mod media;
 pub mod meta;
 mod mime;
@@ -145,6 +147,12 @@ impl<'a> Hook<'a> {
     }
 }
 
+/// Everything a webhook's body says, what it tells in words as lines that can be shown.
+pub fn decode(provider: Provider, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
+    let events = adapter(provider).decode(body, groups)?;
+    Ok(events.into_iter().map(Event::in_lines).collect())
+}
+
 /// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
 pub fn bodies(file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     if file.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
@@ -176,6 +184,10 @@ pub enum Unverified {
     WrongKey,
     #[error("the secret end of the webhook's address is missing or wrong")]
     WrongPath,
+    #[error(
+        "auth = \"none\" believes programs on this machine that send JSON, and this came by way of a proxy, a browser or another name, or is no JSON"
+    )]
+    NotLocal,
     #[error("the sender has no key that a webhook could prove itself by, and does not say auth = \"none\"")]
     NoKeyConfigured,
 }
@@ -271,15 +283,19 @@ impl Outcome {
     }
 
     pub fn failed(fate: Fate, error: impl Into<String>) -> Self {
-        Outcome::Failed { fate, after_ms: None, error: error.into() }
+        Outcome::Failed { fate, after_ms: None, error: Shown::from(error.into()).into() }
     }
 
     pub fn retry(after_ms: Option<u64>, error: impl Into<String>) -> Self {
-        Outcome::Failed { fate: Fate::Retry, after_ms, error: error.into() }
+        Outcome::Failed { fate: Fate::Retry, after_ms, error: Shown::from(error.into()).into() }
     }
 }
 
-/// Does the sender's policy let an unproven webhook in?
-pub fn unproven_allowed(sender: &Sender, loopback: bool) -> bool {
-    sender.auth == WebhookAuth::None && loopback
+/// Does the sender's policy let this webhook in unproven? `private`: only this machine can reach the
+/// gateway, as far as its settings tell; the webhook itself must not tell otherwise.
+pub fn unproven_allowed(sender: &Sender, headers: &HeaderMap, private: bool) -> bool {
+    sender.auth == WebhookAuth::None
+        && private
+        && local::is_from_this_machine(headers)
+        && local::is_json(headers)
 }

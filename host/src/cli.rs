@@ -28,6 +28,7 @@ mod explain;
 mod failure;
 mod key;
 mod keys;
+mod log;
 mod mapping;
 mod offers;
 mod opt_out;
@@ -166,6 +167,14 @@ enum Command {
     /// Look into webhooks.
     #[command(subcommand, after_help = explain::EXAMPLES)]
     Webhook(explain::Webhook),
+    /// What the gateway starts to compile a component; nothing for people.
+    #[command(name = crate::brain::COMPILE, hide = true)]
+    CompileComponent {
+        #[arg(long)]
+        memory_bytes: u64,
+        #[arg(long)]
+        cpu_seconds: u64,
+    },
     /// What administrators did, newest first.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Audit),
@@ -174,6 +183,9 @@ enum Command {
 /// Runs the command that the process was given.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompileComponent { memory_bytes, cpu_seconds } = cli.command {
+        return crate::brain::compile_in_this_process(memory_bytes, cpu_seconds);
+    }
     // Fails only if one is there already, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -193,6 +205,7 @@ pub fn main() -> ExitCode {
 
 async fn run(Cli { place, command }: Cli) -> Result<()> {
     match command {
+        Command::CompileComponent { .. } => unreachable!("it is done before there are threads"),
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
         Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::brains::Brains;
 use crate::config::document::{Document, Problem};
+use crate::internet;
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
+pub mod brains;
 mod check;
 pub mod document;
 
@@ -35,12 +39,15 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub templates: Templates,
     pub turns: Turns,
+    pub brains: Brains,
     pub delivery: Delivery,
     pub policy: Policy,
     pub media: Media,
     pub waha: Waha,
     /// What a turn may cost where the tenant does not say.
     pub limits: ResolvedLimits,
+    /// How much of everything a tenant may use where it does not say.
+    pub quotas: Quotas,
     pub backup: Backup,
 }
 
@@ -60,17 +67,30 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             templates: Templates::default(),
             turns: Turns::default(),
+            brains: Brains::default(),
             delivery: Delivery::default(),
             policy: Policy::default(),
             media: Media::default(),
             waha: Waha::default(),
             limits: ResolvedLimits::default(),
+            quotas: Quotas::default(),
             backup: Backup::default(),
         }
     }
 }
 
 impl Config {
+    /// Can only this machine reach the gateway, as far as its settings tell? A proxy that nobody wrote
+    /// down shows in the requests.
+    pub fn is_private(&self) -> bool {
+        let public = self.http.public_url.as_ref();
+        let elsewhere = public.is_some_and(|url| {
+            let url = url::Url::parse(url);
+            !url.is_ok_and(|url| url.host_str().is_some_and(internet::is_this_machine))
+        });
+        self.listen.ip().is_loopback() && !elsewhere
+    }
+
     /// Reads and checks a file. Relative paths in it start at its own directory.
     pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
         let document = Document::read(path).map_err(|problem| vec![problem])?;
@@ -314,6 +334,8 @@ pub struct Turns {
     pub attempts: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
+    /// A timer rings after this at the earliest, whenever its brain wants it to.
+    pub timer_floor_ms: u64,
 }
 
 impl Default for Turns {
@@ -325,6 +347,7 @@ impl Default for Turns {
             attempts: 5,
             backoff_ms: 1_000,
             backoff_max_ms: 60_000,
+            timer_floor_ms: 1_000,
         }
     }
 }
@@ -336,6 +359,8 @@ pub struct Delivery {
     pub concurrent: usize,
     /// By one sender at the same time.
     pub per_sender: usize,
+    /// For one tenant at the same time, by all its senders.
+    pub per_tenant: usize,
     /// A reply that could not be sent for this long is given up.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
@@ -349,6 +374,7 @@ impl Default for Delivery {
         Delivery {
             concurrent: 256,
             per_sender: 128,
+            per_tenant: 128,
             give_up_after_minutes: 24 * 60,
             backoff_ms: 1_000,
             backoff_max_ms: 600_000,
@@ -396,8 +422,6 @@ impl Default for Policy {
 pub struct Media {
     /// A larger file is not fetched.
     pub max_bytes: u64,
-    /// All files of one tenant together.
-    pub tenant_bytes: u64,
     /// Files are removed after this.
     pub keep_days: u32,
     /// Fetched at the same time.
@@ -424,7 +448,6 @@ impl Default for Media {
         Media {
             // WhatsApp's own limit for a document.
             max_bytes: 100 << 20,
-            tenant_bytes: 5 << 30,
             keep_days: 90,
             concurrent: 16,
             per_sender: 4,

@@ -119,6 +119,32 @@ pub struct JournalEntry {
     pub cost: Cost,
 }
 
+impl JournalEntry {
+    /// The same with what is long in it left out: `bytes` and `digest` are of the whole.
+    pub fn brief(&self, bytes: usize, digest: &str) -> JournalEntry {
+        let short = |text: &str| text.chars().take(64).collect::<String>();
+        let trigger = match &self.trigger {
+            Trigger::Started { .. } | Trigger::Messages { .. } => Trigger::Messages { messages: Vec::new() },
+            Trigger::Timer { key, .. } => Trigger::Timer { key: short(key), payload: String::new() },
+            Trigger::Handback { .. } => Trigger::Handback { said: Vec::new() },
+            Trigger::Receipt { message_id, state, .. } => {
+                Trigger::Receipt { message_id: short(message_id), state: *state, reason: None }
+            }
+        };
+        JournalEntry {
+            turn: self.turn,
+            at: self.at,
+            brain_version: self.brain_version.clone(),
+            seed: self.seed,
+            trigger,
+            memory_before: None,
+            host_calls: Vec::new(),
+            outcome: serde_json::json!({ "omitted": { "bytes": bytes, "sha256": digest } }),
+            cost: self.cost,
+        }
+    }
+}
+
 /// One call of the brain to the gateway and its answer, both as JSON text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostCall {

@@ -37,8 +37,8 @@ pub type Environment<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 /// What declarations are checked against.
 #[derive(Default)]
 pub struct Surroundings<'s> {
-    /// Does the gateway listen on loopback only?
-    pub loopback: bool,
+    /// Can only this machine reach the gateway?
+    pub private: bool,
     /// The packages in the plugins directory, where they are known.
     pub packages: Option<&'s [String]>,
     /// What the store knows already.
@@ -140,11 +140,11 @@ mod tests {
         directory
     }
 
-    fn load_from(files: &[(&str, &str)], loopback: bool) -> Result<Declared, String> {
+    fn load_from(files: &[(&str, &str)], private: bool) -> Result<Declared, String> {
         let directory = directory(files);
         let root = format!("{}/", directory.path().display());
         let around = Surroundings {
-            loopback,
+            private,
             packages: Some(&["echo".into(), "real-estate".into()]),
             environment: Some(&|name| (name == "WAHA_KEY").then(|| "from-env".into())),
             ..Surroundings::default()
@@ -305,6 +305,31 @@ mod tests {
                  name it after a declared tenant's id, such as collections/2",
             ),
         ]);
+    }
+
+    #[test]
+    fn a_file_does_not_change_a_senders_owner() {
+        let sender = "[[sender]]\nname = \"main\"\nprovider = \"waha\"\naccount = \"default\"\n\
+                      base_url = \"http://127.0.0.1:3000\"\nauth = \"none\"\n";
+        let owned = format!("{sender}tenant = 2\n");
+        let files = |sender| {
+            [("organizations.toml", ORGANIZATIONS), ("tenants.toml", TENANT), ("senders.toml", sender)]
+        };
+        for (before, after, expected) in [
+            (sender, owned.as_str(), "senders.toml:7:10: sender[0].tenant: the sender main is shared now"),
+            (&owned, sender, "senders.toml:1:1: sender[0].tenant: the sender main is tenant 2's now"),
+        ] {
+            let mut known = Directory::default();
+            known.put_sender(load_from(&files(before), true).unwrap().senders.remove(0));
+            let again = directory(&files(before));
+            let around = |known| Surroundings { private: true, directory: known, ..Surroundings::default() };
+            assert!(load(&[again.path().to_owned()], around(known.clone())).is_ok(), "as it is");
+            let changed = directory(&files(after));
+            let problems = load(&[changed.path().to_owned()], around(known)).map(|_| ()).unwrap_err();
+            let said = problems[0].to_string().replace(&format!("{}/", changed.path().display()), "");
+            assert!(said.starts_with(expected) && said.contains("switchboard sender give main --"), "{said}");
+            assert_eq!(problems.len(), 1);
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,23 +19,23 @@ use crate::egress::Egress;
 use crate::event::SamePerson;
 use crate::identity;
 use crate::media::Media;
-use crate::message::{Fate, Outbound, OutboundContent};
+use crate::message::{Fate, Outbound, OutboundContent, SenderName};
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
+use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 
 use gate::{Decision, Gate, Parcel};
+use patience::Patience;
 
 mod gate;
 mod pace;
+mod patience;
 
 const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
-
-/// A sender that is switched off is looked at again after this time.
-const SWITCHED_OFF_MS: u64 = 30_000;
 
 /// Sends replies until it is told to stop.
 pub struct DeliveryLoop {
@@ -46,8 +45,6 @@ pub struct DeliveryLoop {
     policy: config::Policy,
     egress: Egress,
     media: Arc<Media>,
-    slots: Arc<Semaphore>,
-    freed: Notify,
 }
 
 impl DeliveryLoop {
@@ -59,48 +56,45 @@ impl DeliveryLoop {
         egress: Egress,
         media: Arc<Media>,
     ) -> Arc<Self> {
-        let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Arc::new(DeliveryLoop {
-            store,
-            metrics,
-            settings,
-            policy,
-            egress,
-            media,
-            slots,
-            freed: Notify::new(),
-        })
+        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let running = TaskTracker::new();
-        let mut gate = Gate::new(self.store.clone(), self.policy);
+        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience());
         while !stop.is_cancelled() {
-            let free = self.slots.available_permits();
-            let claims = if free == 0 { Vec::new() } else { self.claim(free).await };
+            let claims = self.claim(&mut gate).await;
             if claims.is_empty() {
                 self.rest(&stop).await;
                 continue;
             }
             let passed = self.pass(claims, &mut gate, &running);
             for (claim, parcel) in self.begin(passed).await {
-                let slots = self.slots.clone();
                 let this = self.clone();
-                running.spawn(async move {
-                    // The semaphore is never closed; a claim beyond the free slots waits here.
-                    let _permit = slots.acquire_owned().await;
-                    this.deliver(claim, parcel).await;
-                    this.freed.notify_one();
-                });
+                running.spawn(async move { this.deliver(claim, parcel).await });
             }
         }
         running.close();
         running.wait().await;
     }
 
-    async fn claim(&self, n: usize) -> Vec<SendClaim> {
-        match self.store.claim_sends(n, clock::now()).await {
+    fn patience(&self) -> Patience {
+        Patience::minutes(self.settings.give_up_after_minutes)
+    }
+
+    /// No more than may be on their way: that is the store's count.
+    async fn claim(&self, gate: &mut Gate) -> Vec<SendClaim> {
+        let (directory, now) = (self.store.directory(), clock::now());
+        let mut pace = |candidate: &Candidate<'_, SenderName>| {
+            let pace = gate.pace(candidate, &directory, now);
+            let sender = directory.senders.get(candidate.group).filter(|sender| sender.active);
+            if let (Pace::GroupWaits(_) | Pace::TenantWaits(_), Some(sender)) = (pace, sender) {
+                self.metrics.held_back(sender.provider, "paced");
+            }
+            pace
+        };
+        match self.store.claim_sends(self.settings.concurrent, now, &mut pace).await {
             Ok(claims) => claims,
             Err(error) => {
                 tracing::error!(%error, "replies cannot be claimed; trying again");
@@ -132,10 +126,6 @@ impl DeliveryLoop {
                     continue;
                 }
                 Decision::Settle(settlement) => settlement,
-                Decision::SwitchedOff => {
-                    let error = format!("the sender {} is switched off", claim.entry.sender);
-                    self.later(&claim.entry, Some(SWITCHED_OFF_MS), error)
-                }
             };
             let outcome = hold_back(&claim, &settlement);
             provider.inspect(|provider| self.metrics.held_back(*provider, outcome));
@@ -171,7 +161,6 @@ impl DeliveryLoop {
         let nap = clock::nap(self.store.next_send_at(), TICK);
         tokio::select! {
             () = self.store.wakes().sends.notified() => {}
-            () = self.freed.notified() => {}
             () = tokio::time::sleep(nap) => {}
             () = stop.cancelled() => {}
         }
@@ -289,16 +278,8 @@ impl DeliveryLoop {
     /// for it.
     fn later(&self, entry: &OutboxEntry, hint_ms: Option<u64>, error: String) -> Settlement {
         let now = clock::now();
-        let since = entry.retried_at.unwrap_or(entry.created_at);
-        let waited_ms = now.as_ms().saturating_sub(since.as_ms());
-        let give_up_ms = i64::from(self.settings.give_up_after_minutes) * 60_000;
-        if waited_ms >= give_up_ms {
-            return Settlement::Dead {
-                error: format!(
-                    "{error}; given up after {} minutes (delivery.give_up_after_minutes)",
-                    waited_ms / 60_000
-                ),
-            };
+        if let Some(end) = self.patience().end(entry, &error, now) {
+            return end;
         }
         let backoff = Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms };
         let delay = backoff.delay_ms(entry.attempts, hint_ms, rand::random());

@@ -3,7 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::glyph;
 use crate::message::{ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
+
+/// A reason that a provider gives.
+const REASON_BYTES: usize = 500;
+/// A state or kind of a provider's.
+const WORD_BYTES: usize = 100;
 
 /// One thing a webhook body told us. A body may hold several; each stands alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +30,32 @@ pub enum Event {
 }
 
 impl Event {
+    /// With what it tells in words as bounded lines: reasons, states and names go into the log, the audit,
+    /// the store and answers.
+    #[must_use]
+    pub fn in_lines(mut self) -> Self {
+        let line = |text: &mut String, at_most: usize| *text = glyph::shown(&*text, at_most);
+        let some = |text: &mut Option<String>, at_most: usize| {
+            if let Some(text) = text {
+                line(text, at_most);
+            }
+        };
+        match &mut self {
+            Event::Receipt(receipt) => some(&mut receipt.reason, REASON_BYTES),
+            Event::Session(change) => line(&mut change.status, WORD_BYTES),
+            Event::Template(change) => {
+                some(&mut change.reason, REASON_BYTES);
+                for word in [&mut change.status, &mut change.category, &mut change.language] {
+                    some(word, WORD_BYTES);
+                }
+            }
+            Event::SamePerson(same) => line(&mut same.reason, REASON_BYTES),
+            Event::Alert(left) | Event::Ignored(left) => line(&mut left.reason, REASON_BYTES),
+            Event::Message(_) | Event::Own(_) | Event::Consent(_) => {}
+        }
+        self
+    }
+
     /// The provider's account that it is about, where the body says so.
     pub fn account(&self) -> Option<&str> {
         match self {

@@ -53,11 +53,10 @@ pub enum Error {
 
 /// Explains a body, or a JSON list of bodies. `groups`: does the sender want group messages?
 pub fn explain(provider: Provider, file: &[u8], groups: bool) -> Result<Vec<Explained>, Error> {
-    let adapter = channel::adapter(provider);
     let bodies = channel::bodies(file)?;
     let mut explained = Vec::new();
     for (at, body) in bodies.iter().enumerate() {
-        let events = adapter.decode(body, groups).map_err(|error| match bodies.len() {
+        let events = channel::decode(provider, body, groups).map_err(|error| match bodies.len() {
             1 => Error::Unreadable(error),
             _ => Error::UnreadableOf { number: at + 1, error },
         })?;

@@ -28,6 +28,7 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
@@ -36,6 +37,7 @@ use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
+use crate::turn::running::Running;
 use crate::webhook::Webhook;
 use crate::webhook::hearing::Hearing;
 
@@ -83,6 +85,8 @@ impl Gateway {
             cache: config.data.join("brains"),
             limits: config.limits,
             concurrent: config.turns.concurrent,
+            compiling: config.brains.clone(),
+            program: brain::THIS_PROGRAM.into(),
         };
         let tenants = store.clone();
         let brains =
@@ -113,7 +117,7 @@ impl Gateway {
     pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
         let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
         let around = Surroundings {
-            loopback: self.config.listen.ip().is_loopback(),
+            private: self.config.is_private(),
             packages: Some(&packages),
             directory: (*self.store.directory()).clone(),
             environment: Some(environment),
@@ -129,8 +133,8 @@ impl Gateway {
         let memory = Memory::new(http.webhook_memory_bytes, "http.webhook_memory_bytes");
         let unproven = Memory::new(http.unproven_memory_bytes, "http.unproven_memory_bytes");
         let unproven = Bounds { bytes: http.webhook_body_bytes, timeout, memory: unproven };
-        let loopback = self.config.listen.ip().is_loopback();
-        let hearing = Hearing::new(self.store.clone(), loopback, unproven, memory);
+        let private = self.config.is_private();
+        let hearing = Hearing::new(self.store.clone(), private, unproven, memory);
         let app = Arc::new(App {
             config: self.config.clone(),
             store: self.store.clone(),
@@ -200,7 +204,9 @@ impl Gateway {
         );
         // Replies of the last turns still go out: turns end first, then deliveries.
         let stop_delivery = CancellationToken::new();
-        let mut turns = tokio::spawn(turns.run(stop.clone()));
+        let file = self.config.data.join("running");
+        let running = Running::open(&file).with_context(|| format!("cannot use {}", file.display()))?;
+        let mut turns = tokio::spawn(turns.run(running.clone(), stop.clone()));
         let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
         let background = [
             tokio::spawn(self.brains.clone().watch()),
@@ -238,6 +244,7 @@ impl Gateway {
         for task in background {
             task.abort();
         }
+        running.clear();
         match drained {
             Ok((turns, delivery)) => {
                 turns.context("the turn loop panicked")?;
@@ -288,8 +295,14 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
         notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
         coalesce_ms: config.limits.coalesce_ms,
+        quotas: config.quotas,
+        timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
         turns_per_tenant: config.turns.per_tenant,
-        sends_per_sender: config.delivery.per_sender,
+        sends: Limits {
+            in_all: config.delivery.concurrent,
+            per_group: config.delivery.per_sender,
+            per_tenant: config.delivery.per_tenant,
+        },
         keys,
     }
 }
@@ -298,7 +311,8 @@ fn session_settings(config: &Config) -> Result<session::Settings> {
     let environment = |name: &str| std::env::var(name).ok();
     let api_key = declared::secret(&config.waha.api_key, &environment)
         .map_err(|(what, action)| anyhow!("waha.api_key: {what}; {action}"))?;
-    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen })
+    let private = config.is_private();
+    Ok(session::Settings { waha: config.waha.clone(), api_key, listen: config.listen, private })
 }
 
 fn retention(config: &Config) -> Retention {
@@ -324,15 +338,20 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the data directory {} private", dir.display()))
 }
 
-/// Removes what is past its time, a slice at a time, for as long as the gateway runs.
+/// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as
+/// long as the gateway runs.
 async fn prune(store: Arc<dyn Store>, retention: Retention) {
     loop {
-        let pause = match store.prune(retention, clock::now(), PRUNE_SLICE).await {
+        let slice = async {
+            let removed = store.prune(retention, clock::now(), PRUNE_SLICE).await?;
+            Ok::<_, store::Error>(removed.max(store.trim(PRUNE_SLICE).await?))
+        };
+        let pause = match slice.await {
             // A full slice: there is more.
-            Ok(removed) if removed >= PRUNE_SLICE => Duration::from_millis(100),
+            Ok(done) if done >= PRUNE_SLICE => Duration::from_millis(100),
             Ok(_) => Duration::from_secs(60),
             Err(error) => {
-                tracing::warn!(%error, "what is past its time could not be removed; trying again");
+                tracing::warn!(%error, "what is past its time or beyond a quota could not be removed; trying again");
                 Duration::from_secs(60)
             }
         };

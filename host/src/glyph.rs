@@ -1,5 +1,11 @@
 //! Characters as people's keyboards and apps really send them: digits of other scripts, marks that
-//! cannot be seen. Pure functions on one character; what they are used for is not known here.
+//! cannot be seen; and how text that others wrote is shown among ours: [`Shown`]. Pure; what it is used
+//! for is not known here.
+
+use std::fmt::{self, Display, Write as _};
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
 
 /// Takes no place on the screen and carries no meaning in a token: bidi marks and isolates, joiners,
 /// the soft hyphen, byte order marks, variation selectors, tags, and control characters that are not
@@ -25,23 +31,130 @@ fn misleads(c: char) -> bool {
 /// What a guest, contact or stranger wrote, as one line of at most `at_most` bytes that can be shown
 /// in a log, an audit entry, a terminal or an answer: characters that mislead become `\u{..}`, and what
 /// is cut off is told by `…`. It stays a value among ours and is never a message or a format itself.
-pub fn shown(text: &str, at_most: usize) -> String {
-    const CUT: char = '…';
-    let mut line = String::with_capacity(text.len().min(at_most));
-    // Where the text may end so that the sign of the cut still fits.
-    let mut end = 0;
+pub fn shown(text: impl Display, at_most: usize) -> String {
+    let mut line = Bounded { line: String::new(), end: 0, at_most, cut: false };
+    // Ends early where the line is full: what is not shown need not be written.
+    let _ = write!(line, "{text}");
+    line.line
+}
+
+/// The same, lines and all: only what a terminal would obey or show in the wrong order is replaced.
+pub fn shown_lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
     for c in text.chars() {
-        if misleads(c) { line.extend(c.escape_unicode()) } else { line.push(c) }
-        if line.len() > at_most {
-            line.truncate(end);
-            line.push(CUT);
-            return line;
+        if c != '\n' && misleads(c) { lines.extend(c.escape_unicode()) } else { lines.push(c) }
+    }
+    lines
+}
+
+/// JSON that reads the same and misleads nobody who sees it. (What misleads stands in texts only, and
+/// there JSON has an escape for it.)
+pub fn shown_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !misleads(c) {
+            shown.push(c);
+            continue;
         }
-        if line.len() + CUT.len_utf8() <= at_most {
-            end = line.len();
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "\\u{unit:04x}");
         }
     }
-    line
+    shown
+}
+
+/// A line that is made of whatever is written to it.
+struct Bounded {
+    line: String,
+    /// Where the text may end so that the sign of the cut still fits.
+    end: usize,
+    at_most: usize,
+    cut: bool,
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        const CUT: char = '…';
+        for c in text.chars() {
+            if self.cut {
+                return Err(fmt::Error);
+            }
+            if misleads(c) {
+                self.line.extend(c.escape_unicode())
+            } else {
+                self.line.push(c)
+            }
+            if self.line.len() > self.at_most {
+                self.line.truncate(self.end);
+                self.line.push(CUT);
+                self.cut = true;
+            } else if self.line.len() + CUT.len_utf8() <= self.at_most {
+                self.end = self.line.len();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One line of what others wrote, as [`shown`] makes it: reasons, errors and faults hold nothing else, so
+/// that they can be logged, audited, kept, answered and printed as they are.
+#[derive(Clone, Debug, Default, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Shown(String);
+
+impl Shown {
+    /// In bytes. Enough for a sentence, a place and the first frames of a trap.
+    pub const MOST: usize = 2_000;
+
+    pub fn new(text: impl Display) -> Self {
+        Shown(shown(text, Self::MOST))
+    }
+}
+
+impl From<String> for Shown {
+    fn from(text: String) -> Self {
+        // What is fine already is not written anew.
+        if text.len() <= Self::MOST && !text.chars().any(misleads) { Shown(text) } else { Shown::new(text) }
+    }
+}
+
+impl From<&str> for Shown {
+    fn from(text: &str) -> Self {
+        Shown::new(text)
+    }
+}
+
+impl From<Shown> for String {
+    fn from(line: Shown) -> Self {
+        line.0
+    }
+}
+
+impl AsRef<str> for Shown {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Shown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> PartialEq<T> for Shown {
+    fn eq(&self, other: &T) -> bool {
+        self.0 == other.as_ref()
+    }
+}
+
+impl Display for Shown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
 }
 
 /// The same character in ASCII, where it is a decimal digit of a script that is written with ten of
@@ -110,5 +223,37 @@ mod tests {
             assert_eq!(line, expected, "{text:?}");
             assert!(line.len() <= at_most, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_line_stays_as_it_is_when_it_is_shown_again_and_is_bounded_when_it_is_read_back() {
+        let line = Shown::from("a\nERROR b\u{202E}".repeat(1_000));
+        assert!(line.len() <= Shown::MOST && line.ends_with('…'), "{line}");
+        assert_eq!(Shown::from(line.to_string()), line);
+        let read: Shown = serde_json::from_str(r#""a\nb""#).expect("a text");
+        assert_eq!(&*read, "a\\u{a}b");
+        assert_eq!(serde_json::to_string(&read).expect("a text"), r#""a\\u{a}b""#);
+    }
+
+    #[test]
+    fn an_endless_text_is_written_as_far_as_it_is_shown() {
+        struct Endless;
+        impl Display for Endless {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    formatter.write_str("again ")?;
+                }
+            }
+        }
+        assert_eq!(shown(Endless, 16), "again again a…");
+    }
+
+    #[test]
+    fn many_lines_and_json_keep_their_shape() {
+        assert_eq!(shown_lines("a\n\tb\r\u{202E}\x1b[1m"), "a\n\\u{9}b\\u{d}\\u{202e}\\u{1b}[1m");
+        let value = serde_json::json!({"a\u{85}": "\u{E0041}\u{202E}\n\u{7F}", "b": "سارا"});
+        let json = shown_json(&format!("{value:#}"));
+        assert!(!json.chars().any(|c| c != '\n' && misleads(c)), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON"), value);
     }
 }

@@ -31,6 +31,7 @@ use crate::http::connection::Impatient;
 use crate::metrics::Metrics;
 use crate::webhook::{self, Webhook};
 
+mod browser;
 mod connection;
 pub mod control;
 pub mod own;
@@ -45,8 +46,10 @@ const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(10);
 pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     // A simulated contact can be anyone, so its door is the operator's.
     let simulator = webhook::simulator_routes(webhook.clone())
-        .layer(middleware::from_fn_with_state(app.clone(), api::access::operator_only));
-    dress(api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator))
+        .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
+    let public = app.config.http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());
+    let routes = api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator);
+    dress(routes.layer(middleware::from_fn_with_state(public, browser::refuse_other_sites)))
 }
 
 /// What every answer has in common.
@@ -72,7 +75,10 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("(no message)");
-    tracing::error!(message, "a request made the gateway panic; it was answered 500, the gateway goes on");
+    tracing::error!(
+        panic = message,
+        "a request made the gateway panic; it was answered 500, the gateway goes on"
+    );
     api::error::Error::internal().into_response()
 }
 

@@ -18,6 +18,18 @@ pub fn may_be_public(url: &Url) -> bool {
     }
 }
 
+/// Is this a name or an address of the machine itself? IPv6 in brackets, as in an address.
+pub fn is_this_machine(host: &str) -> bool {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match v6 {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
+        None => {
+            host.eq_ignore_ascii_case("localhost")
+                || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        }
+    }
+}
+
 /// Is this an address of the public network, and of no special purpose?
 pub fn is_public(address: IpAddr) -> bool {
     match address {

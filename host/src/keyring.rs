@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::config::Config;
+use crate::regular_file;
 use crate::seal::{KEY_BYTES, Key, KeyId, NoKey, Ring};
 use crate::store::{self, Store};
 
@@ -93,9 +94,12 @@ pub fn read(config: &Config) -> Result<Found> {
     Ok(Found { ring: Ring::new(keys), told })
 }
 
+/// Room for hundreds of keys and their comments.
+const KEYS_BYTES: usize = 64 << 10;
+
 fn text_of(path: &Path) -> Result<Option<Zeroizing<String>>> {
     let failed = |source| Error::Io { path: path.to_owned(), what: "the keys cannot be read", source };
-    let text = match std::fs::read_to_string(path) {
+    let text = match regular_file::read_text(path, KEYS_BYTES) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

@@ -55,6 +55,8 @@ pub struct Metrics {
     files: Family<SendLabels, Counter>,
     sessions: Family<OutcomeLabels, Counter>,
     pub connections_refused: Counter,
+    /// Lines of the log that could not be written.
+    pub log_lines_lost: Counter,
 }
 
 impl Default for Metrics {
@@ -78,6 +80,7 @@ impl Metrics {
             files: Family::default(),
             sessions: Family::default(),
             connections_refused: Counter::default(),
+            log_lines_lost: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("webhook_events", "What webhooks brought", metrics.webhooks.clone());
@@ -113,6 +116,11 @@ impl Metrics {
             "connections_refused",
             "Connections closed because there were too many",
             metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "log_lines_lost",
+            "Lines of the log that could not be written",
+            metrics.log_lines_lost.clone(),
         );
         Metrics { registry, ..metrics }
     }

@@ -6,6 +6,7 @@
 //! - [`window`]: 24 hours after the contact's last message only approved templates go out.
 //! - [`rate`]: how fast a tenant, a sender, and a sender to one contact may write.
 //! - [`breaker`]: when two machines talk to each other, a human is asked to look.
+//! - [`quota`]: what a tenant used lately, and whether there is any left.
 
 use jiff::tz::TimeZone;
 
@@ -17,6 +18,7 @@ use quiet::Hours;
 
 pub mod breaker;
 pub mod quiet;
+pub mod quota;
 pub mod rate;
 pub mod recent;
 pub mod window;

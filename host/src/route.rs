@@ -69,6 +69,41 @@ pub struct Start {
     pub attribution: Option<String>,
 }
 
+/// Why a sender does not carry a tenant's words to a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// The sender is another tenant's own.
+    Sender(SenderName),
+    /// On this shared sender the contact is another tenant's.
+    Contact(SenderName),
+}
+
+/// Said to the tenant, which learns of no other by it.
+impl fmt::Display for Unserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unserved::Sender(name) => write!(f, "the sender {name} does not serve this tenant any more"),
+            Unserved::Contact(name) => {
+                write!(f, "the contact is not this tenant's any more on the shared sender {name}")
+            }
+        }
+    }
+}
+
+/// May this tenant's words leave through this sender to the contact with this lock? On a dedicated
+/// sender the owner alone speaks; on a shared one whoever has the contact's lock, and while nobody has
+/// it, whoever has a conversation with the contact. The gateway's own notices belong to no lock.
+pub fn carries(sender: &Sender, tenant: TenantId, lock: Option<&Lock>) -> Result<(), Unserved> {
+    if !sender.serves(tenant) {
+        return Err(Unserved::Sender(sender.name.clone()));
+    }
+    let is_another = |lock: &&Lock| lock.tenant != tenant;
+    if sender.tenant.is_none() && tenant != TenantId::GATEWAY && lock.filter(is_another).is_some() {
+        return Err(Unserved::Contact(sender.name.clone()));
+    }
+    Ok(())
+}
+
 /// Decides for one message. `link` is what [`crate::deep_link::parse`] found in its text; `lock` is
 /// the contact's.
 ///
@@ -219,6 +254,23 @@ mod tests {
         ] {
             let decision = decide(&directory(), &sender(Some(owner)), link.as_ref(), lock.as_ref(), NOW);
             assert_eq!(decision, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn who_speaks_through_a_sender() {
+        for (case, owner, tenant, lock_of, expected) in [
+            ("its owner", Some(2), 2, None, true),
+            ("its owner, to another's contact elsewhere", Some(2), 2, lock(1), true),
+            ("another tenant", Some(2), 1, lock(1), false),
+            ("the gateway, on a tenant's own", Some(2), 0, None, false),
+            ("whoever has the lock", None, 2, lock(2), true),
+            ("whoever has a conversation", None, 2, None, true),
+            ("whoever lost the contact", None, 2, lock(1), false),
+            ("the gateway, to whom it told of links", None, 0, lock(1), true),
+        ] {
+            let carried = carries(&sender(owner), TenantId::from_stored(tenant), lock_of.as_ref());
+            assert_eq!(carried.is_ok(), expected, "{case}: {carried:?}");
         }
     }
 }

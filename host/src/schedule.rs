@@ -1,112 +1,131 @@
-//! Whose turn it is. Conversations hold pending items in order; they belong to groups (tenants,
-//! senders) that are served round robin; at most one claim is out per conversation and at most a
-//! given number per group. Pure: no clock, no I/O. Every operation is O(log n).
+//! Whose turn it is. Conversations hold pending items in order; they belong to tenants, and tenants to
+//! groups (senders). Groups are served one after the other, in a group its tenants, of a tenant what
+//! is due longest; answers before reminders everywhere, but for a small share. Pure: no clock, no
+//! I/O. Every operation is O(log n).
+//!
+//! At most one claim is out per conversation, and a given number per group, per tenant and in all. The
+//! last slots of a group are for tenants that hold none there, and no tenant has them all: whoever's
+//! claims last long keeps nobody else waiting.
 //!
 //! The first item of a conversation decides for it: its due time and its group. An item behind it
-//! waits, however long it has been due, because order is promised.
+//! waits, however long it has been due, because order is promised; what somebody waits for takes
+//! along what stands before it.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::message::Timestamp;
+use crate::message::{TenantId, Timestamp};
+
+pub use queues::{Admits, Limits};
+use queues::{Queues, Slot};
+use round::Id;
+pub use round::{Class, REMINDER_EVERY};
+
+mod queues;
+mod round;
 
 /// What the schedule knows of an item besides its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item<G> {
     pub group: G,
+    pub tenant: TenantId,
     pub due: Timestamp,
+    pub class: Class,
     /// Not to be handed out together with its neighbours.
     pub alone: bool,
+}
+
+/// What is about to be claimed.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a, G> {
+    pub group: &'a G,
+    pub tenant: TenantId,
+    pub due: Timestamp,
+}
+
+/// May it be claimed now?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    Go,
+    /// Nothing of its group before then.
+    GroupWaits(Timestamp),
+    /// Nothing of its tenant in this group before then.
+    TenantWaits(Timestamp),
 }
 
 /// Pending items `I` of conversations `C` in groups `G`.
 #[derive(Debug)]
 pub struct Schedule<C, G, I> {
-    conversations: BTreeMap<Arc<C>, Pending<C, G, I>>,
+    conversations: BTreeMap<Arc<C>, Pending<C, I>>,
     queues: Queues<C, G>,
 }
 
+/// As it is kept of an item.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    line: Id,
+    due: Timestamp,
+    class: Class,
+    alone: bool,
+}
+
 #[derive(Debug)]
-struct Pending<C, G, I> {
+struct Pending<C, I> {
     key: Arc<C>,
     /// Sorted by `I`. A deque, because items come at the back and leave at the front.
-    items: VecDeque<(I, Item<G>)>,
-    place: Place<G, I>,
+    items: VecDeque<(I, Entry)>,
+    /// So many of them are answers.
+    answers: usize,
+    place: Place<I>,
 }
 
 #[derive(Debug)]
-enum Place<G, I> {
+enum Place<I> {
     Nowhere,
     Waiting(Slot),
-    Ready(G, Slot),
+    Ready(Id, Class, Slot),
     /// With the item that stood first when it was claimed: it names the claim.
-    Claimed(G, I),
-}
-
-/// Orders what is queued: by due time, then by when it was queued.
-type Slot = (Timestamp, u64);
-
-/// Where the conversations stand.
-#[derive(Debug)]
-struct Queues<C, G> {
-    per_group: usize,
-    /// Conversations that are not due yet.
-    waiting: BTreeMap<Slot, Arc<C>>,
-    groups: HashMap<G, Group<C>>,
-    /// The groups that have something ready and are below their limit, each once.
-    ring: VecDeque<G>,
-    ticks: u64,
-}
-
-#[derive(Debug)]
-struct Group<C> {
-    ready: BTreeMap<Slot, Arc<C>>,
-    claimed: usize,
-    in_ring: bool,
+    Claimed(Id, I),
 }
 
 impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
-    /// At most `per_group` conversations of a group are claimed at the same time.
-    pub fn new(per_group: usize) -> Self {
-        let queues = Queues {
-            per_group: per_group.max(1),
-            waiting: BTreeMap::new(),
-            groups: HashMap::new(),
-            ring: VecDeque::new(),
-            ticks: 0,
-        };
-        Schedule { conversations: BTreeMap::new(), queues }
+    pub fn new(limits: Limits) -> Self {
+        Schedule { conversations: BTreeMap::new(), queues: Queues::new(limits) }
     }
 
-    /// Adds an item, or gives one that is there another due time or group.
+    /// Adds an item, or gives one that is there another due time, group or class.
     pub fn put(&mut self, conversation: &C, id: I, item: Item<G>)
     where
         C: Clone,
     {
+        let Item { group, tenant, due, class, alone } = item;
+        let entry = Entry { line: self.queues.line(&group, tenant), due, class, alone };
         let Some(pending) = self.conversations.get_mut(conversation) else {
             let key = Arc::new(conversation.clone());
-            let items = VecDeque::from([(id, item)]);
-            let mut pending = Pending { key: key.clone(), items, place: Place::Nowhere };
-            self.queues.settle(&mut pending);
+            let mut pending =
+                Pending { key: key.clone(), items: VecDeque::new(), answers: 0, place: Place::Nowhere };
+            pending.insert(0, id, entry);
+            pending.settle(&mut self.queues);
             self.conversations.insert(key, pending);
             return;
         };
+        let before = pending.class();
         let at = match pending.items.back() {
             Some((last, _)) if *last < id => pending.items.len(),
             _ => match pending.find(&id) {
                 Ok(at) => {
-                    pending.items.remove(at);
+                    pending.take_out(at);
                     at
                 }
                 Err(at) => at,
             },
         };
-        pending.items.insert(at, (id, item));
-        if at == 0 {
-            self.queues.settle(pending);
+        pending.insert(at, id, entry);
+        if at == 0 || pending.class() != before {
+            pending.settle(&mut self.queues);
         }
     }
 
@@ -114,34 +133,59 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     pub fn remove(&mut self, conversation: &C, id: &I) {
         let Some(pending) = self.conversations.get_mut(conversation) else { return };
         let Ok(at) = pending.find(id) else { return };
-        pending.items.remove(at);
-        if at == 0 && self.queues.settle(pending) {
+        let before = pending.class();
+        pending.take_out(at);
+        if (at == 0 || pending.class() != before) && pending.settle(&mut self.queues) {
             self.conversations.remove(conversation);
         }
     }
 
-    /// Claims up to `n` conversations whose first item is due, a group at a time.
-    pub fn claim(&mut self, n: usize, now: Timestamp) -> Vec<Arc<C>> {
+    /// Claims up to `n` conversations whose first item is due. `pace` is asked before each, and may
+    /// make its group or its tenant wait.
+    pub fn claim(
+        &mut self,
+        n: usize,
+        now: Timestamp,
+        pace: &mut dyn FnMut(&Candidate<'_, G>) -> Pace,
+    ) -> Vec<Arc<C>> {
         self.ripen(now);
         let mut claimed = Vec::new();
         while claimed.len() < n {
-            let Some((name, key)) = self.queues.next() else { break };
-            if let Some(pending) = self.conversations.get_mut(&key)
-                && let Some((first, _)) = pending.items.front()
-            {
-                pending.place = Place::Claimed(name, first.clone());
+            let Some(next) = self.queues.next() else { break };
+            let (group, tenant) = self.queues.whose(next.line);
+            match pace(&Candidate { group, tenant, due: next.due }) {
+                Pace::GroupWaits(until) => self.queues.pause_group(next.line, until),
+                Pace::TenantWaits(until) => self.queues.pause_line(next.line, until),
+                Pace::Go => {
+                    let Some(key) = self.queues.take(next) else { break };
+                    if let Some(pending) = self.conversations.get_mut(&key)
+                        && let Some((first, _)) = pending.items.front()
+                    {
+                        pending.place = Place::Claimed(next.line, first.clone());
+                    }
+                    claimed.push(key);
+                }
             }
-            claimed.push(key);
         }
         claimed
+    }
+
+    /// Whatever this group, or a tenant in it, was made to wait for is to be asked again.
+    pub fn resume(&mut self, group: &G) {
+        self.queues.resume(group);
+    }
+
+    /// From now on this much of what the tenant has may be claimed. Whether that is news.
+    pub fn admit(&mut self, tenant: TenantId, admits: Admits) -> bool {
+        self.queues.admit(tenant, admits)
     }
 
     /// Ends a claim: what is left of the conversation may be claimed again.
     pub fn release(&mut self, conversation: &C) {
         let Some(pending) = self.conversations.get_mut(conversation) else { return };
         if pending.is_claimed() {
-            self.queues.leave(&mut pending.place);
-            if self.queues.settle(pending) {
+            pending.leave(&mut self.queues);
+            if pending.settle(&mut self.queues) {
                 self.conversations.remove(conversation);
             }
         }
@@ -197,11 +241,11 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
     /// the one before it are out.
     pub fn reclaim(&mut self, conversation: &C, id: &I) {
         let Some(pending) = self.conversations.get_mut(conversation) else { return };
-        let Some((_, item)) = pending.items.front() else { return };
-        let name = item.group.clone();
-        self.queues.leave(&mut pending.place);
-        self.queues.group(&name).claimed += 1;
-        pending.place = Place::Claimed(name, id.clone());
+        let Some((_, first)) = pending.items.front() else { return };
+        let line = first.line;
+        pending.leave(&mut self.queues);
+        self.queues.occupy(line);
+        pending.place = Place::Claimed(line, id.clone());
     }
 
     /// When [`Schedule::claim`] will next find something; in the past if it would now. `None`: not
@@ -235,109 +279,62 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
             .map(|(key, pending)| (key.as_ref(), pending.items.iter().map(|(id, _)| id)))
     }
 
-    /// Moves what has become due from the waiting to its group.
+    /// Moves what has become due from the waiting to its line, and ends the pauses that are over.
     fn ripen(&mut self, now: Timestamp) {
+        self.queues.wake(now);
         while let Some((slot, key)) = self.queues.due(now) {
             let Some(pending) = self.conversations.get_mut(&key) else { continue };
             let Some((_, first)) = pending.items.front() else { continue };
-            let name = first.group.clone();
-            pending.place = Place::Ready(name.clone(), slot);
-            self.queues.group(&name).ready.insert(slot, key);
-            self.queues.ring_if_eligible(&name);
+            let (line, class) = (first.line, pending.class());
+            pending.place = Place::Ready(line, class, slot);
+            self.queues.make_ready(line, class, slot, key);
         }
     }
 }
 
-impl<C, G, I: Ord> Pending<C, G, I> {
+impl<C, I: Ord> Pending<C, I> {
     fn find(&self, id: &I) -> Result<usize, usize> {
         self.items.binary_search_by(|(other, _)| other.cmp(id))
+    }
+
+    fn insert(&mut self, at: usize, id: I, entry: Entry) {
+        self.answers += usize::from(entry.class == Class::Answer);
+        self.items.insert(at, (id, entry));
+    }
+
+    fn take_out(&mut self, at: usize) {
+        if let Some((_, entry)) = self.items.remove(at) {
+            self.answers -= usize::from(entry.class == Class::Answer);
+        }
     }
 
     fn is_claimed(&self) -> bool {
         matches!(self.place, Place::Claimed(..))
     }
-}
 
-impl<C, G: Clone + Eq + Hash> Queues<C, G> {
+    /// Who waits for one of them waits for those before it too.
+    fn class(&self) -> Class {
+        if self.answers > 0 { Class::Answer } else { Class::Reminder }
+    }
+
     /// Puts a conversation where its first item belongs; a claimed one stays claimed. Says whether it
     /// has nothing left and belongs nowhere.
-    fn settle<I>(&mut self, pending: &mut Pending<C, G, I>) -> bool {
-        if matches!(pending.place, Place::Claimed(..)) {
+    fn settle<G: Clone + Eq + Hash>(&mut self, queues: &mut Queues<C, G>) -> bool {
+        if self.is_claimed() {
             return false;
         }
-        self.leave(&mut pending.place);
-        let Some((_, first)) = pending.items.front() else { return true };
-        self.ticks += 1;
-        let slot = (first.due, self.ticks);
-        pending.place = Place::Waiting(slot);
-        self.waiting.insert(slot, pending.key.clone());
+        self.leave(queues);
+        let Some((_, first)) = self.items.front() else { return true };
+        self.place = Place::Waiting(queues.wait(first.due, self.key.clone()));
         false
     }
 
-    fn leave<I>(&mut self, place: &mut Place<G, I>) {
-        match std::mem::replace(place, Place::Nowhere) {
+    fn leave<G: Clone + Eq + Hash>(&mut self, queues: &mut Queues<C, G>) {
+        match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
-            Place::Waiting(slot) => drop(self.waiting.remove(&slot)),
-            Place::Ready(name, slot) => {
-                self.group(&name).ready.remove(&slot);
-                self.ring_if_eligible(&name);
-            }
-            Place::Claimed(name, _) => {
-                let group = self.group(&name);
-                group.claimed = group.claimed.saturating_sub(1);
-                self.ring_if_eligible(&name);
-            }
-        }
-    }
-
-    /// The first that waits, if it is due.
-    fn due(&mut self, now: Timestamp) -> Option<(Slot, Arc<C>)> {
-        let first = self.waiting.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove_entry())
-    }
-
-    /// The next group's next conversation, counted as claimed.
-    fn next(&mut self) -> Option<(G, Arc<C>)> {
-        let name = self.ring.pop_front()?;
-        let group = self.group(&name);
-        group.in_ring = false;
-        let (_, key) = group.ready.pop_first()?;
-        group.claimed += 1;
-        self.ring_if_eligible(&name);
-        Some((name, key))
-    }
-
-    fn next_at(&self) -> Option<Timestamp> {
-        let ready = self.ring.front().and_then(|name| self.groups.get(name));
-        let ready = ready.and_then(|group| group.ready.keys().next()).map(|(due, _)| *due);
-        let waiting = self.waiting.keys().next().map(|(due, _)| *due);
-        ready.into_iter().chain(waiting).min()
-    }
-
-    fn group(&mut self, name: &G) -> &mut Group<C> {
-        // A name is copied only when its group comes up.
-        if !self.groups.contains_key(name) {
-            self.groups.insert(name.clone(), Group { ready: BTreeMap::new(), claimed: 0, in_ring: false });
-        }
-        self.groups.get_mut(name).expect("it is there since the line above at the latest")
-    }
-
-    /// A group stands in the ring exactly while it has something ready and is below its limit. One
-    /// that has neither ready nor claimed conversations is forgotten.
-    fn ring_if_eligible(&mut self, name: &G) {
-        let Some(group) = self.groups.get_mut(name) else { return };
-        let eligible = !group.ready.is_empty() && group.claimed < self.per_group;
-        if eligible && !group.in_ring {
-            group.in_ring = true;
-            self.ring.push_back(name.clone());
-        } else if !eligible && group.in_ring {
-            // Only when the last ready conversation of a group is taken away from outside a claim:
-            // as rare as an operator who drops a reply.
-            group.in_ring = false;
-            self.ring.retain(|other| other != name);
-        }
-        if group.ready.is_empty() && group.claimed == 0 {
-            self.groups.remove(name);
+            Place::Waiting(slot) => queues.stop_waiting(slot),
+            Place::Ready(line, class, slot) => queues.take_back(line, class, slot),
+            Place::Claimed(line, _) => queues.free(line),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::config;
 use crate::declared::rules;
 use crate::egress::{Egress, LIST_BYTES};
 use crate::identity;
+use crate::internet::is_this_machine;
 use crate::message::{Fate, Provider, SenderName, TenantId};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -43,6 +44,8 @@ pub struct Settings {
     /// store's directory.
     pub api_key: Secret,
     pub listen: SocketAddr,
+    /// Can only this machine reach the gateway?
+    pub private: bool,
 }
 
 /// The client of WAHA's session API.
@@ -201,7 +204,7 @@ impl Sessions {
             sender.auth = WebhookAuth::Required;
         }
         let directory = self.store.directory();
-        let faults = rules::senders::check(&sender, &directory, self.settings.listen.ip().is_loopback());
+        let faults = rules::senders::check(&sender, &directory, self.settings.private);
         if !faults.is_empty() {
             return Err(Error::Faults(faults));
         }
@@ -278,7 +281,7 @@ impl Sessions {
         }
         let waha = sender.base_url.clone().unwrap_or_default();
         let listen = self.settings.listen;
-        let local = url::Url::parse(&waha).is_ok_and(|url| is_this_machine(&url));
+        let local = url::Url::parse(&waha).is_ok_and(|url| url.host_str().is_some_and(is_this_machine));
         match local && listen.ip().is_loopback() {
             true => Ok(format!("http://{listen}")),
             false => Err(Error::Unreachable { waha, listen }),
@@ -296,13 +299,4 @@ impl Sessions {
 
 fn unmade(error: EncodeError) -> Error {
     Error::Waha(error.to_string())
-}
-
-fn is_this_machine(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }

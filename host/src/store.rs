@@ -20,15 +20,19 @@ use crate::conversation::{
     Author, Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
 };
 use crate::event::{Receipt, SessionChange};
+use crate::glyph::Shown;
 use crate::message::{
     ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, SenderName, TenantId, Timestamp,
 };
 use crate::route::{Answer, Lock};
+use crate::schedule::{Candidate, Pace};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
+mod audit;
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod quotas;
 pub mod secrets;
 pub mod templates;
 
@@ -120,7 +124,7 @@ pub struct TurnFailure {
     pub entries: Vec<InboxId>,
     pub trigger: Trigger,
     pub code: String,
-    pub message: String,
+    pub message: Shown,
     pub fate: TurnFate,
     pub journal: Option<JournalEntry>,
     pub now: Timestamp,
@@ -310,6 +314,42 @@ pub struct ImportReport {
     pub conflicts: Vec<String>,
 }
 
+/// A change of a sender's owner: what is the old one's there. As shown before, or as it was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    pub sender: SenderName,
+    /// `None`: shared.
+    pub from: Option<TenantId>,
+    pub to: Option<TenantId>,
+    /// Whose words the sender carries no more. They are kept, and speak to nobody.
+    pub conversations: u64,
+    /// Turns of theirs that wait. They run; what they say is dead at once.
+    pub turns: u64,
+    /// Timers of theirs. They ring; what is said then is dead at once.
+    pub timers: u64,
+    /// Replies that wait. They are dead, each with the reason.
+    pub waiting: u64,
+    /// Replies that are on their way this very moment, which nobody can stop.
+    pub sending: u64,
+    pub applied: bool,
+}
+
+impl Handover {
+    pub fn of(sender: &Sender, to: Option<TenantId>) -> Self {
+        Handover {
+            sender: sender.name.clone(),
+            from: sender.tenant,
+            to,
+            conversations: 0,
+            turns: 0,
+            timers: 0,
+            waiting: 0,
+            sending: 0,
+            applied: false,
+        }
+    }
+}
+
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -332,9 +372,19 @@ pub struct Wakes {
     pub files: Notify,
 }
 
+/// May this sender send for this tenant now?
+pub type Paced<'p> = dyn FnMut(&Candidate<'_, SenderName>) -> Pace + Send + 'p;
+
 #[async_trait]
 pub trait Store:
-    contacts::Contacts + templates::Templates + media::MediaShelf + secrets::Secrets + Send + Sync + 'static
+    contacts::Contacts
+    + templates::Templates
+    + media::MediaShelf
+    + secrets::Secrets
+    + quotas::Accounts
+    + Send
+    + Sync
+    + 'static
 {
     fn wakes(&self) -> &Wakes;
     fn directory(&self) -> Arc<Directory>;
@@ -356,11 +406,13 @@ pub trait Store:
     fn release_turn(&self, key: &ConversationKey);
     /// When the next turn that nobody waits for becomes due.
     fn next_turn_at(&self) -> Option<Timestamp>;
-    /// Up to `n` sends that are due, in order per conversation, fair between senders. Nothing is
-    /// written: what has not begun when the process ends is claimed again by the next.
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>>;
+    /// Up to `n` sends that are due, in order per conversation, fair between senders and between a
+    /// sender's tenants. `pace` is asked before each: what it holds up is asked for again after its
+    /// time. Nothing is written: what has not begun when the process ends is claimed again by the next.
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>>;
     /// Marks claimed sends as [`OutboxState::Sending`], durably and in one commit: from here on a crash
-    /// leaves them unknown. Returns those that are still there, as they are kept now. The claims of the
+    /// leaves them unknown. What its sender does not carry any more ([`crate::route::carries`]) is dead
+    /// instead. Returns those that are still there, as they are kept now. The claims of the
     /// others end; after an error all of them do.
     async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>>;
     /// Gives a claim back that has not begun. It is not claimed again before `until`, as long as this
@@ -385,7 +437,18 @@ pub trait Store:
 
     async fn put_organization(&self, organization: Organization, actor: &str) -> Result<()>;
     async fn put_tenant(&self, tenant: Tenant, actor: &str) -> Result<()>;
+    /// One that would give a sender to another owner is refused: see [`Store::give_sender`].
     async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()>;
+    /// Another owner for a sender; `None`: shared. In one commit with what becomes of what the old one has
+    /// there. A dry run tells what it would come to.
+    async fn give_sender(
+        &self,
+        sender: &SenderName,
+        to: Option<TenantId>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Handover>;
     /// Replaces the whole collection. Each record is an object with a text or integer `id`.
     async fn put_collection(
         &self,
@@ -395,8 +458,8 @@ pub trait Store:
         actor: &str,
     ) -> Result<()>;
     fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>>;
-    /// Frees the contact; its next deep link decides anew. Pending turns of the old tenant still
-    /// run; its history stays with it.
+    /// Frees the contact; its next deep link decides anew. Pending turns and timers of the old tenant still
+    /// run; what they say reaches the contact only until it is another tenant's. Its history stays with it.
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock>;
     /// A human answers from now on; the brain is not asked, and its timers wait.
     async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()>;

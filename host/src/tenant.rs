@@ -10,6 +10,7 @@ use crate::identity;
 use crate::message::{OrganizationId, Provider, SenderName, TenantId};
 
 pub mod policy;
+pub mod quotas;
 
 /// Owns tenants. Leads are shared inside it and never across it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Tenant {
     pub limits: Limits,
     #[serde(default, skip_serializing_if = "policy::Policy::is_default")]
     pub policy: policy::Policy,
+    /// Where it may use more, or less, than the others.
+    #[serde(default, skip_serializing_if = "quotas::Own::is_default")]
+    pub quotas: quotas::Own,
 }
 
 fn yes() -> bool {

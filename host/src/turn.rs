@@ -16,6 +16,7 @@ use crate::channel::Signal;
 use crate::clock;
 use crate::config;
 use crate::conversation::{Cost, Heard, JournalEntry, Trigger};
+use crate::glyph::Shown;
 use crate::media::Media;
 use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
@@ -25,13 +26,18 @@ use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, Tur
 use crate::tenant::{Directory, Sender, Tenant};
 use loops::Loops;
 use readable::Readable;
+use running::{DEATHS, Running};
 
 mod loops;
 mod readable;
+pub mod running;
 mod typed;
 
 /// The loop looks anew at least this often, whatever signals it missed.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Whether there is a brain by now is looked at this often, whatever was not told.
+const BRAIN_TICK: Duration = Duration::from_secs(5);
 
 /// After the store refused a commit the turn waits this long before it is claimed again.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
@@ -68,13 +74,14 @@ impl TurnLoop {
         Arc::new(TurnLoop { store, brains, media, metrics, settings, presence, loops, slots, freed })
     }
 
-    /// Claims until `stop`; then returns when every turn that had begun has ended.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Claims until `stop`; then returns when every turn that had begun has ended. `running` knows which
+    /// turns an earlier process died in.
+    pub async fn run(self: Arc<Self>, running: Arc<Running>, stop: CancellationToken) {
         if self.settings.paused {
             tracing::warn!("turns are paused (turns.paused): messages are accepted and wait");
             return stop.cancelled().await;
         }
-        let running = TaskTracker::new();
+        let tasks = TaskTracker::new();
         while !stop.is_cancelled() {
             let free = self.slots.available_permits();
             let claims = if free == 0 { Vec::new() } else { self.claim(free).await };
@@ -88,17 +95,42 @@ impl TurnLoop {
                     self.store.release_turn(&claim.key);
                     continue;
                 };
-                let this = self.clone();
-                running.spawn(async move {
+                let (this, running, stop) = (self.clone(), running.clone(), stop.clone());
+                tasks.spawn(async move {
                     let guard = Release { store: this.store.clone(), key: Some(claim.key.clone()) };
-                    this.turn(claim, guard).await;
+                    if !this.has_brain(&claim) {
+                        drop(permit);
+                        this.freed.notify_one();
+                        return this.wait_for_a_brain(&stop, guard).await;
+                    }
+                    let mark = running.begin(&claim).await;
+                    this.turn(claim, mark.deaths(), guard).await;
+                    drop(mark);
                     drop(permit);
                     this.freed.notify_one();
                 });
             }
         }
-        running.close();
-        running.wait().await;
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// A tenant that is not active is told of elsewhere.
+    fn has_brain(&self, claim: &TurnClaim) -> bool {
+        let directory = self.store.directory();
+        let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
+        tenant.is_none_or(|tenant| self.brains.answers(tenant))
+    }
+
+    /// A brain that is being compiled, or that the operator has yet to mend, is no failure of this turn:
+    /// it is claimed again when other brains run. It holds no place meanwhile, and is one of the few that
+    /// its tenant may have at the same time.
+    async fn wait_for_a_brain(&self, stop: &CancellationToken, guard: Release) {
+        tokio::select! {
+            () = self.brains.changed(BRAIN_TICK) => {}
+            () = stop.cancelled() => {}
+        }
+        drop(guard);
     }
 
     async fn claim(&self, n: usize) -> Vec<TurnClaim> {
@@ -122,7 +154,7 @@ impl TurnLoop {
         }
     }
 
-    async fn turn(&self, mut claim: TurnClaim, guard: Release) {
+    async fn turn(&self, mut claim: TurnClaim, deaths: u8, guard: Release) {
         let began = Instant::now();
         let directory = self.store.directory();
         let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
@@ -131,6 +163,10 @@ impl TurnLoop {
             return self.fail(failure, "dead", guard, began).await;
         };
         let now = clock::now();
+        if deaths >= DEATHS {
+            let outcome = self.failed(&tenant, claim, deadly(deaths), now);
+            return self.fail(outcome, "dead", guard, began).await;
+        }
         if self.loops.is_one(&claim, &tenant) {
             // Its messages are taken up again, for the human.
             return self.loops.stop(&claim.key, now, guard).await;
@@ -200,14 +236,14 @@ impl TurnLoop {
             let delay = self.backoff().delay_ms(attempt, None, rand::random());
             tracing::warn!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = failure.message, attempt, retry_in_ms = delay,
+                code = failure.code, error = %failure.message, attempt, retry_in_ms = delay,
                 "a turn failed and is tried again"
             );
             TurnFate::Retry { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)) }
         } else {
             tracing::error!(
                 tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = failure.message, attempt,
+                code = failure.code, error = %failure.message, attempt,
                 "a turn failed for good; see `switchboard turns list`"
             );
             TurnFate::Dead { fallback: apology(tenant, &claim.trigger) }
@@ -313,7 +349,7 @@ impl Refusal {
             entries: self.entries,
             trigger: self.journal.trigger.clone(),
             code: code.into(),
-            message,
+            message: message.into(),
             fate: TurnFate::Dead { fallback },
             journal: Some(JournalEntry { outcome, ..self.journal }),
             now: self.now,
@@ -426,8 +462,24 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
         .unwrap_or("(no message)");
     Failure {
         code: "panic".into(),
-        message: format!("the gateway panicked in this turn: {message}"),
+        message: Shown::new(format_args!("the gateway panicked in this turn: {message}")),
         retryable: true,
+        version: String::new(),
+        host_calls: Vec::new(),
+        cost: Cost::default(),
+    }
+}
+
+/// A turn in which the gateway's own process ended again and again.
+fn deadly(deaths: u8) -> Failure {
+    Failure {
+        code: "process-died".into(),
+        message: format!(
+            "the gateway's process died {deaths} times while this turn ran; it is not begun again. See the \
+             system's log for what ended it; `switchboard turns retry` tries it once more"
+        )
+        .into(),
+        retryable: false,
         version: String::new(),
         host_calls: Vec::new(),
         cost: Cost::default(),
@@ -507,7 +559,7 @@ mod tests {
         let refusal = Refusal::of(&wants).expect("timers are counted");
         let failure = refusal.failure("timers", "65 timers".into(), Some(Outbound::text("sorry")));
         assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
-        assert_eq!((failure.code.as_str(), failure.message.as_str()), ("timers", "65 timers"));
+        assert_eq!((failure.code.as_str(), &*failure.message), ("timers", "65 timers"));
         assert!(
             matches!(&failure.fate, TurnFate::Dead { fallback: Some(said) } if *said == Outbound::text("sorry"))
         );

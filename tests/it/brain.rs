@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use switchboard::brain::{Answer, Ask, Brains, Failure, PackageStatus, Settings, Sources};
+use switchboard::config::brains::Brains as Compiling;
 use switchboard::conversation::{Conversation, Heard, HistoryEntry, Trigger};
 use switchboard::message::{
     ContactKey, Content, ConversationKey, OrganizationId, OutboundContent, TenantId, Timestamp,
 };
 use switchboard::tenant::policy::Policy;
+use switchboard::tenant::quotas::Own;
 use switchboard::tenant::{Limits, ResolvedLimits, Tenant};
 use tempfile::TempDir;
 
+mod compile;
 mod deploy;
 mod details;
 mod fallback;
@@ -31,6 +34,11 @@ fn component(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}. The tests run real brains: run `cargo xtask brains` first", path.display())
     })
+}
+
+/// The gateway's own program, which compiles.
+fn program() -> PathBuf {
+    switchboard_tests::gateway::binary().unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 fn workspace() -> PathBuf {
@@ -78,6 +86,7 @@ struct Workshop {
     root: TempDir,
     limits: ResolvedLimits,
     concurrent: usize,
+    compiling: Compiling,
 }
 
 impl Workshop {
@@ -91,7 +100,7 @@ impl Workshop {
             memory_bytes: 16 << 20,
             ..ResolvedLimits::default()
         };
-        let workshop = Workshop { root, limits, concurrent: 4 };
+        let workshop = Workshop { root, limits, concurrent: 4, compiling: Compiling::default() };
         workshop.seed();
         workshop
     }
@@ -109,11 +118,20 @@ impl Workshop {
                 std::fs::write(plugins.join(name).join("brain.wasm"), component(name)).expect("written");
             }
             let cache = root.path().join("cache");
-            let settings = Settings { plugins, cache, limits: ResolvedLimits::default(), concurrent: 1 };
+            let settings = Settings {
+                plugins,
+                cache,
+                limits: ResolvedLimits::default(),
+                concurrent: 1,
+                compiling: Compiling::default(),
+                program: program(),
+            };
             let open = || {
                 let runtime =
                     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(Brains::open(settings, |_| None)).expect("the brains open");
+                runtime.block_on(async {
+                    Brains::open(settings, |_| None).await.expect("the brains open").complete().await;
+                });
             };
             // Not on the thread of a test, which has a runtime already.
             std::thread::scope(|scope| scope.spawn(open).join().expect("compiled"));
@@ -161,18 +179,29 @@ impl Workshop {
             cache: self.cache(),
             limits: self.limits,
             concurrent: self.concurrent,
+            compiling: self.compiling.clone(),
+            program: program(),
         }
     }
 
-    /// Of a gateway that serves no tenant.
+    /// Of a gateway that serves no tenant, with everything compiled.
     async fn open(&self) -> Arc<Brains> {
+        let brains = self.open_now().await;
+        brains.complete().await;
+        brains
+    }
+
+    /// As a gateway opens them: what was not compiled before is not there yet.
+    async fn open_now(&self) -> Arc<Brains> {
         Brains::open(self.settings(), |_| None).await.expect("the brains open")
     }
 
     /// Of a gateway whose tenant 2 has this brain.
     async fn open_for(&self, brain: &'static str) -> Arc<Brains> {
         let brain_of = move |tenant: TenantId| (tenant.get() == 2).then(|| brain.to_owned());
-        Brains::open(self.settings(), brain_of).await.expect("the brains open")
+        let brains = Brains::open(self.settings(), brain_of).await.expect("the brains open");
+        brains.complete().await;
+        brains
     }
 
     /// Opened, and following the directory until the end of the test.
@@ -215,6 +244,7 @@ fn tenant(id: u32, brain: &str) -> Tenant {
         personality: Map::new(),
         limits: Limits::default(),
         policy: Policy::default(),
+        quotas: Own::default(),
     }
 }
 
@@ -279,7 +309,8 @@ fn status(brains: &Brains, package: &str) -> PackageStatus {
 
 /// Waits for a condition; fails with what was last seen.
 async fn eventually<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    // Compiling has the lowest priority: beside others that compute it takes its time.
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let seen = look();
         if good(&seen) {

@@ -11,6 +11,7 @@ use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::waha::{FakeWaha, Fault};
 use switchboard_tests::wait::until;
 
+mod fairness;
 mod senders;
 
 const PHONE: &str = "971501234567";

@@ -214,7 +214,8 @@ async fn no_tenant_sees_anothers_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_keeps_files_of_its_own() {
     let peer = FileServer::start().await;
-    let gateway = setup(peer.url()).config("[media]\nmax_bytes = 2048\ntenant_bytes = 3000\n").start().await;
+    let gateway =
+        setup(peer.url()).config("[media]\nmax_bytes = 2048\n[quotas]\nfile_bytes = 3000\n").start().await;
     let put = async |bytes: Vec<u8>, query: &str| {
         let url = gateway.url(&format!("/api/tenants/1/media{query}"));
         let request = gateway.client().post(url).bearer_auth(gateway.token());

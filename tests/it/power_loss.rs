@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use switchboard::conversation::{Line, TimerChange};
 use switchboard::message::{ContactKey, Outbound};
 use switchboard::route::Answer;
+use switchboard::schedule::Limits;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
+use switchboard::tenant::quotas::Quotas;
 use switchboard_tests::power_loss::{Crash, Recorder};
 
 use crate::store::lab::{
@@ -27,8 +29,10 @@ fn settings() -> Settings {
         notice: Some("Please open your agent's link.".into()),
         notice_every_ms: 3_600_000,
         coalesce_ms: 0,
+        quotas: Quotas::default(),
+        timer_floor_ms: 0,
         turns_per_tenant: 100,
-        sends_per_sender: 100,
+        sends: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         keys: test_keys(),
     }
 }

@@ -54,11 +54,7 @@ async fn no_secret_lies_or_is_shown_in_clear() {
     let mut gateway = setup(2).start().await;
     let put = json!({"provider": "waha", "account": "third", "base_url": "http://127.0.0.1:1",
         "api_key": plain(2, "api_key"), "hmac_key": plain(2, "hmac_key"), "auth": "required"});
-    let put = gateway
-        .client()
-        .put(gateway.url("/api/senders/third"))
-        .bearer_auth(gateway.token())
-        .body(put.to_string());
+    let put = gateway.client().put(gateway.url("/api/senders/third")).bearer_auth(gateway.token()).json(&put);
     assert!(put.send().await.unwrap().status().is_success());
     gateway.api(Method::POST, "/api/backup").await.ok();
     assert!(gateway.cli(&["keys", "rotate"]).await.status.success());

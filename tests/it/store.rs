@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use switchboard::schedule::Limits;
 use switchboard::store::Store;
 use switchboard::store::embedded::{Embedded, Settings};
+use switchboard::tenant::quotas::Quotas;
 
 use self::lab::{Factory, Options};
 
@@ -16,7 +18,9 @@ mod files;
 mod handoffs;
 pub mod lab;
 mod opt_outs;
+mod owners;
 mod people;
+mod quotas;
 mod random;
 mod reads;
 mod receipts;
@@ -48,8 +52,10 @@ impl Files {
             notice: options.notice.then(|| "Please open your agent's link.".into()),
             notice_every_ms: 24 * 3_600_000,
             coalesce_ms: options.coalesce_ms,
+            quotas: options.quotas,
+            timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,
-            sends_per_sender: options.sends_per_sender,
+            sends: options.sends,
             keys: lab::test_keys(),
         }
     }
@@ -63,6 +69,10 @@ impl Factory for Files {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.embedded())
     }
+}
+
+fn with(quotas: Quotas) -> Options {
+    Options { quotas, ..Options::default() }
 }
 
 /// One test a case, on a store of its own.
@@ -115,7 +125,7 @@ suite! { Files:
     }
     sends {
         replies_leave_in_order,
-        senders_take_turns(Options { sends_per_sender: 2, ..Options::default() }),
+        senders_take_turns(Options { sends: Limits { per_tenant: 2, ..Options::default().sends }, ..Options::default() }),
         a_later_send_waits_and_holds_those_behind_it,
         the_dead_and_the_unknown_hold_nobody,
         a_send_cut_off_in_the_middle_is_unknown,
@@ -170,9 +180,18 @@ suite! { Files:
         the_tenant_that_answers_is_the_one_that_keeps_the_lock,
         an_opt_out_survives_a_merge,
     }
+    owners {
+        a_number_that_is_given_away_takes_nothing_along,
+        an_owner_changes_by_its_own_verb_alone,
+        who_lost_a_contact_writes_to_it_no_more,
+        an_echo_never_crosses,
+    }
     say {
         a_tenants_number_has_no_say_in_anothers_contacts,
         a_tenants_number_has_its_say_in_its_own_contacts,
+        nobody_is_claimed_in_advance,
+        a_hidden_id_stays_hidden_from_others,
+        a_tenant_that_gets_a_person_has_all_it_kept_of_it,
         what_was_unlocked_is_not_given_back,
     }
     receipts {
@@ -218,8 +237,38 @@ suite! { Files:
         a_humans_own_picture_is_a_file_too,
         the_simulator_shows_stored_files,
         a_file_ends_once,
-        a_tenant_has_so_much_room,
+        a_tenant_has_so_much_room(Options {
+            quotas: Quotas { file_bytes: 100, files: 3, ..Quotas::default() },
+            ..Options::default()
+        }),
         files_grow_old,
+    }
+    quotas {
+        turns_over_the_minutes_quota_wait(with(Quotas { turns_per_minute: 3, ..Quotas::default() })),
+        a_clock_set_back_and_a_raised_quota_let_turns_go_on(with(Quotas {
+            turns_per_minute: 3,
+            ..Quotas::default()
+        })),
+        a_days_quota_survives_a_restart(with(Quotas { turns_per_day: 3, fuel_per_day: 100, ..Quotas::default() })),
+        fuel_counts_whatever_came_of_the_turn(with(Quotas { fuel_per_day: 20, ..Quotas::default() })),
+        timers_that_set_themselves_wait_for_a_word(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
+        a_merge_does_not_wake_timers(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
+        collections_have_a_number_and_a_size(with(Quotas {
+            collections: 2,
+            collection_bytes: 400,
+            ..Quotas::default()
+        })),
+        the_journal_is_bounded_and_keeps_the_newest(with(Quotas {
+            journal_bytes: 20_000,
+            journal_bytes_per_minute: 4_000,
+            ..Quotas::default()
+        })),
+        the_oldest_lines_go_first(with(Quotas { history_bytes: 3_000, ..Quotas::default() })),
+        a_number_of_its_own_is_told_to_wait(with(Quotas { waiting_turns: 2, ..Quotas::default() })),
+        what_is_counted_by_the_hour_is_refused_until_it_frees(with(Quotas {
+            uploads_per_hour: 2,
+            ..Quotas::default()
+        })),
     }
     random { counters_are_true_after_anything }
 }

@@ -52,7 +52,7 @@ fn setup(meta: &FakeMeta) -> Setup {
 
 async fn send(gateway: &Gateway, method: Method, path: &str, body: &Value) -> Answer {
     let request = gateway.client().request(method, gateway.url(path)).bearer_auth(gateway.token());
-    Answer::of(request.body(body.to_string())).await.expect("an answer")
+    Answer::of(request.json(body)).await.expect("an answer")
 }
 
 async fn put(gateway: &Gateway) {

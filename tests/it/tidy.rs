@@ -206,6 +206,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("host/src/store.rs", "//! A.\nfn f() { unsafe { g() } }", "unsafe is for"),
     ("host/src/brain/cache.rs", "//! A.\nfn f() { unsafe { g() } }", ""),
     ("host/src/store.rs", "//! A.\nfn f() { std::env::var(\"A\"); }", "the environment is read in"),
+    ("host/src/store.rs", "//! A.\nfn f() { tracing::warn!(%a, \"it {b}\"); }", "stands in fields"),
+    ("host/src/store.rs", "//! A.\nfn f() { tracing::warn!(a = format!(\"{b}\"), \"it\"); }", ""),
     ("host/src/lib.rs", "//! A.\npub use crate::store::Store;", "re-exports nothing"),
     ("xtask/src/main.rs", "fn main() {}", "begin it with `//!`"),
     ("xtask/src/utils.rs", "//! A.", "`utils` says nothing"),

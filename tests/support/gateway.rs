@@ -12,9 +12,11 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use switchboard::config::Config;
 use switchboard::keyring;
+use switchboard::schedule::Limits;
 use switchboard::seal::Ring;
 use switchboard::store::Store;
 use switchboard::store::embedded::{self, Embedded};
+use switchboard::tenant::quotas::Quotas;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -274,8 +276,10 @@ impl Gateway {
             notice: None,
             notice_every_ms: 0,
             coalesce_ms: 0,
+            quotas: Quotas::default(),
+            timer_floor_ms: 0,
             turns_per_tenant: 16,
-            sends_per_sender: 16,
+            sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             keys: self.keys(),
         };
         let open = tokio::task::spawn_blocking(move || Embedded::open(settings));

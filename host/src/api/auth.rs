@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::http::request::Parts;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -70,12 +72,34 @@ impl Caller {
     }
 }
 
+/// Lets those in who prove who they are, and tells the handler who it is.
+pub async fn known(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    match identify(&app, &request) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Lets the operator in.
+pub async fn operator_only(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    match identify(&app, &request).and_then(|caller| caller.operator().map(|()| caller)) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
 /// Who sent this request; an error if it does not prove it.
-pub fn identify(app: &App, head: &Parts) -> Result<Caller> {
-    if head.extensions.get::<OwnMachine>().is_some() {
+pub fn identify(app: &App, request: &Request) -> Result<Caller> {
+    if request.extensions().get::<OwnMachine>().is_some() {
         return Ok(Caller::Operator { name: "command line".into(), own_machine: true });
     }
-    let token = bearer(&head.headers).ok_or_else(Error::unauthorized)?;
+    let token = bearer(request.headers()).ok_or_else(Error::unauthorized)?;
     let hash = hash(&token);
     let key = app.store.api_key(&hash)?.ok_or_else(Error::unauthorized)?;
     // The lookup found it by its hash; this says so without a doubt and in constant time.

@@ -6,17 +6,18 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent, Whole};
-use crate::brain::{PackageStatus, Refused, Uploaded};
+use crate::brain::{By, PackageStatus, Refused, Uploaded};
 use crate::tenant::Tenant;
 
 /// What a tenant's key may push. A Rust brain has 50 KB to 2 MB; larger ones, which take the compiler
 /// long, are the operator's to push.
-pub const TENANT_COMPONENT_BYTES: usize = 8 << 20;
+const TENANT_COMPONENT_BYTES: usize = 8 << 20;
 
 /// Every package, and whom it answers for.
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
@@ -82,9 +83,9 @@ pub async fn push(
             "build with `opt-level = \"s\"` and `strip = true`, or let the operator push it",
         ));
     }
-    let (brains, actor) = (app.brains.clone(), caller.actor());
+    let brains = app.brains.clone();
     let wanted = json!({"bytes": component.len()});
-    let change = async move { brains.put_brain(tenant.id, component.to_vec(), &actor).await };
+    let change = async move |by| brains.put_brain(tenant.id, component, by).await;
     audited(app, caller, "push brain", format!("tenant {id}"), wanted, change).await
 }
 
@@ -102,9 +103,9 @@ pub async fn push_personality(
             "send the personality as TOML in UTF-8",
         )
     })?;
-    let (brains, actor) = (app.brains.clone(), caller.actor());
+    let brains = app.brains.clone();
     let wanted = json!({"bytes": text.len()});
-    let change = async move { brains.put_personality(tenant.id, text, &actor).await };
+    let change = async move |by| brains.put_personality(tenant.id, text, by).await;
     audited(app, caller, "push personality", format!("tenant {id}"), wanted, change).await
 }
 
@@ -150,31 +151,38 @@ pub async fn rollback(
 }
 
 async fn roll_back(app: Arc<App>, caller: Caller, package: String, back: Back) -> Result<Json<Value>> {
-    let (brains, actor, subject) = (app.brains.clone(), caller.actor(), package.clone());
+    let (brains, subject) = (app.brains.clone(), package.clone());
     let wanted = json!({"to": back.digest});
-    let change = async move { brains.rollback(&package, back.digest.as_deref(), &actor).await };
+    let change = async move |by| brains.rollback(&package, back.digest.as_deref(), by).await;
     audited(app, caller, "roll back brain", subject, wanted, change).await
 }
 
 /// Audits who wants what before it happens, so that nothing changes unseen, and how it ended after.
-/// A caller who goes away meanwhile changes neither. A refusal goes to the log and the caller.
-async fn audited(
+/// A caller who goes away takes along what was not built by then, and changes nothing else. A refusal
+/// goes to the log and the caller.
+async fn audited<F>(
     app: Arc<App>,
     caller: Caller,
     action: &'static str,
     subject: String,
     wanted: Value,
-    change: impl Future<Output = std::result::Result<Uploaded, Refused>> + Send + 'static,
-) -> Result<Json<Value>> {
+    change: impl FnOnce(By) -> F + Send + 'static,
+) -> Result<Json<Value>>
+where
+    F: Future<Output = std::result::Result<Uploaded, Refused>> + Send,
+{
+    let gone = CancellationToken::new();
+    let by = By { actor: caller.actor(), gone: gone.clone() };
+    let _gone = gone.drop_guard();
     let done = tokio::spawn(async move {
         let mut begun = wanted;
         begun["state"] = json!("begun");
         app.audit(&caller, action, subject.clone(), begun).await?;
-        let result = change.await;
+        let result = change(by).await;
         let ended = match &result {
             Ok(uploaded) => json!({"state": "live", "package": uploaded.package, "digest": uploaded.digest}),
             Err(refused) => {
-                tracing::warn!(actor = caller.actor(), action, subject, reason = refused.reason, "refused");
+                tracing::warn!(actor = caller.actor(), action, subject, reason = %refused.reason, "refused");
                 json!({"state": "refused", "reason": refused.reason})
             }
         };

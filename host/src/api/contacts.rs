@@ -11,8 +11,8 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
 use crate::api::request::{Params, Sent};
+use crate::api::scoped;
 use crate::clock;
-use crate::identity;
 use crate::store::contacts::Person;
 
 pub async fn show(
@@ -20,15 +20,14 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(contact): Params<String>,
 ) -> Result<Json<Value>> {
-    caller.operator()?;
-    let person = app.store.person(&identity::contact(&contact)?)?;
+    let person = app.store.person(&scoped::anybody(&caller, &contact)?)?;
     Ok(Json(shown(&app, &person)))
 }
 
 fn shown(app: &App, person: &Person) -> Value {
     let lock = person.lock.as_ref();
     let tenant = lock.and_then(|lock| app.store.directory().tenant(lock.tenant).cloned());
-    json!({
+    let mut shown = json!({
         "contact": person.canonical,
         "aliases": person.aliases,
         "tenant_id": lock.map(|lock| lock.tenant),
@@ -36,7 +35,11 @@ fn shown(app: &App, person: &Person) -> Value {
         "since": lock.map(|lock| lock.since.to_string()),
         "attribution": lock.and_then(|lock| lock.attribution.clone()),
         "sender": lock.and_then(|lock| lock.sender.clone()),
-    })
+    });
+    if !person.own.is_empty() {
+        shown["aliases_of_one_tenant"] = json!(person.own);
+    }
+    shown
 }
 
 #[derive(Deserialize)]
@@ -52,8 +55,7 @@ pub async fn merge(
     Params(contact): Params<String>,
     Sent(Into { into }): Sent<Into>,
 ) -> Result<Json<Value>> {
-    caller.operator()?;
-    let (from, into) = (identity::contact(&contact)?, identity::contact(&into)?);
+    let (from, into) = (scoped::anybody(&caller, &contact)?, scoped::anybody(&caller, &into)?);
     let person = app.store.merge_contacts(&from, &into, &caller.actor(), clock::now()).await?;
     let mut answer = shown(&app, &person);
     answer["status"] = json!("merged");
@@ -67,8 +69,7 @@ pub async fn unmerge(
     Extension(caller): Extension<Caller>,
     Params(contact): Params<String>,
 ) -> Result<Json<Value>> {
-    caller.operator()?;
-    let alias = identity::contact(&contact)?;
+    let alias = scoped::anybody(&caller, &contact)?;
     let left = app.store.unmerge_contact(&alias, &caller.actor(), clock::now()).await?;
     let mut answer = shown(&app, &app.store.person(&alias)?);
     answer["status"] = json!("unmerged");

@@ -14,9 +14,9 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params};
+use crate::api::scoped;
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, Mode};
-use crate::identity;
 use crate::message::{ConversationKey, DeliveryState};
 use crate::store::{Filter, TurnState, TurnSummary};
 
@@ -46,18 +46,12 @@ fn a_hundred() -> usize {
     100
 }
 
-fn key(app: &App, caller: &Caller, tenant: u32, contact: &str) -> Result<ConversationKey> {
-    let tenant = caller.tenant(app, tenant)?.id;
-    // By any of the person's keys.
-    Ok(ConversationKey { tenant, contact: app.store.person(&identity::contact(contact)?)?.canonical })
-}
-
 pub async fn show(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     let conversation = found(&app, &key)?;
     let mut value = json!(conversation);
     value["last_inbound_at"] = json!(conversation.last_inbound_at.to_string());
@@ -72,7 +66,7 @@ pub async fn take_over(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     app.store.take_over(&key, &caller.actor(), clock::now()).await?;
     Ok(Json(answered_by(&key, Mode::Human)))
 }
@@ -83,7 +77,7 @@ pub async fn hand_back(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     app.store.hand_back(&key, &caller.actor(), clock::now()).await?;
     Ok(Json(answered_by(&key, Mode::Bot)))
 }
@@ -110,7 +104,7 @@ pub async fn messages(
     Params((tenant, contact)): Params<(u32, String)>,
     Asked(since): Asked<Since>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     let deadline = Instant::now() + Duration::from_secs(since.wait_s.min(LONGEST_WAIT_S));
     loop {
         // Asked for before looking, so that nothing said in between is missed.
@@ -162,7 +156,7 @@ pub async fn journal(
     Params((tenant, contact)): Params<(u32, String)>,
     Asked(since): Asked<Since>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     found(&app, &key)?;
     let journal = app.store.journal(&key, since.limit.min(LONGEST_PAGE))?;
     Ok(Json(json!({"journal": journal})))

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::body;
 use crate::brain;
 use crate::declared::rules::Fault;
+use crate::glyph::Shown;
 use crate::identity;
 use crate::keyring;
 use crate::session::error as session;
@@ -25,6 +26,8 @@ pub struct Error {
     action: String,
     /// The WhatsApp session's status, where that is why.
     session_status: Option<String>,
+    /// In seconds, where that is known.
+    retry_after: Option<u64>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,7 +38,10 @@ fn error(
     message: impl Into<String>,
     action: impl Into<String>,
 ) -> Error {
-    Error { status, code, message: message.into(), action: action.into(), session_status: None }
+    // Whoever's words are in it: a line that can be shown, and no longer than somebody reads.
+    let line = |text: String| String::from(Shown::from(text));
+    let (message, action) = (line(message.into()), line(action.into()));
+    Error { status, code, message, action, session_status: None, retry_after: None }
 }
 
 impl Error {
@@ -54,6 +60,15 @@ impl Error {
             "operator_only",
             "a tenant's key may not do this",
             "use the operator's token",
+        )
+    }
+
+    pub fn another_site() -> Self {
+        error(
+            StatusCode::FORBIDDEN,
+            "another_site",
+            "a page of another site had a browser send this",
+            "send it from a program of yours; no page of another site may",
         )
     }
 
@@ -96,6 +111,16 @@ impl Error {
 
     pub fn too_large(message: impl Into<String>, action: impl Into<String>) -> Self {
         error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, action)
+    }
+
+    /// What a page of another site could have sent looks like this too.
+    pub fn not_json() -> Self {
+        error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "the request does not say that its body is JSON",
+            "send it with the header `Content-Type: application/json`",
+        )
     }
 
     /// Well-formed, and still not possible.
@@ -147,6 +172,9 @@ impl IntoResponse for Error {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -222,7 +250,7 @@ impl From<session::Error> for Error {
                 error(StatusCode::BAD_GATEWAY, "provider", message, action)
             }
             session::Error::Random(_) => {
-                tracing::error!(message, "a session could not be given a key");
+                tracing::error!(error = message, "a session could not be given a key");
                 Error::internal()
             }
         }
@@ -307,10 +335,15 @@ impl From<identity::Error> for Error {
 
 impl From<brain::Refused> for Error {
     fn from(cause: brain::Refused) -> Self {
+        if let Some(after) = cause.retry_after {
+            let action = "what ran before still runs; push again then";
+            let error = error(StatusCode::TOO_MANY_REQUESTS, "not_now", cause.reason, action);
+            return Error { retry_after: Some(after.as_secs().max(1)), ..error };
+        }
         error(
             StatusCode::UNPROCESSABLE_ENTITY,
             "refused",
-            cause.reason,
+            cause.reason.to_string(),
             "what ran before still runs; mend this and push again",
         )
     }

@@ -15,8 +15,8 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
 use crate::api::request::{Asked, Sent};
+use crate::api::scoped;
 use crate::clock;
-use crate::identity;
 use crate::message::{ContactKey, TenantId};
 use crate::route::Lock;
 
@@ -93,10 +93,13 @@ pub async fn import(
     let mut refused = Vec::new();
     for (raw, tenant) in &mapping {
         let id = tenant.as_u64().and_then(|id| u32::try_from(id).ok()).and_then(TenantId::new);
-        match (identity::contact(raw), id.filter(|id| directory.tenant(*id).is_some())) {
+        match (scoped::listed(raw), id.filter(|id| directory.tenant(*id).is_some())) {
             (Ok(contact), Some(tenant)) => locks.push((contact, tenant)),
-            (Err(error), _) => refused.push(format!("{raw}: {error}")),
-            (_, None) => refused.push(format!("{raw}: there is no tenant {tenant}")),
+            (Err(error), _) => refused.push(format!("{}: {error}", scoped::repeated(raw))),
+            (_, None) => {
+                let (raw, tenant) = (scoped::repeated(raw), scoped::repeated(&tenant.to_string()));
+                refused.push(format!("{raw}: there is no tenant {tenant}"));
+            }
         }
     }
     let report = app.store.import_locks(locks, how.dry_run, &caller.actor(), clock::now()).await?;

@@ -11,9 +11,9 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
+use crate::api::scoped;
 use crate::clock;
-use crate::identity;
-use crate::message::{ContactKey, ConversationKey};
+use crate::message::ContactKey;
 use crate::store::contacts::OptOut;
 
 const LONGEST_PAGE: usize = 1000;
@@ -40,12 +40,6 @@ pub struct Because {
     reason: Option<String>,
 }
 
-fn key(app: &App, caller: &Caller, tenant: u32, contact: &str) -> Result<ConversationKey> {
-    let tenant = caller.tenant(app, tenant)?.id;
-    // The store knows by which other keys the person goes; a tenant is not told.
-    Ok(ConversationKey { tenant, contact: identity::contact(contact)? })
-}
-
 fn shown(contact: &ContactKey, opt_out: &OptOut) -> Value {
     json!({"contact": contact, "since": opt_out.since.to_string(), "reason": opt_out.reason})
 }
@@ -57,8 +51,9 @@ pub async fn list(
     Asked(page): Asked<Page>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, tenant)?.id;
-    let after = page.after.as_deref().map(identity::contact).transpose()?;
-    let found = app.store.opt_outs(tenant, after.as_ref(), page.limit.min(LONGEST_PAGE))?;
+    let after = page.after.as_deref().map(|after| scoped::within(&app, tenant, after)).transpose()?;
+    let after = after.as_ref().map(|after| &after.contact);
+    let found = app.store.opt_outs(tenant, after, page.limit.min(LONGEST_PAGE))?;
     let found: Vec<Value> = found.iter().map(|(contact, opt_out)| shown(contact, opt_out)).collect();
     Ok(Json(json!({"opt_outs": found})))
 }
@@ -68,7 +63,7 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     let opt_out = app.store.opt_out(&key)?.ok_or_else(|| {
         Error::not_found("this contact has not opted out", "list the opt-outs to see who has")
     })?;
@@ -82,7 +77,7 @@ pub async fn add(
     Params((tenant, contact)): Params<(u32, String)>,
     Sent(Because { reason }): Sent<Because>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     let reason = reason.unwrap_or_else(|| caller.actor());
     if reason.len() > LONGEST_REASON {
         let what = format!("a reason of {} bytes; the limit is {LONGEST_REASON}", reason.len());
@@ -102,7 +97,7 @@ pub async fn remove(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = key(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
     app.store.set_opt_out(&key, None, &caller.actor(), clock::now()).await?;
     Ok(Json(json!({"status": "opted_in", "contact": key.contact})))
 }

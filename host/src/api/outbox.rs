@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
-use crate::api::error::{Error, Result};
+use crate::api::error::Result;
 use crate::api::request::{Asked, Params};
-use crate::api::turns::{Narrow, conversation_of};
+use crate::api::scoped::{conversation_of, unknown};
+use crate::api::turns::Narrow;
 use crate::clock;
+use crate::message::ConversationKey;
 use crate::store::{Filter, SendSummary};
 
 pub async fn list(
@@ -28,11 +30,10 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
-    let (tenant, contact) = conversation_of(&app, &caller, &id)?;
+    let ConversationKey { tenant, contact } = conversation_of(&app, &caller, &id)?;
     let filter = Filter { tenant: Some(tenant), contact: Some(contact), ended: false, limit: usize::MAX };
-    let send = app.store.outbox(&filter)?.into_iter().find(|send| send.id == id).ok_or_else(|| {
-        Error::not_found(format!("there is no {id}"), "it may have gone out by now; list the outbox")
-    })?;
+    let send =
+        app.store.outbox(&filter)?.into_iter().find(|send| send.id == id).ok_or_else(|| unknown(&id))?;
     Ok(Json(shown(&send)))
 }
 

@@ -8,10 +8,10 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::api::App;
-use crate::api::access::Limit;
 use crate::api::auth::Caller;
 use crate::api::error::Error;
 use crate::body;
+use crate::channel::local;
 
 /// Path parameters.
 pub struct Params<T>(pub T);
@@ -47,35 +47,46 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Asked<T> {
     }
 }
 
-/// The whole body, within the route's [`Limit`], `http.upload_body_bytes` and `http.body_timeout_ms`.
+/// A request in JSON that brings no file has no more bytes.
+const JSON_BYTES: usize = 1 << 20;
+
+/// The whole body, within `http.upload_body_bytes`, `http.body_timeout_ms` and the memory for bodies of its
+/// kind.
 pub struct Whole(pub body::Whole);
 
 impl FromRequest<Arc<App>> for Whole {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        let told = request.extensions();
-        // A route that nobody guards reads no body.
-        let caller = told.get::<Caller>().ok_or_else(Error::unauthorized)?;
-        let limit = told.get::<Limit>().copied().unwrap_or(Limit::JSON).for_caller(caller);
-        let bounds = app.uploads.bounds(caller, limit);
-        let at_most = bounds.bytes;
-        body::read(request.into_body(), &bounds).await.map(Whole).map_err(|error| match error {
-            body::Error::TooLarge { .. } if at_most == app.uploads.bytes => Error::from(error),
-            body::Error::TooLarge { .. } => Error::too_large(error.to_string(), "send less"),
-            error => error.into(),
-        })
+        let at_most = app.uploads.bytes;
+        read(request, app, at_most).await.map(Whole)
     }
 }
 
-/// A JSON body. An empty one reads as `{}`.
+async fn read(request: Request, app: &App, at_most: usize) -> Result<body::Whole, Error> {
+    // A route that nobody guards reads no body.
+    let caller = request.extensions().get::<Caller>().ok_or_else(Error::unauthorized)?;
+    let bounds = app.uploads.bounds(caller, at_most);
+    body::read(request.into_body(), &bounds).await.map_err(|error| match error {
+        body::Error::TooLarge { .. } if bounds.bytes < app.uploads.bytes => {
+            Error::too_large(error.to_string(), "send less")
+        }
+        error => error.into(),
+    })
+}
+
+/// A JSON body that says so. An empty one reads as `{}` and need not.
 pub struct Sent<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        let Whole(bytes) = Whole::from_request(request, app).await?;
+        let said = local::is_json(request.headers());
+        let bytes = read(request, app, JSON_BYTES).await?;
+        if !said && !bytes.is_empty() {
+            return Err(Error::not_json());
+        }
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(bytes).map(Sent).map_err(|error| {
             Error::malformed(format!("the body cannot be read: {error}"), "send JSON of this shape")

@@ -12,9 +12,9 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::Asked;
+use crate::api::scoped;
 use crate::clock;
 use crate::deep_link::{self, Link};
-use crate::identity;
 use crate::route::{self, Decision, Lock};
 use crate::tenant::{Directory, Sender};
 
@@ -37,7 +37,7 @@ pub async fn route(
     caller.operator()?;
     let directory = app.store.directory();
     let lock = match &question.from {
-        Some(from) => app.store.lock_of(&identity::contact(from)?)?,
+        Some(from) => app.store.lock_of(&scoped::anybody(&caller, from)?)?,
         None => None,
     };
     let text = question.text.as_deref();

@@ -3,26 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::{delete, get, post};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use crate::api::App;
-use crate::api::access::Routes;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
 use crate::api::request::Params;
 use crate::keyring;
 use crate::seal::KeyId;
 
-pub fn routes(routes: Routes) -> Routes {
-    routes
-        .operator("/api/secrets", get(list))
-        .operator("/api/secrets/rotate", post(rotate))
-        .operator("/api/secrets/keys/{id}", delete(retire))
-}
-
-async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let ring = keyring::read(&app.config)?.ring;
     let sealed = app.store.sealed()?;
@@ -36,7 +27,10 @@ async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>)
     Ok(Json(json!({"keys": keys, "in_clear": in_clear, "key_file": app.config.key_file()})))
 }
 
-async fn rotate(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>> {
     caller.operator()?;
     let done = keyring::rotate(&app.config, &*app.store).await?;
     let detail = json!({"senders": done.resealed, "resumed": done.resumed});
@@ -49,7 +43,7 @@ async fn rotate(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
     })))
 }
 
-async fn retire(
+pub async fn retire(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent};
+use crate::clock;
 use crate::declared::rules;
 use crate::message::SenderName;
 use crate::tenant::Sender;
@@ -50,7 +52,17 @@ fn shown(app: &App, sender: &Sender) -> Result<Value> {
     Ok(value)
 }
 
-/// Puts a sender. A secret that is left out (or sent as it was shown) stays; `""` takes it away.
+/// Where a sender's secrets go, without a password that may stand in it.
+fn address(sender: &Sender) -> String {
+    let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    match url {
+        Some(url) => format!("{} at {}", sender.provider, url.origin().ascii_serialization()),
+        None => sender.provider.to_string(),
+    }
+}
+
+/// Puts a sender. A secret that is left out (or sent as it was shown) stays; `""` takes it away. With
+/// another address those that are sent there are given anew.
 pub async fn put(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -65,19 +77,57 @@ pub async fn put(
     if named.is_some_and(|named| named != json!(name)) {
         return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));
     }
-    let secrets = before.map(|before| before.secrets()).into_iter().flatten();
-    for (key, kept) in secrets {
+    let mut kept = Vec::new();
+    for (key, secret) in before.map(|before| before.secrets()).into_iter().flatten() {
         if body.get(key).is_none_or(|value| value.is_null() || value == "(set)") {
-            body.insert(key.into(), json!(kept.expose()));
+            body.insert(key.into(), json!(secret.expose()));
+            kept.push(key);
         }
     }
     let sender: Sender = serde_json::from_value(Value::Object(body)).map_err(|error| {
         Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
     })?;
-    let faults = rules::senders::check(&sender, &directory, app.config.listen.ip().is_loopback());
+    let faults = rules::senders::check(&sender, &directory, app.config.is_private());
     if !faults.is_empty() {
         return Err(Error::faults(&faults));
     }
+    if let Some(before) = before {
+        let after = directory.waha().lend(sender.clone());
+        let fault = rules::senders::moved(before, &after, &kept);
+        if rules::senders::destination(before) != rules::senders::destination(&after) {
+            let state = if fault.is_some() { "refused" } else { "moved" };
+            let detail = json!({"state": state, "from": address(before), "to": address(&after)});
+            app.audit(&caller, "move sender", name.clone(), detail).await?;
+        }
+        if let Some(fault) = fault {
+            return Err(Error::faults(&[fault]));
+        }
+    }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
     Ok(Json(shown(&app, &sender)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// None: shared. Left out it is a mistake: nobody shares a number by forgetting a key.
+    #[serde(deserialize_with = "Option::deserialize")]
+    tenant: Option<u32>,
+    /// Do it; without, only what it would come to is told.
+    #[serde(default)]
+    apply: bool,
+}
+
+/// Gives a sender to another tenant, or to all: the plan first, and done when it is asked for.
+pub async fn give(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+    Sent(owner): Sent<Owner>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let tenant = owner.tenant.map(|id| caller.tenant(&app, id)).transpose()?.map(|tenant| tenant.id);
+    let (name, actor) = (SenderName::new(name), caller.actor());
+    let given = app.store.give_sender(&name, tenant, !owner.apply, &actor, clock::now()).await?;
+    Ok(Json(json!(given)))
 }

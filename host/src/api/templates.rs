@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::App;
-use crate::api::access::Routes;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
@@ -22,15 +20,6 @@ use crate::template::{Registered, Template, Use, rules};
 use crate::template_sync::accounts::Account;
 use crate::tenant::Sender;
 
-pub fn routes(routes: Routes) -> Routes {
-    routes
-        .tenant("/api/tenants/{id}/templates", get(list).post(create))
-        .tenant("/api/tenants/{id}/templates/sync", post(sync))
-        .tenant("/api/tenants/{id}/templates/log", get(log))
-        .tenant("/api/tenants/{id}/templates/{name}/{language}", get(show).put(put).delete(remove))
-        .tenant("/api/tenants/{id}/templates/{name}/{language}/submit", post(submit))
-}
-
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Through {
@@ -38,7 +27,7 @@ pub struct Through {
     sender: Option<String>,
 }
 
-async fn list(
+pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -52,7 +41,7 @@ async fn list(
     Ok(Json(json!({"templates": templates.iter().map(shown).collect::<Vec<_>>()})))
 }
 
-async fn show(
+pub async fn show(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -63,7 +52,7 @@ async fn show(
 }
 
 /// Makes a draft of the body; refused if it is there already.
-async fn create(
+pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -91,7 +80,7 @@ async fn create(
 
 /// Puts a draft, or another content in the place of what is there. What the provider has already is
 /// replaced there too, and waits for approval again.
-async fn put(
+pub async fn put(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -140,7 +129,7 @@ pub struct Away {
     all_languages: bool,
 }
 
-async fn remove(
+pub async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -156,7 +145,7 @@ async fn remove(
 }
 
 /// Asks the provider for WhatsApp's approval.
-async fn submit(
+pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name, language)): Params<(u32, String, String)>,
@@ -168,7 +157,7 @@ async fn submit(
 }
 
 /// Looks at the provider's list now.
-async fn sync(
+pub async fn sync(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
@@ -200,7 +189,7 @@ fn a_hundred() -> usize {
 }
 
 /// Which templates were sent to whom, newest first.
-async fn log(
+pub async fn log(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,

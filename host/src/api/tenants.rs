@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::api::App;
-use crate::api::access::Limit;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent, Whole};
@@ -20,8 +19,6 @@ use crate::tenant::{Organization, Tenant};
 
 /// A collection's file may be this much longer than its records: people indent.
 const WHITE_SPACE: usize = 2;
-
-pub const COLLECTION: Limit = Limit::of(rules::COLLECTION_BYTES * WHITE_SPACE);
 
 pub async fn organizations(
     State(app): State<Arc<App>>,
@@ -148,6 +145,16 @@ pub async fn put_collection(
 }
 
 fn records(body: &mut body::Whole) -> Result<Vec<Value>> {
+    let limit = rules::COLLECTION_BYTES * WHITE_SPACE;
+    if body.len() > limit {
+        return Err(Error::too_large(
+            format!("the collection's file: limit {limit} bytes, used {}", body.len()),
+            format!(
+                "split the collection: without white space it may have {} bytes",
+                rules::COLLECTION_BYTES
+            ),
+        ));
+    }
     let unreadable = |error: &dyn std::fmt::Display| {
         Error::malformed(format!("the body cannot be read: {error}"), "send a JSON list of records")
     };

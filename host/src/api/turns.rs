@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
-use crate::api::error::{Error, Result};
+use crate::api::error::Result;
 use crate::api::request::{Asked, Params};
+use crate::api::scoped::{self, conversation_of, unknown};
 use crate::clock;
-use crate::identity;
-use crate::message::{ContactKey, TenantId};
+use crate::message::ConversationKey;
 use crate::store::{Filter, TurnSummary};
 
 /// Narrows a listing, here and of the outbox.
@@ -42,33 +42,13 @@ impl Narrow {
             (Some(id), _) => Some(caller.tenant(app, id)?.id),
             (None, own) => own,
         };
-        let contact = self.contact.map(|raw| identity::contact(&raw)).transpose()?;
-        let contact = contact.map(|contact| app.store.person(&contact)).transpose()?;
-        let contact = contact.map(|person| person.canonical);
+        let contact = match (&self.contact, tenant) {
+            (None, _) => None,
+            (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written)?.contact),
+            (Some(written), None) => Some(app.store.person(&scoped::anybody(caller, written)?)?.canonical),
+        };
         Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.min(LONGEST) })
     }
-}
-
-/// Takes `2-971501234567-17` apart, and refuses it to those who may not see it. A contact's key may
-/// hold dashes of its own.
-pub fn conversation_of(app: &App, caller: &Caller, id: &str) -> Result<(TenantId, ContactKey)> {
-    let parts = id.split_once('-').and_then(|(tenant, rest)| {
-        let (contact, place) = rest.rsplit_once('-')?;
-        place.parse::<u64>().ok()?;
-        Some((tenant.parse::<u32>().ok()?, contact))
-    });
-    let (tenant, contact) = parts
-        .ok_or_else(|| Error::malformed(format!("\"{id}\" is no id"), "ids look like 2-971501234567-17"))?;
-    // What the gateway says in its own name belongs to no tenant; the operator sees it too.
-    let tenant = match (tenant, caller) {
-        (0, Caller::Operator { .. }) => TenantId::GATEWAY,
-        _ => caller.tenant(app, tenant).map_err(|_| unknown(id))?.id,
-    };
-    Ok((tenant, ContactKey::from_stored(contact)))
-}
-
-fn unknown(id: &str) -> Error {
-    Error::not_found(format!("there is no {id}"), "it may be done by now; list what waits")
 }
 
 pub async fn list(
@@ -85,7 +65,7 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
-    let (tenant, contact) = conversation_of(&app, &caller, &id)?;
+    let ConversationKey { tenant, contact } = conversation_of(&app, &caller, &id)?;
     let filter = Filter { tenant: Some(tenant), contact: Some(contact), ended: false, limit: LONGEST };
     let turn = app.store.turns(&filter)?.into_iter().find(|turn| turn.id == id);
     Ok(Json(shown(&turn.ok_or_else(|| unknown(&id))?)))

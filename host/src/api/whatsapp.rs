@@ -18,17 +18,17 @@ use crate::message::SenderName;
 use crate::session::Whose;
 use crate::session::state;
 
-/// Who is named in the address: `/api/tenants/{id}` or `/api/senders/{name}`.
+/// Who is named in the address: `/api/tenants/{tenant}` or `/api/senders/{sender}`.
 #[derive(Deserialize)]
 pub struct Named {
-    id: Option<u32>,
-    name: Option<String>,
+    tenant: Option<u32>,
+    sender: Option<String>,
 }
 
 impl Named {
     /// If the caller may see it.
     fn whose(self, caller: &Caller, app: &App) -> Result<Whose> {
-        match (self.id, self.name) {
+        match (self.tenant, self.sender) {
             (Some(id), _) => Ok(Whose::Tenant(caller.tenant(app, id)?.id)),
             (None, Some(name)) => {
                 caller.operator()?;

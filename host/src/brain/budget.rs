@@ -112,6 +112,17 @@ impl Exceeded {
         }
     }
 
+    fn memory(limits: &ResolvedLimits, what: &str, used: u64) -> Self {
+        Exceeded {
+            code: "memory",
+            what: what.into(),
+            limit: limits.memory_bytes.min(MEMORY_CEILING),
+            used,
+            unit: "bytes",
+            key: "memory_bytes",
+        }
+    }
+
     fn host_calls(limits: &ResolvedLimits) -> Self {
         Exceeded {
             code: "host-calls",
@@ -124,21 +135,51 @@ impl Exceeded {
     }
 }
 
+/// What any way into the gateway costs, in fuel: about what it takes of the processor, with a unit of
+/// fuel for a nanosecond.
+const CALL_FUEL: u64 = 1_000;
+
+/// And a growth of memory or of a table, granted or not.
+const GROW_FUEL: u64 = 10_000;
+
+/// So much may be owed before it is taken from the guest's fuel.
+const OWED_FUEL: u64 = 20_000;
+
+/// A guest that is refused memory may try something smaller, so many times.
+const REFUSED_GROWTHS: u32 = 64;
+
 /// Counts while the guest runs. What was refused is kept: the guest may answer a refusal with any
 /// trap it likes, and the failure must name the cause.
 #[derive(Debug)]
 pub struct Meter {
     limits: ResolvedLimits,
     host_calls: u32,
+    /// What the guest had left when it last came into the gateway.
+    fuel_left: u64,
+    /// Charged, and not taken from the guest's fuel yet.
+    fuel_owed: u64,
     /// Of all memories, now.
     memory: u64,
     memory_peak: u64,
-    pub exceeded: Option<Exceeded>,
+    /// What the gateway holds for the guest until the turn ends: its journal.
+    kept: u64,
+    refused_growths: u32,
+    exceeded: Option<Exceeded>,
 }
 
 impl Meter {
     pub fn new(limits: ResolvedLimits) -> Self {
-        Meter { limits, host_calls: 0, memory: 0, memory_peak: 0, exceeded: None }
+        Meter {
+            limits,
+            host_calls: 0,
+            fuel_left: limits.fuel,
+            fuel_owed: 0,
+            memory: 0,
+            memory_peak: 0,
+            kept: 0,
+            refused_growths: 0,
+            exceeded: None,
+        }
     }
 
     pub fn limits(&self) -> &ResolvedLimits {
@@ -153,15 +194,95 @@ impl Meter {
         self.memory_peak
     }
 
+    /// Charged for the gateway's work, and not taken from the store's fuel yet.
+    pub fn fuel_owed(&self) -> u64 {
+        self.fuel_owed
+    }
+
+    /// The limit that the turn ran into, if it did.
+    pub fn exceeded(&self) -> Option<&Exceeded> {
+        self.exceeded.as_ref()
+    }
+
+    pub fn ran_out_of_time(&self) -> bool {
+        self.exceeded.as_ref().is_some_and(|exceeded| exceeded.code == "wall-time")
+    }
+
+    /// Remembers what the turn ran into; the last is the cause, because all but refused memory end it.
+    pub fn exceed(&mut self, exceeded: Exceeded) -> Exceeded {
+        self.exceeded.insert(exceeded).clone()
+    }
+
     /// Counts a call to the gateway; past the limit the guest is stopped with the error.
     pub fn host_call(&mut self) -> Result<(), Exceeded> {
         if self.host_calls >= self.limits.host_calls {
             let exceeded = Exceeded::host_calls(&self.limits);
-            self.exceeded = Some(exceeded.clone());
-            return Err(exceeded);
+            return Err(self.exceed(exceeded));
         }
         self.host_calls += 1;
         Ok(())
+    }
+
+    /// The guest comes into the gateway with so much fuel left.
+    pub fn enter(&mut self, fuel_left: u64) {
+        self.fuel_left = fuel_left;
+        self.fuel_owed = self.fuel_owed.saturating_add(CALL_FUEL);
+    }
+
+    /// It did not come of its own: the epoch ticked. What a turn costs does not depend on the clock.
+    pub fn interrupted(&mut self) {
+        self.fuel_owed = self.fuel_owed.saturating_sub(CALL_FUEL);
+    }
+
+    /// Charges the gateway's work before it is done; refused where the fuel does not reach.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), Exceeded> {
+        let owed = self.fuel_owed.saturating_add(fuel);
+        if owed > self.fuel_left {
+            let exceeded = Exceeded::fuel(&self.limits, self.limits.fuel);
+            return Err(self.exceed(exceeded));
+        }
+        self.fuel_owed = owed;
+        Ok(())
+    }
+
+    /// What is to be taken from the guest's fuel, once it is worth it.
+    pub fn settle(&mut self) -> Option<u64> {
+        if self.fuel_owed < OWED_FUEL {
+            return None;
+        }
+        self.fuel_left = self.fuel_left.saturating_sub(self.fuel_owed);
+        Some(std::mem::take(&mut self.fuel_owed))
+    }
+
+    /// What the gateway holds for this guest counts as the guest's memory: `passing` for the length of
+    /// one call.
+    pub fn hold(&mut self, passing: usize) -> Result<(), Exceeded> {
+        let used = self.memory.saturating_add(self.kept).saturating_add(passing as u64);
+        self.memory_peak = self.memory_peak.max(used);
+        if used > self.limits.memory_bytes.min(MEMORY_CEILING) {
+            let what = "the brain's memory, and what the gateway holds for it";
+            let exceeded = Exceeded::memory(&self.limits, what, used);
+            return Err(self.exceed(exceeded));
+        }
+        Ok(())
+    }
+
+    /// Until the turn ends.
+    pub fn keep(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.kept = self.kept.saturating_add(bytes as u64);
+        self.hold(0)
+    }
+}
+
+impl Meter {
+    /// The guest is told no, and may make do with less; one that does nothing but ask is stopped.
+    fn refused_growth(&mut self) -> wasmtime::Result<bool> {
+        self.refused_growths += 1;
+        if self.refused_growths <= REFUSED_GROWTHS {
+            return Ok(false);
+        }
+        let why = format!("it asked {REFUSED_GROWTHS} times for memory or a table that it may not have");
+        Err(wasmtime::format_err!(why))
     }
 }
 
@@ -172,24 +293,19 @@ impl wasmtime::ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.charge(GROW_FUEL)?;
         // Past the maximum that the guest itself declares the engine refuses without our help.
         if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
+            return self.refused_growth();
         }
-        let wanted = self.memory.saturating_add(desired.saturating_sub(current) as u64);
-        let limit = self.limits.memory_bytes.min(MEMORY_CEILING);
-        if wanted > limit {
-            self.exceeded = Some(Exceeded {
-                code: "memory",
-                what: "the brain asked for more memory than it may have".into(),
-                limit,
-                used: wanted,
-                unit: "bytes",
-                key: "memory_bytes",
-            });
-            return Ok(false);
+        let memory = self.memory.saturating_add(desired.saturating_sub(current) as u64);
+        let wanted = memory.saturating_add(self.kept);
+        if wanted > self.limits.memory_bytes.min(MEMORY_CEILING) {
+            let what = "the brain asked for more memory than it may have";
+            self.exceed(Exceeded::memory(&self.limits, what, wanted));
+            return self.refused_growth();
         }
-        self.memory = wanted;
+        self.memory = memory;
         self.memory_peak = self.memory_peak.max(wanted);
         Ok(true)
     }
@@ -200,7 +316,8 @@ impl wasmtime::ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        self.charge(GROW_FUEL)?;
+        if desired <= TABLE_ELEMENTS { Ok(true) } else { self.refused_growth() }
     }
 
     fn instances(&self) -> usize {
@@ -228,7 +345,7 @@ mod tests {
         let mut meter = Meter::new(limits);
         assert!(meter.memory_growing(0, 1 << 20, None).expect("answers"));
         assert!(!meter.memory_growing(1 << 20, (1 << 20) + 65_536, None).expect("answers"));
-        let text = meter.exceeded.expect("remembered").to_string();
+        let text = meter.exceeded().expect("remembered").to_string();
         assert_eq!(
             text,
             "the brain asked for more memory than it may have: limit 1048576 bytes, used 1114112; raise \
@@ -244,5 +361,39 @@ mod tests {
         assert!(meter.host_call().is_ok());
         assert_eq!(meter.host_call().expect_err("refused").used, 3);
         assert_eq!(meter.host_calls(), 2);
+    }
+
+    #[test]
+    fn work_of_the_gateway_is_charged_before_it_is_done() {
+        let mut meter = Meter::new(ResolvedLimits { fuel: 100_000, ..ResolvedLimits::default() });
+        meter.enter(60_000);
+        meter.charge(9_000).expect("there is enough");
+        assert_eq!(meter.settle(), None, "not worth it yet");
+        meter.charge(50_000).expect("there is just enough");
+        assert_eq!(meter.charge(1).expect_err("refused").code, "fuel");
+        assert_eq!(meter.settle(), Some(60_000));
+        assert_eq!(meter.settle(), None);
+        meter.enter(1_500);
+        meter.interrupted();
+        meter.charge(1_500).expect("a tick costs nothing");
+    }
+
+    #[test]
+    fn what_the_gateway_holds_is_the_guests_memory() {
+        let mut meter = Meter::new(ResolvedLimits { memory_bytes: 1 << 20, ..ResolvedLimits::default() });
+        assert!(meter.memory_growing(0, 512 << 10, None).expect("answers"));
+        meter.hold(512 << 10).expect("just enough");
+        meter.keep(128 << 10).expect("enough");
+        assert_eq!(meter.hold(512 << 10).expect_err("too much").used, (1 << 20) + (128 << 10));
+        assert!(!meter.memory_growing(512 << 10, 1 << 20, None).expect("answers"), "what is kept counts");
+    }
+
+    #[test]
+    fn a_guest_that_only_asks_for_memory_is_stopped() {
+        let mut meter = Meter::new(ResolvedLimits { memory_bytes: 1 << 20, ..ResolvedLimits::default() });
+        for _ in 0..REFUSED_GROWTHS {
+            assert!(!meter.memory_growing(0, 2 << 20, None).expect("answers"));
+        }
+        meter.memory_growing(0, 2 << 20, None).expect_err("stopped");
     }
 }

@@ -19,34 +19,32 @@ const HEADER: usize = 8 + 32;
 #[derive(Clone, Debug)]
 pub struct Cache {
     directory: PathBuf,
+    /// Other engines' code is not ours.
+    compatibility: u64,
 }
 
 impl Cache {
-    pub fn open(directory: PathBuf) -> io::Result<Self> {
+    pub fn open(directory: PathBuf, engine: &Engine) -> io::Result<Self> {
         std::fs::create_dir_all(&directory)?;
-        Ok(Cache { directory })
+        let mut compatibility = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut compatibility);
+        Ok(Cache { directory, compatibility: compatibility.finish() })
     }
 
     /// The component, where it was compiled before.
     pub fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        deserialize(engine, &read(&self.path(engine, digest))?).ok()
+        deserialize(engine, &read(&self.path(digest))?).ok()
     }
 
-    /// Compiles, which blocks for as long as it takes, and keeps the code.
-    pub fn compile(&self, engine: &Engine, digest: &str, wasm: &[u8]) -> wasmtime::Result<Component> {
-        let path = self.path(engine, digest);
-        let code = engine.precompile_component(wasm)?;
-        let digest: [u8; 32] = Sha256::digest(&code).into();
-        // Without the cache the next start is slower; that is no reason to refuse a brain.
-        if let Err(error) = write_atomically(&path, &[MAGIC, &digest, &code]) {
-            tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
-        }
-        deserialize(engine, &code)
+    /// Keeps compiled code, durably.
+    pub fn keep(&self, digest: &str, code: &[u8]) -> io::Result<()> {
+        let proof: [u8; 32] = Sha256::digest(code).into();
+        write_atomically(&self.path(digest), &[MAGIC, &proof, code])
     }
 
     /// Removes what belongs to none of these digests, or to another engine.
-    pub fn keep_only(&self, engine: &Engine, digests: &[String]) {
-        let wanted: Vec<PathBuf> = digests.iter().map(|digest| self.path(engine, digest)).collect();
+    pub fn keep_only(&self, digests: &[String]) {
+        let wanted: Vec<PathBuf> = digests.iter().map(|digest| self.path(digest)).collect();
         for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             if !wanted.contains(&entry.path()) {
                 remove(&entry.path());
@@ -54,10 +52,8 @@ impl Cache {
         }
     }
 
-    pub fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
-        let mut compatibility = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut compatibility);
-        self.directory.join(format!("{digest}-{:016x}.cwasm", compatibility.finish()))
+    fn path(&self, digest: &str) -> PathBuf {
+        self.directory.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
     }
 }
 
@@ -75,11 +71,13 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     Some(file.split_off(HEADER))
 }
 
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+/// Code of our own that is held in memory.
+pub fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     #[expect(unsafe_code, reason = "the engine's documented way to load its own compiled code")]
-    // SAFETY: the bytes were made by `precompile_component`, either a moment ago in this process or by
-    // an earlier one that wrote them with their digest, which `read` has checked. The directory is the
-    // gateway's own, as its executable is.
+    // SAFETY: the bytes were made by `precompile_component`, either a moment ago in this process or in the
+    // one that compiles for the gateway, which runs nothing of the component before it has handed them
+    // over; they were written with their digest, which `read` has checked. The directory is the gateway's
+    // own, as its executable is.
     unsafe {
         Component::deserialize(engine, code)
     }

@@ -1,26 +1,30 @@
 //! One road for every package, whether it was dropped into the plugins directory or uploaded: read,
 //! build (preflight, compile, selftest), swap. A package that does not get to the end leaves the one
-//! that runs untouched. One deployment of a package at a time, one compilation at a time; turns never
-//! wait for either.
+//! that runs untouched. One deployment of a package at a time; turns never wait for one. At a start,
+//! what was compiled before goes live at once, and the rest is landed like anything that is dropped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Notify, OwnedMutexGuard};
 
 use super::cache::Cache;
-use super::engine::{Engine, Turn, Version};
-use super::manifest::{self, Manifest};
-use super::package::{self, COMPONENT, Files, PERSONALITY, Package, Packages, Stamp};
-use super::personality::{Layer, Personality};
+use super::compiler::{self, Compiler, Lane};
+use super::engine::{Engine, Version};
+use super::manifest;
+use super::package::{self, Component, Files, Package, Packages, Stamp};
 use super::shelf::{Entry, Shelf};
-use super::{PackageStatus, Settings, preflight, rehearsal};
+use super::{PackageStatus, Settings, preflight};
 use crate::clock;
-use crate::message::TenantId;
+use crate::glyph::Shown;
+use crate::message::{TenantId, Timestamp};
 use compiled::Coming;
+use upload::Room;
 
+mod build;
 mod compiled;
 mod upload;
 
@@ -37,30 +41,98 @@ pub struct Deployer {
     shelf: Shelf,
     pub packages: ArcSwap<Packages>,
     /// Why a package's newest files do not run.
-    refused: Mutex<BTreeMap<String, String>>,
+    refused: Mutex<BTreeMap<String, Shown>>,
     /// How each directory looked when it was last landed or refused.
     seen: Mutex<HashMap<String, Stamp>>,
     /// By package; held for the length of a deployment of it.
     landing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// The compiler runs once at a time and on one thread, so that turns keep the others.
-    compiler: Arc<Semaphore>,
+    compiler: Arc<Compiler>,
+    /// Packages whose component is being compiled, or waits to be, and since when.
+    making: Mutex<BTreeMap<String, Timestamp>>,
     /// What is being built, so that its compiled code is not swept away meanwhile.
     coming: Mutex<Vec<String>>,
     /// Held while a version is put on the shelf or the cache is swept.
     shelving: tokio::sync::Mutex<()>,
+    /// What uploads hold.
+    room: Mutex<Room>,
     brain_of: BrainOf,
+    /// What runs has changed.
+    pub changed: Notify,
+}
+
+/// On which terms a package is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub lane: Lane,
+    /// Whose compiling it counts as.
+    pub pays: Option<TenantId>,
+    /// Else only what was compiled before is built.
+    pub compile: bool,
+}
+
+impl Terms {
+    /// Of what lies in the plugins directory: nobody asked for it just now.
+    pub fn of_directory(name: &str) -> Self {
+        let lane = manifest::tenant_of(name).map_or(Lane::Operator, Lane::Tenant);
+        Terms { lane, pays: None, compile: true }
+    }
+}
+
+/// Why a package was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    #[error("{0}")]
+    Wrong(String),
+    #[error("{why}")]
+    NotNow { why: String, retry_after: Duration },
+    #[error("its compiled code is not there yet")]
+    Uncompiled,
+}
+
+impl Obstacle {
+    /// With the file that it is about.
+    fn at(self, place: &str) -> Self {
+        match self {
+            Obstacle::Wrong(why) => Obstacle::Wrong(format!("{place}: {why}")),
+            Obstacle::NotNow { why, retry_after } => {
+                Obstacle::NotNow { why: format!("{place}: {why}"), retry_after }
+            }
+            Obstacle::Uncompiled => Obstacle::Uncompiled,
+        }
+    }
+}
+
+impl From<compiler::Failure> for Obstacle {
+    fn from(failure: compiler::Failure) -> Self {
+        match failure {
+            compiler::Failure::Wrong(why) => Obstacle::Wrong(why),
+            compiler::Failure::NotNow { why, retry_after } => Obstacle::NotNow { why, retry_after },
+        }
+    }
+}
+
+impl From<String> for Obstacle {
+    fn from(reason: String) -> Self {
+        Obstacle::Wrong(reason)
+    }
 }
 
 /// A package that passed, with the component it was made of.
 pub struct Built {
     pub package: Package,
-    component: Option<Vec<u8>>,
+    component: Option<Component>,
     checked: Vec<String>,
 }
 
 impl Deployer {
     pub fn open(settings: Settings, engine: Arc<Engine>, brain_of: BrainOf) -> io::Result<Self> {
-        let cache = Cache::open(settings.cache.join("compiled"))?;
+        let cache = Cache::open(settings.cache.join("compiled"), engine.wasmtime())?;
+        let compiler = Compiler::new(
+            engine.clone(),
+            settings.program.clone(),
+            settings.compiling.clone(),
+            cache.clone(),
+        );
         let shelf = Shelf::open(settings.cache.join("versions"))?;
         Ok(Deployer {
             settings,
@@ -71,10 +143,13 @@ impl Deployer {
             refused: Mutex::default(),
             seen: Mutex::default(),
             landing: Mutex::default(),
-            compiler: Arc::new(Semaphore::new(1)),
+            compiler,
+            making: Mutex::default(),
             coming: Mutex::default(),
             shelving: tokio::sync::Mutex::default(),
+            room: Mutex::default(),
             brain_of,
+            changed: Notify::new(),
         })
     }
 
@@ -84,15 +159,31 @@ impl Deployer {
         of_package.lock_owned().await
     }
 
-    /// Lands everything there is; what cannot be landed is listed as refused.
-    pub async fn land_all(&self) -> io::Result<()> {
+    /// Lands everything that was compiled before; what cannot be landed is listed as refused. Of the rest
+    /// the texts are there at once, and the brain when [`Deployer::land`] has landed it.
+    pub async fn land_compiled(&self) -> io::Result<()> {
         for name in self.directories()? {
-            if let Err(reason) = self.land_one(&name).await {
-                self.refuse(&name, reason);
+            match self.land_one(&name, Terms { compile: false, ..Terms::of_directory(&name) }).await {
+                Ok(()) => {}
+                Err(Obstacle::Uncompiled) => {
+                    lock(&self.making).insert(name, clock::now());
+                }
+                Err(obstacle) => self.refuse(&name, obstacle.to_string()),
             }
         }
         self.sweep().await;
         Ok(())
+    }
+
+    /// Lands what the start left to be compiled.
+    pub async fn land_rest(&self) {
+        for name in self.directories().unwrap_or_default() {
+            if lock(&self.making).contains_key(&name)
+                && let Err(obstacle) = self.land(&name).await
+            {
+                self.refuse(&name, obstacle.to_string());
+            }
+        }
     }
 
     /// The directories that hold a file of a package, by name.
@@ -115,13 +206,14 @@ impl Deployer {
 
     /// Puts what lies in a package's directory in place of what runs. An error leaves that as it is,
     /// and is the caller's to tell.
-    pub async fn land(&self, name: &str) -> Result<(), String> {
-        let landed = self.land_one(name).await;
+    pub async fn land(&self, name: &str) -> Result<(), Obstacle> {
+        let landed = self.land_one(name, Terms::of_directory(name)).await;
+        lock(&self.making).remove(name);
         self.sweep().await;
         landed
     }
 
-    async fn land_one(&self, name: &str) -> Result<(), String> {
+    async fn land_one(&self, name: &str, terms: Terms) -> Result<(), Obstacle> {
         let _one = self.landing(name).await;
         let directory = self.settings.plugins.join(name);
         let stamp = Stamp::of(&directory);
@@ -132,19 +224,51 @@ impl Deployer {
             self.forget(name);
             return Ok(());
         }
-        lock(&self.seen).insert(name.to_owned(), stamp);
         let files = blocking(move || Files::read(&directory)).await??;
+        // What is not compiled yet counts as not seen yet.
+        if terms.compile {
+            lock(&self.seen).insert(name.to_owned(), stamp);
+        }
         if Stamp::of(&self.settings.plugins.join(name)) != stamp {
-            return Err(format!("{name}: the files changed while they were read"));
+            return Err(format!("{name}: the files changed while they were read").into());
         }
         let _coming = Coming::new(&self.coming, &files);
-        let built = self.build(name, files).await?;
-        self.go_live(built, DROPPED, None).await;
-        Ok(())
+        let built = match self.prepare(name, files).await {
+            Ok(prepared) => {
+                if !terms.compile && prepared.package.tenant.is_none() {
+                    self.publish(prepared.texts());
+                }
+                self.build(prepared, terms).await
+            }
+            Err(reason) => Err(reason.into()),
+        };
+        match built {
+            Ok(built) => {
+                lock(&self.seen).insert(name.to_owned(), stamp);
+                self.go_live(built, DROPPED, None).await;
+                Ok(())
+            }
+            Err(Obstacle::Uncompiled) => Err(Obstacle::Uncompiled),
+            Err(obstacle) => {
+                lock(&self.seen).insert(name.to_owned(), stamp);
+                Err(obstacle)
+            }
+        }
+    }
+
+    fn publish(&self, package: Package) {
+        let package = Arc::new(package);
+        self.packages.rcu(|packages| {
+            let mut packages = Packages::clone(packages);
+            packages.put(package.clone());
+            packages
+        });
+        self.changed.notify_waiters();
     }
 
     /// Notes why a package's newest files do not run; told once, where it is found out.
     pub fn refuse(&self, name: &str, reason: String) {
+        let reason = Shown::from(reason);
         let before = lock(&self.refused).insert(name.to_owned(), reason.clone());
         if before.as_ref() == Some(&reason) {
             return;
@@ -153,176 +277,35 @@ impl Deployer {
             self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
         match runs {
             Some(digest) => {
-                tracing::error!(
-                    package = name,
-                    running = &digest[..12],
-                    "refused, the running version stays: {reason}"
-                );
+                let running = &digest[..12];
+                tracing::error!(package = name, running, %reason, "refused, the running version stays");
             }
-            None => tracing::error!(package = name, "refused: {reason}"),
+            None => {
+                tracing::error!(package = name, %reason, "refused");
+                // Of one that was still to be compiled only the texts were there.
+                if manifest::tenant_of(name).is_none() {
+                    self.remove(name);
+                }
+            }
         }
     }
 
-    fn forget(&self, name: &str) {
-        lock(&self.refused).remove(name);
-        lock(&self.seen).remove(name);
+    /// Was it there?
+    fn remove(&self, name: &str) -> bool {
         let before = self.packages.rcu(|packages| {
             let mut packages = Packages::clone(packages);
             packages.remove(name);
             packages
         });
-        if before.get(name).is_some() {
+        before.get(name).is_some()
+    }
+
+    fn forget(&self, name: &str) {
+        lock(&self.refused).remove(name);
+        lock(&self.seen).remove(name);
+        if self.remove(name) {
             tracing::warn!(package = name, "gone from the plugins directory; its tenants have no brain now");
         }
-    }
-
-    /// Everything that can be found out before a package runs.
-    pub async fn build(&self, name: &str, files: Files) -> Result<Built, String> {
-        let tenant = manifest::tenant_of(name);
-        let place = files.path(COMPONENT).display().to_string();
-        let examined =
-            files.component.as_deref().map(|bytes| preflight::examine(bytes, &place)).transpose()?;
-        let built_in = examined.as_ref().and_then(|examined| examined.manifest.as_deref());
-        let manifest = files.parse_manifest(tenant, built_in)?;
-        let schema = files.parse_schema()?.map(Arc::new);
-        let personality = files.parse_personality()?.map(Arc::new);
-        let base = tenant.and_then(|tenant| self.base_of(tenant, &manifest));
-        let mut checked = Vec::new();
-        if let (Some(layer), Some(text)) = (&personality, &files.personality) {
-            checked.push("toml".to_owned());
-            if self.check_personality(layer, text, &files, schema.as_ref(), base.as_deref())? {
-                checked.push("schema".to_owned());
-            }
-        }
-        let brain = match (&files.component, examined) {
-            (Some(component), Some(examined)) => {
-                let manifest_place = files.path(package::MANIFEST).display().to_string();
-                examined.check(&manifest.grants, &place, &manifest_place)?;
-                checked.extend(["component", "imports", "exports"].map(str::to_owned));
-                let personality = Personality {
-                    package: base.as_ref().and_then(|base| base.personality.clone()),
-                    own: personality.clone(),
-                    ..Personality::default()
-                };
-                let (version, tested) = self.version(name, component, &manifest, personality, &place).await?;
-                if tested {
-                    checked.push("selftest".to_owned());
-                }
-                Some(version)
-            }
-            _ if tenant.is_some() && personality.is_some() => {
-                if let Some(base) = &base
-                    && let Some(version) = &base.brain
-                {
-                    let texts = Personality {
-                        package: base.personality.clone(),
-                        own: personality.clone(),
-                        ..Personality::default()
-                    };
-                    let place = files.path(PERSONALITY).display().to_string();
-                    if self.rehearse(name, version, texts, &place).await? {
-                        checked.push("selftest".to_owned());
-                    }
-                }
-                None
-            }
-            _ => {
-                return Err(format!(
-                    "{place}: not there; build it and copy it here (the bundled brains: `cargo xtask brains`)"
-                ));
-            }
-        };
-        let package = Package {
-            name: name.into(),
-            tenant,
-            manifest,
-            brain,
-            personality,
-            schema,
-            live_since: clock::now(),
-            earlier: Vec::new(),
-            fallback: None,
-            previous: OnceCell::new(),
-        };
-        Ok(Built { package, component: files.component, checked })
-    }
-
-    /// `true` when a schema was there to hold it against. A tenant's texts lie on those of its base.
-    fn check_personality(
-        &self,
-        layer: &Layer,
-        text: &str,
-        files: &Files,
-        schema: Option<&Arc<package::Schema>>,
-        base: Option<&Package>,
-    ) -> Result<bool, String> {
-        let Some(schema) = schema.or(base.and_then(|base| base.schema.as_ref())) else { return Ok(false) };
-        let lower = base.and_then(|base| base.personality.as_ref()).map(|layer| &layer.values);
-        schema.check(lower, &layer.values, text, &files.path(PERSONALITY))?;
-        Ok(true)
-    }
-
-    /// The package below a tenant's own.
-    fn base_of(&self, tenant: TenantId, manifest: &Manifest) -> Option<Arc<Package>> {
-        let name = match &manifest.extends {
-            Some(name) => name.clone(),
-            None => (self.brain_of)(tenant)?,
-        };
-        self.packages.load().named.get(&name).cloned()
-    }
-
-    /// The component ready to run, and whether it has a selftest, which it then passed. The version that
-    /// runs is taken again where neither component nor grants changed.
-    async fn version(
-        &self,
-        name: &str,
-        component: &[u8],
-        manifest: &Manifest,
-        personality: Personality,
-        place: &str,
-    ) -> Result<(Arc<Version>, bool), String> {
-        let digest = package::digest(component);
-        let running = self.packages.load().get(name).and_then(|running| {
-            let same = running.manifest.grants == manifest.grants;
-            running.brain.clone().filter(|version| same && version.digest == digest)
-        });
-        let version = match running {
-            Some(version) => version,
-            None => {
-                let loaded = self.load(digest, component.to_vec(), manifest).await;
-                Arc::new(loaded.map_err(|why| format!("{place}: {why}"))?)
-            }
-        };
-        let tested = self.rehearse(name, &version, personality, place).await?;
-        Ok((version, tested))
-    }
-
-    /// Starts a version and runs its selftest with these texts; `true` where it has one.
-    async fn rehearse(
-        &self,
-        name: &str,
-        version: &Version,
-        personality: Personality,
-        place: &str,
-    ) -> Result<bool, String> {
-        let turn = Turn {
-            ask: Arc::new(rehearsal::ask(clock::now())),
-            personality,
-            package: name.into(),
-            limits: self.settings.limits,
-            contact_language: None,
-            receipts: false,
-            migrate_from: None,
-        };
-        self.engine.probe(version, turn).await.map_err(|stopped| {
-            let what = match (place.ends_with(COMPONENT), stopped.fault) {
-                (true, true) => "its selftest failed",
-                (true, false) => "it cannot be started",
-                (false, true) => "the brain's selftest failed with it",
-                (false, false) => "the brain cannot be started with it",
-            };
-            format!("{place}: {what}: {}", stopped.failure)
-        })
     }
 
     /// `withdrawn`: the version that ran until now and is no good.
@@ -339,7 +322,7 @@ impl Deployer {
             let _one = self.shelving.lock().await;
             let (shelf, list_of) = (self.shelf.clone(), name.clone());
             let kept = blocking(move || {
-                let list = shelf.put(&list_of, entry, &component, withdrawn.as_deref());
+                let list = shelf.put(&list_of, entry, &component.bytes, withdrawn.as_deref());
                 list.map_err(|error| error.to_string())
             });
             match kept.await.and_then(|kept| kept) {
@@ -362,75 +345,97 @@ impl Deployer {
             "live"
         );
         lock(&self.refused).remove(&*name);
-        let package = Arc::new(package);
-        self.packages.rcu(|packages| {
-            let mut packages = Packages::clone(packages);
-            packages.put(package.clone());
-            packages
-        });
+        self.publish(package);
     }
 
-    /// The last good version before this package's, if it can still run.
-    pub async fn previous(&self, package: &Package) -> Option<Arc<Version>> {
-        let load = async {
-            let digest = package.fallback.clone()?;
+    /// The last good version before this package's, if it can still run. One whose compiled code is
+    /// gone, as after an upgrade, is there for a later turn: this one does not wait for it.
+    pub async fn previous(self: &Arc<Self>, package: &Package) -> Option<Arc<Version>> {
+        let digest = package.fallback.clone()?;
+        let told = |obstacle: Obstacle| {
+            if matches!(obstacle, Obstacle::Uncompiled) {
+                self.compile_again(package, &digest);
+            }
+            tracing::warn!(package = %package.name, error = %obstacle, "no earlier version to fall back on");
+        };
+        let load = async || {
             let shelf = self.shelf.clone();
             let wanted = digest.clone();
             let read = blocking(move || shelf.component(&wanted).map_err(|error| error.to_string()));
-            let loaded = async {
-                let component = read.await??;
-                preflight::examine(&component, &digest)?.check(
-                    &package.manifest.grants,
-                    &digest,
-                    package::MANIFEST,
-                )?;
-                self.load(digest.clone(), component, &package.manifest).await
-            };
-            loaded
-                .await
-                .map(Arc::new)
-                .inspect_err(|error| tracing::warn!(package = %package.name, error, "no earlier version to fall back on"))
-                .ok()
+            let component = Component { bytes: read.await??.into(), digest: digest.clone() };
+            preflight::examine(&component.bytes, &digest)?.check(
+                &package.manifest.grants,
+                &digest,
+                package::MANIFEST,
+            )?;
+            let terms = Terms { compile: false, ..Terms::of_directory(&package.name) };
+            let loaded = self.load(&package.name, &component, &package.manifest, terms, None);
+            Ok(Arc::new(loaded.await?.0))
         };
-        package.previous.get_or_init(|| load).await.clone()
+        match package.previous.get_or_try_init(load).await {
+            Ok(version) => Some(version.clone()),
+            Err(obstacle) => {
+                told(obstacle);
+                None
+            }
+        }
+    }
+
+    fn compile_again(self: &Arc<Self>, package: &Package, digest: &str) {
+        let (this, name, digest) = (self.clone(), package.name.clone(), digest.to_owned());
+        let manifest = package.manifest.clone();
+        tokio::spawn(async move {
+            let Ok(bytes) = this.shelf.component(&digest) else { return };
+            let component = Component { bytes: bytes.into(), digest };
+            let terms = Terms::of_directory(&name);
+            if let Err(error) = this.load(&name, &component, &manifest, terms, None).await {
+                tracing::warn!(package = %name, %error, "an earlier version cannot be compiled");
+            }
+        });
     }
 
     pub fn list(&self) -> Vec<PackageStatus> {
-        let refused = lock(&self.refused).clone();
+        let (refused, making) = (lock(&self.refused).clone(), lock(&self.making).clone());
         let packages = self.packages.load();
-        let mut list: BTreeMap<String, PackageStatus> = packages
-            .iter()
-            .map(|package| {
-                let status = PackageStatus {
-                    package: package.name.to_string(),
-                    digest: package.brain.as_ref().map(|version| version.digest.clone()),
-                    personality_version: package.personality.as_ref().map(|layer| layer.version.clone()),
-                    live_since: Some(package.live_since),
-                    refused: None,
-                    tenant: package.tenant,
-                    earlier: package.earlier.clone(),
-                };
-                (status.package.clone(), status)
-            })
-            .collect();
+        let mut list: BTreeMap<String, PackageStatus> = BTreeMap::new();
+        for package in packages.iter() {
+            let live = package.brain.is_some() || package.tenant.is_some();
+            let status = status(&mut list, &package.name);
+            status.digest = package.brain.as_ref().map(|version| version.digest.clone());
+            status.personality_version = package.personality.as_ref().map(|layer| layer.version.clone());
+            status.live_since = live.then_some(package.live_since);
+            status.earlier.clone_from(&package.earlier);
+        }
         for (name, reason) in refused {
-            let status = list.entry(name.clone()).or_insert_with(|| PackageStatus {
-                tenant: manifest::tenant_of(&name),
-                package: name,
-                digest: None,
-                personality_version: None,
-                live_since: None,
-                refused: None,
-                earlier: Vec::new(),
-            });
-            status.refused = Some(reason);
+            status(&mut list, &name).refused = Some(reason);
+        }
+        for (name, since) in making {
+            status(&mut list, &name).compiling_since = Some(since);
         }
         list.into_values().collect()
     }
 
-    pub fn refusal(&self, name: &str) -> Option<String> {
+    /// Since when a package's component is being compiled, or waits to be.
+    pub fn compiling_since(&self, name: &str) -> Option<Timestamp> {
+        lock(&self.making).get(name).copied()
+    }
+
+    pub fn refusal(&self, name: &str) -> Option<Shown> {
         lock(&self.refused).get(name).cloned()
     }
+}
+
+fn status<'l>(list: &'l mut BTreeMap<String, PackageStatus>, name: &str) -> &'l mut PackageStatus {
+    list.entry(name.to_owned()).or_insert_with(|| PackageStatus {
+        package: name.to_owned(),
+        digest: None,
+        personality_version: None,
+        live_since: None,
+        compiling_since: None,
+        refused: None,
+        tenant: manifest::tenant_of(name),
+        earlier: Vec::new(),
+    })
 }
 
 /// A directory's name that can be a package's: it becomes part of other files' names.

@@ -2,6 +2,11 @@
 //! fuel, time and memory, and the interfaces it was granted; whatever it does, it ends as an answer
 //! or as a failure that says why, and the instance is dropped.
 //!
+//! Four things end a guest: fuel, which its own steps and the gateway's work for it use up; the epoch,
+//! at whose ticks it gives way and is held against its time, whatever it is doing; the memory that it
+//! and the gateway for it may hold; and what one call between the two may carry. All of it happens on
+//! the executor's threads.
+//!
 //! The pool reserves address space, not memory: an idle gateway is small. What an instance wrote is
 //! found with the kernel's pagemap and put back, so that the next one starts from the component's
 //! own first state.
@@ -12,13 +17,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{
+    CallHook, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreContextMut,
+    UpdateDeadline,
+};
 
 use super::abi::bindings::exports::switchboard::brain::{migrate, selftest, turn};
 use super::abi::{self, actions, wit};
-use super::budget::{Exceeded, MEMORY_CEILING};
+use super::budget::{Exceeded, MEMORY_CEILING, TEXT_SUM_FACTOR};
+use super::executor::Executor;
 use super::grants::{self, Grant};
-use super::outcome::{Stopped, explain, failure, faulted};
+use super::outcome::{Handles, Stopped, explain, failure, faulted};
 use super::personality::Personality;
 use super::sandbox::State;
 use super::{Answer, Ask};
@@ -30,11 +39,15 @@ pub const CORE_INSTANCES_PER_TURN: u32 = 64;
 pub const MEMORIES_PER_TURN: u32 = 2;
 pub const TABLES_PER_TURN: u32 = 8;
 
-/// A brain that computes gives way to others after this much fuel, about half a millisecond.
-const YIELD_FUEL: u64 = 500_000;
+/// A brain that computes gives way to others after this much fuel, about a fifth of a millisecond.
+const YIELD_FUEL: u64 = 200_000;
 
-/// What a guest may hand to the gateway in one call or as its outcome, once unpacked.
-const HOSTCALL_BYTES: usize = 16 << 20;
+/// What a guest may hand to the gateway in one call, once unpacked,
+const CALL_BYTES: usize = 256 << 10;
+
+/// and as its outcome, beside the memory and the texts that its limits allow: enough to say which of
+/// them was too long.
+const OUTCOME_BYTES: u64 = 4 << 20;
 
 /// An instance returned to the pool keeps this much of its memory resident.
 const KEEP_RESIDENT: usize = 1 << 20;
@@ -45,8 +58,10 @@ const STACK: usize = 512 << 10;
 /// The engine, and the right to run so many turns at once.
 pub struct Engine {
     engine: wasmtime::Engine,
-    /// In front of the pool: one instance too many is an error there, not a wait.
-    slots: Semaphore,
+    executor: Executor,
+    /// In front of the pool: one instance too many is an error there, not a wait. Held by a turn until
+    /// its instance is gone.
+    slots: Arc<Semaphore>,
     /// Held by every version there is.
     versions: Arc<()>,
 }
@@ -81,6 +96,7 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
+        .epoch_interruption(true)
         .concurrency_support(false)
         .max_wasm_stack(STACK)
         .async_stack_size(STACK + (512 << 10))
@@ -123,15 +139,18 @@ impl Engine {
             Ok(engine) => engine,
             Err(error) => {
                 tracing::warn!(
-                    error = format!("{error:#}"),
-                    "no pool of instances: turns cost more. The pool reserves about {} GiB of address space; \
-                     see `ulimit -v` and vm.overcommit_memory, or lower `[turns] concurrent`",
-                    concurrent * MEMORIES_PER_TURN as usize * 4
+                    error = ?error,
+                    reserves_gib = concurrent * MEMORIES_PER_TURN as usize * 4,
+                    "no pool of instances: turns cost more. The pool reserves address space; see `ulimit -v` and \
+                     vm.overcommit_memory, or lower `[turns] concurrent`"
                 );
                 wasmtime::Engine::new(&config())?
             }
         };
-        Ok(Engine { engine, slots: Semaphore::new(concurrent), versions: Arc::default() })
+        let ticked = engine.clone();
+        let executor = Executor::new(move || ticked.increment_epoch())?;
+        let slots = Arc::new(Semaphore::new(concurrent));
+        Ok(Engine { engine, executor, slots, versions: Arc::default() })
     }
 
     pub fn wasmtime(&self) -> &wasmtime::Engine {
@@ -165,37 +184,83 @@ impl Engine {
     }
 
     /// Runs one turn; waits for a free place first, and the time it waits is not the turn's.
-    pub async fn turn(&self, version: &Version, turn: Turn) -> Result<Answer, Stopped> {
-        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        let started = Instant::now();
-        let limits = turn.limits;
-        let ask = turn.ask.clone();
-        let mut store = self.store(turn.ask, turn.personality, turn.package, limits);
-        let time = Duration::from_millis(limits.wall_time_ms);
-        let called =
-            call(&mut store, version, &ask, turn.contact_language.as_deref(), turn.migrate_from.as_deref());
-        let ended = tokio::time::timeout(time, called).await;
-        let (outcome, migrated) = match ended {
-            Err(_) => {
-                let used = started.elapsed().as_millis() as u64;
-                let exceeded = Exceeded::wall_time(&limits, used);
-                return Err(failure(exceeded.into(), true, &mut store, started, version));
-            }
-            Ok(Err(error)) => {
-                let rejected = explain(&error, &store);
-                return Err(failure(rejected, false, &mut store, started, version));
-            }
-            Ok(Ok(Err(fault))) => return Err(faulted(fault, &mut store, started, version)),
-            Ok(Ok(Ok(ended))) => ended,
+    pub async fn turn(&self, version: &Arc<Version>, turn: Turn) -> Result<Answer, Stopped> {
+        let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (engine, version, tenant) = (self.engine.clone(), version.clone(), turn.ask.key.tenant);
+        let run = async move {
+            // The guest's store is gone before its place is free: both go with this future.
+            let _slot = slot;
+            Running::new(&engine, &version, &turn).turn(&turn).await
         };
-        let checked =
-            actions::check(outcome, &limits, &|handle| super::outcome::is_known(handle, &ask), ask.now)
-                .and_then(|wanted| Ok((wanted, actions::memory(migrated, &limits)?)));
+        self.executor.run(tenant, run).await
+    }
+
+    /// Instantiates under a turn's budget, looks whether the exports have the contract's types, and
+    /// runs the selftest where there is one: `true`.
+    pub async fn probe(&self, version: &Arc<Version>, turn: Turn) -> Result<bool, Stopped> {
+        let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (engine, version, tenant) = (self.engine.clone(), version.clone(), turn.ask.key.tenant);
+        let run = async move {
+            let _slot = slot;
+            Running::new(&engine, &version, &turn).probe().await
+        };
+        self.executor.run(tenant, run).await
+    }
+}
+
+/// A guest with its budget, from its first step on.
+struct Running<'a> {
+    version: &'a Version,
+    limits: ResolvedLimits,
+    store: Store<State>,
+    started: Instant,
+}
+
+impl<'a> Running<'a> {
+    fn new(engine: &wasmtime::Engine, version: &'a Version, turn: &Turn) -> Self {
+        let limits = turn.limits;
+        let started = Instant::now();
+        let state = State::new(turn.ask.clone(), turn.personality.clone(), turn.package.clone(), limits);
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(CALL_BYTES);
+        store.set_fuel(limits.fuel).expect("the engine counts fuel");
+        store.fuel_async_yield_interval(Some(YIELD_FUEL)).expect("the engine counts fuel");
+        store.call_hook(charge);
+        let deadline = started + Duration::from_millis(limits.wall_time_ms);
+        store.epoch_deadline_callback(move |mut store| {
+            store.data_mut().meter.interrupted();
+            let now = Instant::now();
+            if now < deadline {
+                return Ok(UpdateDeadline::Yield(1));
+            }
+            let used_ms = now.duration_since(started).as_millis() as u64;
+            Err(store.data_mut().meter.exceed(Exceeded::wall_time(&limits, used_ms)).into())
+        });
+        store.set_epoch_deadline(1);
+        Running { version, limits, store, started }
+    }
+
+    async fn turn(mut self, turn: &Turn) -> Result<Answer, Stopped> {
+        let Turn { ask, contact_language, migrate_from, .. } = turn;
+        let called =
+            call(&mut self.store, self.version, ask, contact_language.as_deref(), migrate_from.as_deref());
+        let ended = tokio::time::timeout(Duration::from_millis(self.limits.wall_time_ms), called).await;
+        let (outcome, migrated) = match self.ended(ended)? {
+            Ok(ended) => ended,
+            Err(fault) => return Err(faulted(fault, &mut self.store, self.started, self.version)),
+        };
+        let limits = &self.limits;
+        let handles = Handles::of(ask);
+        let checked = actions::check(outcome, limits, &|handle| handles.know(handle), ask.now)
+            .and_then(|wanted| Ok((wanted, actions::memory(migrated, limits)?)));
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
-            Err(rejected) => return Err(failure(rejected, false, &mut store, started, version)),
+            Err(rejected) => {
+                return Err(failure(rejected, false, &mut self.store, self.started, self.version));
+            }
         };
-        let cost = super::outcome::cost(&store, started);
+        let cost = super::outcome::cost(&self.store, self.started);
         Ok(Answer {
             sends: wanted.sends,
             timers: wanted.timers,
@@ -204,60 +269,77 @@ impl Engine {
             hand_off_reason: wanted.hand_off_reason,
             // A memory that was migrated is kept even where the turn itself keeps what it has.
             memory: wanted.memory.or(migrated),
-            version: version.digest.clone(),
+            version: self.version.digest.clone(),
             outcome: wanted.outcome,
-            host_calls: store.data_mut().journal.take(),
+            host_calls: self.store.data_mut().journal.take(),
             cost,
             wants_receipts: turn.receipts,
         })
     }
 
-    /// Instantiates under a turn's budget, looks whether the exports have the contract's types, and
-    /// runs the selftest where there is one: `true`.
-    pub async fn probe(&self, version: &Version, turn: Turn) -> Result<bool, Stopped> {
-        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        let started = Instant::now();
-        let limits = turn.limits;
-        let mut store = self.store(turn.ask, turn.personality, turn.package, limits);
+    async fn probe(mut self) -> Result<bool, Stopped> {
+        let (version, store) = (self.version, &mut self.store);
         let called = async {
-            let instance = version.instance.instantiate_async(&mut store).await?;
-            version.turn.load(&mut store, &instance)?;
+            let instance = version.instance.instantiate_async(&mut *store).await?;
+            version.turn.load(&mut *store, &instance)?;
             if let Some(migrate) = &version.migrate {
-                migrate.load(&mut store, &instance)?;
+                migrate.load(&mut *store, &instance)?;
             }
             let Some(selftest) = &version.selftest else { return Ok(Ok(false)) };
-            let tested = selftest.load(&mut store, &instance)?.call_run(&mut store).await?;
+            let tested = selftest.load(&mut *store, &instance)?.call_run(&mut *store).await?;
             wasmtime::Result::Ok(tested.map(|()| true))
         };
-        let ended = tokio::time::timeout(Duration::from_millis(limits.wall_time_ms), called).await;
-        match ended {
-            Err(_) => {
-                let exceeded = Exceeded::wall_time(&limits, started.elapsed().as_millis() as u64);
-                Err(failure(exceeded.into(), true, &mut store, started, version))
-            }
-            Ok(Err(error)) => {
-                let rejected = explain(&error, &store);
-                Err(failure(rejected, false, &mut store, started, version))
-            }
-            Ok(Ok(Err(fault))) => Err(faulted(fault, &mut store, started, version)),
-            Ok(Ok(Ok(tested))) => Ok(tested),
-        }
+        let ended = tokio::time::timeout(Duration::from_millis(self.limits.wall_time_ms), called).await;
+        let tested = self.ended(ended)?;
+        tested.map_err(|fault| faulted(fault, &mut self.store, self.started, self.version))
     }
 
-    fn store(
-        &self,
-        ask: Arc<Ask>,
-        personality: Personality,
-        package: Arc<str>,
-        limits: ResolvedLimits,
-    ) -> Store<State> {
-        let mut store = Store::new(&self.engine, State::new(ask, personality, package, limits));
-        store.limiter(|state| &mut state.meter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
-        store.set_fuel(limits.fuel).expect("the engine counts fuel");
-        store.fuel_async_yield_interval(Some(YIELD_FUEL)).expect("the engine counts fuel");
-        store
+    /// What the guest returned, or what stopped it.
+    fn ended<T>(
+        &mut self,
+        ended: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Stopped> {
+        let (rejected, retryable) = match ended {
+            Ok(Ok(returned)) => return Ok(returned),
+            Ok(Err(error)) => {
+                let late = self.store.data().meter.ran_out_of_time();
+                (explain(&error, &self.store), late)
+            }
+            // It waited for something.
+            Err(_) => {
+                let used_ms = self.started.elapsed().as_millis() as u64;
+                (Exceeded::wall_time(&self.limits, used_ms).into(), true)
+            }
+        };
+        Err(failure(rejected, retryable, &mut self.store, self.started, self.version))
     }
+}
+
+/// Takes what the gateway's work for the guest costs from the guest's fuel. Every way from the guest
+/// into the gateway passes here: the contract's calls, WASI's, and the engine's own helpers.
+fn charge(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
+    match hook {
+        CallHook::CallingHost => {
+            store.set_hostcall_fuel(CALL_BYTES);
+            let left = store.get_fuel()?;
+            store.data_mut().meter.enter(left);
+        }
+        CallHook::ReturningFromHost => {
+            if let Some(owed) = store.data_mut().meter.settle() {
+                let left = store.get_fuel()?;
+                store.set_fuel(left.saturating_sub(owed))?;
+            }
+        }
+        // With what it returns, if this was not one of its helpers.
+        CallHook::ReturningFromWasm => {
+            let limits = store.data().meter.limits();
+            let texts = limits.text_bytes.saturating_mul(TEXT_SUM_FACTOR);
+            let bytes = OUTCOME_BYTES.saturating_add(limits.state_bytes).saturating_add(texts);
+            store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        CallHook::CallingWasm => {}
+    }
+    Ok(())
 }
 
 type Ended = Result<(wit::Outcome, Option<String>), wit::Fault>;

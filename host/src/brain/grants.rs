@@ -8,7 +8,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::abi::bindings::switchboard::brain as interfaces;
 use super::budget::Exceeded;
-use super::sandbox::{State, clock};
+use super::sandbox::{State, clock, poll};
 
 mod details;
 mod history;
@@ -22,6 +22,15 @@ const CALLS_BETWEEN_YIELDS: u32 = 16;
 
 /// So many bytes of texts between a brain and the gateway before others get their chance.
 const BYTES_BETWEEN_YIELDS: usize = 64 << 10;
+
+/// What a byte between a brain and the gateway costs, in fuel: it is copied, written down and digested.
+const BYTE_FUEL: u64 = 4;
+
+/// Nothing that a brain asks for by name has a longer one; what is longer is not there.
+const NAME_BYTES: usize = 1 << 10;
+
+/// What one answer may hold. A guest's own memory is larger, and every guest that asks holds it twice.
+const ANSWER_BYTES: usize = 512 << 10;
 
 /// An interface of the contract that a package may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +91,7 @@ impl Grant {
 pub fn link(linker: &mut Linker<State>, grants: &[Grant]) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     clock::link(linker)?;
+    poll::link(linker)?;
     interfaces::types::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
     for grant in grants {
         match grant {
@@ -118,12 +128,28 @@ impl State {
         Ok(())
     }
 
-    /// Copying and writing down long texts is the gateway's work too.
-    async fn carry(&mut self, bytes: usize) {
+    /// Copying and writing down long texts is the gateway's work too, and its memory for as long as the
+    /// call lasts.
+    async fn carry(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.meter.charge(BYTE_FUEL.saturating_mul(bytes as u64))?;
+        self.meter.hold(bytes)?;
         self.carried += bytes;
         if self.carried >= BYTES_BETWEEN_YIELDS {
             self.carried = 0;
             tokio::task::yield_now().await;
         }
+        Ok(())
     }
+
+    /// Writes a call down for the journal, as JSON. What is kept of it is the guest's memory until the
+    /// turn ends.
+    fn record(&mut self, function: &str, arguments: String, answer: String) -> Result<(), Exceeded> {
+        let kept = self.journal.record(function, arguments, answer);
+        self.meter.keep(kept)
+    }
+}
+
+/// Could anything have this name?
+fn is_name(text: &str) -> bool {
+    text.len() <= NAME_BYTES
 }

@@ -19,11 +19,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// `arguments` and `answer` are JSON.
-    pub fn record(&mut self, function: &str, arguments: String, answer: String) {
+    /// `arguments` and `answer` are JSON. Returns how many bytes more are kept now.
+    pub fn record(&mut self, function: &str, arguments: String, answer: String) -> usize {
         let arguments = self.bounded(arguments);
         let answer = self.bounded(answer);
+        let kept = size_of::<HostCall>() + function.len() + arguments.len() + answer.len();
         self.calls.push(HostCall { function: function.to_owned(), arguments, answer });
+        kept
     }
 
     pub fn into_calls(self) -> Vec<HostCall> {

@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::abi;
 use super::grants::Grant;
+use crate::glyph;
 use crate::message::TenantId;
+
+/// What is wrong with a file may repeat what is in it; it is cut to this.
+const MISTAKE_BYTES: usize = 500;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,7 +116,7 @@ pub fn tenant_of(package: &str) -> Option<TenantId> {
 pub fn parse<T: DeserializeOwned>(text: &str, place: &Path) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, &span)).unwrap_or(1);
-        let message = error.message().replace('\n', "; ");
+        let message = glyph::shown(&error.message().replace('\n', "; "), MISTAKE_BYTES);
         format!("{}:{line}: {message}", place.display())
     })
 }

@@ -1,6 +1,8 @@
 //! How a turn ends when it does not end well: traps, limits and faults in the words of the developer
 //! who must mend them.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::time::Instant;
 
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -12,14 +14,19 @@ use super::budget::Exceeded;
 use super::engine::Version;
 use super::sandbox::State;
 use super::{Ask, Failure};
-use crate::conversation::{Cost, Line, Trigger};
+use crate::conversation::{Cost, Heard, Line, Trigger};
+use crate::glyph;
 use crate::message::Content;
 
-/// A brain's own words are cut here.
-const FAULT_BYTES: usize = 4_000;
+/// A brain's own fault code is cut here.
+const CODE_BYTES: usize = 100;
 
 /// So many functions of a trap's backtrace are named, innermost first.
 const FRAMES: usize = 5;
+
+/// How the engine begins its sentence when one call carries more than it may; the error has no type of
+/// its own.
+const TOO_MUCH_CARRIED: &str = "too much data is being copied between the host and the guest";
 
 /// A handle is looked for in this many lines of the conversation.
 const HANDLES_IN: usize = 100;
@@ -44,7 +51,7 @@ pub fn failure(
     let cost = cost(store, started);
     let failure = Failure {
         code: rejected.code.into(),
-        message: rejected.message,
+        message: rejected.message.into(),
         retryable,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
@@ -56,10 +63,11 @@ pub fn failure(
 /// The brain's own word.
 pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &Version) -> Stopped {
     let cost = cost(store, started);
-    let code = if fault.code.trim().is_empty() { "fault".into() } else { cut(fault.code, 100) };
+    let code =
+        if fault.code.trim().is_empty() { "fault".into() } else { glyph::shown(fault.code, CODE_BYTES) };
     let failure = Failure {
         code,
-        message: cut(fault.message, FAULT_BYTES),
+        message: fault.message.into(),
         retryable: fault.retryable,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
@@ -71,7 +79,10 @@ pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, ve
 pub fn cost(store: &Store<State>, started: Instant) -> Cost {
     let meter = &store.data().meter;
     Cost {
-        fuel: meter.limits().fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+        fuel: meter
+            .limits()
+            .fuel
+            .saturating_sub(store.get_fuel().unwrap_or(0).saturating_sub(meter.fuel_owed())),
         wall_time_us: started.elapsed().as_micros() as u64,
         memory_bytes: meter.memory_peak(),
         host_calls: meter.host_calls(),
@@ -86,8 +97,14 @@ pub fn explain(error: &wasmtime::Error, store: &Store<State>) -> Rejected {
         let limits = state.meter.limits();
         return Exceeded::fuel(limits, limits.fuel).into();
     }
-    if let Some(exceeded) = &state.meter.exceeded {
+    if let Some(exceeded) = state.meter.exceeded() {
         return exceeded.clone().into();
+    }
+    if error.root_cause().to_string().starts_with(TOO_MUCH_CARRIED) {
+        let limit = store.hostcall_fuel();
+        let message =
+            format!("the brain handed over more than {limit} bytes at once, in a call or as its outcome");
+        return Rejected { code: "call", message };
     }
     let message = if let Some(panic) = &state.panic {
         format!("the brain panicked at {}:{}: {}", panic.file, panic.line, panic.message)
@@ -114,26 +131,38 @@ fn frames(error: &wasmtime::Error) -> String {
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
 }
 
-/// Is this the handle of a file of the tenant's, or was it received in the conversation?
-pub fn is_known(handle: &str, ask: &Ask) -> bool {
-    if ask.sources.has_file(handle) {
-        return true;
-    }
-    let holds = |content: &Content| matches!(content, Content::Media(media) if media.handle == handle);
-    let now = match &ask.trigger {
-        Trigger::Started { message, .. } => holds(&message.content),
-        Trigger::Messages { messages } => messages.iter().any(|message| holds(&message.content)),
-        Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => false,
-    };
-    now || ask.sources.history(HANDLES_IN).is_ok_and(|entries| {
-        entries.iter().any(|entry| matches!(&entry.line, Line::Heard(heard) if holds(&heard.content)))
-    })
+/// The handles that a turn may send: those of the tenant's files, and those that were received in the
+/// conversation, which is read once however many the turn sends.
+pub struct Handles<'a> {
+    ask: &'a Ask,
+    received: OnceCell<HashSet<String>>,
 }
 
-fn cut(mut text: String, at_most: usize) -> String {
-    if text.len() > at_most {
-        text.truncate(text.floor_char_boundary(at_most));
-        text.push('…');
+impl<'a> Handles<'a> {
+    pub fn of(ask: &'a Ask) -> Self {
+        Handles { ask, received: OnceCell::new() }
     }
-    text
+
+    pub fn know(&self, handle: &str) -> bool {
+        self.received.get_or_init(|| self.received()).contains(handle) || self.ask.sources.has_file(handle)
+    }
+
+    fn received(&self) -> HashSet<String> {
+        let now: &[Heard] = match &self.ask.trigger {
+            Trigger::Started { message, .. } => std::slice::from_ref(message),
+            Trigger::Messages { messages } => messages,
+            Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => &[],
+        };
+        let before = self.ask.sources.history(HANDLES_IN).unwrap_or_default();
+        let before = before.iter().filter_map(|entry| match &entry.line {
+            Line::Heard(heard) => Some(&heard.content),
+            Line::Said(_) => None,
+        });
+        let all = now.iter().map(|heard| &heard.content).chain(before);
+        let handles = all.filter_map(|content| match content {
+            Content::Media(media) => Some(media.handle.clone()),
+            _ => None,
+        });
+        handles.collect()
+    }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -15,7 +16,10 @@ use tokio::sync::OnceCell;
 use super::engine::Version;
 use super::manifest::{self, Manifest};
 use super::personality::{Layer, merge};
+use crate::glyph::shown;
 use crate::message::{TenantId, Timestamp};
+use crate::regular_file;
+use crate::tenant::Tenant;
 
 pub const MANIFEST: &str = "plugin.toml";
 pub const COMPONENT: &str = "brain.wasm";
@@ -27,6 +31,11 @@ pub const FILES: [&str; 4] = [MANIFEST, COMPONENT, PERSONALITY, SCHEMA];
 
 /// Texts and settings; a megabyte of them would be read by every turn that asks for all.
 pub const PERSONALITY_BYTES: usize = 512 << 10;
+
+/// So many of what does not fit a schema are told, and so much of each: they quote what they are about.
+const SCHEMA_ERRORS: usize = 5;
+const SCHEMA_ERROR_BYTES: usize = 250;
+const KEY_BYTES: usize = 100;
 
 /// A package that runs. Never changes; a new one takes its place.
 pub struct Package {
@@ -44,7 +53,7 @@ pub struct Package {
     /// The newest of them that nobody went back from: what answers where this one traps.
     pub fallback: Option<String>,
     /// The fallback, loaded when a trap first asks for it.
-    pub previous: OnceCell<Option<Arc<Version>>>,
+    pub previous: OnceCell<Arc<Version>>,
 }
 
 /// What runs now, as one immutable picture.
@@ -62,6 +71,22 @@ impl Packages {
             Some(tenant) => self.own.get(&tenant),
             None => self.named.get(name),
         }
+    }
+
+    /// A tenant's own package, and the one below it, which without one of its own is simply the tenant's.
+    pub fn layers(&self, tenant: &Tenant) -> (Option<&Arc<Package>>, Option<&Arc<Package>>) {
+        (self.own.get(&tenant.id), self.named.get(self.base_name(tenant)))
+    }
+
+    pub fn base_name<'t>(&'t self, tenant: &'t Tenant) -> &'t str {
+        let own = self.own.get(&tenant.id);
+        own.and_then(|own| own.manifest.extends.as_deref()).unwrap_or(&tenant.brain)
+    }
+
+    /// The brain that answers a tenant's contacts, and the package that it comes from.
+    pub fn brain_of(&self, tenant: &Tenant) -> Option<(&Arc<Package>, &Arc<Version>)> {
+        let (own, base) = self.layers(tenant);
+        [own, base].into_iter().flatten().find_map(|package| Some((package, package.brain.as_ref()?)))
     }
 
     pub fn put(&mut self, package: Arc<Package>) {
@@ -98,10 +123,8 @@ struct FileStamp {
 impl Stamp {
     pub fn of(directory: &Path) -> Self {
         Stamp(FILES.map(|name| {
+            // Also of what is no regular file, so that it is found, and refused by its name.
             let metadata = std::fs::metadata(directory.join(name)).ok()?;
-            if !metadata.is_file() {
-                return None;
-            }
             Some(FileStamp {
                 bytes: metadata.len(),
                 modified: metadata.modified().ok()?,
@@ -121,13 +144,29 @@ impl Stamp {
     }
 }
 
+/// A component with its version.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Hex SHA-256.
+    pub digest: String,
+    pub bytes: Bytes,
+}
+
+impl Component {
+    /// Reads it all once, which takes a moment for a large one.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Component { digest: digest(&bytes), bytes }
+    }
+}
+
 /// The contents of a package's files at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     /// The directory as messages name it.
     pub shown: PathBuf,
     pub manifest: Option<String>,
-    pub component: Option<Vec<u8>>,
+    pub component: Option<Component>,
     pub personality: Option<String>,
     pub schema: Option<String>,
 }
@@ -136,7 +175,7 @@ impl Files {
     pub fn read(directory: &Path) -> Result<Self, String> {
         let limits =
             [PERSONALITY_BYTES, super::preflight::COMPONENT_BYTES, PERSONALITY_BYTES, PERSONALITY_BYTES];
-        let read = |index: usize| bytes(&directory.join(FILES[index]), limits[index]);
+        let read = |index: usize| bytes(directory, FILES[index], limits[index]);
         let text = |index: usize| {
             let path = directory.join(FILES[index]);
             let not_text = |_| format!("{}: not UTF-8 text", path.display());
@@ -145,7 +184,7 @@ impl Files {
         Ok(Files {
             shown: directory.to_owned(),
             manifest: text(0)?,
-            component: read(1)?,
+            component: read(1)?.map(Component::new),
             personality: text(2)?,
             schema: text(3)?,
         })
@@ -181,20 +220,14 @@ impl Files {
     }
 }
 
-/// None where the file is not there.
-fn bytes(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
-    let place = path.display();
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.len() > limit as u64 => {
-            Err(format!("{place}: too large: limit {limit} bytes, used {}", metadata.len()))
-        }
-        Ok(_) => match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{place}: {error}")),
-        },
+/// None where the file is not there. A tenant may own what lies in a package: a link among its files
+/// leads nowhere but about the directory that the package lies in.
+fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
+    let path = directory.join(name);
+    match regular_file::read_below(&directory.join(".."), &path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{place}: {error}")),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
@@ -252,10 +285,12 @@ impl Schema {
         let errors: Vec<String> = self
             .0
             .iter_errors(&merged)
-            .take(5)
+            .take(SCHEMA_ERRORS)
             .map(|error| {
                 let key = error.instance_path().to_string().trim_start_matches('/').replace('/', ".");
-                let name = if key.is_empty() { String::new() } else { format!("`{key}`: ") };
+                let name =
+                    if key.is_empty() { String::new() } else { format!("`{}`: ", shown(&key, KEY_BYTES)) };
+                let error = shown(error, SCHEMA_ERROR_BYTES);
                 manifest::at_key(text, place, &key, &format!("{name}{error}"))
             })
             .collect();

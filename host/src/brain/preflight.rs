@@ -3,18 +3,25 @@
 //! exports. Every refusal says what was found, where, and the line to write or the command to run.
 
 use serde::Deserialize;
-use wasmparser::{Parser, Payload};
+use wasmparser::{CanonicalFunction, Parser, Payload};
 
 use super::abi;
 use super::grants::Grant;
+use crate::glyph;
+use bounds::{Census, Part};
+
+pub use inside::look_inside;
+
+mod bounds;
+mod inside;
 
 /// A Rust brain has 50 KB to 2 MB, a JavaScript one 12 MB, a Python one 18 MB. Compiling costs time
 /// and memory in proportion, so there is an end.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
-/// Compiling takes more than twice as long for a function twice as long. The interpreters of other
-/// languages have functions of some hundred kilobytes.
-const FUNCTION_BYTES: usize = 512 << 10;
+/// Names that a component brings are shown to this length, and so many of them.
+const NAME_SHOWN: usize = 100;
+const NAMES_SHOWN: usize = 5;
 
 /// Sections that the SDK writes are small; a larger one is not the SDK's.
 const SECTION_BYTES: usize = 64 << 10;
@@ -42,42 +49,103 @@ pub struct Sdk {
     pub language: String,
 }
 
-/// Reads the component's outside. `place` names the file in messages.
+/// Reads the component's outside, and counts what is in it by what its sections say of themselves.
+/// `place` names the file in messages.
 pub fn examine(bytes: &[u8], place: &str) -> Result<Examined, String> {
     kind(bytes, place)?;
-    let mut examined = Examined::default();
-    let mut depth = 0_usize;
+    let mut outside = Outside { examined: Examined::default(), census: Census::new(), depth: 0 };
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| {
-            format!("{place}: damaged or cut short at byte {}: {}", error.offset(), error.message())
+            let message = glyph::shown(error.message(), 300);
+            format!("{place}: damaged or cut short at byte {}: {message}", error.offset())
         })?;
+        outside.look(payload).map_err(|why| format!("{place}: {why}"))?;
+    }
+    Ok(outside.examined)
+}
+
+/// What was seen so far.
+struct Outside {
+    examined: Examined,
+    census: Census,
+    /// 0 in the component itself.
+    depth: u64,
+}
+
+impl Outside {
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), String> {
+        self.count(&payload)?;
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CodeSectionEntry(body) if body.range().len() > FUNCTION_BYTES => {
-                return Err(format!(
-                    "{place}: a function of {} bytes at byte {}: limit {FUNCTION_BYTES} bytes; split it up",
-                    body.range().len(),
-                    body.range().start
-                ));
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                self.depth += 1;
+                Part::Nesting.check(self.depth)?;
             }
-            Payload::CustomSection(section) => custom(&section, &mut examined, place)?,
-            Payload::ComponentImportSection(imports) if depth == 0 => {
+            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                let at = |why| format!("the function at byte {}: {why}", range.start);
+                Part::FunctionBytes.check(range.len() as u64).map_err(at)?;
+            }
+            Payload::CustomSection(section) => custom(&section, &mut self.examined)?,
+            Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports {
-                    let import = import.map_err(|error| format!("{place}: {error}"))?;
-                    examined.imports.push(import.name.name.to_owned());
+                    let import = import.map_err(|error| error.to_string())?;
+                    Part::NameBytes.check(import.name.name.len() as u64)?;
+                    self.examined.imports.push(import.name.name.to_owned());
                 }
             }
-            Payload::ComponentExportSection(exports) if depth == 0 => {
+            Payload::ComponentExportSection(exports) if self.depth == 0 => {
                 for export in exports {
-                    let export = export.map_err(|error| format!("{place}: {error}"))?;
-                    examined.exports.push(export.name.name.to_owned());
+                    let export = export.map_err(|error| error.to_string())?;
+                    Part::NameBytes.check(export.name.name.len() as u64)?;
+                    self.examined.exports.push(export.name.name.to_owned());
+                }
+            }
+            // Two components that call each other have the gateway carry what they say, at a cost that
+            // is not theirs.
+            Payload::ComponentCanonicalSection(functions) if self.depth > 0 => {
+                for function in functions {
+                    let function = function.map_err(|error| error.to_string())?;
+                    if matches!(function, CanonicalFunction::Lift { .. } | CanonicalFunction::Lower { .. }) {
+                        return Err("a component inside it has functions of its own; link what belongs \
+                                    together into one module"
+                            .into());
+                    }
                 }
             }
             _ => {}
         }
+        Ok(())
     }
-    Ok(examined)
+
+    fn count(&mut self, payload: &Payload<'_>) -> Result<(), String> {
+        let (part, count) = match payload {
+            Payload::ModuleSection { .. } => (Part::Modules, 1),
+            Payload::ComponentSection { .. } => (Part::Components, 1),
+            Payload::TypeSection(section) => (Part::Types, section.count()),
+            Payload::CoreTypeSection(section) => (Part::Types, section.count()),
+            Payload::ComponentTypeSection(section) => (Part::Types, section.count()),
+            Payload::ImportSection(section) => (Part::Imports, section.count()),
+            Payload::FunctionSection(section) => (Part::Functions, section.count()),
+            Payload::TableSection(section) => (Part::Tables, section.count()),
+            Payload::MemorySection(section) => (Part::Memories, section.count()),
+            Payload::TagSection(section) => (Part::Tags, section.count()),
+            Payload::GlobalSection(section) => (Part::Globals, section.count()),
+            Payload::ExportSection(section) => (Part::Exports, section.count()),
+            Payload::ElementSection(section) => (Part::ElementSegments, section.count()),
+            Payload::DataSection(section) => (Part::DataSegments, section.count()),
+            Payload::InstanceSection(section) => (Part::Instances, section.count()),
+            Payload::ComponentInstanceSection(section) => (Part::Instances, section.count()),
+            Payload::ComponentAliasSection(section) => (Part::Aliases, section.count()),
+            Payload::ComponentCanonicalSection(section) => (Part::Canonicals, section.count()),
+            Payload::ComponentImportSection(section) => (Part::ComponentImports, section.count()),
+            Payload::ComponentExportSection(section) => (Part::ComponentExports, section.count()),
+            Payload::CodeSectionEntry(_) | Payload::Version { .. } | Payload::End(_) => return Ok(()),
+            _ => (Part::Sections, 0),
+        };
+        self.census.add(Part::Sections, 1)?;
+        self.census.add(part, count.into())
+    }
 }
 
 fn kind(bytes: &[u8], place: &str) -> Result<(), String> {
@@ -106,32 +174,24 @@ fn kind(bytes: &[u8], place: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn custom(
-    section: &wasmparser::CustomSectionReader<'_>,
-    examined: &mut Examined,
-    place: &str,
-) -> Result<(), String> {
-    let data = section.data();
-    match section.name() {
-        "switchboard:sdk" | "switchboard:plugin" if data.len() > SECTION_BYTES => Err(format!(
-            "{place}: section `{}`: {} bytes; at most {SECTION_BYTES}",
-            section.name(),
-            data.len()
-        )),
-        "switchboard:sdk" => {
-            let sdk = serde_json::from_slice(data)
-                .map_err(|error| format!("{place}: section `switchboard:sdk` cannot be read: {error}"))?;
-            examined.sdk.get_or_insert(sdk);
-            Ok(())
-        }
-        "switchboard:plugin" => {
-            let manifest = std::str::from_utf8(data)
-                .map_err(|_| format!("{place}: section `switchboard:plugin` is not text"))?;
-            examined.manifest.get_or_insert_with(|| manifest.to_owned());
-            Ok(())
-        }
-        _ => Ok(()),
+fn custom(section: &wasmparser::CustomSectionReader<'_>, examined: &mut Examined) -> Result<(), String> {
+    let (name, data) = (section.name(), section.data());
+    if !matches!(name, "switchboard:sdk" | "switchboard:plugin") {
+        return Ok(());
     }
+    if data.len() > SECTION_BYTES {
+        return Err(format!("section `{name}`: {} bytes; at most {SECTION_BYTES}", data.len()));
+    }
+    if name == "switchboard:plugin" {
+        let manifest = std::str::from_utf8(data).map_err(|_| format!("section `{name}` is not text"))?;
+        examined.manifest.get_or_insert_with(|| manifest.to_owned());
+        return Ok(());
+    }
+    let sdk: Sdk = serde_json::from_slice(data).map_err(|error| {
+        format!("section `{name}` cannot be read: {}", glyph::shown(&error.to_string(), 300))
+    })?;
+    examined.sdk.get_or_insert(sdk);
+    Ok(())
 }
 
 impl Examined {
@@ -144,19 +204,27 @@ impl Examined {
             return Err(format!(
                 "{place}: built with SDK {} for the contract {}; this gateway speaks {}: build it with the SDK \
                  that comes with this gateway",
-                sdk.sdk,
-                sdk.contract,
+                glyph::shown(&sdk.sdk, NAME_SHOWN),
+                glyph::shown(&sdk.contract, NAME_SHOWN),
                 abi::VERSION
             ));
         }
         let mut wrong: Vec<String> = Vec::new();
         let mut missing: Vec<Grant> = Vec::new();
+        let mut untold = 0;
         for name in &self.imports {
             match judge(name, grants) {
                 Ok(()) => {}
+                Err(Import::NotGranted(grant)) if missing.contains(&grant) => {}
                 Err(Import::NotGranted(grant)) => missing.push(grant),
-                Err(Import::NotOffered(why)) => wrong.push(format!("imports `{name}`: {why}")),
+                Err(Import::NotOffered(_)) if wrong.len() == NAMES_SHOWN => untold += 1,
+                Err(Import::NotOffered(why)) => {
+                    wrong.push(format!("imports `{}`: {why}", glyph::shown(name, NAME_SHOWN)));
+                }
             }
+        }
+        if untold > 0 {
+            wrong.push(format!("and {untold} more"));
         }
         if !missing.is_empty() {
             let names: Vec<String> = missing.iter().map(|grant| format!("`{}`", grant.name())).collect();
@@ -178,7 +246,8 @@ impl Examined {
         let other = self.exports.iter().find(|name| name.starts_with("switchboard:brain/turn@"));
         match other {
             Some(other) => format!(
-                "exports `{other}`; this gateway calls `{turn}`: build it with the SDK of this gateway"
+                "exports `{}`; this gateway calls `{turn}`: build it with the SDK of this gateway",
+                glyph::shown(other, NAME_SHOWN)
             ),
             None => format!(
                 "exports no `{turn}`; a Rust brain gets it from `switchboard_sdk::export!(YourBrain);`"
@@ -322,29 +391,128 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_function_too_large_to_compile_in_time_is_refused() {
-        let leb = |mut n: usize| {
-            let mut bytes = Vec::new();
-            while n >= 0x80 {
-                bytes.push(n as u8 | 0x80);
-                n >>= 7;
+    fn leb(mut n: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while n >= 0x80 {
+            bytes.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        bytes.push(n as u8);
+        bytes
+    }
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        [&[id][..], &leb(content.len()), content].concat()
+    }
+
+    /// A section of so many of the same.
+    fn of(id: u8, number: usize, each: &[u8]) -> Vec<u8> {
+        section(id, &[leb(number), each.repeat(number)].concat())
+    }
+
+    fn module(sections: &[u8]) -> Vec<u8> {
+        [b"\0asm\x01\0\0\0", sections].concat()
+    }
+
+    fn component(sections: &[u8]) -> Vec<u8> {
+        [b"\0asm\x0d\0\x01\0", sections].concat()
+    }
+
+    /// A component around a module around a function with this body.
+    fn function(locals: &[(usize, u8)], code: &[u8]) -> Vec<u8> {
+        let groups: Vec<u8> = locals.iter().flat_map(|(n, kind)| [leb(*n), vec![*kind]].concat()).collect();
+        let body = [leb(locals.len()), groups, code.to_vec(), vec![0x0b]].concat();
+        let code = section(10, &[vec![1], leb(body.len()), body].concat());
+        let types = section(1, &[1, 0x60, 0, 0]);
+        component(&section(1, &module(&[types, section(3, &[1, 0]), code].concat())))
+    }
+
+    /// A component with exactly so many of a part, as far as bytes go: nothing of it need be valid.
+    fn with(part: Part, n: usize) -> Vec<u8> {
+        let inside = |sections: Vec<u8>| component(&section(1, &module(&sections)));
+        let nested =
+            |n: usize, id: u8, inner: fn(&[u8]) -> Vec<u8>| component(&section(id, &inner(&[])).repeat(n));
+        let loops = |n: usize| [[0x03, 0x40].repeat(n), vec![0x0b; n]].concat();
+        match part {
+            Part::Nesting => (0..n).fold(component(&[]), |inner, _| component(&section(4, &inner))),
+            Part::Sections => component(&section(0, &[1, b'x']).repeat(n)),
+            Part::Modules => nested(n, 1, module),
+            Part::Components => nested(n, 4, component),
+            Part::Instances => component(&of(2, n, &[1, 0])),
+            Part::Aliases => component(&of(6, n, &[0x03, 0, 0, 1, b'a'])),
+            Part::Types => inside(of(1, n, &[0x60, 0, 0])),
+            Part::Canonicals => component(&of(8, n, &[3, 0])),
+            Part::ComponentImports => component(&of(10, n, &[0, 1, b'a', 1, 0])),
+            Part::ComponentExports => component(&of(11, n, &[0, 1, b'a', 1, 0, 0])),
+            Part::Imports => inside(of(2, n, &[1, b'a', 1, b'b', 0, 0])),
+            Part::Exports => inside(of(7, n, &[1, b'a', 0, 0])),
+            Part::Functions => inside([of(3, n, &[0]), of(10, n, &[2, 0, 0x0b])].concat()),
+            Part::Globals => inside(of(6, n, &[0x7f, 0, 0x41, 0, 0x0b])),
+            Part::Tables => inside(of(4, n, &[0x70, 0, 0])),
+            Part::Memories => inside(of(5, n, &[0, 0])),
+            Part::Tags => inside(of(13, n, &[0, 0])),
+            Part::ElementSegments => inside(of(9, n, &[1, 0, 0])),
+            Part::Elements => {
+                let segment = [vec![1, 1, 0], leb(n), vec![0; n]].concat();
+                inside(section(9, &segment))
             }
-            bytes.push(n as u8);
-            bytes
+            Part::DataSegments => inside(of(11, n, &[1, 0])),
+            Part::NameBytes => {
+                let export = [vec![1], leb(n), vec![b'a'; n], vec![0, 0]].concat();
+                inside(section(7, &export))
+            }
+            Part::Parameters => inside(section(1, &[vec![1, 0x60], leb(n), vec![0x7f; n], vec![0]].concat())),
+            Part::Results => inside(section(1, &[vec![1, 0x60, 0], leb(n), vec![0x7f; n]].concat())),
+            Part::FunctionBytes => function(&[], &vec![0x01; n - 2]),
+            Part::Locals => function(&[(n / 2, 0x7f), (n - n / 2, 0x7e)], &[]),
+            Part::BlockDepth => function(&[], &[[0x02, 0x40].repeat(n), vec![0x0b; n]].concat()),
+            Part::LoopDepth => function(&[], &loops(n)),
+            Part::BranchTargets => {
+                let table = [vec![0x0e], leb(n), vec![0; n + 1]].concat();
+                function(&[], &table)
+            }
+            // So many loops of one local, side by side and inside each other.
+            Part::LocalsTimesLoops => {
+                let locals = 16_000;
+                let times = n.div_ceil(locals);
+                function(&[(locals, 0x7f)], &loops(1).repeat(times))
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_as_may_be_and_one_more() {
+        let look = |bytes: &[u8]| {
+            examine(bytes, "brain.wasm")?;
+            look_inside(bytes)
         };
-        let section = |id: u8, content: Vec<u8>| [vec![id], leb(content.len()), content].concat();
-        let component = |function: usize| {
-            let code = [vec![1], leb(function), vec![0; function]].concat();
-            let module = [b"\0asm\x01\0\0\0".to_vec(), section(3, vec![1, 0]), section(10, code)].concat();
-            [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat()
-        };
-        examine(&component(FUNCTION_BYTES), "brain.wasm").expect("as large as may be");
-        let refused = examine(&component(FUNCTION_BYTES + 1), "brain.wasm").expect_err("refused");
+        for part in Part::ALL {
+            let (limit, what) = part.bound();
+            assert_eq!(look(&with(part, limit as usize)), Ok(()), "{part:?}");
+            let refused = look(&with(part, limit as usize + 1)).expect_err(what);
+            assert!(
+                refused.contains(&format!("too many {what}: limit {limit}, used ")),
+                "{part:?}: {refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn components_inside_have_no_functions_of_their_own() {
+        let inner = component(&section(8, &[1, 0, 0, 0, 0, 0]));
+        let refused = examine(&component(&section(4, &inner)), "brain.wasm").expect_err("refused");
         assert!(
-            refused.starts_with("brain.wasm: a function of 524289 bytes at byte ")
-                && refused.ends_with(": limit 524288 bytes; split it up"),
+            refused.starts_with("brain.wasm: a component inside it has functions of its own"),
             "{refused}"
         );
+        assert!(examine(&inner, "brain.wasm").is_ok(), "its own are what it is there for");
+    }
+
+    #[test]
+    fn a_refusal_names_a_few_and_counts_the_rest() {
+        let names: Vec<String> = (0..5_000).map(|n| format!("{n}{}", "x".repeat(5_000))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let refused = refused(&examined(&names, &[TURN]), &[]);
+        assert!(refused.len() < 2_000 && refused.ends_with("; and 4995 more"), "{refused}");
     }
 }

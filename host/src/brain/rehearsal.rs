@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::engine::Turn;
+use super::personality::Personality;
 use super::{Ask, Sources};
 use crate::conversation::{Conversation, HistoryEntry, Trigger};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, TenantId, Timestamp};
-use crate::tenant::{Limits, Tenant};
+use crate::tenant::{Limits, ResolvedLimits, Tenant};
 
 /// No history and no collection.
 struct Nothing;
@@ -23,8 +25,21 @@ impl Sources for Nothing {
     }
 }
 
+/// The turn that a component is started in, and its selftest run.
+pub fn turn(package: &str, personality: Personality, limits: ResolvedLimits, now: Timestamp) -> Turn {
+    Turn {
+        ask: Arc::new(ask(now)),
+        personality,
+        package: package.into(),
+        limits,
+        contact_language: None,
+        receipts: false,
+        migrate_from: None,
+    }
+}
+
 /// One that asks nothing.
-pub fn ask(now: Timestamp) -> Ask {
+fn ask(now: Timestamp) -> Ask {
     Ask {
         tenant: Arc::new(tenant()),
         organization: None,
@@ -55,5 +70,6 @@ pub fn tenant() -> Tenant {
         personality: serde_json::Map::new(),
         limits: Limits::default(),
         policy: crate::tenant::policy::Policy::default(),
+        quotas: crate::tenant::quotas::Own::default(),
     }
 }

@@ -15,10 +15,12 @@ use super::Ask;
 use super::budget::Meter;
 use super::journal::Recorder;
 use super::personality::Personality;
+use crate::glyph;
 use crate::tenant::ResolvedLimits;
 use clock::Clock;
 
 pub mod clock;
+pub mod poll;
 
 /// A guest may ask for this many random bytes at once. Making them costs it no fuel.
 const RANDOM_BYTES: u64 = 4 << 10;
@@ -28,6 +30,9 @@ const RESOURCES: usize = 1_000;
 
 /// Standard output and error take this much in one call.
 const STDIO_BYTES: usize = 4 << 10;
+
+/// A longer line is cut. The journal has it whole, as far as a turn's budget goes.
+const LOGGED_BYTES: usize = 1_000;
 
 /// What a line costs of the log's budget beside its own bytes, so that empty lines end too.
 const LINE_BYTES: u64 = 32;
@@ -147,14 +152,23 @@ impl Log {
             return true;
         }
         if before <= self.limit {
-            let text = format!(
-                "the rest of this turn's log lines is dropped: limit {} bytes, used {used}; raise `[limits] \
-                 log_bytes` in switchboard.toml or the tenant's `limits.log_bytes`",
-                self.limit
+            tracing::warn!(
+                target: "brain",
+                tenant = %self.ask.key.tenant,
+                contact = %self.ask.key.contact.masked(),
+                package = %self.package,
+                limit = self.limit,
+                used,
+                "the rest of this turn's log lines is dropped; raise `[limits] log_bytes` in switchboard.toml or \
+                 the tenant's `limits.log_bytes`"
             );
-            self.emit(tracing::Level::WARN, &text);
         }
         false
+    }
+
+    /// Would a line be written, or at least be told of as dropped?
+    fn has_room(&self) -> bool {
+        self.used.load(Ordering::Relaxed) <= self.limit
     }
 
     fn emit(&self, level: tracing::Level, line: &str) {
@@ -166,7 +180,8 @@ impl Log {
                     tenant = %self.ask.key.tenant,
                     contact = %self.ask.key.contact.masked(),
                     package = %self.package,
-                    "{line}"
+                    line = glyph::shown(line, LOGGED_BYTES),
+                    "the brain says"
                 )
             };
         }
@@ -206,16 +221,19 @@ impl Pollable for Stdio {
 
 impl OutputStream for Stdio {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > STDIO_BYTES {
-            return Err(StreamError::Trap(wasmtime::format_err!(
-                "wrote {} bytes at once to an output stream that takes {STDIO_BYTES}",
-                bytes.len()
-            )));
+        at_once(bytes.len())?;
+        if !self.0.has_room() {
+            return Ok(());
         }
         for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
             self.0.write(self.1, line);
         }
         Ok(())
+    }
+
+    /// Zeros are no text.
+    fn write_zeroes(&mut self, bytes: usize) -> StreamResult<()> {
+        at_once(bytes)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -225,4 +243,12 @@ impl OutputStream for Stdio {
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(STDIO_BYTES)
     }
+}
+
+fn at_once(bytes: usize) -> StreamResult<()> {
+    if bytes <= STDIO_BYTES {
+        return Ok(());
+    }
+    let why = format!("wrote {bytes} bytes at once to an output stream that takes {STDIO_BYTES}");
+    Err(StreamError::Trap(wasmtime::format_err!(why)))
 }

@@ -13,7 +13,7 @@ use switchboard_sdk::script::{self, Report};
 use switchboard_sdk::{Answer, Collections, Fault, File, Files as Shown, Package as Scripts, Subject};
 use tokio::runtime::Handle;
 
-use super::deploy::Deployer;
+use super::deploy::{Deployer, Terms};
 use super::engine::{Engine, Turn, Version};
 use super::package::{COMPONENT, Files};
 use super::personality::{Layer, Personality};
@@ -25,7 +25,7 @@ use crate::tenant::{ResolvedLimits, Tenant};
 /// Builds the package in `directory` as a deployment would, and runs its scripts. Refused where it
 /// would not go live.
 pub async fn test_package(directory: &Path, settings: Settings) -> Result<Report, Refused> {
-    let refused = |reason: String| Refused { reason };
+    let refused = |reason: String| Refused { reason: reason.into(), retry_after: None };
     let name =
         directory.file_name().map_or_else(|| "brain".into(), |name| name.to_string_lossy().into_owned());
     let limits = settings.limits;
@@ -35,7 +35,8 @@ pub async fn test_package(directory: &Path, settings: Settings) -> Result<Report
         .map_err(|error| refused(format!("the cache directory cannot be used: {error}")))?;
     let files = Files::read(directory).map_err(refused)?;
     let place = files.path(COMPONENT);
-    let built = deployer.build(&name, files).await.map_err(refused)?;
+    let prepared = deployer.prepare(&name, files).await.map_err(refused)?;
+    let built = deployer.build(prepared, Terms::of_directory(&name)).await?;
     let version = built.package.brain.ok_or_else(|| refused(format!("{}: not there", place.display())))?;
     let scripts = Scripts::open(directory).map_err(|error| refused(error.to_string()))?;
     let mut subject = Built { engine, version, package: name.into(), limits, runtime: Handle::current() };
@@ -74,7 +75,7 @@ impl Subject for Built {
             Ok(answer) => Ok(Answer { actions: reshape(&answer.outcome)?, memory: answer.memory }),
             Err(stopped) => Err(Fault {
                 code: stopped.failure.code,
-                message: stopped.failure.message,
+                message: stopped.failure.message.into(),
                 retryable: stopped.failure.retryable,
             }),
         }

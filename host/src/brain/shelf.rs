@@ -8,10 +8,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cache::write_atomically;
+use super::preflight::COMPONENT_BYTES;
 use crate::message::Timestamp;
+use crate::regular_file;
 
 /// The live version and nine before it.
 const KEPT: usize = 10;
+
+/// A list of so many is far smaller.
+const LIST_BYTES: usize = 1 << 20;
 
 /// The directory `versions`.
 #[derive(Clone, Debug)]
@@ -40,7 +45,7 @@ impl Shelf {
     /// itself is in the plugins directory.
     pub fn list(&self, package: &str) -> Vec<Entry> {
         let path = self.list_path(package);
-        let text = match std::fs::read(&path) {
+        let text = match regular_file::read(&path, LIST_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
@@ -84,7 +89,7 @@ impl Shelf {
     }
 
     pub fn component(&self, digest: &str) -> io::Result<Vec<u8>> {
-        let component = std::fs::read(self.component_path(digest))?;
+        let component = regular_file::read(&self.component_path(digest), COMPONENT_BYTES)?;
         if super::package::digest(&component) == digest {
             return Ok(component);
         }

@@ -1,7 +1,8 @@
 //! Follows the plugins directory. The kernel tells that something changed, a timer finds what it did
 //! not tell, and a package is landed when its files have stood still for a moment. What does not
 //! build while it was changed a moment ago may be half-written: it is given a second before it is
-//! called refused.
+//! called refused. Several packages are landed at the same time, so that one that is compiled for
+//! long keeps no other.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
@@ -10,10 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-use super::deploy::{Deployer, is_name};
+use super::deploy::{Deployer, Obstacle, is_name};
+use super::manifest::tenant_of;
 use super::package::{FILES, Stamp};
 
 /// Texts are written in one go; compilers write for longer.
@@ -27,14 +32,30 @@ const PATIENCE: Duration = Duration::from_millis(1_000);
 const LOOK: Duration = Duration::from_millis(20);
 const SCAN: Duration = Duration::from_secs(2);
 
+/// So many packages are landed at the same time; each holds its component in memory.
+const LANDING: usize = 8;
+
 /// A package whose files changed.
 struct Pending {
     stamp: Stamp,
     /// Since when it looks like this.
     since: Instant,
-    /// Why it did not build as it looks now.
-    failed: Option<String>,
+    state: State,
 }
+
+/// How far it has come.
+enum State {
+    /// Its files may still change.
+    Settling,
+    Landing,
+    /// Why it did not build as it looks now.
+    Failed(String),
+    /// Nothing is wrong with it, as far as is known.
+    Again(Instant),
+}
+
+/// A package on its way, which comes back with its name.
+type Landing<'d> = BoxFuture<'d, (String, Result<(), Obstacle>)>;
 
 /// Names of packages that the kernel told of.
 #[derive(Default)]
@@ -48,14 +69,17 @@ pub async fn watch(deployer: &Deployer) {
     let told = Arc::new(Told::default());
     let mut watcher = Watched::new(&deployer.settings.plugins, told.clone());
     let mut pending = HashMap::new();
+    let mut landing: FuturesUnordered<Landing<'_>> = FuturesUnordered::new();
     let mut scanned = Instant::now();
     watcher.follow();
     scan(deployer, &mut pending);
     loop {
-        let pause = if pending.is_empty() { SCAN.saturating_sub(scanned.elapsed()) } else { LOOK };
+        let settling = pending.values().any(|waiting| !matches!(waiting.state, State::Landing));
+        let pause = if settling { LOOK } else { SCAN.saturating_sub(scanned.elapsed()) };
         tokio::select! {
             () = told.wake.notified() => {}
             () = tokio::time::sleep(pause) => {}
+            Some((name, landed)) = landing.next() => ended(deployer, &mut pending, name, landed),
         }
         let names = std::mem::take(&mut *told.names.lock().unwrap_or_else(PoisonError::into_inner));
         if !names.is_empty() {
@@ -69,7 +93,7 @@ pub async fn watch(deployer: &Deployer) {
             watcher.follow();
             scan(deployer, &mut pending);
         }
-        settle(deployer, &mut pending).await;
+        settle(deployer, &mut pending, &mut landing);
     }
 }
 
@@ -79,9 +103,7 @@ fn scan(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
         Ok(names) => names.into_iter().collect(),
         Err(error) => {
             let plugins = deployer.settings.plugins.display();
-            tracing::error!(
-                "the plugins directory {plugins} cannot be read, every brain stays as it is: {error}"
-            );
+            tracing::error!(%plugins, %error, "the plugins directory cannot be read, every brain stays as it is");
             return;
         }
     };
@@ -97,46 +119,82 @@ fn note(deployer: &Deployer, pending: &mut HashMap<String, Pending>, name: Strin
     }
     let stamp = Stamp::of(&deployer.settings.plugins.join(&name));
     if stamp != deployer.seen(&name) {
-        pending.insert(name, Pending { stamp, since: Instant::now(), failed: None });
+        pending.insert(name, Pending { stamp, since: Instant::now(), state: State::Settling });
     }
 }
 
-/// Lands what has stood still for long enough.
-async fn settle(deployer: &Deployer, pending: &mut HashMap<String, Pending>) {
-    let names: Vec<String> = pending.keys().cloned().collect();
+/// Begins to land what has stood still for long enough. A tenant's own package lies on another, which
+/// therefore comes first.
+fn settle<'d>(
+    deployer: &'d Deployer,
+    pending: &mut HashMap<String, Pending>,
+    landing: &mut FuturesUnordered<Landing<'d>>,
+) {
+    let mut names: Vec<String> = pending.keys().cloned().collect();
+    names.sort_by_key(|name| (tenant_of(name).is_some(), name.clone()));
     for name in names {
         let Some(waiting) = pending.get_mut(&name) else { continue };
+        if matches!(waiting.state, State::Landing) {
+            continue;
+        }
         let stamp = Stamp::of(&deployer.settings.plugins.join(&name));
         if stamp != waiting.stamp {
-            *waiting = Pending { stamp, since: Instant::now(), failed: None };
+            *waiting = Pending { stamp, since: Instant::now(), state: State::Settling };
             continue;
         }
         let still = waiting.since.elapsed();
-        if let Some(reason) = &waiting.failed {
-            if still >= PATIENCE {
-                deployer.refuse(&name, reason.clone());
-                pending.remove(&name);
+        match &waiting.state {
+            State::Landing => continue,
+            State::Failed(reason) => {
+                if still >= PATIENCE {
+                    deployer.refuse(&name, reason.clone());
+                    pending.remove(&name);
+                }
+                continue;
             }
-            continue;
+            State::Again(at) if *at > Instant::now() => continue,
+            State::Again(_) | State::Settling => {}
         }
-        let component = stamp.other_component(&deployer.seen(&name));
-        // A directory that vanishes may be on its way back: a checkout, an rsync.
-        let settles = if stamp.is_empty() {
-            PATIENCE
-        } else if component {
-            COMPONENT_SETTLES
-        } else {
-            TEXT_SETTLES
-        };
-        if still < settles {
-            continue;
+        if still >= settles(stamp, deployer.seen(&name)) && landing.len() < LANDING {
+            waiting.state = State::Landing;
+            landing.push(Box::pin(async move {
+                let landed = deployer.land(&name).await;
+                (name, landed)
+            }));
         }
-        match deployer.land(&name).await {
-            Ok(()) => {
-                pending.remove(&name);
-            }
-            Err(reason) => waiting.failed = Some(reason),
+    }
+}
+
+/// How long files must have stood still.
+fn settles(stamp: Stamp, seen: Stamp) -> Duration {
+    // A directory that vanishes may be on its way back: a checkout, an rsync.
+    if stamp.is_empty() {
+        PATIENCE
+    } else if stamp.other_component(&seen) {
+        COMPONENT_SETTLES
+    } else {
+        TEXT_SETTLES
+    }
+}
+
+fn ended(
+    deployer: &Deployer,
+    pending: &mut HashMap<String, Pending>,
+    name: String,
+    landed: Result<(), Obstacle>,
+) {
+    let Some(waiting) = pending.get_mut(&name) else { return };
+    match landed {
+        Ok(()) => {
+            pending.remove(&name);
+            // It may have changed meanwhile.
+            note(deployer, pending, name);
         }
+        Err(Obstacle::NotNow { why, retry_after }) => {
+            deployer.refuse(&name, why);
+            waiting.state = State::Again(Instant::now() + retry_after);
+        }
+        Err(obstacle) => waiting.state = State::Failed(obstacle.to_string()),
     }
 }
 
@@ -171,9 +229,9 @@ impl Watched {
             .inspect_err(|error| {
                 tracing::warn!(
                     %error,
-                    "the kernel does not tell of changes in {}; they are looked for every {} s",
-                    plugins.display(),
-                    SCAN.as_secs()
+                    plugins = %plugins.display(),
+                    every_s = SCAN.as_secs(),
+                    "the kernel does not tell of changes in the plugins directory; they are looked for"
                 );
             })
             .ok();

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
+use crate::glyph;
+
 /// Of the provider's words, at most this many characters.
 const ERROR_CHARS: usize = 200;
 
@@ -38,5 +40,6 @@ pub fn without_numbers(words: &str) -> String {
             text.push(if c.is_control() { ' ' } else { c });
         }
     }
-    text
+    // Marks that turn the order around are left, among others.
+    glyph::shown(text, usize::MAX)
 }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::channel::DecodeError;
+use crate::glyph;
 
 pub type Object = Map<String, Value>;
 
@@ -40,11 +41,18 @@ pub fn mended<T>(body: &[u8], read: impl Fn(&[u8]) -> serde_json::Result<T>) -> 
     })
 }
 
+/// What is wrong with a body, in words.
+const WHAT_BYTES: usize = 200;
+
 /// What is wrong with a text, and where.
 pub fn syntax(error: &serde_json::Error) -> DecodeError {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    DecodeError { what: what.to_owned(), place: format!("line {} column {}", error.line(), error.column()) }
+    // It may quote a field's name, which is as long as somebody likes.
+    DecodeError {
+        what: glyph::shown(what, WHAT_BYTES),
+        place: format!("line {} column {}", error.line(), error.column()),
+    }
 }
 
 /// The body with every lone surrogate escape replaced; `None` if it has none.

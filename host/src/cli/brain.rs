@@ -84,7 +84,7 @@ impl Brain {
             Brain::List => list(client, place.json).await,
             Brain::Push { tenant, file } => {
                 let component = std::fs::read(&file).with_context(|| file.display().to_string())?;
-                let answer = client.put(&format!("/api/tenants/{tenant}/brain"), component).await?;
+                let answer = client.put_file(&format!("/api/tenants/{tenant}/brain"), component).await?;
                 live(&answer, place.json)
             }
             Brain::Rollback(rollback) => rollback.run(client, place.json).await,
@@ -101,6 +101,8 @@ async fn test(place: &Place, directory: &Path) -> Result<()> {
         cache: cache.0.clone(),
         limits: config.limits,
         concurrent: 1,
+        compiling: config.brains,
+        program: brain::THIS_PROGRAM.into(),
     };
     let report = brain::script::test_package(directory, settings).await.map_err(anyhow::Error::from)?;
     if place.json {
@@ -132,8 +134,11 @@ async fn list(client: &Client, json: bool) -> Result<()> {
         }),
     ];
     screen::list(brains, &columns, "The plugins directory holds no package.")?;
+    for brain in brains.iter().filter(|brain| !brain["compiling_since"].is_null()) {
+        screen::line(&format!("\n{}: its component is being compiled", screen::text(&brain["package"])))?;
+    }
     for brain in brains.iter().filter(|brain| brain["refused"].is_string()) {
-        let reason = screen::harmless(brain["refused"].as_str().unwrap_or_default());
+        let reason = screen::text(&brain["refused"]);
         screen::line(&format!(
             "\n{}: its newest files do not run:\n  {reason}",
             screen::text(&brain["package"])
@@ -164,7 +169,7 @@ impl Personality {
     pub async fn run(self, client: &Client, json: bool) -> Result<()> {
         let Personality::Push { tenant, file } = self;
         let text = std::fs::read(&file).with_context(|| file.display().to_string())?;
-        let answer = client.put(&format!("/api/tenants/{tenant}/personality"), text).await?;
+        let answer = client.put_file(&format!("/api/tenants/{tenant}/personality"), text).await?;
         live(&answer, json)
     }
 }

@@ -74,7 +74,7 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
     directory.set_waha(HouseWaha { base_url: config.waha.base_url.clone(), ..HouseWaha::default() });
     let around = Surroundings {
         directory,
-        loopback: config.listen.ip().is_loopback(),
+        private: config.is_private(),
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
     };
@@ -104,9 +104,13 @@ async fn brains(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<S
         cache: cache.0.clone(),
         limits: config.limits,
         concurrent: 1,
+        compiling: config.brains.clone(),
+        program: brain::THIS_PROGRAM.into(),
     };
     let brains = Brains::open(settings, |_| None).await.context("the plugins directory cannot be read");
-    let packages = brains?.list();
+    let brains = brains?;
+    brains.complete().await;
+    let packages = brains.list();
     for package in &packages {
         if let Some(reason) = &package.refused {
             problems.push(whole(&config.plugins.join(&package.package), reason, ""));

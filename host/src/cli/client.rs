@@ -107,11 +107,16 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        self.call(Method::POST, path, &[], body.to_string().into()).await
+        self.call(Method::POST, path, &[json()], body.to_string().into()).await
     }
 
-    pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Result<Value> {
-        self.call(Method::PUT, path, &[], body.into()).await
+    pub async fn put(&self, path: &str, json_body: impl Into<Bytes>) -> Result<Value> {
+        self.call(Method::PUT, path, &[json()], json_body.into()).await
+    }
+
+    /// A file that is no JSON.
+    pub async fn put_file(&self, path: &str, file: impl Into<Bytes>) -> Result<Value> {
+        self.call(Method::PUT, path, &[], file.into()).await
     }
 
     pub async fn delete(&self, path: &str) -> Result<Value> {
@@ -177,6 +182,11 @@ impl Client {
         };
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
+}
+
+/// Says that a body is JSON.
+pub fn json() -> (&'static str, String) {
+    ("content-type", "application/json".to_owned())
 }
 
 fn pieces(response: reqwest::Response) -> impl Stream<Item = anyhow::Result<Bytes>> {

@@ -49,7 +49,9 @@ const NEW: &str = "is new";
 const SAME: &str = "is there already";
 const MOVED: &str = "changes its webhook";
 /// Those that hear at the new address from now on.
-const MOVES: [&str; 2] = [MOVED, "changes its tenant and webhook"];
+const MOVES: [&str; 2] = [MOVED, GIVEN[1]];
+/// Those that another tenant speaks through from now on.
+const GIVEN: [&str; 2] = ["changes its tenant", "changes its tenant and webhook"];
 
 /// What becomes of a sender.
 struct Change {
@@ -131,7 +133,7 @@ impl Env {
                 Some(sender) if sender["tenant"].as_u64() == planned.tenant.map(u64::from) => {
                     (sender.clone(), SAME)
                 }
-                Some(sender) => (sender.clone(), "changes its tenant"),
+                Some(sender) => (sender.clone(), GIVEN[0]),
             };
             body["tenant"] = json!(planned.tenant);
             let variable = Some(planned.variable.clone());
@@ -240,6 +242,12 @@ impl Env {
                  at the old one they hear nothing any more.",
             )?;
         }
+        if changes.iter().any(|change| GIVEN.contains(&change.state)) {
+            screen::line(
+                "A number that changes its tenant gives up what the old one has waiting there; \
+                 `switchboard sender give` tells how much that is.",
+            )?;
+        }
         let done = if is_whole { "Done." } else { "Not all of it was done; run it again." };
         match address {
             Some(address) => screen::line(&format!(
@@ -257,6 +265,10 @@ async fn put(client: &Client, change: &Change, path_key: &str) -> Result<()> {
         body["webhook_path"] = json!(path_key);
     }
     let name = body["name"].as_str().unwrap_or_default().to_owned();
+    if GIVEN.contains(&change.state) {
+        let owner = json!({"tenant": body["tenant"], "apply": true});
+        client.post(&format!("/api/senders/{}/owner", part(&name)), &owner).await?;
+    }
     client.put(&format!("/api/senders/{}", part(&name)), body.to_string()).await?;
     Ok(())
 }

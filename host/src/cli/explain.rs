@@ -1,6 +1,6 @@
 //! `switchboard webhook explain`: what a webhook body would become, without sending it anywhere.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,8 +11,7 @@ use serde_json::json;
 
 use crate::api;
 use crate::cli::client::Client;
-use crate::cli::failure::Failure;
-use crate::cli::{Place, Result, setup};
+use crate::cli::{Place, Result, screen, setup};
 use crate::explain;
 use crate::gateway;
 use crate::message::Provider;
@@ -71,8 +70,7 @@ impl Webhook {
             }
             None => explain.without_data(&body)?,
         };
-        let mut out = std::io::stdout().lock();
-        out.write_all(&lines).and_then(|()| out.flush()).map_err(Failure::Output)
+        screen::json_lines(&String::from_utf8_lossy(&lines))
     }
 }
 
@@ -99,7 +97,7 @@ async fn with_data(place: &Place) -> Result<Option<Client>> {
     match Client::open(place).await {
         Ok(client) => Ok(Some(client)),
         Err(failure) => {
-            eprintln!("The data cannot be used, so nothing is said of the tenant: {failure}");
+            screen::note(&format!("The data cannot be used, so nothing is said of the tenant: {failure}"));
             Ok(None)
         }
     }
@@ -108,7 +106,7 @@ async fn with_data(place: &Place) -> Result<Option<Client>> {
 impl Explain {
     fn without_data(&self, body: &Bytes) -> Result<Bytes> {
         if !self.headers.is_empty() {
-            eprintln!("No gateway's data is at hand, so the headers cannot be checked.");
+            screen::note("No gateway's data is at hand, so the headers cannot be checked.");
         }
         let explained = explain::explain(self.provider, body, false).map_err(anyhow::Error::from)?;
         let lines: String = explained.iter().map(|event| format!("{}\n", json!(event))).collect();

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::cli::screen;
 use crate::config::document::Problem;
 use crate::gateway::DeclareError;
 
@@ -49,16 +50,18 @@ impl From<DeclareError> for Failure {
 }
 
 impl Failure {
-    /// Tells it on standard error; the exit code.
+    /// Tells it on standard error; the exit code. Where nobody reads it, the exit code is all.
     pub fn exit(self) -> ExitCode {
         if let Failure::Problems(problems) = &self {
             for problem in problems {
-                eprintln!("{problem}");
+                screen::note(&problem.to_string());
             }
         }
-        eprintln!("error: {self}");
+        screen::note(&format!("error: {self}"));
         match &self {
-            Failure::Refused { action, .. } if !action.is_empty() => eprintln!("       {action}"),
+            Failure::Refused { action, .. } if !action.is_empty() => {
+                screen::note(&format!("       {action}"))
+            }
             _ => {}
         }
         match self {

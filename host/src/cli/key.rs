@@ -76,7 +76,7 @@ impl Key {
                 if json {
                     return screen::json(&answer);
                 }
-                eprintln!("Keep it now; it cannot be shown again:");
+                screen::note("Keep it now; it cannot be shown again:");
                 screen::line(&screen::text(&answer["key"]))
             }
         }

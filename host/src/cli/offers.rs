@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::screen::{harmless, one_line};
+use crate::cli::screen::one_line;
 use crate::message::{Choice, ListMenu, MediaKind, Outbound, OutboundContent};
 
 /// What can be chosen by number at the moment.
@@ -82,7 +82,7 @@ impl Offers {
 }
 
 fn paragraphs(text: &str) -> Vec<String> {
-    harmless(text).lines().map(str::to_owned).collect()
+    text.lines().map(one_line).collect()
 }
 
 fn kind(kind: MediaKind) -> &'static str {
@@ -114,7 +114,7 @@ mod tests {
             "sections": [{"title": "Dubai", "rows": [
                 {"id": "m", "title": "Marina", "description": "by the sea"},
                 {"id": "j", "title": "JVC\u{1b}[31m", "description": null}]}]}));
-        assert_eq!(offers.show(&list), ["Areas", "Dubai", "  3) Marina: by the sea", "  4) JVC [31m"]);
+        assert_eq!(offers.show(&list), ["Areas", "Dubai", "  3) Marina: by the sea", "  4) JVC\\u{1b}[31m"]);
         assert_eq!(offers.answer(" 3 "), json!({"choice": {"id": "m", "title": "Marina"}}));
         // The offer is used up.
         assert_eq!(offers.answer("3"), json!({"text": "3"}));

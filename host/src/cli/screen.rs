@@ -1,5 +1,6 @@
 //! What a command prints: tables for people, JSON for programs, and a pipe that is closed early is
-//! no error.
+//! no error. Everything leaves through [`line`], [`json`] and [`note`], so that nothing that guests,
+//! contacts or providers wrote is obeyed by a terminal, or read in another order than it stands in.
 
 use std::io::Write as _;
 
@@ -7,15 +8,30 @@ use serde_json::Value;
 
 use crate::cli::Result;
 use crate::cli::failure::Failure;
+use crate::glyph;
 
-/// Prints a line.
+/// Prints a line, or several.
 pub fn line(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
+    print(format!("{}\n", glyph::shown_lines(text)).as_bytes())
 }
 
 pub fn json(value: &Value) -> Result<()> {
-    line(&format!("{value:#}"))
+    json_lines(&format!("{value:#}\n"))
+}
+
+/// JSON as it was received: it still reads the same.
+pub fn json_lines(json: &str) -> Result<()> {
+    print(glyph::shown_json(json).as_bytes())
+}
+
+fn print(text: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text).and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// Tells something on standard error, beside what was asked for; nobody may be there to read it.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", glyph::shown_lines(text));
 }
 
 /// A heading, and what stands below it of each item.
@@ -53,7 +69,7 @@ fn table(rows: &[Vec<String>]) -> String {
 pub fn fields(value: &Value) -> Result<()> {
     let Value::Object(object) = value else { return json(value) };
     let rows: Vec<Vec<String>> =
-        object.iter().map(|(key, value)| vec![key.replace('_', " "), text(value)]).collect();
+        object.iter().map(|(key, value)| vec![one_line(&key.replace('_', " ")), text(value)]).collect();
     line(&table(&rows))
 }
 
@@ -68,18 +84,13 @@ pub fn text(value: &Value) -> String {
             [] => "-".into(),
             items => items.iter().map(text).collect::<Vec<_>>().join(", "),
         },
-        other => other.to_string(),
+        other => one_line(&other.to_string()),
     }
 }
 
-/// Text from outside, harmless to a terminal: no escape sequences, no line breaks.
+/// Text from outside, as a part of a line of ours.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
-}
-
-/// The same, with its line breaks.
-pub fn harmless(text: &str) -> String {
-    text.chars().filter(|char| *char == '\n' || !char.is_control()).collect()
+    glyph::shown(text, usize::MAX)
 }
 
 #[cfg(test)]
@@ -100,11 +111,12 @@ mod tests {
     fn values_in_words() {
         let cases = [
             (json!(null), "-"),
-            (json!("a\nb\u{1b}[31m"), "a b [31m"),
+            (json!("a\nb\u{1b}[31m"), "a\\u{a}b\\u{1b}[31m"),
             (json!(true), "yes"),
             (json!([1, "x"]), "1, x"),
             (json!([]), "-"),
             (json!({"a": 1}), "{\"a\":1}"),
+            (json!({"a": "\u{202e}"}), "{\"a\":\"\\u{202e}\"}"),
         ];
         for (value, expected) in cases {
             assert_eq!(text(&value), expected, "{value}");

@@ -16,6 +16,7 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender add office --provider waha --account office --tenant 7 ...   dedicated to tenant 7
   switchboard sender test +9613451652                                who gets a message to this number
   switchboard sender test 971500000001 --from 971501234567 --text start_realty_2
+  switchboard sender give office --tenant 9              what that would come to; --apply does it
   switchboard sender connect main                       set up its WAHA session and scan the QR code
   switchboard sender connect main --phone 971501234567  log in by a code typed on that phone instead
 
@@ -30,6 +31,8 @@ pub enum Sender {
     Add(Box<Add>),
     /// Which tenant a message to this number would go to, and why. Nothing is sent or kept.
     Test(Test),
+    /// Give a sender to another tenant, or to all. Says what becomes of what waits there until --apply.
+    Give(Give),
     /// Log a WAHA number in: create and start its session, lead its webhook here, show the QR code.
     Connect {
         /// The sender; one that is not there yet is added at the configured WAHA, shared.
@@ -56,6 +59,20 @@ pub struct Test {
     /// What it writes, such as a deep link.
     #[arg(long)]
     text: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Give {
+    name: String,
+    /// The one tenant that it serves from now on.
+    #[arg(long, value_name = "ID", required_unless_present = "shared", conflicts_with = "shared")]
+    tenant: Option<u32>,
+    /// It serves all tenants from now on, by links and locks.
+    #[arg(long)]
+    shared: bool,
+    /// Do it.
+    #[arg(long)]
+    apply: bool,
 }
 
 /// Where its session is asked.
@@ -160,6 +177,7 @@ impl Sender {
                 screen::list(items(&answer, "senders"), &columns, "There are no senders yet.")
             }
             Sender::Test(test) => test.run(client, json).await,
+            Sender::Give(give) => give.run(client, json).await,
             Sender::Connect { name, session, how } => {
                 let body = session.map_or_else(|| json!({}), |session| json!({ "session": session }));
                 whatsapp::connect(client, &whatsapp_of(&name), body, &how, json).await
@@ -210,6 +228,45 @@ impl Test {
             screen::fields(sender)?;
         }
         Ok(())
+    }
+}
+
+impl Give {
+    async fn run(self, client: &Client, json: bool) -> Result<()> {
+        let body = json!({"tenant": self.tenant, "apply": self.apply});
+        let plan = client.post(&format!("/api/senders/{}/owner", part(&self.name)), &body).await?;
+        if json {
+            return screen::json(&plan);
+        }
+        let whose = |owner: &Value| match owner {
+            Value::Null => "shared".to_owned(),
+            tenant => format!("tenant {tenant}'s"),
+        };
+        if plan["from"] == plan["to"] {
+            return screen::line(&format!("Sender {} is {} already.", self.name, whose(&plan["to"])));
+        }
+        let (from, to) = (whose(&plan["from"]), whose(&plan["to"]));
+        screen::line(&format!(
+            "Sender {} is {from} and becomes {to}. What it then carries no more:",
+            self.name
+        ))?;
+        let lines = [
+            ("conversations", "stay where they are and speak to nobody"),
+            ("turns", "run; what they say is dead at once"),
+            ("timers", "ring; what is said then is dead at once"),
+            ("waiting", "replies that wait are dead, each with the reason"),
+            ("sending", "replies are on their way this moment and cannot be stopped"),
+        ];
+        for (key, what) in lines {
+            screen::line(&format!("{:>8} {key}: {what}", screen::text(&plan[key])))?;
+        }
+        screen::line(match self.apply {
+            true => {
+                "Done. If a declared directory names this sender, change its `tenant` there too: the next \
+                 start refuses to undo this."
+            }
+            false => "Nothing was changed. Add --apply to do this.",
+        })
     }
 }
 

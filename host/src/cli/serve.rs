@@ -2,16 +2,14 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::api::auth;
 use crate::cli::failure::counted;
-use crate::cli::{Place, Result, screen, setup};
-use crate::config::{Log, LogFormat};
+use crate::cli::{Place, Result, log, screen, setup};
 use crate::gateway::Gateway;
 
 pub const EXAMPLES: &str = "Examples:
@@ -23,12 +21,13 @@ begun is brought to its end; a second signal stops it at once, and nothing ackno
 
 pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     let (config, file) = setup::config(place, listen)?;
-    log_as(&config.log)?;
+    let lost = log::start(&config.log)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; if another program does, choose another with --listen", config.listen)
     })?;
     let address = listener.local_addr()?;
     let gateway = Gateway::open(config).await?;
+    lost.count_in(gateway.metrics.log_lines_lost.clone());
     let applied = gateway.declare(&setup::environment).await?;
     let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
     let directory = gateway.store.directory();
@@ -61,23 +60,6 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     Ok(())
 }
 
-/// Log lines go to standard error.
-fn log_as(log: &Log) -> Result<()> {
-    // The watcher of the plugins directory warns of every directory that is replaced; we say what
-    // became of it ourselves. `log.level` can still name it.
-    let directives = format!("notify=error,{}", log.level);
-    let filter = EnvFilter::try_new(directives).map_err(|error| anyhow!("log.level: {error}"))?;
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let result = match log.format {
-        LogFormat::Human => {
-            use std::io::IsTerminal as _;
-            logger.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
-        }
-        LogFormat::Json => logger.json().flatten_event(true).try_init(),
-    };
-    result.map_err(|error| anyhow!("the log cannot be set up: {error}").into())
-}
-
 /// The first signal stops in order, the second at once.
 fn stop_on_signals(stop: CancellationToken) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -96,8 +78,8 @@ fn stop_on_signals(stop: CancellationToken) -> Result<()> {
                 );
                 std::process::exit(130);
             }
-            tracing::info!("stopping: what has begun is brought to its end; a second signal stops at once");
             stop.cancel();
+            tracing::info!("stopping: what has begun is brought to its end; a second signal stops at once");
         }
     });
     Ok(())

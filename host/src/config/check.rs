@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use crate::config::brains::Brains;
 use crate::config::{self, Config};
+use crate::tenant::quotas::Kind;
 
 type Report<'r> = &'r mut dyn FnMut(&str, String, String);
 
@@ -20,6 +22,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    brains(&config.brains, report);
     media(config, report);
     waha(&config.waha, report);
     if config.data == config.plugins {
@@ -137,6 +140,7 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("turns.backoff_ms", turns.backoff_ms, 1, 86_400_000);
     within("delivery.concurrent", delivery.concurrent as u64, 1, 100_000);
     within("delivery.per_sender", delivery.per_sender as u64, 1, 100_000);
+    within("delivery.per_tenant", delivery.per_tenant as u64, 1, 100_000);
     within("delivery.give_up_after_minutes", delivery.give_up_after_minutes.into(), 1, 60 * 24 * 30);
     within("delivery.backoff_ms", delivery.backoff_ms, 1, 86_400_000);
     within("delivery.connect_timeout_ms", delivery.connect_timeout_ms, 10, 600_000);
@@ -156,6 +160,11 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("limits.host_calls", limits.host_calls.into(), 0, 1_000_000);
     within("limits.log_bytes", limits.log_bytes, 0, 64 * MIB);
     within("limits.coalesce_ms", limits.coalesce_ms, 0, 600_000);
+    within("turns.timer_floor_ms", turns.timer_floor_ms, 1, 3_600_000);
+    for kind in Kind::ALL {
+        let (least, most) = kind.range();
+        within(kind.own_key(), config.quotas.of(*kind), least, most);
+    }
     within("backup.every_hours", backup.every_hours.into(), 0, 24 * 365);
     within("backup.keep", backup.keep as u64, 1, 10_000);
     let webhook = ("http.webhook_body_bytes", http.webhook_body_bytes);
@@ -171,11 +180,26 @@ fn numbers(config: &Config, report: Report<'_>) {
     );
 }
 
+fn brains(brains: &Brains, report: Report<'_>) {
+    for (key, value, least, most) in [
+        ("brains.compilers", brains.compilers as u64, 0, 1000),
+        // The engine itself takes some tens of MiB.
+        ("brains.compile_memory_bytes", brains.compile_memory_bytes, 64 * MIB, 1 << 40),
+        ("brains.compile_seconds", brains.compile_seconds, 1, 3_600),
+        ("brains.tenant_compile_seconds", brains.tenant_compile_seconds, 1, 3_600_000),
+        ("brains.tenant_uploads", brains.tenant_uploads as u64, 1, 1000),
+        ("brains.upload_memory_bytes", brains.upload_memory_bytes as u64, 4 * MIB, 1 << 40),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
+}
+
 fn media(config: &Config, report: Report<'_>) {
     let media = &config.media;
     for (key, value, least, most) in [
         ("media.max_bytes", media.max_bytes, 1 << 10, 4096 * MIB),
-        ("media.tenant_bytes", media.tenant_bytes, 0, 1 << 50),
         ("media.keep_days", media.keep_days.into(), 1, 36_500),
         ("media.concurrent", media.concurrent as u64, 1, 1000),
         ("media.per_sender", media.per_sender as u64, 1, 1000),

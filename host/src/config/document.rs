@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
 use crate::config::advice::{explain, quoted_after};
+use crate::regular_file;
 
 /// Line and column, from 1.
 pub type Place = (usize, usize);
@@ -52,6 +53,9 @@ pub struct Document {
     text: String,
 }
 
+/// Collections are the largest.
+const DOCUMENT_BYTES: usize = 64 << 20;
+
 /// Where the values of a document stand, by dotted key.
 #[derive(Default)]
 pub struct Places(Vec<(String, Range<usize>)>);
@@ -69,7 +73,7 @@ impl Document {
 
     /// Reads the file whole.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let bytes = std::fs::read(path).map_err(|error| Problem {
+        let bytes = regular_file::read(path, DOCUMENT_BYTES).map_err(|error| Problem {
             file: path.to_owned(),
             place: None,
             key: String::new(),

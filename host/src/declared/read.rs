@@ -12,6 +12,7 @@ use crate::config::document::{Document, Places, Problem};
 use crate::declared::rules::{self, Fault};
 use crate::declared::{Collection, Declared, Environment, Surroundings};
 use crate::message::TenantId;
+use crate::regular_file;
 use crate::tenant::{Organization, Secret, Sender, Tenant, WebhookAuth};
 
 /// One table of a file, and where it stands.
@@ -70,7 +71,9 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     // One after the other: an account that two of them claim is the second one's mistake.
     for sender in &senders {
         reader.check(std::slice::from_ref(sender), |sender| {
-            rules::senders::check(sender, &known, around.loopback)
+            let mut faults = rules::senders::check(sender, &known, around.private);
+            faults.extend(rules::senders::owner(sender, &known));
+            faults
         });
         if known.sender_of(sender.value.provider, &sender.value.account).is_none() {
             known.put_sender(sender.value.clone());
@@ -309,6 +312,9 @@ fn whole_file(path: &Path, what: &str, action: &str) -> Problem {
     }
 }
 
+/// Nothing that is a secret is longer.
+const SECRET_BYTES: usize = 64 << 10;
+
 /// What a secret names; else what is wrong, and what to do.
 pub fn resolve(
     secret: &Secret,
@@ -328,7 +334,7 @@ pub fn resolve(
     }
     if let Some(path) = text.strip_prefix("file:") {
         let path = directory.join(path);
-        return match std::fs::read_to_string(&path) {
+        return match regular_file::read_text(&path, SECRET_BYTES) {
             Ok(value) if !value.trim().is_empty() => Ok(Secret::new(value.trim())),
             Ok(_) => Err((format!("{} is empty", path.display()), "write the secret into it".into())),
             Err(error) => Err((

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::message::TenantId;
 use crate::policy::quiet::Hours;
 use crate::tenant::policy::Policy;
-use crate::tenant::{Directory, Limits, Organization, Tenant};
+use crate::tenant::{Directory, Limits, Organization, Tenant, quotas};
 
 pub mod senders;
 
@@ -105,6 +105,7 @@ pub fn tenant(tenant: &Tenant, directory: &Directory, packages: Option<&[String]
     }
     faults.extend(limits(&tenant.limits));
     faults.extend(policy(&tenant.policy));
+    faults.extend(quotas(&tenant.quotas));
     faults
 }
 
@@ -169,6 +170,16 @@ fn limits(limits: &Limits) -> Vec<Fault> {
             Some(fault(key, format!("is {value}"), format!("write a number from {least} to {most}")))
         })
         .collect()
+}
+
+fn quotas(own: &quotas::Own) -> Vec<Fault> {
+    let out_of_range = |kind: &quotas::Kind| {
+        let (least, most) = kind.range();
+        let value = own.of(*kind).filter(|value| !(least..=most).contains(value))?;
+        let action = format!("write a number from {least} to {most}, or leave it out");
+        Some(fault(kind.own_key(), format!("is {value}"), action))
+    };
+    quotas::Kind::ALL.iter().filter_map(out_of_range).collect()
 }
 
 /// Each record is an object with a text or integer `id` of its own. The fault's place is the index.

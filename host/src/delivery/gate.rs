@@ -1,16 +1,20 @@
 //! What stands before every reply on its way out: the policy, the templates, the pace. Nothing has
 //! begun when it is asked; what it holds back costs the reply no attempt.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::pace::{Pacer, Rates};
+use super::patience::Patience;
 use crate::channel;
 use crate::config;
-use crate::message::{self, Outbound, OutboundContent, Timestamp};
+use crate::message::{self, Outbound, OutboundContent, SenderName, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
+use crate::route;
+use crate::schedule::{Candidate, Pace};
 use crate::store::{self, SendClaim, Settlement, Store};
 use crate::template::{Registered, Status};
 use crate::tenant::policy::Policy;
@@ -19,10 +23,17 @@ use crate::tenant::{Directory, Sender, Tenant};
 /// A reply that the store cannot tell enough about is looked at again after this time.
 const STORE_PAUSE_MS: i64 = 250;
 
+/// What waits for a sender that is switched off is looked at again after this time, to see whether it
+/// has waited for too long.
+const SWITCHED_OFF_MS: i64 = 30_000;
+
 pub struct Gate {
     store: Arc<dyn Store>,
     settings: config::Policy,
+    patience: Patience,
     pacer: Pacer,
+    /// Senders that were found switched off and have not been found switched on since.
+    switched_off: HashSet<SenderName>,
 }
 
 /// What becomes of a claimed reply.
@@ -32,8 +43,6 @@ pub enum Decision {
     /// Nothing is wrong, it is only not its turn: to be claimed again then.
     Wait(Timestamp),
     Settle(Settlement),
-    /// Its sender is not to be used for now.
-    SwitchedOff,
 }
 
 /// A reply with all that is needed to send it.
@@ -47,8 +56,39 @@ pub struct Parcel {
 }
 
 impl Gate {
-    pub fn new(store: Arc<dyn Store>, settings: config::Policy) -> Self {
-        Gate { store, settings, pacer: Pacer::new() }
+    pub fn new(store: Arc<dyn Store>, settings: config::Policy, patience: Patience) -> Self {
+        Gate { store, settings, patience, pacer: Pacer::new(), switched_off: HashSet::new() }
+    }
+
+    /// May this be claimed now? It has a place of its sender's and its tenant's rate then, until it is
+    /// decided otherwise.
+    pub fn pace(
+        &mut self,
+        candidate: &Candidate<'_, SenderName>,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Pace {
+        // Without a sender it comes to its end.
+        let Some(sender) = directory.senders.get(candidate.group) else { return Pace::Go };
+        if !sender.active {
+            return self.switched_off(candidate, now);
+        }
+        if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
+            tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
+        }
+        let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
+        self.pacer.take(&sender.name, candidate.tenant, &rates, now)
+    }
+
+    /// All of them wait, and that is said once. What has waited for too long comes to its end.
+    fn switched_off(&mut self, candidate: &Candidate<'_, SenderName>, now: Timestamp) -> Pace {
+        let Candidate { group: sender, due, .. } = *candidate;
+        if !self.switched_off.contains(sender) {
+            tracing::warn!(%sender, "the sender is switched off: its replies wait");
+            self.switched_off.insert(sender.clone());
+        }
+        let end = self.patience.ends(due);
+        if end <= now { Pace::Go } else { Pace::TenantWaits(end.min(now.plus_ms(SWITCHED_OFF_MS))) }
     }
 
     pub fn decide(&mut self, claim: &SendClaim, directory: &Directory, now: Timestamp) -> Decision {
@@ -56,27 +96,33 @@ impl Gate {
             let error = format!("there is no sender named {}", claim.entry.sender);
             return Decision::Settle(Settlement::Dead { error });
         };
+        // Whose the contact is on a shared sender is asked when the reply begins, in the same commit.
+        if let Err(why) = route::carries(sender, claim.id.key.tenant, None) {
+            return Decision::Settle(Settlement::Dead { error: why.to_string() });
+        }
         if !sender.active {
-            return Decision::SwitchedOff;
+            let error = format!("the sender {} is switched off", sender.name);
+            return match self.patience.end(&claim.entry, &error, now) {
+                Some(settlement) => Decision::Settle(settlement),
+                None => Decision::Wait(now.plus_ms(SWITCHED_OFF_MS)),
+            };
         }
         // The gateway's own words have no tenant.
-        let tenant = directory.tenant(claim.id.key.tenant);
-        let parcel = match self.check(claim, sender, tenant.map(Arc::as_ref), now) {
-            Ok(Ok(parcel)) => parcel,
-            Ok(Err(settlement)) => {
-                self.pacer.forget(&claim.id);
-                return Decision::Settle(settlement);
-            }
+        let tenant = directory.tenant(claim.id.key.tenant).map(Arc::as_ref);
+        let rates = self.rates(sender, tenant);
+        let decision = match self.check(claim, sender, tenant, now) {
+            Ok(Ok(parcel)) => match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, now) {
+                None => return Decision::Send(Box::new(parcel)),
+                Some(at) => Decision::Wait(at),
+            },
+            Ok(Err(settlement)) => Decision::Settle(settlement),
             Err(error) => {
                 tracing::error!(conversation = %claim.id.key, %error, "a reply cannot be checked; trying again");
-                return Decision::Wait(now.plus_ms(STORE_PAUSE_MS));
+                Decision::Wait(now.plus_ms(STORE_PAUSE_MS))
             }
         };
-        let rates = self.rates(sender, tenant.map(Arc::as_ref));
-        match self.pacer.admit(&claim.id, &sender.name, &rates, now) {
-            None => Decision::Send(Box::new(parcel)),
-            Some(at) => Decision::Wait(at),
-        }
+        self.pacer.give_back(&sender.name, claim.id.key.tenant, &rates);
+        decision
     }
 
     /// May it go out, and as what? `Ok(Err)`: no, and that is what becomes of it.

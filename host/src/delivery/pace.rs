@@ -1,23 +1,18 @@
-//! Who may send now, and who when. Each rate has its meters: a tenant's, a sender's, and one for each
-//! contact of a sender.
+//! How fast may be sent: a tenant's rate, a sender's, and that of a sender to one contact.
 //!
-//! A reply that comes too early is given a place by one meter at a time, first by its tenant's and
-//! then by its sender's, and keeps it while it waits; a place in the sender's row is only given out
-//! when it can be used, so that a slow tenant leaves no gaps in it. Which place a reply has is known
-//! to this process only: after a restart the rows form anew.
+//! A place in a sender's row is given out at the moment it can be used, to whoever's turn it is then.
+//! Until the next one comes the whole sender waits; a tenant at its own rate waits alone and leaves no
+//! gaps in its sender's row. Nothing is remembered of what waits, however much it is.
 
 use std::collections::HashMap;
 
 use crate::message::{ContactKey, SenderName, TenantId, Timestamp};
 use crate::policy::rate::{Meter, Rate};
 use crate::policy::recent::Recent;
-use crate::store::SendId;
+use crate::schedule::Pace;
 
 /// Contacts whose pace is remembered. One that is forgotten has a fresh burst.
 const PAIRS: usize = 50_000;
-
-/// Places of replies that were dropped while they waited are looked for when there are so many.
-const PLACES: usize = 10_000;
 
 /// What holds for one reply. `None`: no limit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,199 +27,137 @@ pub struct Pacer {
     tenants: HashMap<TenantId, Meter>,
     senders: HashMap<SenderName, Meter>,
     pairs: Recent<(SenderName, ContactKey), Meter>,
-    places: HashMap<SendId, Place>,
-    /// So many places may be kept before those of nobody are looked for.
-    places_before_sweep: usize,
-}
-
-/// Which row a reply stands in, and when it is its turn.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Tenant(Timestamp),
-    Sender(Timestamp),
 }
 
 impl Pacer {
     pub fn new() -> Self {
-        Pacer {
-            tenants: HashMap::new(),
-            senders: HashMap::new(),
-            pairs: Recent::new(PAIRS),
-            places: HashMap::new(),
-            places_before_sweep: PLACES,
+        Pacer { tenants: HashMap::new(), senders: HashMap::new(), pairs: Recent::new(PAIRS) }
+    }
+
+    /// Takes a place of the sender's and of the tenant's, or says who waits for one, and until when.
+    pub fn take(&mut self, sender: &SenderName, tenant: TenantId, rates: &Rates, now: Timestamp) -> Pace {
+        if let Some(rate) = rates.sender {
+            let free_at = self.sender(sender).free_at(rate, now);
+            if free_at > now {
+                return Pace::GroupWaits(free_at);
+            }
+        }
+        if let Some(rate) = rates.tenant {
+            let meter = self.tenants.entry(tenant).or_default();
+            let free_at = meter.free_at(rate, now);
+            if free_at > now {
+                return Pace::TenantWaits(free_at);
+            }
+            meter.take(rate, now);
+        }
+        if let Some(rate) = rates.sender {
+            self.sender(sender).take(rate, now);
+        }
+        Pace::Go
+    }
+
+    /// The places are not used after all.
+    pub fn give_back(&mut self, sender: &SenderName, tenant: TenantId, rates: &Rates) {
+        if let Some((rate, meter)) = rates.sender.zip(self.senders.get_mut(sender)) {
+            meter.give_back(rate);
+        }
+        if let Some((rate, meter)) = rates.tenant.zip(self.tenants.get_mut(&tenant)) {
+            meter.give_back(rate);
         }
     }
 
-    /// Counts the reply as sent, or says when to ask again.
-    pub fn admit(
+    /// Counts one more to this contact, or says when there may be one. One reply of a conversation asks
+    /// at a time, so that nobody takes its place.
+    pub fn take_pair(
         &mut self,
-        id: &SendId,
         sender: &SenderName,
+        contact: &ContactKey,
         rates: &Rates,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        // One reply of a conversation asks at a time, so that nobody takes its place with the contact.
-        if let Some(rate) = rates.pair {
-            let at = self.pair(id, sender).free_at(rate, now);
-            if at > now {
-                return Some(at);
-            }
+        let rate = rates.pair?;
+        let meter = self.pairs.at(&(sender.clone(), contact.clone()));
+        let free_at = meter.free_at(rate, now);
+        if free_at > now {
+            return Some(free_at);
         }
-        let place = self.places.get(id).copied();
-        let wait = match place {
-            Some(Place::Tenant(at) | Place::Sender(at)) if at > now => Some(at),
-            Some(Place::Sender(_)) => None,
-            Some(Place::Tenant(_)) => self.enter_sender(id, sender, rates, now),
-            None => self.enter_tenant(id, rates, now).or_else(|| self.enter_sender(id, sender, rates, now)),
-        };
-        if wait.is_none() {
-            if place.is_some() {
-                self.places.remove(id);
-            }
-            if let Some(rate) = rates.pair {
-                self.pair(id, sender).take(rate, now);
-            }
-        }
-        wait
+        meter.take(rate, now);
+        None
     }
 
-    /// The reply will not be sent: its place is nobody's.
-    pub fn forget(&mut self, id: &SendId) {
-        self.places.remove(id);
-    }
-
-    fn pair(&mut self, id: &SendId, sender: &SenderName) -> &mut Meter {
-        self.pairs.at(&(sender.clone(), id.key.contact.clone()))
-    }
-
-    fn enter_tenant(&mut self, id: &SendId, rates: &Rates, now: Timestamp) -> Option<Timestamp> {
-        let at = self.tenants.entry(id.key.tenant).or_default().take(rates.tenant?, now);
-        (at > now).then(|| self.keep(id, Place::Tenant(at), at, now))
-    }
-
-    fn enter_sender(
-        &mut self,
-        id: &SendId,
-        sender: &SenderName,
-        rates: &Rates,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let rate = rates.sender?;
+    fn sender(&mut self, sender: &SenderName) -> &mut Meter {
+        // A name is copied only when its sender comes up.
         if !self.senders.contains_key(sender) {
             self.senders.insert(sender.clone(), Meter::default());
         }
-        let at = self.senders.get_mut(sender)?.take(rate, now);
-        (at > now).then(|| self.keep(id, Place::Sender(at), at, now))
-    }
-
-    fn keep(&mut self, id: &SendId, place: Place, at: Timestamp, now: Timestamp) -> Timestamp {
-        const LONG_GONE_MS: i64 = 10 * 60_000;
-        if self.places.len() >= self.places_before_sweep {
-            self.places.retain(|_, place| {
-                let (Place::Tenant(at) | Place::Sender(at)) = place;
-                at.plus_ms(LONG_GONE_MS) > now
-            });
-            self.places_before_sweep = PLACES.max(self.places.len() * 2);
-        }
-        self.places.insert(id.clone(), place);
-        at
+        self.senders.get_mut(sender).expect("it is there since the line above at the latest")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::ConversationKey;
 
-    fn id(tenant: u32, who: usize, seq: u64) -> SendId {
-        let contact = ContactKey::from_stored(format!("97150{who}"));
-        SendId { key: ConversationKey { tenant: TenantId::from_stored(tenant), contact }, seq }
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(1_772_366_400_000 + ms)
     }
 
-    /// Everybody asks whenever told to; `(who, when it went)` in the order of going.
-    fn run(
-        pacer: &mut Pacer,
-        wants: &[(SendId, &str)],
-        rates: impl Fn(&SendId) -> Rates,
-    ) -> Vec<(SendId, i64)> {
-        let mut waiting: Vec<(i64, usize)> = (0..wants.len()).map(|n| (0, n)).collect();
-        let mut went = Vec::new();
-        while !waiting.is_empty() {
-            waiting.sort();
-            let (at, n) = waiting.remove(0);
-            let (id, sender) = &wants[n];
-            let now = Timestamp::from_ms(1_772_366_400_000 + at);
-            match pacer.admit(id, &SenderName::new(*sender), &rates(id), now) {
-                None => went.push((id.clone(), at)),
-                Some(again) => {
-                    let again = again.as_ms() - 1_772_366_400_000;
-                    assert!(again > at, "it is told to come later");
-                    waiting.push((again, n));
-                }
-            }
-        }
-        assert!(pacer.places.is_empty(), "nobody keeps a place");
-        went
+    fn tenant(id: u32) -> TenantId {
+        TenantId::from_stored(id)
     }
 
     #[test]
-    fn a_limited_sender_delays_only_itself() {
-        let rates = |per_second| Rates { sender: Some(Rate::per_second(per_second, 1)), ..Rates::default() };
-        let wants: Vec<_> =
-            (0..20).map(|n| (id(1, n, n as u64), if n < 10 { "slow" } else { "quick" })).collect();
-        let went = run(&mut Pacer::new(), &wants, |id| rates(if id.seq < 10 { 1 } else { 1_000 }));
-        let last = |slow: bool| went.iter().filter(|(id, _)| (id.seq < 10) == slow).map(|(_, at)| *at).max();
-        assert_eq!((last(true), last(false)), (Some(9_000), Some(9)));
-        let slow: Vec<u64> = went.iter().map(|(id, _)| id.seq).filter(|seq| *seq < 10).collect();
-        assert!(slow.is_sorted(), "in the order in which they came: {slow:?}");
-    }
-
-    #[test]
-    fn a_limited_tenant_leaves_no_gaps_in_its_senders_row() {
-        let wants: Vec<_> = (0..20).map(|n| (id(1 + n as u32 % 2, n, n as u64), "main")).collect();
-        let went = run(&mut Pacer::new(), &wants, |id| Rates {
-            tenant: (id.key.tenant.get() == 1).then(|| Rate::per_second(1, 1)),
-            sender: Some(Rate::per_second(10, 1)),
-            pair: None,
-        });
-        let times = |tenant: u32| -> Vec<i64> {
-            went.iter().filter(|(id, _)| id.key.tenant.get() == tenant).map(|(_, at)| *at).collect()
-        };
-        assert!(times(2).last() <= Some(&1_000), "ten, of ten a second: {:?}", times(2));
-        assert!(times(1).last() >= Some(&9_000), "ten, of one a second: {:?}", times(1));
-    }
-
-    #[test]
-    fn a_contact_that_is_written_to_too_often_delays_only_itself() {
-        let wants: Vec<_> = (0..10).map(|n| (id(1, usize::from(n >= 3) * n, n as u64), "main")).collect();
-        let went = run(&mut Pacer::new(), &wants, |_| Rates {
-            tenant: None,
-            sender: Some(Rate::per_second(100, 1)),
-            pair: Some(Rate::every_ms(6_000, 1)),
-        });
-        let to = |who: &str| -> Vec<i64> {
-            let of = went.iter().filter(|(id, _)| id.key.contact.as_str() == who);
-            of.map(|(_, at)| *at).collect()
-        };
-        let slow = to("971500");
-        assert!(slow.len() == 3 && slow[1] >= 6_000 && slow[2] >= 12_000, "{slow:?}");
-        assert!(went.iter().filter(|(id, _)| id.seq >= 3).all(|(_, at)| *at < 1_000), "{went:?}");
-    }
-
-    #[test]
-    fn places_of_nobody_are_swept_out() {
+    fn a_sender_at_its_limit_waits_as_a_whole_until_its_next_place() {
         let mut pacer = Pacer::new();
-        let rates = Rates { sender: Some(Rate::per_second(1_000, 1)), ..Rates::default() };
-        let sender = SenderName::new("main");
-        for n in 0..30_000_u64 {
-            // An hour apart every thousand: those before it never come back.
-            let now = Timestamp::from_ms(1_772_366_400_000 + (n as i64 / 1_000) * 3_600_000);
-            pacer.admit(&id(1, 0, n), &sender, &rates, now);
+        let (slow, quick) = (SenderName::new("slow"), SenderName::new("quick"));
+        let rates = |per_second| Rates { sender: Some(Rate::per_second(per_second, 1)), ..Rates::default() };
+        assert_eq!(pacer.take(&slow, tenant(1), &rates(1), at(0)), Pace::Go);
+        for asked in [0, 1, 999] {
+            let told = pacer.take(&slow, tenant(2), &rates(1), at(asked));
+            assert_eq!(told, Pace::GroupWaits(at(1_000)), "asking takes no place");
         }
-        assert!(pacer.places.len() <= PLACES, "{}", pacer.places.len());
-        let known = id(1, 0, 29_999);
-        assert!(pacer.places.contains_key(&known));
-        pacer.forget(&known);
-        assert!(!pacer.places.contains_key(&known));
+        assert_eq!(
+            pacer.take(&quick, tenant(2), &rates(1_000), at(0)),
+            Pace::Go,
+            "another's limit is not its"
+        );
+        assert_eq!(pacer.take(&slow, tenant(2), &rates(1), at(1_000)), Pace::Go);
+    }
+
+    #[test]
+    fn a_tenant_at_its_limit_waits_alone() {
+        let mut pacer = Pacer::new();
+        let main = SenderName::new("main");
+        let limited =
+            Rates { tenant: Some(Rate::per_second(1, 1)), sender: Some(Rate::per_second(10, 2)), pair: None };
+        let unlimited = Rates { tenant: None, ..limited };
+        assert_eq!(pacer.take(&main, tenant(1), &limited, at(0)), Pace::Go);
+        assert_eq!(pacer.take(&main, tenant(1), &limited, at(0)), Pace::TenantWaits(at(1_000)));
+        assert_eq!(pacer.take(&main, tenant(2), &unlimited, at(0)), Pace::Go, "it left its place to another");
+        assert_eq!(pacer.take(&main, tenant(2), &unlimited, at(0)), Pace::GroupWaits(at(100)));
+    }
+
+    #[test]
+    fn what_is_not_used_is_another_s() {
+        let mut pacer = Pacer::new();
+        let main = SenderName::new("main");
+        let rate = Some(Rate::per_second(1, 1));
+        let rates = Rates { tenant: rate, sender: rate, pair: None };
+        for _ in 0..3 {
+            assert_eq!(pacer.take(&main, tenant(1), &rates, at(0)), Pace::Go);
+            pacer.give_back(&main, tenant(1), &rates);
+        }
+        assert_eq!(pacer.take(&main, tenant(1), &rates, at(0)), Pace::Go);
+        assert_eq!(pacer.take(&main, tenant(1), &rates, at(0)), Pace::GroupWaits(at(1_000)));
+    }
+
+    #[test]
+    fn a_contact_that_is_written_to_too_often_waits_alone() {
+        let mut pacer = Pacer::new();
+        let (main, rates) =
+            (SenderName::new("main"), Rates { pair: Some(Rate::every_ms(6_000, 1)), ..Rates::default() });
+        let mut ask = |who: &str, ms| pacer.take_pair(&main, &ContactKey::from_stored(who), &rates, at(ms));
+        assert_eq!((ask("971501", 0), ask("971501", 10)), (None, Some(at(6_000))));
+        assert_eq!((ask("971502", 10), ask("971501", 6_000)), (None, None));
     }
 }

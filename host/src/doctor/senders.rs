@@ -10,6 +10,7 @@ use http::header::DATE;
 use super::{Finding, Patient};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
+use crate::internet::is_this_machine;
 use crate::message::{Provider, Timestamp};
 use crate::tenant::{Sender, WebhookAuth};
 
@@ -76,7 +77,7 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
     }
     let in_clear = sender.base_url.as_deref().is_some_and(|url| {
         let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        url.starts_with("http://") && !host.is_some_and(|host| is_own_machine(&host))
+        url.starts_with("http://") && !host.is_some_and(|host| is_this_machine(&host))
     });
     if in_clear {
         findings.push(Finding::warning(
@@ -86,11 +87,6 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-fn is_own_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// What the last session event said.

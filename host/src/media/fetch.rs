@@ -91,7 +91,7 @@ impl Media {
 
     /// Writes down that the bytes are there; a tenant without room for them has a problem.
     async fn store(&self, file: File, provider: Option<Provider>) -> Option<Problem> {
-        let written = self.store.store_file(file.clone(), self.settings.tenant_bytes).await;
+        let written = self.store.store_file(file.clone()).await;
         if written.as_ref().is_err_and(super::is_refused) {
             self.discard(file.tenant, &file.handle).await;
         }
@@ -139,14 +139,7 @@ impl Media {
 
     /// A tenant whose room is used up waits for an operator, or for old files to go.
     fn room(&self, file: &File) -> Result<(), Problem> {
-        let quota = self.settings.tenant_bytes;
-        match self.store.stored_bytes(file.tenant) {
-            Ok(used) if used < quota => Ok(()),
-            Ok(used) => Err(Problem::again(format!(
-                "the tenant's files take {used} bytes: limit {quota} (media.tenant_bytes)"
-            ))),
-            Err(error) => Err(Problem::again(error.to_string())),
-        }
+        self.store.room_for_files(file.tenant).map_err(|error| Problem::again(error.to_string()))
     }
 
     async fn download(

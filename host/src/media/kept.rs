@@ -116,7 +116,7 @@ impl Media {
             state: FileState::Stored { size, sha256 },
             received_at: clock::now(),
         };
-        match self.store.put_file(file.clone(), self.settings.tenant_bytes, actor).await {
+        match self.store.put_file(file.clone(), actor).await {
             Ok(()) => Ok(file),
             Err(error) => {
                 if super::is_refused(&error) {

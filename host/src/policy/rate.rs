@@ -62,6 +62,11 @@ impl Meter {
         Timestamp::from_ms(at.saturating_add(999).div_euclid(1_000)).max(now)
     }
 
+    /// The place that was taken last is not used.
+    pub fn give_back(&mut self, rate: Rate) {
+        self.0 = self.0.saturating_sub(rate.interval_us);
+    }
+
     /// Takes the next place, now or later: when it is.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> Timestamp {
         let at = self.free_at(rate, now);

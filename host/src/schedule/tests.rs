@@ -1,8 +1,4 @@
-//! The schedule against examples, and against a model that is too slow to be wrong.
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
+//! The schedule against examples.
 
 use super::*;
 
@@ -10,17 +6,41 @@ fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
 }
 
+/// Of a group's only tenant, who goes by its number.
 fn item(group: u8, due: i64) -> Item<u8> {
-    Item { group, due: at(due), alone: false }
+    of(group, group.into(), Class::Answer, due)
+}
+
+fn of(group: u8, tenant: u32, class: Class, due: i64) -> Item<u8> {
+    Item { group, tenant: TenantId::from_stored(tenant), due: at(due), class, alone: false }
+}
+
+/// So many of a tenant, and no other limit.
+fn per_tenant(per_tenant: usize) -> Limits {
+    Limits { in_all: usize::MAX, per_group: usize::MAX, per_tenant }
 }
 
 fn claim(schedule: &mut Schedule<u32, u8, u32>, n: usize, now: i64) -> Vec<u32> {
-    schedule.claim(n, at(now)).into_iter().map(|key| *key).collect()
+    schedule.claim(n, at(now), &mut |_| Pace::Go).into_iter().map(|key| *key).collect()
+}
+
+/// One after the other, each released before the next is claimed; what is left of it stays.
+fn one_by_one(schedule: &mut Schedule<u32, u8, u32>, n: usize) -> Vec<u32> {
+    let mut order = Vec::new();
+    for _ in 0..n {
+        for key in claim(schedule, 1, 0) {
+            let first = schedule.items(&key).next().copied();
+            first.inspect(|first| schedule.remove(&key, first));
+            schedule.release(&key);
+            order.push(key);
+        }
+    }
+    order
 }
 
 #[test]
 fn groups_take_turns_whatever_their_size() {
-    let mut schedule = Schedule::new(100);
+    let mut schedule = Schedule::new(per_tenant(100));
     for conversation in 0..50 {
         schedule.put(&conversation, 0, item(1, 0));
     }
@@ -31,22 +51,185 @@ fn groups_take_turns_whatever_their_size() {
 }
 
 #[test]
-fn a_group_is_held_to_its_limit() {
-    let mut schedule = Schedule::new(2);
+fn a_group_s_tenants_take_turns_whatever_they_have() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for conversation in 0..50 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Answer, 0));
+    }
+    assert_eq!(one_by_one(&mut schedule, 3), [0, 1, 2]);
+    schedule.put(&100, 0, of(1, 2, Class::Answer, 0));
+    schedule.put(&101, 0, of(1, 2, Class::Answer, 0));
+    schedule.put(&200, 0, of(1, 3, Class::Answer, 0));
+    assert_eq!(one_by_one(&mut schedule, 6), [3, 100, 200, 4, 101, 5]);
+}
+
+#[test]
+fn answers_go_before_reminders_which_keep_a_share() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for conversation in 0..100 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Reminder, 0));
+    }
+    for conversation in 100..120 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Answer, 0));
+        schedule.put(&(conversation + 100), 0, of(1, 2, Class::Answer, 0));
+    }
+    let order = one_by_one(&mut schedule, 24);
+    let reminders: Vec<usize> = (0..order.len()).filter(|nth| order[*nth] < 100).collect();
+    assert_eq!(reminders, [14], "the first tenant's eighth in its own turns: {order:?}");
+    assert!(
+        order.iter().filter(|key| **key >= 200).count() >= 11,
+        "the second's turns are its own: {order:?}"
+    );
+}
+
+#[test]
+fn a_tenant_of_reminders_only_is_not_starved_by_the_answers_of_others() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for conversation in 0..100 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Answer, 0));
+        schedule.put(&(conversation + 100), 0, of(1, 2, Class::Reminder, 0));
+        schedule.put(&(conversation + 200), 0, of(2, 3, Class::Reminder, 0));
+    }
+    let order = one_by_one(&mut schedule, 64 * 2);
+    for (tenant, keys) in [(2, 100..200), (3, 200..300)] {
+        let went = order.iter().filter(|key| keys.contains(*key)).count();
+        assert!(went >= 64 * 2 / 8 / 2, "tenant {tenant}: {went} of {order:?}");
+    }
+}
+
+/// Order is promised: the answer takes along what stands before it.
+#[test]
+fn what_stands_before_an_answer_goes_with_it() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for conversation in 0..10 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Reminder, 0));
+    }
+    assert_eq!(claim(&mut schedule, 1, 0), [0]);
+    schedule.put(&7, 1, of(1, 1, Class::Answer, 0));
+    assert_eq!(claim(&mut schedule, 2, 0), [7, 1]);
+    assert_eq!(schedule.run(&7, 9), [0, 1], "in their order");
+    schedule.put(&8, 1, of(1, 1, Class::Answer, 0));
+    schedule.remove(&8, &1);
+    assert_eq!(claim(&mut schedule, 1, 0), [2], "nobody waits for it any more");
+}
+
+#[test]
+fn a_tenant_is_held_to_its_limit() {
+    let mut schedule = Schedule::new(per_tenant(2));
     for conversation in 0..5 {
         schedule.put(&conversation, 0, item(1, 0));
     }
     assert_eq!(claim(&mut schedule, 10, 0), [0, 1]);
-    assert_eq!(schedule.next_at(), None, "nothing to wake for: the group is at its limit");
+    schedule.put(&9, 0, of(2, 1, Class::Answer, 0));
+    assert_eq!(claim(&mut schedule, 10, 0), [0u32; 0], "in all groups together");
+    schedule.remove(&9, &0);
+    assert_eq!(schedule.next_at(), None, "nothing to wake for: the tenant is at its limit");
     schedule.remove(&0, &0);
     schedule.release(&0);
     assert_eq!(schedule.next_at(), Some(at(0)));
     assert_eq!(claim(&mut schedule, 10, 0), [2]);
 }
 
+/// `(slots of the group, slots in all, what the only tenant gets of them)`
+#[test]
+fn nobody_takes_the_last_slot_but_who_has_none() {
+    for (per_group, in_all, expected) in
+        [(1, 9, 1), (2, 9, 1), (4, 9, 3), (16, 99, 14), (99, 2, 1), (99, 16, 14), (99, 1, 1)]
+    {
+        let mut schedule = Schedule::new(Limits { in_all, per_group, per_tenant: 99 });
+        for conversation in 0..50 {
+            schedule.put(&conversation, 0, of(1, 1, Class::Answer, 0));
+        }
+        let case = format!("{per_group} of {in_all}");
+        assert_eq!(claim(&mut schedule, 50, 0).len(), expected, "{case}");
+        schedule.put(&100, 0, of(1, 2, Class::Reminder, 0));
+        let others = claim(&mut schedule, 50, 0);
+        assert_eq!(
+            others.len(),
+            usize::from(expected < per_group.min(in_all)),
+            "{case}: one is there for it"
+        );
+    }
+}
+
+#[test]
+fn who_is_told_to_wait_holds_up_nobody_else() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for conversation in 0..4 {
+        schedule.put(&conversation, 0, of(1, 1, Class::Answer, 0));
+        schedule.put(&(conversation + 10), 0, of(1, 2, Class::Answer, 0));
+        schedule.put(&(conversation + 20), 0, of(2, 1, Class::Answer, 0));
+    }
+    let mut asked = Vec::new();
+    let mut left = 3;
+    let mut pace = |candidate: &Candidate<'_, u8>| {
+        let (group, tenant) = (*candidate.group, candidate.tenant.get());
+        asked.push((group, tenant));
+        match (group, tenant) {
+            (2, _) => Pace::TenantWaits(at(50)),
+            (_, 1) if left == 0 => Pace::GroupWaits(at(100)),
+            _ if left == 0 => Pace::GroupWaits(at(100)),
+            _ => {
+                left -= 1;
+                Pace::Go
+            }
+        }
+    };
+    let claimed: Vec<u32> = schedule.claim(50, at(0), &mut pace).into_iter().map(|key| *key).collect();
+    assert_eq!(claimed, [0, 10, 1]);
+    assert_eq!(asked.len(), 5, "each that must wait is asked once, however much waits: {asked:?}");
+    assert_eq!(schedule.next_at(), Some(at(50)));
+    assert_eq!(claim(&mut schedule, 50, 49), [0u32; 0]);
+    assert_eq!(claim(&mut schedule, 1, 50), [20]);
+    assert_eq!(claim(&mut schedule, 50, 99), [21, 22, 23]);
+    assert_eq!(claim(&mut schedule, 2, 100), [11, 2], "it goes on where it stopped");
+}
+
+#[test]
+fn a_resumed_group_is_asked_again() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    schedule.put(&7, 0, of(1, 1, Class::Answer, 0));
+    schedule.put(&8, 0, of(1, 2, Class::Answer, 0));
+    let mut waits = |_: &Candidate<'_, u8>| Pace::TenantWaits(at(1_000));
+    assert!(schedule.claim(9, at(0), &mut waits).is_empty());
+    assert_eq!(schedule.next_at(), Some(at(1_000)));
+    schedule.resume(&2);
+    assert_eq!(claim(&mut schedule, 9, 0), [0u32; 0]);
+    schedule.resume(&1);
+    assert_eq!(claim(&mut schedule, 9, 0), [7, 8]);
+    let mut waits = |_: &Candidate<'_, u8>| Pace::GroupWaits(at(-5));
+    schedule.put(&9, 0, of(1, 2, Class::Answer, 0));
+    assert!(schedule.claim(9, at(0), &mut waits).is_empty(), "a pause that is over ends with the next call");
+    assert_eq!(claim(&mut schedule, 9, 1), [9]);
+}
+
+#[test]
+fn a_tenant_has_claimed_what_it_is_admitted_with() {
+    let mut schedule = Schedule::new(per_tenant(100));
+    for (conversation, tenant, class) in
+        [(1, 1, Class::Answer), (2, 1, Class::Reminder), (3, 2, Class::Reminder), (4, 1, Class::Answer)]
+    {
+        schedule.put(&conversation, 0, of(1, tenant, class, 0));
+    }
+    let tenant = TenantId::from_stored(1);
+    schedule.admit(tenant, Admits::Nothing);
+    assert_eq!(claim(&mut schedule, 9, 0), [3], "another's are its own affair");
+    assert_eq!(schedule.next_at(), None);
+    schedule.admit(tenant, Admits::Answers);
+    assert_eq!(claim(&mut schedule, 1, 0), [1]);
+    schedule.admit(tenant, Admits::Nothing);
+    assert_eq!(claim(&mut schedule, 9, 0), [0u32; 0]);
+    schedule.admit(tenant, Admits::All);
+    assert_eq!(claim(&mut schedule, 9, 0), [4, 2]);
+    // Also one that nothing is known of yet.
+    schedule.admit(TenantId::from_stored(9), Admits::Nothing);
+    schedule.put(&5, 0, of(1, 9, Class::Answer, 0));
+    assert_eq!(claim(&mut schedule, 9, 0), [0u32; 0]);
+}
+
 #[test]
 fn a_conversation_is_claimed_once_and_in_order() {
-    let mut schedule = Schedule::new(10);
+    let mut schedule = Schedule::new(per_tenant(10));
     schedule.put(&7, 5, item(1, 0));
     schedule.put(&7, 3, item(1, 10));
     assert_eq!(
@@ -67,9 +250,9 @@ fn a_conversation_is_claimed_once_and_in_order() {
 
 #[test]
 fn some_items_stand_alone() {
-    let mut schedule = Schedule::new(10);
+    let mut schedule = Schedule::new(per_tenant(10));
     for (id, alone) in [(1, true), (2, false), (3, false), (4, true), (5, false)] {
-        schedule.put(&7, id, Item { group: 1, due: at(0), alone });
+        schedule.put(&7, id, Item { alone, ..item(1, 0) });
     }
     assert_eq!(schedule.run(&7, 20), [1]);
     schedule.remove(&7, &1);
@@ -81,7 +264,7 @@ fn some_items_stand_alone() {
 
 #[test]
 fn a_retried_item_keeps_its_place_and_waits() {
-    let mut schedule = Schedule::new(10);
+    let mut schedule = Schedule::new(per_tenant(10));
     schedule.put(&7, 1, item(1, 0));
     schedule.put(&7, 2, item(1, 0));
     assert_eq!(claim(&mut schedule, 1, 0), [7]);
@@ -95,7 +278,7 @@ fn a_retried_item_keeps_its_place_and_waits() {
 
 #[test]
 fn a_rebuilt_schedule_knows_the_claims_that_are_out() {
-    let mut schedule = Schedule::new(10);
+    let mut schedule = Schedule::new(per_tenant(10));
     schedule.put(&7, 1, item(1, 0));
     schedule.reclaim(&7, &1);
     assert_eq!(claim(&mut schedule, 1, 0), [0u32; 0]);
@@ -106,7 +289,7 @@ fn a_rebuilt_schedule_knows_the_claims_that_are_out() {
 
 #[test]
 fn a_claim_is_ended_by_its_own_item_only() {
-    let mut schedule = Schedule::new(10);
+    let mut schedule = Schedule::new(per_tenant(10));
     schedule.put(&7, 1, item(1, 0));
     schedule.put(&7, 2, item(1, 0));
     assert_eq!(claim(&mut schedule, 1, 0), [7]);
@@ -121,7 +304,7 @@ fn a_claim_is_ended_by_its_own_item_only() {
 
 #[test]
 fn a_postponed_claim_is_over_and_waits() {
-    let mut schedule = Schedule::new(1);
+    let mut schedule = Schedule::new(per_tenant(1));
     schedule.put(&7, 1, item(1, 0));
     schedule.put(&7, 2, item(1, 0));
     schedule.put(&8, 1, item(1, 0));
@@ -141,96 +324,4 @@ fn a_postponed_claim_is_over_and_waits() {
     assert_eq!(claim(&mut schedule, 1, 500), [7], "what has gone takes no other's time");
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Put { conversation: u32, id: u32, group: u8, due: i64 },
-    Remove { conversation: u32, id: u32 },
-    Claim { n: usize, now: i64 },
-    Release { nth: usize },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        3 => (0..12u32, 0..6u32, 0..4u8, 0..100i64)
-            .prop_map(|(conversation, id, group, due)| Step::Put { conversation, id, group, due }),
-        1 => (0..12u32, 0..6u32).prop_map(|(conversation, id)| Step::Remove { conversation, id }),
-        2 => (1..5usize, 0..100i64).prop_map(|(n, now)| Step::Claim { n, now }),
-        2 => (0..8usize).prop_map(|nth| Step::Release { nth }),
-    ]
-}
-
-/// Every item in a plain map; what may be claimed is found by looking at all of it.
-#[derive(Default)]
-struct Model {
-    items: BTreeMap<u32, BTreeMap<u32, (u8, i64)>>,
-    claimed: BTreeMap<u32, u8>,
-}
-
-impl Model {
-    fn out(&self, group: u8) -> usize {
-        self.claimed.values().filter(|other| **other == group).count()
-    }
-
-    fn claimable(&self, now: i64, limit: usize) -> BTreeSet<u32> {
-        let first = |items: &BTreeMap<u32, (u8, i64)>| items.values().next().copied();
-        let free = self.items.iter().filter(|(conversation, _)| !self.claimed.contains_key(conversation));
-        free.filter_map(|(conversation, items)| first(items).map(|(group, due)| (*conversation, group, due)))
-            .filter(|(_, group, due)| *due <= now && self.out(*group) < limit)
-            .map(|(conversation, ..)| conversation)
-            .collect()
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
-
-    #[test]
-    fn agrees_with_the_model(steps in proptest::collection::vec(step(), 1..120)) {
-        const LIMIT: usize = 2;
-        let mut schedule = Schedule::new(LIMIT);
-        let mut model = Model::default();
-        // Time never goes back: what has ripened stays ripe.
-        let mut clock = 0;
-        for step in steps {
-            match step {
-                Step::Put { conversation, id, group, due } => {
-                    schedule.put(&conversation, id, item(group, due));
-                    model.items.entry(conversation).or_default().insert(id, (group, due));
-                }
-                Step::Remove { conversation, id } => {
-                    schedule.remove(&conversation, &id);
-                    if let Some(items) = model.items.get_mut(&conversation) {
-                        items.remove(&id);
-                    }
-                }
-                Step::Claim { n, now } => {
-                    clock = clock.max(now);
-                    let mut taken = 0;
-                    for conversation in claim(&mut schedule, n, clock) {
-                        prop_assert!(model.claimable(clock, LIMIT).contains(&conversation));
-                        let group = model.items[&conversation].values().next().expect("has items").0;
-                        model.claimed.insert(conversation, group);
-                        taken += 1;
-                    }
-                    prop_assert!(taken == n || model.claimable(clock, LIMIT).is_empty(), "nothing is left behind");
-                    let ids: Vec<u32> = model.claimed.keys().copied().collect();
-                    for conversation in ids {
-                        let expected: Vec<u32> = model.items[&conversation].keys().copied().collect();
-                        prop_assert_eq!(schedule.run(&conversation, usize::MAX), expected);
-                    }
-                }
-                Step::Release { nth } => {
-                    if let Some(conversation) = model.claimed.keys().nth(nth).copied() {
-                        schedule.release(&conversation);
-                        model.claimed.remove(&conversation);
-                    }
-                }
-            }
-            let claimable = !model.claimable(clock, LIMIT).is_empty();
-            let says = schedule.next_at().is_some_and(|at| at.as_ms() <= clock);
-            prop_assert!(!claimable || says, "next_at tells of everything that can be claimed");
-            let out: Vec<u32> = schedule.claimed().map(|(key, _)| **key).collect();
-            prop_assert_eq!(out, model.claimed.keys().copied().collect::<Vec<_>>());
-        }
-    }
-}
+mod properties;

@@ -200,10 +200,10 @@ impl Sessions {
             Ok(()) => {
                 // From here on the silence counts anew.
                 self.pulse.heard(&sender.name, now);
-                tracing::error!(sender = %sender.name, restarts, "{what}; it was restarted, and if that does not help, connect it again");
+                tracing::error!(sender = %sender.name, restarts, trouble = what, "the WhatsApp session was restarted; if that does not help, connect it again");
             }
             Err(error) => {
-                tracing::error!(sender = %sender.name, restarts, %error, "{what}, and WAHA did not restart it");
+                tracing::error!(sender = %sender.name, restarts, trouble = what, %error, "the WhatsApp session is in trouble, and WAHA did not restart it");
             }
         }
     }

@@ -15,6 +15,17 @@ pub struct Person {
     pub canonical: ContactKey,
     pub aliases: Vec<ContactKey>,
     pub lock: Option<Lock>,
+    /// What numbers of one tenant's own proved, which holds for that tenant alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<OwnAlias>,
+}
+
+/// One tenant keeps who has this key under another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OwnAlias {
+    pub tenant: TenantId,
+    pub alias: ContactKey,
+    pub of: ContactKey,
 }
 
 /// The reason of an opt-out that the contact told its provider, not us: its next message lifts it.
@@ -67,11 +78,15 @@ pub enum OwnKept {
 pub trait Contacts: Send + Sync {
     /// The canonical key, its aliases and its lock, by any of its keys.
     fn person(&self, contact: &ContactKey) -> Result<Person>;
+    /// The key under which a tenant keeps a person, by any key that it may know the person by. A contact
+    /// that the tenant has nothing of is for it just the key, whoever may be behind it.
+    fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey>;
     /// Two keys turned out to be one person's: they are merged, first contact wins. Whether anything
-    /// changed. Never two phone numbers, unless the provider says that a number changed; and through one
-    /// tenant's own number only those of whom no other tenant keeps anything.
+    /// changed. Never two phone numbers, unless the provider says that a number changed. Through one
+    /// tenant's own number they are one person for that tenant alone.
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool>;
-    /// `from` becomes an alias of `into`: locks (the older wins), conversations, leads, opt-outs.
+    /// `from` becomes an alias of `into`: locks (the older wins), conversations, leads, opt-outs, of every
+    /// tenant.
     async fn merge_contacts(
         &self,
         from: &ContactKey,

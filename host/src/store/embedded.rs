@@ -26,16 +26,18 @@ pub use self::open::OpenError;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, ImportReport, Result, Retention,
-    SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnSummary,
-    Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Paced, Result,
+    Retention, SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure,
+    TurnSummary, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
+use crate::schedule::Limits;
 use crate::seal::Ring;
+use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
 mod accept;
@@ -49,6 +51,7 @@ mod disk;
 mod early;
 mod files;
 mod handoff;
+mod handover;
 mod inbox;
 mod leads;
 mod lines;
@@ -63,6 +66,7 @@ mod overlay;
 mod own;
 mod people;
 mod prune;
+mod quotas;
 mod reached;
 mod reads;
 mod receipts;
@@ -72,10 +76,13 @@ mod rows;
 mod secrets;
 mod sends;
 mod tables;
+mod tally;
 mod templates;
 mod ties;
 mod timers;
 mod turns;
+mod usage;
+mod views;
 mod wishes;
 mod writer;
 
@@ -99,10 +106,14 @@ pub struct Settings {
     pub notice_every_ms: i64,
     /// Where a tenant does not say; see `tenant::Limits::coalesce_ms`.
     pub coalesce_ms: u64,
+    /// What a tenant may use where it does not say.
+    pub quotas: Quotas,
+    /// A timer rings after this at the earliest.
+    pub timer_floor_ms: i64,
     /// Turns of one tenant that may be claimed at the same time.
     pub turns_per_tenant: usize,
-    /// Sends of one sender that may be claimed at the same time.
-    pub sends_per_sender: usize,
+    /// Sends that may be claimed at the same time; a group is a sender.
+    pub sends: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
 }
@@ -243,12 +254,12 @@ impl Store for Embedded {
     }
 
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()> {
-        let outcome = turns::Outcome::new(turn);
+        let outcome = turns::Outcome::new(turn, self.mirror());
         self.write(move |batch| turns::commit(batch, &outcome)).await
     }
 
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()> {
-        let failed = turns::Failed::new(failure);
+        let failed = turns::Failed::new(failure, self.mirror());
         self.write(move |batch| turns::fail(batch, &failed)).await
     }
 
@@ -263,8 +274,8 @@ impl Store for Embedded {
         turn.into_iter().chain(timer).min()
     }
 
-    async fn claim_sends(&self, n: usize, now: Timestamp) -> Result<Vec<SendClaim>> {
-        let mut held = sends::Held::claim(&self.shared, n, now);
+    async fn claim_sends(&self, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Result<Vec<SendClaim>> {
+        let mut held = sends::Held::claim(&self.shared, n, now, pace);
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -316,6 +327,29 @@ impl Store for Embedded {
     async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()> {
         let by = entry(actor, "put sender", &sender.name, admin::without_secrets(&sender), clock::now());
         self.write(move |batch| admin::put_sender(batch, &sender, &by)).await
+    }
+
+    async fn give_sender(
+        &self,
+        sender: &SenderName,
+        to: Option<TenantId>,
+        dry_run: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Handover> {
+        let (shared, name) = (self.shared.clone(), sender.clone());
+        // All conversations are looked at, which may be millions.
+        let planned = tokio::task::spawn_blocking(move || {
+            let sender = handover::known(&shared.mirror.directory.load(), &name)?;
+            handover::plan(&shared.disk.snapshot()?, &sender, to)
+        });
+        let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
+        let planned = planned.map_err(told)?;
+        if dry_run || planned.from == to {
+            return Ok(planned);
+        }
+        let by = entry(actor, "give sender", sender, serde_json::Value::Null, now);
+        self.write(move |batch| handover::give(batch, &planned, &by)).await
     }
 
     async fn put_collection(

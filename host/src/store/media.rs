@@ -76,12 +76,12 @@ pub trait MediaShelf: Send + Sync {
     /// How many bytes of a tenant's files lie on the disk.
     fn stored_bytes(&self, tenant: TenantId) -> Result<u64>;
     /// The bytes of a waiting file are on the disk. Refused with [`super::Error::Limit`] where the
-    /// tenant's files would take more than `quota` bytes together.
-    async fn store_file(&self, file: File, quota: u64) -> Result<()>;
+    /// tenant would have more of them, or they would take more bytes together, than its quotas allow.
+    async fn store_file(&self, file: File) -> Result<()>;
     /// A waiting file waits on or has failed; a stored one is gone from the disk.
     async fn settle_file(&self, tenant: TenantId, handle: &str, state: FileState) -> Result<()>;
     /// A file of the tenant's own, whose bytes are on the disk; limited as [`MediaShelf::store_file`].
-    async fn put_file(&self, file: File, quota: u64, actor: &str) -> Result<()>;
+    async fn put_file(&self, file: File, actor: &str) -> Result<()>;
     /// Ends the life of at most `limit` files; those whose bytes are to be removed now.
     async fn expire_files(&self, ages: FileAges, limit: usize) -> Result<Vec<File>>;
     /// For signing the addresses under which files are handed out.

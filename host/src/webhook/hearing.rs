@@ -40,8 +40,8 @@ pub struct Heard {
 /// What hearing needs.
 pub struct Hearing {
     store: Arc<dyn Store>,
-    /// Does the gateway listen on loopback only?
-    loopback: bool,
+    /// Can only this machine reach the gateway?
+    private: bool,
     /// Of bodies that have proved nothing yet.
     unproven: Bounds,
     proven: Memory,
@@ -51,11 +51,11 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    pub fn new(store: Arc<dyn Store>, loopback: bool, unproven: Bounds, proven: Memory) -> Self {
+    pub fn new(store: Arc<dyn Store>, private: bool, unproven: Bounds, proven: Memory) -> Self {
         // Half of the machine, so that the rest of the work goes on beside it.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let large = Arc::new(Semaphore::new((cores / 2).max(1)));
-        Hearing { store, loopback, unproven, proven, lately: Lately::default(), large }
+        Hearing { store, private, unproven, proven, lately: Lately::default(), large }
     }
 
     pub(super) async fn hear(self: &Arc<Self>, knock: Knock, body: Body) -> Result<Heard, Refusal> {
@@ -84,12 +84,13 @@ impl Hearing {
         if body.len() > SMALL {
             self.proven.grow(&mut room, tree_bytes).map_err(Refusal::Body)?;
         }
-        let events = adapter.decode(body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let events =
+            channel::decode(knock.provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
         Ok(Heard { proven, events, directory, _room: room })
     }
 
     fn trial<'a>(&self, knock: &'a Knock, directory: &'a Directory) -> Trial<'a> {
         let head = Head { headers: &knock.headers, path_key: knock.path_key.as_deref() };
-        Trial { provider: knock.provider, head, directory, loopback: self.loopback }
+        Trial { provider: knock.provider, head, directory, private: self.private }
     }
 }

@@ -81,3 +81,19 @@ async fn a_tenants_key_pushes_components_of_a_bounded_size() {
     let of = |state: &str| ["operator", "push brain", "tenant 2", state].map(str::to_owned);
     assert_eq!(entries, [of("refused"), of("begun")]);
 }
+
+/// Whatever an upload calls its parts, what is told and kept of it is short and one line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_bounded_and_shown() {
+    let gateway = with_echo().await;
+    let own = gateway.tenant_key(7).await;
+    let name = format!("\\nERROR \\u202E{}", "k".repeat(200_000));
+    let text = format!("[echo]\n{}", (0..2).map(|n| format!("\"{n}{name}\" = 5\n")).collect::<String>());
+    let (status, answer) = push(&gateway, "/api/tenants/7/personality", &own, text.into()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let message = answer["error"]["message"].as_str().expect("a message");
+    assert!(message.len() < 1_500, "{} bytes", message.len());
+    assert!(message.contains("\\u{a}ERROR \\u{202e}kkk"), "{message}");
+    let audit = gateway.operator(Method::GET, "/api/audit?limit=1", Value::Null).await;
+    assert_eq!(audit["audit"][0]["detail"]["reason"], message);
+}

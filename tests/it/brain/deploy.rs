@@ -208,3 +208,41 @@ async fn a_plugins_directory_that_is_not_there_is_an_error() {
     let error = Brains::open(workshop.settings(), |_| None).await.err().expect("cannot open");
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
+
+/// A pipe, a device or a link that leads out is refused by its name, and holds nobody up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_regular_file_is_refused_and_named() {
+    let workshop = Workshop::hostile();
+    let secret = workshop.plugins().join("../secret");
+    std::fs::write(&secret, "password = 'hunter2'\n").expect("written");
+    let in_package = |package: &str, file: &str| {
+        let directory = workshop.plugins().join(package);
+        std::fs::create_dir_all(&directory).expect("a package");
+        directory.join(file)
+    };
+    for (package, file) in [("pipe", "plugin.toml"), ("late-pipe", "brain.wasm")] {
+        let path = in_package(package, file);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo is there").success());
+    }
+    std::os::unix::fs::symlink("/dev/zero", in_package("device", "personality.toml")).expect("a link");
+    std::os::unix::fs::symlink(&secret, in_package("tenant-9", "personality.toml")).expect("a link");
+    std::os::unix::fs::symlink("../hostile/brain.wasm", in_package("tenant-2", "brain.wasm"))
+        .expect("a link");
+    let brains = workshop.open_for("hostile").await;
+    for (package, file, why) in [
+        ("pipe", "plugin.toml", "a FIFO, not a regular file"),
+        ("late-pipe", "brain.wasm", "a FIFO, not a regular file"),
+        ("device", "personality.toml", "a link that leads out of "),
+        ("tenant-9", "personality.toml", "a link that leads out of "),
+    ] {
+        let refused = status(&brains, package).refused.expect("it is refused");
+        assert!(refused.contains(&format!("{package}/{file}: {why}")), "{package}: {refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+    }
+    assert_eq!(
+        status(&brains, "tenant-2").refused,
+        None,
+        "a link about the plugins directory is one of ours"
+    );
+    assert!(status(&brains, "hostile").digest.is_some(), "the others run");
+}

@@ -100,10 +100,13 @@ async fn floods_are_counted_not_sent() {
     workshop.limits.memory_bytes = 64 << 20;
     let actions = format!("limit 32 actions, used 10000; raise `[limits] actions` {RAISE}actions`");
     check(&workshop, "flood", "actions", &actions).await;
-    let text = "action 1 (send text): text is too long: limit 16384 bytes, used 10485760";
+    let text = "action 1 (send text): text is too long: limit 16384 bytes, used 1024000";
     check(&workshop, "long", "text", text).await;
-    let state = "the memory that the brain wants kept is too large: limit 65536 bytes, used 10485762";
+    let state = "the memory that the brain wants kept is too large: limit 65536 bytes, used 1048578";
     check(&workshop, "memory", "state", state).await;
+    // Ten megabytes are not even looked at.
+    let whole = "the brain handed over more than 4325376 bytes at once, in a call or as its outcome";
+    check(&workshop, "huge", "call", whole).await;
     check(&workshop, "badjson", "state", "the memory that the brain wants kept is not JSON: ").await;
     let calls = "too many calls to the gateway in one turn: limit 200 calls, used 201";
     check(&workshop, "calls", "host-calls", calls).await;
@@ -123,7 +126,7 @@ async fn a_talkative_brain_loses_lines_and_fills_nothing() {
 async fn a_brains_own_fault_is_passed_on() {
     let brains = Workshop::hostile().open().await;
     let failure = fails(&brains, "hostile", "fault").await;
-    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("by-command", "a fault on command"));
+    assert_eq!((failure.code.as_str(), &*failure.message), ("by-command", "a fault on command"));
     assert!(!failure.retryable);
     assert!(fails(&brains, "hostile", "retryable").await.retryable);
 }
@@ -236,22 +239,29 @@ async fn long_answers_of_the_gateway_let_others_in() {
     workshop.limits.fuel = u64::MAX / 4;
     workshop.limits.wall_time_ms = 600_000;
     workshop.limits.memory_bytes = 256 << 20;
+    // More than there are threads for guests.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) * 4;
+    workshop.concurrent = threads + 1;
     let brains = workshop.open().await;
-    let mut ask = ask("hostile", "calls");
-    let Trigger::Messages { messages } = &ask.trigger else { unreachable!("it is a message") };
-    let said = Heard { content: Content::Text { text: "x".repeat(2_000) }, ..messages[0].clone() };
-    let entry = HistoryEntry { at: ask.now, author: Author::Contact, line: Line::Heard(said), state: None };
-    ask.sources = Arc::new(Shelf { history: vec![entry; 100], ..Shelf::default() });
-    // Polled once more each time it gives way.
-    let mut polls = 0;
-    let mut turn = std::pin::pin!(brains.handle(ask));
-    let ended = std::future::poll_fn(|context| {
-        polls += 1;
-        turn.as_mut().poll(context)
-    });
-    let failure = ended.await.expect_err("too many calls");
-    assert_eq!(failure.code, "host-calls");
-    assert!(polls >= 200, "200 calls of 200 KB, {polls} times others were let in");
+    let mut long = tokio::task::JoinSet::new();
+    for _ in 0..threads {
+        let mut ask = ask_of(tenant(66, "hostile"), "calls");
+        let Trigger::Messages { messages } = &ask.trigger else { unreachable!("it is a message") };
+        let said = Heard { content: Content::Text { text: "x".repeat(2_000) }, ..messages[0].clone() };
+        let entry =
+            HistoryEntry { at: ask.now, author: Author::Contact, line: Line::Heard(said), state: None };
+        ask.sources = Arc::new(Shelf { history: vec![entry; 100], ..Shelf::default() });
+        let brains = brains.clone();
+        long.spawn(async move { brains.handle(ask).await.expect_err("too many calls").code });
+    }
+    for _ in 0..20 {
+        brains.handle(ask("hostile", "hello")).await.expect("a short turn of another tenant");
+        let over = long.try_join_next();
+        assert!(over.is_none(), "200 calls of 200 KB are over before a short turn of another: {over:?}");
+    }
+    while let Some(code) = long.join_next().await {
+        assert_eq!(code.expect("no panic"), "host-calls");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ async fn reason(component: Vec<u8>) -> String {
     let refused = brains.put_brain(tenant, component, "tenant 2").await.expect_err("must be refused");
     assert_eq!(says(&brains, "hostile", "good morning").await, "heard: good morning");
     assert!(!workshop.plugins().join("tenant-2").exists(), "nothing is left behind");
-    refused.reason
+    refused.reason.into()
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn demo() -> Place {
 }
 
 async fn post(url: &str, body: &Value) -> Value {
-    let sent = client().post(url).body(body.to_string()).send().await.unwrap();
+    let sent = client().post(url).json(body).send().await.unwrap();
     assert_eq!(sent.status(), 200);
     sent.json().await.unwrap()
 }

@@ -98,3 +98,45 @@ fn a_number_tells_whose_messages_it_takes() {
     let linked = place.json(&["sender", "test", "default", "--text", "start_realty_2"]);
     assert_eq!(linked["senders"][0]["tenant_id"], 2, "{linked}");
 }
+
+#[test]
+fn a_number_is_given_away_by_its_own_command() {
+    let place = Place::new();
+    let (code, error) = place.fails(&[
+        "sender",
+        "add",
+        "main",
+        "--replace",
+        "--provider",
+        "waha",
+        "--account",
+        "default",
+        "--base-url",
+        "http://127.0.0.1:3000",
+        "--no-auth",
+        "--tenant",
+        "2",
+    ]);
+    assert!(code == 1 && error.contains("switchboard sender give main --tenant 2"), "{error}");
+    let (code, error) = place.fails(&["sender", "give", "main"]);
+    assert!(code == 2 && error.contains("--tenant"), "{error}");
+    let shown = place.ok(&["sender", "give", "main", "--tenant", "2"]);
+    assert!(shown.contains("is shared and becomes tenant 2's") && shown.contains("Add --apply"), "{shown}");
+    assert_eq!(sender(&place, "main")["tenant"], Value::Null);
+    let done = place.json(&["sender", "give", "main", "--tenant", "2", "--apply"]);
+    assert_eq!((&done["applied"], &done["waiting"]), (&json!(true), &json!(0)));
+    assert_eq!(sender(&place, "main")["tenant"], 2);
+    let again = place.ok(&["sender", "give", "main", "--tenant", "2", "--apply"]);
+    assert!(again.contains("is tenant 2's already"), "{again}");
+
+    // An import names another owner: it says so first, and gives the number when it is told to.
+    place.write("old.env", OLD);
+    let import = ["import", "env", "old.env", "--main", "1", "--apply", "--tenant"];
+    place.ok(&[&import[..], &["MARINA=2"]].concat());
+    let moved = place.ok(&[&import[..], &["MARINA=1"]].concat());
+    assert!(
+        moved.contains("changes its tenant") && moved.contains("gives up what the old one has"),
+        "{moved}"
+    );
+    assert_eq!(sender(&place, "marina")["tenant"], 1);
+}

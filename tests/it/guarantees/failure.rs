@@ -30,6 +30,7 @@ const DEADLY: &[(&str, &[&str])] = &[
     ("flood", &["actions"]),
     ("long", &["text"]),
     ("memory", &["state"]),
+    ("huge", &["call"]),
     ("badjson", &["state"]),
     ("calls", &["host-calls"]),
     ("log", &["host-calls", "log"]),
@@ -120,4 +121,28 @@ async fn a_fault_that_passes_costs_nothing() {
     replace(&personality, told.replace("fail = true", "fail = false").as_bytes());
     assert_eq!(victim.reads().await, "went well");
     assert_eq!(dead_turns(&gateway).await, Vec::<Value>::new());
+}
+
+/// What a brain writes is a field of our line, and no line of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brain_forges_no_line_of_the_log() {
+    let waha = FakeWaha::start().await;
+    let gateway = start(&waha, "").await;
+    let mut forger = Contact::new(&gateway, &waha, "971502000001");
+    forger.says("start_realty_2").await;
+    let forged = "ok\n2026-11-30T10:00:00.000000Z ERROR the store failed tenant=1\r\u{1b}[2J\u{202E}x";
+    assert_eq!(forger.says(&format!("print {forged}")).await, "printed");
+    assert_eq!(forger.says(&format!("panic-with {forged}")).await, FALLBACK);
+    let log = gateway.log();
+    assert!(log.contains("ERROR the store failed"), "it was written: {log}");
+    for line in log.lines() {
+        let ours = line.contains(" the brain says ") || line.contains(" a turn failed for good");
+        assert!(!line.contains("the store failed") || ours, "forged: {line}");
+        assert!(!line.chars().any(|c| c.is_control() || c == '\u{202E}'), "{line:?}");
+    }
+    let dead = dead_turns(&gateway).await;
+    let error = dead[0]["error"].as_str().expect("an error");
+    assert!(error.contains("\\u{a}2026-11-30") && !error.contains('\n'), "{error}");
+    let told = gateway.cli(&["turns", "list", "--json"]).await;
+    assert!(!told.stdout.chars().any(|c| c != '\n' && c.is_control()), "{}", told.stdout);
 }

@@ -202,7 +202,7 @@ async fn a_drip_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_tenant_waits() {
     let peer = FileServer::start().await;
-    let gateway = setup(peer.url()).config("[media]\ntenant_bytes = 60\n").start().await;
+    let gateway = setup(peer.url()).config("[quotas]\nfile_bytes = 60\n").start().await;
     let hook = Hook::to(&gateway);
     let url = format!("{}{PATH}", peer.url());
     hook.say(&file("F1", &url, "handle")).await;
@@ -216,7 +216,7 @@ async fn a_full_tenant_waits() {
     })
     .await;
     let error = waiting["error"].as_str().expect("a reason");
-    assert!(error.contains("limit 60 (media.tenant_bytes)"), "{error}");
+    assert!(error.contains("limit 60 (quotas.file_bytes)"), "{error}");
     assert_eq!(gateway.get("/api/tenants/1/media").await.ok()["stored_bytes"], WORDS.len());
     let kept = std::fs::read_dir(gateway.dir().join("data/media/1")).expect("a directory").count();
     assert_eq!(kept, 1);

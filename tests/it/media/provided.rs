@@ -79,7 +79,7 @@ async fn a_template_has_a_received_file_at_its_head() {
     });
     for (path, body) in [("", &template), ("/villa/en/submit", &json!({})), ("/sync", &json!({}))] {
         let url = gateway.url(&format!("/api/tenants/1/templates{path}"));
-        let request = gateway.client().post(url).bearer_auth(gateway.token()).body(body.to_string());
+        let request = gateway.client().post(url).bearer_auth(gateway.token()).json(body);
         Answer::of(request).await.expect("an answer").ok();
         meta.with(|meta| meta.judge("villa", "APPROVED"));
     }

@@ -52,7 +52,8 @@ async fn a_failed_session_is_restarted() {
     waha.set_session("default", "FAILED");
     restarted(&waha, "default", 1).await;
     assert_eq!(waha.session("default").unwrap().status, "WORKING");
-    gateway.wait_for_line("the WhatsApp session failed; it was restarted").await;
+    let line = gateway.wait_for_line("the WhatsApp session was restarted").await;
+    assert!(line.contains("the WhatsApp session failed"), "{line}");
     until("it is counted", SOON, async || alerts(&gateway, "failed").await).await;
 }
 
@@ -77,7 +78,8 @@ async fn a_session_that_says_it_works_and_does_not_is_restarted() {
     waha.with(|known| known.sessions.get_mut("default").unwrap().deaf = true);
     let gateway = setup(&waha).start().await;
     restarted(&waha, "default", 1).await;
-    gateway.wait_for_line("does not reach WhatsApp; it was restarted").await;
+    let line = gateway.wait_for_line("the WhatsApp session was restarted").await;
+    assert!(line.contains("does not reach WhatsApp"), "{line}");
     until("it is counted", SOON, async || alerts(&gateway, "deaf").await).await;
 }
 

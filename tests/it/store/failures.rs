@@ -11,7 +11,7 @@ use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::{Error, Settlement, Store};
 
 use super::Files;
-use super::lab::{Options, arrival, at, begin, failure, furnish, says, turn};
+use super::lab::{Options, arrival, at, begin, claim_sends, failure, furnish, says, turn};
 
 /// A disk whose moods the test decides.
 #[derive(Clone, Debug)]
@@ -187,7 +187,7 @@ async fn a_failed_disk_acknowledges_nothing_and_is_taken_up_again() {
         // What was claimed before is still its claimer's, and nobody else's.
         let others = store.claim_turns(100, at(200)).await.expect("claimed");
         assert_eq!(others.len(), 17);
-        assert_eq!(store.claim_sends(10, at(200)).await.expect("claimed").len(), 0);
+        assert_eq!(claim_sends(&store, 10, 200).await.len(), 0);
         store.commit_turn(turn(&claims[1], says(&["hi"]), at(201))).await.expect("committed");
         let fate = switchboard::store::TurnFate::Retry { at: at(300) };
         store.fail_turn(failure(&claims[2], fate, at(201))).await.expect("put off");

@@ -10,9 +10,6 @@ use super::lab::{Factory, Lab, arrival, at, contact, key, tenant_id};
 
 const ADDRESS: &str = "http://localhost:3000/api/files/default/secret-name.jpg";
 
-/// A quota that nobody reaches.
-const PLENTY: u64 = 1 << 40;
-
 /// A picture to sender `main`.
 fn picture(who: &str, id: &str, source: &str, ms: i64) -> Arrival {
     let mut arrival = arrival(who, id, "", at(ms));
@@ -139,13 +136,13 @@ pub async fn a_file_ends_once(factory: &dyn Factory) {
     assert_eq!((left.len(), &left[0]), (2, &two.handle), "the longest due comes first");
     let busy = store.due_files(at(2000), 100, &|sender, handle| sender == "main" && handle == two.handle);
     assert_eq!(busy.expect("looked up").len(), 2, "what is busy is left out");
-    store.store_file(stored(two, 40), PLENTY).await.expect("stored");
+    store.store_file(stored(two, 40)).await.expect("stored");
     let failed = FileState::Failed { reason: "404".into() };
     store.settle_file(one.tenant, &one.handle, failed.clone()).await.expect("failed");
     assert_eq!(store.stored_bytes(one.tenant).expect("counted"), 40);
     for (case, result) in [
-        ("stored twice", store.store_file(stored(two, 40), PLENTY).await),
-        ("stored after it failed", store.store_file(stored(one, 40), PLENTY).await),
+        ("stored twice", store.store_file(stored(two, 40)).await),
+        ("stored after it failed", store.store_file(stored(one, 40)).await),
         ("failed after it was stored", store.settle_file(two.tenant, &two.handle, failed).await),
     ] {
         assert!(matches!(result, Err(Error::Conflict(_))), "{case}: {result:?}");
@@ -162,14 +159,14 @@ pub async fn a_tenant_has_so_much_room(factory: &dyn Factory) {
     lab.accept(picture("971501", "one", ADDRESS, 10)).await;
     let file = due(lab.store().as_ref(), 20).remove(0);
     let store = lab.store().clone();
-    store.put_file(own(tenant_id(1), 1, 60, 20), 100, "test").await.expect("there is room");
-    store.put_file(own(tenant_id(2), 2, 100, 20), 100, "test").await.expect("another tenant's room");
-    let refused = store.put_file(own(tenant_id(1), 3, 41, 20), 100, "test").await;
+    store.put_file(own(tenant_id(1), 1, 60, 20), "test").await.expect("there is room");
+    store.put_file(own(tenant_id(2), 2, 100, 20), "test").await.expect("another tenant's room");
+    let refused = store.put_file(own(tenant_id(1), 3, 41, 20), "test").await;
     assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
-    let refused = store.store_file(stored(&file, 41), 100).await;
+    let refused = store.store_file(stored(&file, 41)).await;
     assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
     assert_eq!(due(store.as_ref(), 20).len(), 1, "it waits on");
-    store.store_file(stored(&file, 40), 100).await.expect("to the last byte");
+    store.store_file(stored(&file, 40)).await.expect("to the last byte");
     drop(store);
     // Opening counts it all again.
     lab.restart();
@@ -186,7 +183,7 @@ pub async fn files_grow_old(factory: &dyn Factory) {
     lab.meets("971501", 1, 0).await;
     lab.accept(picture("971501", "waits", ADDRESS, 10)).await;
     for (number, ms) in [(1, 20), (2, 30), (3, 40)] {
-        lab.store().put_file(own(tenant_id(1), number, 10, ms), PLENTY, "test").await.expect("put");
+        lab.store().put_file(own(tenant_id(1), number, 10, ms), "test").await.expect("put");
     }
     let ages = |keep: i64, remember: i64| FileAges { keep_from: at(keep), remember_from: at(remember) };
     let expire = async |lab: &Lab<'_>, ages| {

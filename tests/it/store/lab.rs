@@ -8,23 +8,32 @@ use switchboard::message::{
     ContactKey, Content, ConversationKey, DeliveryState, Inbound, OrganizationId, Outbound, OutboundContent,
     Provider, SenderName, TenantId, Timestamp,
 };
+use switchboard::schedule::{Limits, Pace};
 use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
+use switchboard::tenant::quotas::Quotas;
 use switchboard::tenant::{Organization, Sender, Tenant};
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub notice: bool,
     pub coalesce_ms: u64,
+    pub quotas: Quotas,
     pub turns_per_tenant: usize,
-    pub sends_per_sender: usize,
+    pub sends: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { notice: false, coalesce_ms: 0, turns_per_tenant: 100, sends_per_sender: 100 }
+        Options {
+            notice: false,
+            coalesce_ms: 0,
+            quotas: Quotas::default(),
+            turns_per_tenant: 100,
+            sends: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
+        }
     }
 }
 
@@ -213,9 +222,14 @@ pub fn all() -> Filter {
     Filter { limit: 1000, ..Filter::default() }
 }
 
-/// Claims sends that are due, and begins them.
+/// Claims sends that are due, whatever their pace.
+pub async fn claim_sends(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
+    store.claim_sends(n, at(ms), &mut |_| Pace::Go).await.expect("claimed")
+}
+
+/// The same, and begins them.
 pub async fn begin(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
-    let claims = store.claim_sends(n, at(ms)).await.expect("claimed");
+    let claims = claim_sends(store, n, ms).await;
     let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
     if ids.is_empty() { claims } else { store.begin_sends(&ids).await.expect("begun") }
 }
@@ -325,5 +339,6 @@ impl<'f> Lab<'f> {
 
     pub fn assert_counters_true(&self) {
         assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
+        assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
     }
 }

@@ -1,17 +1,21 @@
 //! Anything, in any order, by several hands at once.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use switchboard::conversation::{Mode, TimerChange};
 use switchboard::event::{Own, Receipt, SamePerson};
 use switchboard::message::{Content, ConversationKey, DeliveryState, Outbound, Provider, SenderName};
+use switchboard::route;
 use switchboard::store::contacts::OptOut;
-use switchboard::store::{Error, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
+use switchboard::store::{Error, Filter, Retention, SendClaim, Settlement, Store, TurnClaim, TurnFate};
+use tokio::sync::RwLock;
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, failure, receipt, tenant_id, turn};
+use super::lab::{
+    Answer, Factory, Lab, all, arrival, at, claim_sends, contact, failure, receipt, tenant_id, turn,
+};
 
 const RETENTION: Retention =
     Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700, template_log_ms: 600 };
@@ -31,7 +35,7 @@ async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
             if random.random_bool(0.1) {
                 arrival.inbound.aliases = vec![contact(&format!("{}@lid", random.random_range(0..12)))];
             }
-            if random.random_bool(0.1) {
+            if random.random_bool(0.2) {
                 (arrival.sender, arrival.inbound.account) = (SenderName::new("own"), "own".into());
             }
             store.accept(arrival).await.expect("accepted");
@@ -73,6 +77,7 @@ async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
                 });
             }
         }
+        95..97 => give(store, gone, random, now).await,
         90..95 => {
             let told = receipt(&format!("p{}", random.random_range(0..900)), DeliveryState::Read);
             store.record_receipt(told).await.expect("recorded");
@@ -138,11 +143,51 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
     }
 }
 
-/// The replies that have gone out, by their places. None of them may be handed out again.
-type Gone = Mutex<HashSet<u64>>;
+/// What holds whatever happens.
+#[derive(Default)]
+struct Gone {
+    /// The replies that have gone out, by their places. None of them may be handed out again.
+    places: Mutex<HashSet<u64>>,
+    /// Nobody gives a sender away between a begin and the look at what has begun.
+    owners: RwLock<()>,
+}
+
+impl Gone {
+    fn places(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.places.lock().expect("no panic")
+    }
+}
+
+/// Another owner for a number.
+async fn give(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
+    let (name, to) = match random.random_range(0..4) {
+        0 => ("main", [None, None, Some(tenant_id(1))][random.random_range(0..3)]),
+        _ => ("own", [None, Some(1), Some(2), Some(3)][random.random_range(0..4)].map(tenant_id)),
+    };
+    let dry_run = random.random_bool(0.2);
+    let _alone = gone.owners.write().await;
+    // Another hand may have been faster.
+    drop(store.give_sender(&SenderName::new(name), to, dry_run, "random", at(now)).await);
+}
+
+/// No word of a tenant's begins its way through a number that does not serve it.
+fn assert_served(store: &dyn Store, claim: &SendClaim) {
+    let directory = store.directory();
+    let (sender, tenant) = (&directory.senders[&claim.entry.sender], claim.id.key.tenant);
+    assert!(sender.serves(tenant), "{:?} begins at {:?}", claim.id, sender.tenant);
+}
+
+/// Nor to a contact that is another tenant's there.
+fn assert_carried(store: &dyn Store, claim: &SendClaim) {
+    assert_served(store, claim);
+    let lock = store.lock_of(&claim.id.key.contact).expect("read");
+    let sender = &store.directory().senders[&claim.entry.sender];
+    let carried = route::carries(sender, claim.id.key.tenant, lock.as_ref());
+    assert_eq!(carried, Ok(()), "{:?}", claim.id);
+}
 
 async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
-    let claims = store.claim_sends(3, at(now)).await.expect("claimed");
+    let claims = claim_sends(store, 3, now).await;
     let mut ids = Vec::new();
     for claim in &claims {
         let held = match random.random_range(0..6) {
@@ -159,8 +204,12 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
         };
         store.settle_send(&claim.id, held, at(now)).await.expect("settled");
     }
-    for claim in store.begin_sends(&ids).await.expect("begun") {
-        assert!(!gone.lock().expect("no panic").contains(&claim.id.seq), "{:?} goes out twice", claim.id);
+    let looking = gone.owners.read().await;
+    let begun = store.begin_sends(&ids).await.expect("begun");
+    begun.iter().for_each(|claim| assert_served(store, claim));
+    drop(looking);
+    for claim in begun {
+        assert!(!gone.places().contains(&claim.id.seq), "{:?} goes out twice", claim.id);
         let settlement = match random.random_range(0..6) {
             0 => Settlement::Dead { error: "no".into() },
             1 => Settlement::Unknown { error: "perhaps".into() },
@@ -175,7 +224,7 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
         // What turned out not to have arrived may be sent again by hand.
         let returned = state == DeliveryState::Failed && (early || late);
         if !returned && (early || matches!(settlement, Settlement::Sent { .. })) {
-            gone.lock().expect("no panic").insert(claim.id.seq);
+            gone.places().insert(claim.id.seq);
         }
         if early {
             store.record_receipt(told.clone()).await.expect("recorded");
@@ -196,11 +245,11 @@ async fn drain(store: &dyn Store, gone: &Gone) {
         for claim in &turns {
             store.commit_turn(turn(claim, Answer::default(), at(now))).await.expect("committed");
         }
-        let ids: Vec<_> =
-            store.claim_sends(100, at(now)).await.expect("claimed").into_iter().map(|it| it.id).collect();
+        let ids: Vec<_> = claim_sends(store, 100, now).await.into_iter().map(|it| it.id).collect();
         let sends = store.begin_sends(&ids).await.expect("begun");
         for claim in &sends {
-            assert!(gone.lock().expect("no panic").insert(claim.id.seq), "{:?} goes out twice", claim.id);
+            assert_carried(store, claim);
+            assert!(gone.places().insert(claim.id.seq), "{:?} goes out twice", claim.id);
             let sent = Settlement::Sent { provider_id: None };
             store.settle_send(&claim.id, sent, at(now)).await.expect("settled");
         }
@@ -244,7 +293,7 @@ pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
     drain(lab.store().as_ref(), &gone).await;
     lab.assert_counters_true();
     let audit = lab.store().audit_log(100_000).expect("audit");
-    for deed in ["merge", "unmerge"] {
+    for deed in ["merge", "unmerge", "give sender"] {
         assert!(audit.iter().any(|entry| entry.action == deed), "{deed}");
     }
     let counters = lab.store().counters();

@@ -5,7 +5,9 @@ use switchboard::event::Receipt;
 use switchboard::message::{DeliveryState, Outbound, SenderName};
 use switchboard::store::{Error, Filter, OutboxState, SendClaim, Settlement, Store, TurnCommit, TurnFate};
 
-use super::lab::{Answer, Factory, Lab, all, arrival, at, key, receipt, says, text_of, turn, words};
+use super::lab::{
+    Answer, Factory, Lab, all, arrival, at, claim_sends, key, receipt, says, text_of, turn, words,
+};
 
 fn sent(id: &str) -> Settlement {
     Settlement::Sent { provider_id: Some(id.into()) }
@@ -207,7 +209,7 @@ pub async fn a_settlement_is_written_once(factory: &dyn Factory) {
 pub async fn what_was_claimed_and_not_begun_is_simply_sent(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     lab.owes("971501", 2, &["one", "two"], 0).await;
-    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    let claims = claim_sends(lab.store().as_ref(), 10, 10).await;
     assert_eq!((claims.len(), claims[0].entry.state, claims[0].entry.attempts), (1, OutboxState::Waiting, 0));
     assert_eq!(lab.sends(10, 10).await.len(), 0, "it is claimed");
     lab.restart();
@@ -225,7 +227,7 @@ pub async fn what_is_postponed_waits_in_memory_only(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     lab.owes("971501", 2, &["one", "two"], 0).await;
     lab.owes("971502", 1, &["other"], 5).await;
-    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    let claims = claim_sends(lab.store().as_ref(), 10, 10).await;
     let first = claims.iter().find(|claim| claim.id.key == key(2, "971501")).expect("one of two");
     let other = claims.iter().find(|claim| claim.id != first.id).expect("the other");
     lab.store().postpone_send(&first.id, at(500));
@@ -233,7 +235,7 @@ pub async fn what_is_postponed_waits_in_memory_only(factory: &dyn Factory) {
     assert_eq!((lab.sends(10, 299).await.len(), lab.store().next_send_at()), (0, Some(at(300))));
     assert_eq!(lab.sends_one(300).await, "other");
     assert_eq!((lab.sends(10, 499).await.len(), lab.store().next_send_at()), (0, Some(at(500))));
-    let again = lab.store().claim_sends(10, at(500)).await.expect("claimed");
+    let again = claim_sends(lab.store().as_ref(), 10, 500).await;
     assert_eq!((again.len(), again[0].entry.attempts), (1, 0));
     lab.store().postpone_send(&again[0].id, at(9_000));
     // One that is not claimed any more is left alone.
@@ -246,7 +248,7 @@ pub async fn what_is_postponed_waits_in_memory_only(factory: &dyn Factory) {
 pub async fn what_is_held_back_is_settled_without_an_attempt(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     lab.owes("971501", 2, &["one", "two", "three"], 0).await;
-    let held = async |ms| lab.store().claim_sends(1, at(ms)).await.expect("claimed").remove(0);
+    let held = async |ms| claim_sends(lab.store().as_ref(), 1, ms).await.remove(0);
     let one = held(10).await;
     // What has not begun has not been sent, whatever is said.
     lab.settle(&one, sent("p1"), 11).await;
@@ -272,7 +274,7 @@ pub async fn what_has_gone_does_not_begin(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     lab.owes("971501", 2, &["one", "two"], 0).await;
     lab.owes("971502", 1, &["other"], 5).await;
-    let claims = lab.store().claim_sends(10, at(10)).await.expect("claimed");
+    let claims = claim_sends(lab.store().as_ref(), 10, 10).await;
     let ids: Vec<_> = claims.iter().map(|claim| claim.id.clone()).collect();
     let first = claims.iter().find(|claim| claim.id.key == key(2, "971501")).expect("one of two");
     let name = format!("2-971501-{}", first.id.seq);
@@ -310,7 +312,7 @@ pub async fn the_occasion_is_kept_until_an_operator_asks(factory: &dyn Factory) 
     let claim = lab.claim_one(100).await;
     lab.commit(&claim, says(&["now"]), 100).await;
     lab.restart();
-    let nudge = lab.store().claim_sends(1, at(101)).await.expect("claimed").remove(0);
+    let nudge = claim_sends(lab.store().as_ref(), 1, 101).await.remove(0);
     assert_eq!(occasion(&nudge), (Author::Brain, Occasion::Timer));
     lab.settle(&nudge, Settlement::Postponed { until: at(9_000), why: "quiet hours".into() }, 101).await;
     let id = format!("2-971501-{}", nudge.id.seq);
@@ -330,7 +332,7 @@ pub async fn what_waits_for_the_morning_goes_before_an_answer(factory: &dyn Fact
         lab.commit(&claim, Answer { timers, ..Answer::default() }, 2).await;
         let claim = lab.claim_one(100).await;
         lab.commit(&claim, says(&["one", "two"]), 100).await;
-        let one = lab.store().claim_sends(1, at(101)).await.expect("claimed").remove(0);
+        let one = claim_sends(lab.store().as_ref(), 1, 101).await.remove(0);
         let postponed = Settlement::Postponed { until: at(9_000), why: "quiet hours".into() };
         if !late {
             lab.settle(&one, postponed.clone(), 101).await;
@@ -374,7 +376,7 @@ pub async fn a_brain_hears_of_the_death_of_its_words(factory: &dyn Factory) {
             });
             let commit = TurnCommit { wants_receipts: wants, ..turn(&claim, says(&["more"]), at(ms)) };
             lab.store().commit_turn(commit).await.expect("committed");
-            let reply = lab.store().claim_sends(1, at(ms)).await.expect("claimed").remove(0);
+            let reply = claim_sends(lab.store().as_ref(), 1, ms).await.remove(0);
             if at_once {
                 lab.settle(&reply, Settlement::Dead { error: "opted out".into() }, ms + 1).await;
             } else {

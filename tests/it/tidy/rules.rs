@@ -115,6 +115,11 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
             wrong.push(at(line, "unsafe is for reading our own compiled brains back, in brain/cache"));
         }
     }
+    for (line, text) in source.texts_in(&["error", "warn", "info", "debug", "trace"]) {
+        if text.contains(['{', '}']) {
+            wrong.push(at(line, "a message of the log is fixed; what it is about stands in fields"));
+        }
+    }
     let module = source.module();
     if !ENVIRONMENT.contains(&module[0]) {
         for path in source.paths().iter().filter(|path| path.segments.starts_with_words(&["std", "env"])) {

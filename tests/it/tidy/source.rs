@@ -117,6 +117,23 @@ impl Source {
         found
     }
 
+    /// Text literals that stand by themselves between the parentheses of one of these macros, tests left
+    /// out.
+    pub fn texts_in(&self, macros: &[&str]) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        each(&without_tests(&self.tokens), &mut |tokens, at| {
+            if let TokenTree::Ident(ident) = &tokens[at]
+                && macros.contains(&ident.to_string().as_str())
+                && tokens.get(at + 1).is_some_and(|next| is_punct(next, '!'))
+                && let Some(TokenTree::Group(group)) = tokens.get(at + 2)
+            {
+                let texts = group.stream().into_iter().filter(|token| matches!(token, TokenTree::Literal(_)));
+                found.extend(texts.map(|text| (line(&text), text.to_string())));
+            }
+        });
+        found
+    }
+
     /// Lines with this attribute, in tests too.
     pub fn attributes(&self, name: &str) -> Vec<usize> {
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Who may knock: the signature, the key, both, and none on loopback only.
+//! Who may knock: the signature, the key, both, and none from this machine only.
 
 use super::*;
 
@@ -105,4 +105,92 @@ async fn a_sender_without_any_key_is_refused() {
     let mut gateway = two_tenants().sender(&sender).write();
     let error = gateway.try_start().await.expect_err("it must not start").to_string();
     assert!(error.contains("hmac_key") && error.contains("senders.toml:"), "{error}");
+}
+
+/// With a public address it is not this machine alone that reaches the gateway.
+#[tokio::test]
+async fn an_unproven_sender_is_refused_behind_a_public_address() {
+    let public = "[http]\npublic_url = 'https://gateway.example.com'";
+    let mut gateway = two_tenants().sender(&open_sender()).config(public).write();
+    let error = gateway.try_start().await.expect_err("it must not start").to_string();
+    assert!(error.contains("auth") && error.contains("http.public_url"), "{error}");
+}
+
+/// A proxy that nobody wrote down, another name that leads here, a page in a browser, a form: none of
+/// them is a program on this machine.
+#[tokio::test]
+async fn an_unproven_webhook_must_come_from_this_machine() {
+    let gateway = gateway().await;
+    let post = async |id: &str, headers: &[(&str, &str)]| {
+        let message = text("971501234567", id, "start_realty_1");
+        let mut all = reqwest::header::HeaderMap::new();
+        for (name, value) in message.headers() {
+            all.insert(reqwest::header::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
+        for (name, value) in headers {
+            let name = reqwest::header::HeaderName::try_from(*name).unwrap();
+            if value.is_empty() {
+                all.remove(name)
+            } else {
+                all.insert(name, value.parse().unwrap())
+            };
+        }
+        let request = gateway.client().post(gateway.url("/api/gateway/waha")).body(message.body());
+        Answer::of(request.headers(all)).await.expect("an answer")
+    };
+    for (number, (header, status)) in [
+        (("X-Forwarded-For", "192.0.2.7"), 401),
+        (("X-Forwarded-Proto", "https"), 401),
+        (("Forwarded", "for=192.0.2.7"), 401),
+        (("X-Real-IP", "192.0.2.7"), 401),
+        (("Via", "1.1 caddy"), 401),
+        (("Host", "gateway.example.com"), 401),
+        (("Host", "127.0.0.1.nip.io"), 401),
+        (("Content-Type", "text/plain"), 401),
+        (("Content-Type", "application/x-www-form-urlencoded"), 401),
+        (("Content-Type", ""), 401),
+        (("Origin", "https://evil.example"), 403),
+        (("Origin", "null"), 403),
+        (("Sec-Fetch-Site", "cross-site"), 403),
+        (("Sec-Fetch-Site", "same-site"), 403),
+        (("Sec-Fetch-Site", "same-origin"), 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = post(&format!("L{number}"), &[header]).await;
+        assert_eq!(answer.status, status, "{header:?}: {}", answer.text);
+    }
+    assert_eq!(accepted(&gateway).await, 0.0);
+    assert!(gateway.log().contains("programs on this machine"), "the log says why");
+    assert_eq!(post("L99", &[]).await.status, 200);
+    assert_eq!(post("L98", &[("Host", "localhost:8000")]).await.status, 200);
+    // Whatever proves itself may come by any road but a browser's.
+    let key = format!("hmac_key = '{HMAC}'");
+    let gateway = two_tenants().sender(&open_sender().replace("auth = 'none'", &key)).start().await;
+    let signed = text("971501234567", "M1", "start_realty_1").signed(HMAC);
+    let send = async |header: (&str, &str)| {
+        let request = gateway.client().post(gateway.url("/api/gateway/waha")).body(signed.body());
+        let headers = signed.headers().into_iter();
+        let request = headers.fold(request, |request, (name, value)| request.header(name, value));
+        Answer::of(request.header(header.0, header.1)).await.expect("an answer").status
+    };
+    assert_eq!(send(("Origin", "https://evil.example")).await, 403);
+    assert_eq!(send(("X-Forwarded-For", "192.0.2.7")).await, 200);
+}
+
+/// What counts the gateway's affairs is open to this machine alone as well.
+#[tokio::test]
+async fn metrics_are_not_shown_through_a_proxy() {
+    let gateway = gateway().await;
+    let get = async |header: (&str, &str)| {
+        let request = gateway.client().get(gateway.url("/metrics")).header(header.0, header.1);
+        Answer::of(request).await.expect("an answer").status
+    };
+    assert_eq!(get(("Accept", "text/plain")).await, 200);
+    assert_eq!(get(("X-Forwarded-For", "192.0.2.7")).await, 401);
+    assert_eq!(get(("Host", "gateway.example.com")).await, 401);
+    let token = format!("Bearer {}", gateway.token());
+    let request = gateway.client().get(gateway.url("/metrics")).header("X-Forwarded-For", "192.0.2.7");
+    assert_eq!(Answer::of(request.header("Authorization", token)).await.expect("an answer").status, 200);
 }

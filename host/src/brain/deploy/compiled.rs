@@ -1,64 +1,92 @@
-//! Components on their way to running code: compiled one at a time, kept, and swept away when nobody
-//! can want them any more.
+//! Components on their way to running code: compiled, kept, and swept away when nobody can want them
+//! any more.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Instant;
 
-use wasmtime::component::Component;
-
-use super::{Deployer, blocking, lock};
+use super::{Deployer, Obstacle, Terms, blocking, lock};
+use crate::brain::compiler::{Order, Rehearsal, Rehearsed};
 use crate::brain::engine::Version;
 use crate::brain::manifest::Manifest;
-use crate::brain::package::{self, Files};
+use crate::brain::package::{Component, Files};
+use crate::message::Timestamp;
+use crate::{clock, glyph};
+
+/// What a component does not fit is named in its own words, cut to this.
+const UNLINKED_BYTES: usize = 2_000;
 
 impl Deployer {
-    /// Compiles, or takes from the cache, away from the threads that run turns.
+    /// Takes code from the cache, or has it made, which runs the component for the first time where
+    /// `rehearsal` says so. Then it is linked.
     pub(super) async fn load(
         &self,
-        digest: String,
-        component: Vec<u8>,
+        name: &str,
+        component: &Component,
         manifest: &Manifest,
-    ) -> Result<Version, String> {
-        let (engine, cache, wanted) = (self.engine.clone(), self.cache.clone(), digest.clone());
-        let kept = blocking(move || cache.find(engine.wasmtime(), &wanted)).await?;
-        let code = match kept {
-            Some(code) => code,
-            None => self.compile(digest.clone(), component).await?,
+        terms: Terms,
+        rehearsal: Option<Rehearsal>,
+    ) -> Result<(Version, Rehearsed), Obstacle> {
+        let Component { digest, bytes } = component;
+        let (code, rehearsed) = match self.find(digest).await? {
+            Some(code) => (code, Rehearsed::Not),
+            None if !terms.compile => return Err(Obstacle::Uncompiled),
+            None => {
+                let _making = Making::new(&self.making, name);
+                let Terms { lane, pays, .. } = terms;
+                let component = bytes.clone();
+                let order = Order { digest: digest.clone(), component, lane, pays, rehearsal };
+                let made = self.compiler.make(order).await?;
+                (made.code, made.rehearsed)
+            }
         };
-        let version = self.engine.version(digest, &code, &manifest.grants);
-        version.map_err(|error| format!("cannot be linked: {error:#}"))
+        let version = self.engine.version(digest.clone(), &code, &manifest.grants);
+        Ok((version.map_err(|error| unlinked(&error))?, rehearsed))
     }
 
-    async fn compile(&self, digest: String, component: Vec<u8>) -> Result<Component, String> {
-        let turn = self.compiler.clone().acquire_owned().await.map_err(|error| error.to_string())?;
-        let (engine, cache) = (self.engine.clone(), self.cache.clone());
-        blocking(move || {
-            let began = Instant::now();
-            let code = cache.compile(engine.wasmtime(), &digest, &component);
-            tracing::debug!(digest = &digest[..12], took_ms = began.elapsed().as_millis() as u64, "compiled");
-            // Not given back before: a caller who has gone away leaves the compiler busy.
-            drop(turn);
-            code.map_err(|error| format!("not a component that can run here: {error:#}"))
-        })
-        .await?
+    async fn find(&self, digest: &str) -> Result<Option<wasmtime::component::Component>, String> {
+        let (engine, cache, wanted) = (self.engine.clone(), self.cache.clone(), digest.to_owned());
+        blocking(move || cache.find(engine.wasmtime(), &wanted)).await
     }
 
     /// Removes compiled code of what neither runs nor can be gone back to nor is being built: of
     /// refused components, and of what fell off the shelf.
     pub(super) async fn sweep(&self) {
         let _one = self.shelving.lock().await;
-        let (shelf, cache, engine) = (self.shelf.clone(), self.cache.clone(), self.engine.clone());
+        let (shelf, cache) = (self.shelf.clone(), self.cache.clone());
         let mut wanted = lock(&self.coming).clone();
         wanted.extend(
             self.packages.load().iter().filter_map(|package| Some(package.brain.as_ref()?.digest.clone())),
         );
         let swept = blocking(move || {
             wanted.extend(shelf.digests());
-            cache.keep_only(engine.wasmtime(), &wanted);
+            cache.keep_only(&wanted);
         });
         if let Err(error) = swept.await {
             tracing::warn!(error, "the cache of compiled brains could not be swept");
         }
+    }
+}
+
+fn unlinked(error: &wasmtime::Error) -> String {
+    format!("cannot be linked: {}", glyph::shown(&format!("{error:#}"), UNLINKED_BYTES))
+}
+
+/// A package is listed as being compiled for as long as this is there.
+struct Making<'a> {
+    all: &'a Mutex<BTreeMap<String, Timestamp>>,
+    name: &'a str,
+}
+
+impl<'a> Making<'a> {
+    fn new(all: &'a Mutex<BTreeMap<String, Timestamp>>, name: &'a str) -> Self {
+        lock(all).entry(name.to_owned()).or_insert_with(clock::now);
+        Making { all, name }
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        lock(self.all).remove(self.name);
     }
 }
 
@@ -70,7 +98,7 @@ pub(super) struct Coming<'a> {
 
 impl<'a> Coming<'a> {
     pub(super) fn new(all: &'a Mutex<Vec<String>>, files: &Files) -> Self {
-        let digest = files.component.as_deref().map(package::digest);
+        let digest = files.component.as_ref().map(|component| component.digest.clone());
         lock(all).extend(digest.clone());
         Coming { all, digest }
     }

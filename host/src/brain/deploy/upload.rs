@@ -1,39 +1,104 @@
 //! What tenants and operators send: a component, texts, or the wish to go back. Each changes one file
-//! of a package, and only after the package was built with it.
+//! of a package, and only after the package was built with it. Until then it is given up when whoever
+//! sent it has gone; after that it comes to its end.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::compiled::Coming;
-use super::{Deployer, blocking, is_name, lock};
+use super::{Built, Deployer, Obstacle, Terms, blocking, is_name, lock};
 use crate::brain::cache::write_atomically;
+use crate::brain::compiler::Lane;
 use crate::brain::manifest;
-use crate::brain::package::{COMPONENT, Files, PERSONALITY, Stamp};
-use crate::brain::{Refused, Uploaded};
+use crate::brain::package::{COMPONENT, Component, Files, PERSONALITY, Stamp};
+use crate::brain::{By, Refused, Uploaded};
 use crate::message::TenantId;
 
+/// Where there is no room for an upload, there may be after this.
+const ANOTHER_TIME: Duration = Duration::from_secs(10);
+
+/// One tenant's uploads may hold this part of what all may.
+const TENANTS_PART: usize = 4;
+
+/// What waits or is being built, so that nobody fills the memory with it.
+#[derive(Debug, Default)]
+pub struct Room {
+    bytes: usize,
+    /// How many, and how large together.
+    tenants: HashMap<TenantId, (usize, usize)>,
+}
+
+/// A place in it.
+struct InRoom<'r> {
+    room: &'r Mutex<Room>,
+    tenant: TenantId,
+    bytes: usize,
+}
+
+impl Drop for InRoom<'_> {
+    fn drop(&mut self) {
+        let mut room = lock(self.room);
+        room.bytes = room.bytes.saturating_sub(self.bytes);
+        if let Some((number, bytes)) = room.tenants.get_mut(&self.tenant) {
+            *number = number.saturating_sub(1);
+            *bytes = bytes.saturating_sub(self.bytes);
+            if *number == 0 {
+                room.tenants.remove(&self.tenant);
+            }
+        }
+    }
+}
+
 impl Deployer {
-    pub async fn put_brain(
-        &self,
-        tenant: TenantId,
-        component: Vec<u8>,
-        actor: &str,
-    ) -> Result<Uploaded, Refused> {
-        let name = manifest::package_of(tenant);
-        self.replace(&name, COMPONENT, actor, None, |files| files.component = Some(component)).await
+    pub async fn put_brain(&self, tenant: TenantId, component: Bytes, by: By) -> Result<Uploaded, Refused> {
+        let _held = self.room(tenant, component.len())?;
+        let component = blocking(move || Component::new(component)).await.map_err(refused)?;
+        let change = |files: &mut Files| files.component = Some(component);
+        self.replace(&manifest::package_of(tenant), COMPONENT, by, None, change).await
     }
 
-    pub async fn put_personality(
-        &self,
-        tenant: TenantId,
-        toml: String,
-        actor: &str,
-    ) -> Result<Uploaded, Refused> {
-        let name = manifest::package_of(tenant);
-        self.replace(&name, PERSONALITY, actor, None, |files| files.personality = Some(toml)).await
+    pub async fn put_personality(&self, tenant: TenantId, toml: String, by: By) -> Result<Uploaded, Refused> {
+        let _held = self.room(tenant, toml.len())?;
+        let change = |files: &mut Files| files.personality = Some(toml);
+        self.replace(&manifest::package_of(tenant), PERSONALITY, by, None, change).await
     }
 
-    pub async fn rollback(&self, name: &str, digest: Option<&str>, actor: &str) -> Result<Uploaded, Refused> {
+    /// A place for an upload, where there is room for one.
+    fn room(&self, tenant: TenantId, bytes: usize) -> Result<InRoom<'_>, Refused> {
+        let limits = &self.settings.compiling;
+        let mut room = lock(&self.room);
+        let (number, held) = room.tenants.get(&tenant).copied().unwrap_or_default();
+        let tenants_part = limits.upload_memory_bytes / TENANTS_PART;
+        let full = |what: String, key: &str| Refused {
+            reason: format!("{what}; raise `[brains] {key}` in switchboard.toml").into(),
+            retry_after: Some(ANOTHER_TIME),
+        };
+        if number >= limits.tenant_uploads {
+            let what = format!("tenant {tenant} has too many uploads waiting: limit {number}, used {number}");
+            return Err(full(what, "tenant_uploads"));
+        }
+        // One alone is always taken: how large it may be is said elsewhere.
+        if number > 0 && held + bytes > tenants_part {
+            let used = held + bytes;
+            let what = format!("tenant {tenant}: uploads that wait: limit {tenants_part} bytes, used {used}");
+            return Err(full(what, "upload_memory_bytes"));
+        }
+        if room.bytes > 0 && room.bytes + bytes > limits.upload_memory_bytes {
+            let (limit, used) = (limits.upload_memory_bytes, room.bytes + bytes);
+            let what = format!("all uploads that wait: limit {limit} bytes, used {used}");
+            return Err(full(what, "upload_memory_bytes"));
+        }
+        room.bytes += bytes;
+        room.tenants.insert(tenant, (number + 1, held + bytes));
+        Ok(InRoom { room: &self.room, tenant, bytes })
+    }
+
+    pub async fn rollback(&self, name: &str, digest: Option<&str>, by: By) -> Result<Uploaded, Refused> {
         let live =
             self.packages.load().get(name).and_then(|package| Some(package.brain.as_ref()?.digest.clone()));
         let list = if is_name(name) { self.shelf.list(name) } else { Vec::new() };
@@ -53,7 +118,8 @@ impl Deployer {
         };
         let component =
             self.shelf.component(&target.digest).map_err(|error| refused(format!("{name}: {error}")))?;
-        self.replace(name, COMPONENT, actor, live, |files| files.component = Some(component)).await
+        let component = Component { digest: target.digest.clone(), bytes: component.into() };
+        self.replace(name, COMPONENT, by, live, |files| files.component = Some(component)).await
     }
 
     /// Changes one file of a package: builds with it first, then renames it into the directory.
@@ -61,11 +127,31 @@ impl Deployer {
         &self,
         name: &str,
         file: &str,
-        actor: &str,
+        by: By,
         withdrawn: Option<String>,
         change: impl FnOnce(&mut Files),
     ) -> Result<Uploaded, Refused> {
-        let _one = self.landing(name).await;
+        let ready = tokio::select! {
+            biased;
+            () = by.gone.cancelled() => Err(refused(format!("{name}: given up: whoever sent it has gone"))),
+            ready = self.make_ready(name, file, change) => ready,
+        };
+        let replaced = match ready {
+            Ok(ready) => self.put_in_place(name, file, ready, &by.actor, withdrawn).await,
+            Err(refused) => Err(refused),
+        };
+        self.sweep().await;
+        replaced
+    }
+
+    /// Builds the package with the change.
+    async fn make_ready(
+        &self,
+        name: &str,
+        file: &str,
+        change: impl FnOnce(&mut Files),
+    ) -> Result<Ready<'_>, Refused> {
+        let one = self.landing(name).await;
         let directory = self.settings.plugins.join(name);
         let mut files =
             blocking(move || Files::read(&directory)).await.and_then(|files| files).map_err(refused)?;
@@ -73,31 +159,31 @@ impl Deployer {
         files.shown = PathBuf::from(name);
         change(&mut files);
         let bytes = match file {
-            COMPONENT => files.component.clone(),
-            _ => files.personality.clone().map(String::into_bytes),
+            COMPONENT => files.component.as_ref().map(|component| component.bytes.clone()),
+            _ => files.personality.clone().map(Bytes::from),
         };
         let coming = Coming::new(&self.coming, &files);
-        let replaced = self.replace_with(name, file, files, bytes, actor, withdrawn).await;
-        drop(coming);
-        self.sweep().await;
-        replaced
+        let prepared = self.prepare(name, files).await.map_err(refused)?;
+        let pays = manifest::tenant_of(name);
+        let lane = pays.map_or(Lane::Operator, Lane::Tenant);
+        let built = self.build(prepared, Terms { lane, pays, compile: true }).await?;
+        Ok(Ready { built, bytes: bytes.unwrap_or_default(), _coming: coming, _one: one })
     }
 
-    async fn replace_with(
+    async fn put_in_place(
         &self,
         name: &str,
         file: &str,
-        files: Files,
-        bytes: Option<Vec<u8>>,
+        ready: Ready<'_>,
         actor: &str,
         withdrawn: Option<String>,
     ) -> Result<Uploaded, Refused> {
+        let Ready { built, bytes, _coming, _one } = ready;
         let directory = self.settings.plugins.join(name);
-        let built = self.build(name, files).await.map_err(refused)?;
         let path = directory.join(file);
         let written = blocking(move || {
             std::fs::create_dir_all(&directory)?;
-            write_atomically(&path, &[&bytes.unwrap_or_default()])?;
+            write_atomically(&path, &[&bytes])?;
             io::Result::Ok(Stamp::of(&directory))
         });
         let stamp = written
@@ -120,6 +206,25 @@ impl Deployer {
     }
 }
 
+/// A package that was built with a change, which is to be put in place.
+struct Ready<'d> {
+    built: Built,
+    /// What the file is to hold.
+    bytes: Bytes,
+    _coming: Coming<'d>,
+    _one: tokio::sync::OwnedMutexGuard<()>,
+}
+
 fn refused(reason: String) -> Refused {
-    Refused { reason }
+    Refused { reason: reason.into(), retry_after: None }
+}
+
+impl From<Obstacle> for Refused {
+    fn from(obstacle: Obstacle) -> Self {
+        let retry_after = match &obstacle {
+            Obstacle::NotNow { retry_after, .. } => Some(*retry_after),
+            Obstacle::Wrong(_) | Obstacle::Uncompiled => None,
+        };
+        Refused { reason: obstacle.to_string().into(), retry_after }
+    }
 }

@@ -13,8 +13,8 @@ impl Host for State {
         let labels = &self.ask.tenant.labels;
         let recorded = json!(labels).to_string();
         let labels = labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        self.carry(recorded.len()).await;
-        self.journal.record("details.labels", "[]".into(), recorded);
+        self.carry(recorded.len()).await?;
+        self.record("details.labels", "[]".into(), recorded)?;
         Ok(labels)
     }
 
@@ -36,8 +36,8 @@ impl Host for State {
             body: referral.body,
             click_id: referral.click_id,
         });
-        self.carry(message_id.len() + recorded.len()).await;
-        self.journal.record("details.referral", json!([message_id]).to_string(), recorded);
+        self.carry(message_id.len() + recorded.len()).await?;
+        self.record("details.referral", json!([message_id]).to_string(), recorded)?;
         Ok(found)
     }
 }

@@ -1,8 +1,10 @@
-//! `history`: what was said in this conversation, and in no other.
+//! `history`: what was said in this conversation, and in no other; as many of the newest lines as an
+//! answer can hold.
 
 use serde_json::json;
 
 use crate::brain::abi::{self, bindings::switchboard::brain::history::Host, wit};
+use crate::brain::grants::ANSWER_BYTES;
 use crate::brain::sandbox::State;
 
 /// As the contract says.
@@ -18,9 +20,22 @@ impl Host for State {
             .sources
             .history(limit as usize)
             .map_err(|error| wasmtime::format_err!("the history could not be read: {error}"))?;
-        let answer = serde_json::to_string(&entries).unwrap_or_default();
-        self.carry(answer.len()).await;
-        self.journal.record("history.recent", json!([limit]).to_string(), answer);
-        Ok(entries.iter().map(abi::history_entry).collect())
+        let mut written: Vec<String> = Vec::new();
+        let mut bytes = 0;
+        // The newest first, until the answer is full.
+        for entry in entries.iter().rev() {
+            let line = serde_json::to_string(entry).unwrap_or_default();
+            if bytes + line.len() > ANSWER_BYTES {
+                break;
+            }
+            bytes += line.len();
+            self.carry(line.len()).await?;
+            written.push(line);
+        }
+        self.meter.hold(2 * bytes)?;
+        let answered = &entries[entries.len() - written.len()..];
+        written.reverse();
+        self.record("history.recent", json!([limit]).to_string(), format!("[{}]", written.join(",")))?;
+        Ok(answered.iter().map(abi::history_entry).collect())
     }
 }

@@ -19,9 +19,9 @@ impl Host for State {
             Level::Warn => (tracing::Level::WARN, "warn"),
             Level::Error => (tracing::Level::ERROR, "error"),
         };
-        self.carry(message.len()).await;
+        self.carry(message.len()).await?;
         if self.log.write(level, &message) {
-            self.journal.record("log.write", json!([name, message]).to_string(), "null".into());
+            self.record("log.write", json!([name, message]).to_string(), "null".into())?;
         } else {
             // A brain that goes on and on keeps the gateway busy with unpacking; others come first.
             tokio::task::yield_now().await;
@@ -30,7 +30,7 @@ impl Host for State {
     }
 
     async fn panicked(&mut self, message: String, file: String, line: u32) -> wasmtime::Result<()> {
-        self.carry(message.len() + file.len()).await;
+        self.carry(message.len() + file.len()).await?;
         // The first is the cause; a panic while unwinding is not, and more than one costs a turn of
         // the scheduler like any line too many.
         if self.panic.is_some() {
@@ -38,7 +38,7 @@ impl Host for State {
             return Ok(());
         }
         let (message, file) = (cut(message), cut(file));
-        self.journal.record("log.panicked", json!([message, file, line]).to_string(), "null".into());
+        self.record("log.panicked", json!([message, file, line]).to_string(), "null".into())?;
         self.panic = Some(Panic { message, file, line });
         Ok(())
     }

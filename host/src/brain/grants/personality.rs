@@ -3,15 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::brain::abi::bindings::switchboard::brain::personality::Host;
+use crate::brain::grants::is_name;
 use crate::brain::sandbox::State;
 
 impl Host for State {
     async fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
         self.count().await?;
-        let answer = self.personality.get(&path).map(|value| value.to_string());
+        self.carry(path.len()).await?;
+        let found = is_name(&path).then(|| self.personality.get(&path)).flatten();
+        let answer = found.map(|value| value.to_string());
         let recorded = answer.clone().unwrap_or_else(|| "null".into());
-        self.carry(path.len() + recorded.len()).await;
-        self.journal.record("personality.get", json!([path]).to_string(), recorded);
+        self.carry(recorded.len()).await?;
+        self.record("personality.get", json!([path]).to_string(), recorded)?;
         Ok(answer)
     }
 
@@ -19,16 +22,16 @@ impl Host for State {
         self.count().await?;
         // The journal names the version: the whole text in every turn would outweigh the rest of it.
         let version = self.personality.version();
-        self.journal.record("personality.all", "[]".into(), json!({ "version": version }).to_string());
+        self.record("personality.all", "[]".into(), json!({ "version": version }).to_string())?;
         let all = Value::Object(self.personality.all()).to_string();
-        self.carry(all.len()).await;
+        self.carry(all.len()).await?;
         Ok(all)
     }
 
     async fn version(&mut self) -> wasmtime::Result<String> {
         self.count().await?;
         let version = self.personality.version();
-        self.journal.record("personality.version", "[]".into(), json!(version).to_string());
+        self.record("personality.version", "[]".into(), json!(version).to_string())?;
         Ok(version)
     }
 }

@@ -8,25 +8,33 @@ use serde_json::{Value, json};
 use crate::brain::Sources;
 use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Found, Host, Query};
 use crate::brain::abi::wit::Refusal;
-use crate::brain::pace::Pace;
+use crate::brain::grants::is_name;
 use crate::brain::sandbox::State;
+use crate::brain::work::Work;
+use crate::glyph;
 
 mod search;
 
 impl Host for State {
     async fn find(&mut self, query: Query) -> wasmtime::Result<Result<Found, Refusal>> {
         self.count().await?;
-        let arguments = describe(&query);
-        let answer = match read(&self.ask.sources, &query.collection).await {
-            Ok(records) => search::find(&records, &query).await,
+        self.carry(bytes_of(&query)).await?;
+        let answer = match search::within_bounds(&query) {
+            Ok(()) => match read(&self.ask.sources, &query.collection).await {
+                Ok(records) => search::find(&records, &query, &mut Work::new(&mut self.meter)).await?,
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         };
+        let arguments = describe(&query);
         let recorded = match &answer {
             Ok(found) => format!(r#"{{"records":[{}],"total":{}}}"#, found.records.join(","), found.total),
             Err(refusal) => refusal_json(refusal),
         };
-        self.carry(arguments.len() + recorded.len()).await;
-        self.journal.record("records.find", arguments, recorded);
+        // The answer is there twice for a moment, and a third time in the guest.
+        self.meter.hold(2 * recorded.len())?;
+        self.carry(arguments.len() + recorded.len()).await?;
+        self.record("records.find", arguments, recorded)?;
         Ok(answer)
     }
 
@@ -36,31 +44,36 @@ impl Host for State {
         id: String,
     ) -> wasmtime::Result<Result<Option<String>, Refusal>> {
         self.count().await?;
+        self.carry(collection.len() + id.len()).await?;
         let arguments = json!([collection, id]).to_string();
         let answer = match read(&self.ask.sources, &collection).await {
-            Ok(records) => Ok(with_id(&records, &id).await.map(Value::to_string)),
+            Ok(_) if !is_name(&id) => Ok(None),
+            Ok(records) => {
+                let found = search::with_id(&records, &id, &mut Work::new(&mut self.meter)).await?;
+                Ok(found.map(Value::to_string))
+            }
             Err(refusal) => Err(refusal),
         };
         let recorded = match &answer {
             Ok(record) => record.clone().unwrap_or_else(|| "null".into()),
             Err(refusal) => refusal_json(refusal),
         };
-        self.carry(arguments.len() + recorded.len()).await;
-        self.journal.record("records.get", arguments, recorded);
+        self.carry(arguments.len() + recorded.len()).await?;
+        self.record("records.get", arguments, recorded)?;
         Ok(answer)
     }
 }
 
 /// Reading a large collection is work for another thread.
 async fn read(sources: &Arc<dyn Sources>, name: &str) -> Result<Arc<Vec<Value>>, Refusal> {
+    if !is_name(name) {
+        return Err(unknown(name));
+    }
     let (sources, wanted) = (sources.clone(), name.to_owned());
     let read = tokio::task::spawn_blocking(move || sources.collection(&wanted)).await;
     match read.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(Some(records)) => Ok(records),
-        Ok(None) => Err(refusal(
-            "unknown-collection",
-            format!("the tenant has no collection `{name}`; `switchboard import collection` brings one in"),
-        )),
+        Ok(None) => Err(unknown(name)),
         Err(error) => Err(Refusal {
             code: "unavailable".into(),
             message: format!("the collection `{name}` could not be read: {error}"),
@@ -69,32 +82,27 @@ async fn read(sources: &Arc<dyn Sources>, name: &str) -> Result<Arc<Vec<Value>>,
     }
 }
 
+fn unknown(name: &str) -> Refusal {
+    let name = glyph::shown(name, 200);
+    refusal(
+        "unknown-collection",
+        format!("the tenant has no collection `{name}`; `switchboard import collection` brings one in"),
+    )
+}
+
+/// What a question carries.
+fn bytes_of(query: &Query) -> usize {
+    let filters = query.filters.iter().map(|filter| filter.field.len() + filter.value.len());
+    let sorts = query.sort.iter().map(|sort| sort.field.len());
+    query.collection.len() + filters.chain(sorts).sum::<usize>()
+}
+
 fn refusal(code: &str, message: String) -> Refusal {
     Refusal { code: code.into(), message, retryable: false }
 }
 
 fn refusal_json(refusal: &Refusal) -> String {
     json!({ "refused": { "code": refusal.code, "message": refusal.message } }).to_string()
-}
-
-async fn with_id<'r>(records: &'r [Value], id: &str) -> Option<&'r Value> {
-    let mut pace = Pace::new();
-    for record in records {
-        if has_id(record, id) {
-            return Some(record);
-        }
-        pace.keep().await;
-    }
-    None
-}
-
-/// Ids are text or integers.
-fn has_id(record: &Value, id: &str) -> bool {
-    match record.get("id") {
-        Some(Value::String(text)) => text == id,
-        Some(Value::Number(number)) => number.to_string() == id,
-        _ => false,
-    }
 }
 
 /// The query as JSON, for the journal.

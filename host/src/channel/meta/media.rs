@@ -61,32 +61,42 @@ impl Api for Files {
     }
 }
 
-/// The token goes nowhere but to Meta, and where the operator says.
+/// The token goes nowhere but to Meta. The operator's `media_hosts` are asked without it.
 fn file(sender: &Sender, address: &str) -> Result<Request, EncodeError> {
-    if !is_trusted(sender, address) {
-        return Err(EncodeError(
-            "the file is not at Meta; name its host in the sender's media_hosts if it is to be trusted"
-                .into(),
-        ));
-    }
     let request = Request { method: Method::GET, url: address.to_owned(), headers: vec![], body: vec![] };
-    Ok(graph::authorized(sender, request))
+    match keeper(sender, address) {
+        Some(Keeper::Meta) => Ok(graph::authorized(sender, request)),
+        Some(Keeper::Listed) => Ok(request),
+        None => Err(EncodeError(
+            "the file is not at Meta; name its host in the sender's media_hosts if it may be fetched there"
+                .into(),
+        )),
+    }
 }
 
-fn is_trusted(sender: &Sender, address: &str) -> bool {
-    let Ok(url) = Url::parse(address) else { return false };
+/// Whose host a file lies at.
+enum Keeper {
+    Meta,
+    Listed,
+}
+
+fn keeper(sender: &Sender, address: &str) -> Option<Keeper> {
+    let url = Url::parse(address).ok()?;
     if !url.username().is_empty() || url.password().is_some() {
-        return false;
+        return None;
     }
     // Wherever the Graph API is: a test's own server, or a proxy.
     if Url::parse(graph::base_url(sender)).is_ok_and(|base| base.origin() == url.origin()) {
-        return url.origin().is_tuple();
+        return url.origin().is_tuple().then_some(Keeper::Meta);
     }
-    let (Some(host), "https", None) = (url.host_str(), url.scheme(), url.port()) else { return false };
+    let (Some(host), "https", None) = (url.host_str(), url.scheme(), url.port()) else { return None };
     let below =
         |parent: &str| host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    HOSTS.iter().any(|parent| below(parent))
-        || sender.media_hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
+    if HOSTS.iter().any(|parent| below(parent)) {
+        return Some(Keeper::Meta);
+    }
+    let listed = sender.media_hosts.iter().any(|named| named.eq_ignore_ascii_case(host));
+    listed.then_some(Keeper::Listed)
 }
 
 #[cfg(test)]

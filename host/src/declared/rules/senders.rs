@@ -12,8 +12,8 @@ const MAX_PATH: usize = 128;
 /// No provider takes more; what is larger means no limit.
 const MAX_RATE: u32 = 1_000_000;
 
-/// `loopback`: does the gateway listen on loopback only?
-pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Fault> {
+/// `private`: can only this machine reach the gateway?
+pub fn check(sender: &Sender, directory: &Directory, private: bool) -> Vec<Fault> {
     let mut faults = Vec::new();
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     let label = sender.name.as_str();
@@ -38,7 +38,7 @@ pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Faul
         faults.push(fault("number", "is missing", "write the app's phone number, with the country code"));
     }
     faults.extend(base_url(&directory.waha().lend(sender.clone())));
-    faults.extend(webhook_auth(sender, loopback));
+    faults.extend(webhook_auth(sender, private));
     faults.extend(webhook_path(sender));
     faults.extend(headers(sender));
     faults.extend(media_hosts(sender));
@@ -51,6 +51,23 @@ pub fn check(sender: &Sender, directory: &Directory, loopback: bool) -> Vec<Faul
         ));
     }
     faults
+}
+
+/// A file cannot give a sender to another owner: what the old one has waiting there would be given up by
+/// a start, and taken back by the next.
+pub fn owner(sender: &Sender, directory: &Directory) -> Option<Fault> {
+    let known = directory.senders.get(&sender.name).filter(|known| known.tenant != sender.tenant)?;
+    let (name, is) = (&sender.name, known.tenant.map_or("shared".to_owned(), |id| format!("tenant {id}'s")));
+    let option = sender.tenant.map_or("--shared".to_owned(), |tenant| format!("--tenant {tenant}"));
+    let declared = known.tenant.map_or("no tenant".to_owned(), |tenant| format!("tenant = {tenant}"));
+    Some(fault(
+        "tenant",
+        format!("the sender {name} is {is} now, and a change of its owner is no setting"),
+        format!(
+            "declare it with {declared}; to change it, start with that, see what \
+             `switchboard sender give {name} {option}` would do, and do it with --apply"
+        ),
+    ))
 }
 
 fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
@@ -99,16 +116,52 @@ fn base_url(sender: &Sender) -> Option<Fault> {
     }
 }
 
-fn webhook_auth(sender: &Sender, loopback: bool) -> Option<Fault> {
+/// Where its secrets go: a provider's own address where the sender names none.
+pub fn destination(sender: &Sender) -> (Provider, &str) {
+    (sender.provider, sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+}
+
+/// A secret that nobody can read must not be sent to an address of the reader's choice: whoever changes
+/// where a sender's secrets go gives them anew. `kept`: the secrets that stay as they were. Both senders
+/// as they are used, with what the configuration lends them.
+pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
+    if destination(before) == destination(after) {
+        return None;
+    }
+    // A WAHA session is told how its webhooks prove themselves; the others are sent their key alone.
+    let leaving: &[&str] = match after.provider {
+        Provider::Waha => &["api_key", "hmac_key", "webhook_key", "webhook_path"],
+        Provider::Infobip | Provider::Gupshup | Provider::Meta | Provider::Simulator => &["api_key"],
+    };
+    let sealed: Vec<&str> = after
+        .secrets()
+        .into_iter()
+        .filter(|(key, secret)| leaving.contains(key) && kept.contains(key) && !secret.is_empty())
+        .map(|(key, _)| key)
+        .collect();
+    if sealed.is_empty() {
+        return None;
+    }
+    let sealed = sealed.join(", ");
+    let key = if before.provider == after.provider { "base_url" } else { "provider" };
+    Some(fault(
+        key,
+        format!("changes where {sealed} would be sent, and kept secrets are sent nowhere else"),
+        format!("give {sealed} anew with the change, or \"\" to take it away"),
+    ))
+}
+
+fn webhook_auth(sender: &Sender, private: bool) -> Option<Fault> {
     // A simulated message is proven by the operator's token, not by a key of the sender.
     if sender.provider == Provider::Simulator {
         return None;
     }
     match sender.auth {
-        WebhookAuth::None if !loopback => Some(fault(
+        WebhookAuth::None if !private => Some(fault(
             "auth",
-            "\"none\" lets anyone speak for any contact, and the gateway does not listen on loopback only",
-            "set hmac_key, webhook_key or webhook_path and take `auth` away, or listen on 127.0.0.1",
+            "\"none\" lets anyone speak for any contact, and the gateway does not listen on loopback only, or has a http.public_url",
+            "set hmac_key, webhook_key or webhook_path and take `auth` away; or listen on 127.0.0.1, without a \
+             proxy, and leave http.public_url out",
         )),
         WebhookAuth::Required if sender.is_keyless() => Some(fault(
             "auth",

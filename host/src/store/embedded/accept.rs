@@ -5,17 +5,20 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, message_hash, pack, place};
 use super::lines::{self, NewLine};
-use super::merge::{self, By, GATEWAY, scope};
+use super::merge::{self, By, GATEWAY};
 use super::mirror::Effect;
 use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
+use super::ties::By as Tied;
 use super::wishes::Word;
-use super::{Settings, contacts, files, lookups, opt_outs, replies, ties};
+use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, timers, views};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
 use crate::route::{Answer, Decision, Lock, Reason, decide};
+use crate::store::quotas::Shelf;
 use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
 use crate::tenant::Sender;
+use crate::tenant::quotas::Kind;
 
 /// An arrival, read and encoded before it reaches the writer.
 pub struct Incoming {
@@ -94,9 +97,12 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let directory = batch.mirror.directory.load_full();
     let sender = directory.senders.get(&incoming.sender);
     let sender = sender.ok_or_else(|| Error::NotFound(format!("there is no sender {}", incoming.sender)))?;
-    let aliases =
-        scope::believed(batch, sender, (&incoming.contact, &incoming.aliases), incoming.received_at)?;
-    let known = contacts::resolve(batch, &incoming.contact, &aliases)?;
+    // What a dedicated sender says of a person it says to its tenant.
+    let own = sender.tenant;
+    let known = match own {
+        Some(tenant) => views::resolve(batch, tenant, &incoming.contact, &incoming.aliases)?,
+        None => contacts::resolve(batch, &incoming.contact, &incoming.aliases)?,
+    };
     let (link, lock) = (incoming.link.as_ref(), known.lock.as_ref());
     let named = incoming.tenant.filter(|_| lock.is_none() && sender.tenant.is_none());
     // To this one contact it is the named tenant's own number.
@@ -114,22 +120,38 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            let key = ConversationKey { tenant, contact: known.canonical.clone() };
-            merge::all(batch, &known, &By { actor: GATEWAY, reason: "one message named both", now })?;
+            // A number that others share is not told to wait for one of them.
+            if sender.tenant.is_some() {
+                let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+                batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+            }
+            let by = By { actor: GATEWAY, reason: "one message named both", now };
+            let is_new_lock = new_lock.is_some();
+            let contact = match own {
+                Some(tenant) => {
+                    merge::for_tenant(batch, tenant, &known, &by)?;
+                    known.canonical.clone()
+                }
+                None => {
+                    merge::all(batch, &known, &by)?;
+                    if let Some(lock) = new_lock {
+                        contacts::lock(batch, &known.canonical, lock)?;
+                    }
+                    meets(batch, tenant, &known.canonical, is_new_lock, named.is_some())?
+                }
+            };
+            let key = ConversationKey { tenant, contact };
             // Asked only where it is told.
             let first = (start.is_some() || sender.tenant.is_some()) && is_new(batch, &key)?;
             if first && sender.tenant.is_some() {
-                ties::put(batch, &key.contact, tenant)?;
+                ties::put(batch, &key.contact, tenant, Tied::Own)?;
             }
             take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
             if let (Some(other), Some(lock)) = (conflict, lock) {
                 report_conflict(batch, incoming, &key, lock, other)?;
             }
-            let is_new_session = new_lock.is_some() || (sender.tenant.is_some() && first);
-            if let Some(lock) = new_lock {
-                contacts::lock(batch, &key.contact, lock)?;
-            }
-            lookups::wanted(batch, &incoming.contact, &key.contact, &incoming.sender, now)?;
+            let is_new_session = is_new_lock || (sender.tenant.is_some() && first);
+            lookups::wanted(batch, &incoming.contact, &known.canonical, &incoming.sender, now)?;
             batch.state.accepted += 1;
             batch.state.touch(now);
             Answer::Routed { tenant, contact: key.contact, is_new_session }
@@ -140,6 +162,25 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     batch.hashes.extend_from_slice(&incoming.hash);
     batch.hashes_at = batch.hashes_at.max(incoming.received_at);
     Ok(Accepted { answer, duplicate: false })
+}
+
+/// Somebody writes to a tenant on a shared sender: the key that the tenant keeps the person under.
+fn meets(
+    batch: &mut Batch<'_>,
+    tenant: TenantId,
+    canonical: &ContactKey,
+    is_new_lock: bool,
+    is_named: bool,
+) -> Step<ContactKey> {
+    if is_new_lock
+        || is_named && ties::find(batch.tables.ties.get()?, canonical, tenant)? != Some(Tied::Shared)
+    {
+        if is_named {
+            ties::put(batch, canonical, tenant, Tied::Shared)?;
+        }
+        views::gain(batch, tenant, canonical)?;
+    }
+    views::of_tenant(batch, tenant, canonical)
 }
 
 /// Into the inbox, or straight into the history while a human answers. What the message tells of its
@@ -196,6 +237,7 @@ fn take_in(
         key: key.clone(),
         id: InboxId { at: incoming.at, seq },
         due,
+        class: waiting.class(),
         alone: waiting.alone(),
     });
     Ok(())
@@ -218,6 +260,7 @@ fn put_down(
         return Ok(false);
     }
     kept.hear(waiting);
+    timers::awake(batch, key, &mut kept)?;
     lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
     if let Some(word) = word {
         word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;
@@ -273,6 +316,11 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     let now = incoming.received_at;
     let told = batch.tables.notices.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value());
     if told.is_some_and(|told| now.as_ms().saturating_sub(told) < every_ms) {
+        return Ok(());
+    }
+    // Strangers are many: beyond the bound they are told another time.
+    let waiting = batch.usage(TenantId::GATEWAY).of(Shelf::Outbox).rows + 1;
+    if batch.mirror.allow(TenantId::GATEWAY, Kind::WaitingReplies, waiting).is_err() {
         return Ok(());
     }
     let payload = pack(&Outbound::text(text.as_str()));

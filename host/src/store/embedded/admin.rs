@@ -10,7 +10,7 @@ use super::mirror::Effect;
 use super::rows::contact::Contact;
 use super::secrets;
 use super::tables::define;
-use super::{contacts, ties};
+use super::{contacts, handover, ties, views};
 use crate::event::SessionChange;
 use crate::message::{ContactKey, TenantId, Timestamp};
 use crate::route::Lock;
@@ -58,6 +58,9 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
     }
     for row in batch.tables.senders.get()?.iter()? {
         let other: Sender = super::codec::unpack("senders", row?.1.value())?;
+        if other.name == sender.name && other.tenant != sender.tenant {
+            return Err(Error::Conflict(handover::not_here(&other, sender.tenant)).into());
+        }
         if other.name != sender.name && other.provider == sender.provider && other.account == sender.account {
             let what = format!(
                 "sender {}: the {} account {:?} is sender {}'s already",
@@ -67,10 +70,17 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
         }
     }
     let kept = batch.mirror.directory.load().waha().take_back(sender.clone());
-    let row = secrets::sealed(&batch.mirror.keys.load(), &kept)?;
-    batch.tables.senders.put()?.insert(sender.name.as_str(), row.as_slice())?;
-    batch.effects.push(Effect::Sender(sender.clone()));
+    write_sender(batch, &kept)?;
     batch.audit(by)
+}
+
+/// `sender`: without what the configuration lends it.
+pub fn write_sender(batch: &mut Batch<'_>, sender: &Sender) -> Step<()> {
+    let row = secrets::sealed(&batch.mirror.keys.load(), sender)?;
+    batch.tables.senders.put()?.insert(sender.name.as_str(), row.as_slice())?;
+    batch.owners.insert(sender.name.clone(), sender.tenant);
+    batch.effects.push(Effect::Sender(sender.clone()));
+    Ok(())
 }
 
 pub fn put_api_key(batch: &mut Batch<'_>, key: &ApiKey, by: &AuditEntry) -> Step<()> {
@@ -111,7 +121,7 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
         }
     }
     // Its conversation stays, and no lock tells of it any more.
-    ties::put(batch, &known.canonical, lock.tenant)?;
+    ties::put(batch, &known.canonical, lock.tenant, ties::By::Shared)?;
     batch.count_lock(lock.tenant.get(), -1);
     batch.state.touch(now);
     let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });
@@ -206,6 +216,7 @@ pub fn import(
             let lock = Lock { tenant: *tenant, since: now, attribution: None, sender: None };
             batch.count_lock(tenant.get(), 1);
             contacts::put(batch, &known.canonical, &Contact { lock: Some(lock), ..Contact::default() })?;
+            views::gain(batch, *tenant, &known.canonical)?;
         }
     }
     batch.state.touch(now);

@@ -17,6 +17,7 @@ use super::mirror::State;
 use super::open::{file, verify};
 use super::rows::Reply;
 use super::tables::{Copy, copy_all, define};
+use super::usage;
 use crate::clock;
 use crate::message::{ContactKey, ConversationKey, Timestamp};
 use crate::store::{Error, OutboxState};
@@ -192,6 +193,7 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
         transaction.commit().map_err(redb::Error::from)?;
         unknown += moved as u64;
         if moved < ROWS {
+            usage::rewrite(&database)?;
             return Ok((unknown, waiting));
         }
     }
@@ -254,7 +256,6 @@ fn maker(path: &Path) -> Maker {
     Box::new(move || file(&path))
 }
 
-/// `20260301T120000000Z`, which sorts by time.
 /// What a backup is called: named by their time, they sort by it.
 pub fn file_name(now: Timestamp) -> String {
     format!("switchboard-{}.redb", stamp_of(now))

@@ -1,7 +1,6 @@
 //! What one group of operations works on, and what it leaves behind for the mirrors in memory. The
 //! rule of every operation: look first, refuse without having written, then write.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 
 use redb::{ReadableTable, WriteTransaction};
@@ -9,7 +8,10 @@ use redb::{ReadableTable, WriteTransaction};
 use super::codec::{Unreadable, pack};
 use super::mirror::{Effect, Mirror, State};
 use super::tables::Tables;
-use crate::message::{ConversationKey, Timestamp};
+use super::tally::Tally;
+use super::usage::Spending;
+use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
+use crate::store::quotas::Usage;
 use crate::store::{AuditEntry, Error};
 
 /// Why an operation did not happen.
@@ -50,11 +52,15 @@ pub struct Batch<'t> {
     pub state: State,
     /// Locks made and removed, by tenant.
     pub users: BTreeMap<u32, i64>,
+    /// What tenants spent that leaves no rows.
+    pub spent: Spending,
     /// New deduplication records, and the latest time among them.
     pub hashes: Vec<u8>,
     pub hashes_at: Timestamp,
     /// Conversations that began in this batch.
     pub met: HashSet<ConversationKey>,
+    /// Senders that were written in this batch, and whose they are now.
+    pub owners: BTreeMap<SenderName, Option<TenantId>>,
     pub timers_changed: bool,
     pub lookups_changed: bool,
     /// For rows being written.
@@ -62,16 +68,18 @@ pub struct Batch<'t> {
 }
 
 impl<'t> Batch<'t> {
-    pub fn new(transaction: &'t WriteTransaction, writes: &'t Cell<u64>, mirror: &'t Mirror) -> Self {
+    pub fn new(transaction: &'t WriteTransaction, tally: &'t Tally, mirror: &'t Mirror) -> Self {
         Batch {
-            tables: Tables::new(transaction, writes),
+            tables: Tables::new(transaction, tally),
             mirror,
             effects: Vec::new(),
             state: mirror.state(),
             users: BTreeMap::new(),
+            spent: Spending::new(),
             hashes: Vec::new(),
             hashes_at: Timestamp::ZERO,
             met: HashSet::new(),
+            owners: BTreeMap::new(),
             timers_changed: false,
             lookups_changed: false,
             buffer: Vec::with_capacity(1024),
@@ -90,9 +98,10 @@ impl<'t> Batch<'t> {
         self.state.users = self.state.users.saturating_add_signed(by);
     }
 
+    /// The only way into the audit log: what is kept there for years is bounded here, whoever wrote it.
     pub fn audit(&mut self, entry: &AuditEntry) -> Step<()> {
         let seq = self.seq();
-        self.tables.audit.put()?.insert(seq, pack(entry).as_slice())?;
+        self.tables.audit.put()?.insert(seq, pack(&entry.bounded()).as_slice())?;
         Ok(())
     }
 
@@ -119,6 +128,7 @@ impl<'t> Batch<'t> {
             }
             users.push((tenant, now));
         }
+        let usage = self.seal_usage()?;
         if self.state != self.mirror.state() {
             self.state.write(&mut self.buffer);
             self.tables.meta.put()?.insert("state", self.buffer.as_slice())?;
@@ -128,13 +138,14 @@ impl<'t> Batch<'t> {
             true => Some(super::lookups::first_due(self.tables.lookups_due.get()?)?),
             false => None,
         };
-        Ok(Sealed { users, next_timer, next_lookup })
+        Ok(Sealed { users, usage, next_timer, next_lookup })
     }
 }
 
 /// Read at the end of a transaction, for the mirrors.
 pub struct Sealed {
     pub users: Vec<(u32, u64)>,
+    pub usage: Vec<(TenantId, Usage)>,
     /// `None`: unchanged.
     pub next_timer: Option<Timestamp>,
     /// `None`: unchanged.

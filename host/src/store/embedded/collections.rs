@@ -1,7 +1,7 @@
 //! Tenants' collections: kept as JSON, parsed once, and kept parsed within a bound.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use redb::{ReadTransaction, ReadableTable};
 use serde_json::Value;
@@ -10,11 +10,17 @@ use super::batch::{Batch, Step};
 use super::codec::{Unreadable, owned_by};
 use super::mirror::{Effect, lock};
 use super::tables::define;
+use super::tally::size;
 use crate::message::TenantId;
 use crate::store::Error;
+use crate::store::quotas::Shelf;
+use crate::tenant::quotas::Kind;
 
-/// Memory, about, of the parsed collections that are kept.
+/// Memory, about, of the parsed collections that are kept,
 const PARSED_BYTES: usize = 256 << 20;
+
+/// and of one tenant's among them: a tenant that reads many pushes out its own.
+const TENANT_BYTES: usize = PARSED_BYTES / 4;
 
 /// Larger ones are parsed one at a time: many at once would take much memory for a moment.
 const SMALL_BYTES: usize = 256 << 10;
@@ -25,8 +31,11 @@ pub type Records = Arc<Vec<Value>>;
 #[derive(Default)]
 pub struct Parsed {
     cache: Mutex<Cache>,
-    /// Held while a large one is parsed.
+    /// Held while a large one is parsed,
     parsing: Mutex<()>,
+    /// and by each tenant while it waits for that, so that a tenant that reads many waits for itself
+    /// and keeps nobody else waiting for more than one. Dropped when nobody waits.
+    waiting: Mutex<HashMap<TenantId, Weak<Mutex<()>>>>,
 }
 
 #[derive(Default)]
@@ -60,7 +69,7 @@ impl Parsed {
 
     fn keep(&self, tenant: TenantId, name: &str, records: &Records, bytes: usize, generation: u64) {
         let mut cache = lock(&self.cache);
-        if cache.generation != generation || bytes > PARSED_BYTES {
+        if cache.generation != generation || bytes > TENANT_BYTES {
             return;
         }
         let used = cache.uses;
@@ -69,11 +78,20 @@ impl Parsed {
         if let Some(old) = cache.kept.insert((tenant, name.to_owned()), entry) {
             cache.bytes -= old.bytes;
         }
-        while cache.bytes > PARSED_BYTES {
-            let oldest = cache.kept.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest.and_then(|key| cache.kept.remove(&key)) else { break };
-            cache.bytes -= oldest.bytes;
+        while cache.held_by(tenant) > TENANT_BYTES && cache.drop_oldest(|owner| owner == tenant) {}
+        while cache.bytes > PARSED_BYTES && cache.drop_oldest(|_| true) {}
+    }
+
+    /// The right to be the one of this tenant that parses.
+    fn of(&self, tenant: TenantId) -> Arc<Mutex<()>> {
+        let mut waiting = lock(&self.waiting);
+        if let Some(there) = waiting.get(&tenant).and_then(Weak::upgrade) {
+            return there;
         }
+        waiting.retain(|_, other| other.strong_count() > 0);
+        let new = Arc::new(Mutex::new(()));
+        waiting.insert(tenant, Arc::downgrade(&new));
+        new
     }
 
     pub fn forget(&self, tenant: TenantId, name: &str) {
@@ -91,7 +109,25 @@ impl Parsed {
     }
 }
 
-/// Each record is an object with a text or integer `id`, each id once.
+impl Cache {
+    fn held_by(&self, tenant: TenantId) -> usize {
+        self.kept.iter().filter(|((owner, _), _)| *owner == tenant).map(|(_, entry)| entry.bytes).sum()
+    }
+
+    /// Drops the one that was not used for longest; `false` where there is none.
+    fn drop_oldest(&mut self, of: impl Fn(TenantId) -> bool) -> bool {
+        let candidates = self.kept.iter().filter(|((owner, _), _)| of(*owner));
+        let oldest = candidates.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+        let Some(dropped) = oldest.and_then(|key| self.kept.remove(&key)) else { return false };
+        self.bytes -= dropped.bytes;
+        true
+    }
+}
+
+/// A filter looks at a record in one go.
+const RECORD_BYTES: usize = 256 << 10;
+
+/// Each record is an object of a bounded size with a text or integer `id`, each id once.
 pub fn check(records: &[Value]) -> Result<(), Error> {
     let mut seen = std::collections::HashSet::with_capacity(records.len());
     for (at, record) in records.iter().enumerate() {
@@ -104,6 +140,14 @@ pub fn check(records: &[Value]) -> Result<(), Error> {
                 return Err(Error::Conflict(what));
             }
         };
+        let bytes = memory(record);
+        if bytes > RECORD_BYTES {
+            let what = format!(
+                "record {} (id {id:?}) takes {bytes} bytes in memory: limit {RECORD_BYTES}; keep long texts elsewhere",
+                at + 1
+            );
+            return Err(Error::Conflict(what));
+        }
         if !seen.insert(id.clone()) {
             return Err(Error::Conflict(format!("record {} has the id {id:?} of an earlier one", at + 1)));
         }
@@ -116,6 +160,16 @@ pub fn put(batch: &mut Batch<'_>, tenant: TenantId, name: &str, json: &[u8]) -> 
         return Err(Error::NotFound(format!("there is no tenant {tenant}")).into());
     }
     let key = owned_by(tenant.get(), name);
+    let old = batch.tables.collections.get()?.get(key.as_slice())?.map(|row| size(&key, row.value()));
+    let kept = batch.usage(tenant).of(Shelf::Collections);
+    let more = size(&key, json) - old.unwrap_or(0);
+    // One that shrinks is taken, however much the others take.
+    if more > 0 {
+        batch.mirror.allow(tenant, Kind::CollectionBytes, kept.bytes.saturating_add_signed(more))?;
+    }
+    if old.is_none() {
+        batch.mirror.allow(tenant, Kind::Collections, kept.rows + 1)?;
+    }
     batch.tables.collections.put()?.insert(key.as_slice(), json)?;
     batch.effects.push(Effect::Collection(tenant, name.to_owned()));
     Ok(())
@@ -135,9 +189,12 @@ pub fn read(
     let key = owned_by(tenant.get(), name);
     let Some(row) = ReadableTable::get(&table, key.as_slice())? else { return Ok(None) };
     let json = row.value();
-    let one = (json.len() > SMALL_BYTES).then(|| lock(&parsed.parsing));
+    let large = json.len() > SMALL_BYTES;
+    let of_tenant = large.then(|| parsed.of(tenant));
+    let _of_tenant = of_tenant.as_deref().map(lock);
+    let _one = large.then(|| lock(&parsed.parsing));
     // Whoever waited may find it there.
-    if one.is_some()
+    if large
         && let (Some(found), now) = parsed.find(tenant, name)
         && now == generation
     {
@@ -182,14 +239,41 @@ mod tests {
         let tenant = TenantId::GATEWAY;
         for n in 0..10 {
             assert!(parsed.find(tenant, &n.to_string()).0.is_none());
-            parsed.keep(tenant, &n.to_string(), &records, PARSED_BYTES / 4, 0);
+            parsed.keep(tenant, &n.to_string(), &records, TENANT_BYTES / 4, 0);
         }
         assert!(parsed.find(tenant, "5").0.is_none(), "the oldest are gone");
         for n in 6..10 {
             assert!(parsed.find(tenant, &n.to_string()).0.is_some(), "{n}");
         }
+        for id in 1..=8 {
+            assert!(parsed.find(TenantId::from_stored(id), "homes").0.is_none());
+            parsed.keep(TenantId::from_stored(id), "homes", &records, TENANT_BYTES, 0);
+        }
         assert!(lock(&parsed.cache).bytes <= PARSED_BYTES);
-        parsed.keep(tenant, "huge", &records, PARSED_BYTES + 1, 0);
-        assert!(parsed.find(tenant, "huge").0.is_none(), "more than all is not kept");
+        assert!(parsed.find(TenantId::from_stored(8), "homes").0.is_some());
+        parsed.keep(tenant, "huge", &records, TENANT_BYTES + 1, 0);
+        assert!(parsed.find(tenant, "huge").0.is_none(), "more than a tenant's share is not kept");
+    }
+
+    #[test]
+    fn a_tenant_that_reads_many_pushes_out_its_own() {
+        let parsed = Parsed::default();
+        let records: Records = Arc::new(Vec::new());
+        let (busy, other) = (TenantId::from_stored(66), TenantId::from_stored(1));
+        parsed.keep(other, "homes", &records, 1 << 20, 0);
+        for n in 0..100 {
+            assert!(parsed.find(busy, &n.to_string()).0.is_none());
+            parsed.keep(busy, &n.to_string(), &records, 8 << 20, 0);
+        }
+        assert!(parsed.find(other, "homes").0.is_some());
+        assert!(parsed.find(busy, "99").0.is_some() && parsed.find(busy, "0").0.is_none());
+    }
+
+    #[test]
+    fn a_record_has_a_bound() {
+        let long = json!({"id": 7, "text": "x".repeat(RECORD_BYTES)});
+        let refused = check(&[json!({"id": 1}), long]).expect_err("too long").to_string();
+        assert!(refused.contains("record 2 (id \"7\") takes 262"), "{refused}");
+        check(&[json!({"id": 1, "text": "x".repeat(RECORD_BYTES / 2)})]).expect("fits");
     }
 }

@@ -79,7 +79,8 @@ pub fn resolve(batch: &Batch<'_>, contact: &ContactKey, aliases: &[ContactKey]) 
     }
     if roots.len() > 1 {
         for root in &mut roots {
-            root.known = root.known || !ties::of(batch, &root.key)?.is_empty();
+            let ties = ties::of(batch, &root.key)?;
+            root.known = root.known || ties.iter().any(|(_, by)| *by == ties::By::Shared);
         }
     }
     // Without locks the first of those known before, or the first of all.

@@ -16,7 +16,9 @@ use crate::channel::media::{HANDLE_PREFIX, is_handle};
 use crate::clock;
 use crate::message::{Content, Provider, SenderName, TenantId, Timestamp};
 use crate::store::media::{Busy, File, FileAges, FileState, MediaShelf};
+use crate::store::quotas::Shelf;
 use crate::store::{Error, Result};
+use crate::tenant::quotas::Kind;
 
 /// A listing looks at no more rows than this.
 const LISTED_ROWS: usize = 100_000;
@@ -68,6 +70,11 @@ pub fn expect(
     if batch.tables.files.get()?.get(key.as_slice())?.is_some() {
         return Ok(());
     }
+    // The message is kept all the same; its file is not known to the brain that asks for it.
+    let files = batch.usage(tenant).of(Shelf::Files).rows + 1;
+    if batch.mirror.allow(tenant, Kind::Files, files).is_err() {
+        return Ok(());
+    }
     let file = File {
         handle: brought.handle.clone(),
         tenant,
@@ -112,7 +119,8 @@ fn insert(batch: &mut Batch<'_>, file: &File) -> Step<()> {
         let sender = file.sender.as_ref().map(SenderName::as_str).unwrap_or_default();
         batch.tables.files_due.put()?.insert(timed(*due_at, file).as_slice(), sender)?;
     }
-    account(batch, file.tenant, file.state.size(), 0)
+    batch.count_file_bytes(file.tenant, file.state.size(), 0);
+    Ok(())
 }
 
 fn remove(batch: &mut Batch<'_>, file: &File) -> Step<()> {
@@ -122,25 +130,8 @@ fn remove(batch: &mut Batch<'_>, file: &File) -> Step<()> {
     if let FileState::Waiting { due_at, .. } = &file.state {
         batch.tables.files_due.put()?.remove(timed(*due_at, file).as_slice())?;
     }
-    account(batch, file.tenant, 0, file.state.size())
-}
-
-fn account(batch: &mut Batch<'_>, tenant: TenantId, more: u64, less: u64) -> Step<()> {
-    if more == less {
-        return Ok(());
-    }
-    let used = used(batch, tenant)?.saturating_add(more).saturating_sub(less);
-    let table = batch.tables.files_used.put()?;
-    if used == 0 {
-        table.remove(tenant.get())?;
-    } else {
-        table.insert(tenant.get(), used)?;
-    }
+    batch.count_file_bytes(file.tenant, 0, file.state.size());
     Ok(())
-}
-
-fn used(batch: &mut Batch<'_>, tenant: TenantId) -> Step<u64> {
-    Ok(batch.tables.files_used.get()?.get(tenant.get())?.map_or(0, |row| row.value()))
 }
 
 fn find(batch: &mut Batch<'_>, tenant: TenantId, handle: &str) -> Step<Option<File>> {
@@ -153,24 +144,21 @@ fn must_find(batch: &mut Batch<'_>, tenant: TenantId, handle: &str) -> Step<File
     Ok(found.ok_or_else(|| Error::NotFound(format!("tenant {tenant} has no file {handle}")))?)
 }
 
-fn check_quota(batch: &mut Batch<'_>, file: &File, quota: u64) -> Step<()> {
-    let wanted = used(batch, file.tenant)?.saturating_add(file.state.size());
-    if wanted <= quota {
-        return Ok(());
-    }
-    let message = format!(
-        "the files of tenant {} would take {wanted} bytes: limit {quota} (media.tenant_bytes)",
-        file.tenant
-    );
-    Err(Error::Limit { code: "media", message }.into())
+/// May the tenant keep this as well? `more`: a row, where there is none yet.
+fn check_quota(batch: &Batch<'_>, file: &File, more: u64) -> Step<()> {
+    let usage = batch.usage(file.tenant);
+    let wanted = usage.file_bytes.saturating_add(file.state.size());
+    batch.mirror.allow(file.tenant, Kind::FileBytes, wanted)?;
+    batch.mirror.allow(file.tenant, Kind::Files, usage.of(Shelf::Files).rows + more)?;
+    Ok(())
 }
 
-fn store(batch: &mut Batch<'_>, file: &File, quota: u64) -> Step<()> {
+fn store(batch: &mut Batch<'_>, file: &File) -> Step<()> {
     let before = must_find(batch, file.tenant, &file.handle)?;
     if !matches!(before.state, FileState::Waiting { .. }) {
         return Err(Error::Conflict(format!("the file {} is not waited for", file.handle)).into());
     }
-    check_quota(batch, file, quota)?;
+    check_quota(batch, file, 0)?;
     remove(batch, &before)?;
     insert(batch, file)
 }
@@ -272,25 +260,6 @@ fn due(snapshot: &ReadTransaction, now: Timestamp, limit: usize, busy: Busy<'_>)
     Ok(files)
 }
 
-/// Is the room that is said to be used the sum of what is there? What is wrong, if not.
-pub fn miscounted(snapshot: &ReadTransaction) -> Step<Option<String>> {
-    let mut counted = std::collections::BTreeMap::<u32, u64>::new();
-    for row in snapshot.open_table(define::files)?.iter()? {
-        let file: File = unpack("files", row?.1.value())?;
-        if file.state.size() > 0 {
-            *counted.entry(file.tenant.get()).or_default() += file.state.size();
-        }
-    }
-    let mut kept = std::collections::BTreeMap::new();
-    for row in snapshot.open_table(define::files_used)?.iter()? {
-        let (tenant, bytes) = row?;
-        kept.insert(tenant.value(), bytes.value());
-    }
-    let wrong =
-        (kept != counted).then(|| format!("its files are said to take {kept:?}, and take {counted:?}"));
-    Ok(wrong)
-}
-
 #[async_trait]
 impl MediaShelf for Embedded {
     fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>> {
@@ -306,14 +275,11 @@ impl MediaShelf for Embedded {
     }
 
     fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
-        self.read(|snapshot| {
-            let table = snapshot.open_table(define::files_used)?;
-            Ok(ReadableTable::get(&table, tenant.get())?.map_or(0, |row| row.value()))
-        })
+        Ok(self.mirror().usage(tenant).file_bytes)
     }
 
-    async fn store_file(&self, file: File, quota: u64) -> Result<()> {
-        self.write(move |batch| store(batch, &file, quota)).await
+    async fn store_file(&self, file: File) -> Result<()> {
+        self.write(move |batch| store(batch, &file)).await
     }
 
     async fn settle_file(&self, tenant: TenantId, handle: &str, state: FileState) -> Result<()> {
@@ -321,12 +287,12 @@ impl MediaShelf for Embedded {
         self.write(move |batch| settle(batch, tenant, &handle, &state)).await
     }
 
-    async fn put_file(&self, file: File, quota: u64, actor: &str) -> Result<()> {
+    async fn put_file(&self, file: File, actor: &str) -> Result<()> {
         let subject = format!("{}/{}", file.tenant, file.handle);
         let detail = serde_json::json!({ "bytes": file.state.size(), "mime_type": file.mime_type });
         let by = entry(actor, "put file", subject, detail, clock::now());
         self.write(move |batch| {
-            check_quota(batch, &file, quota)?;
+            check_quota(batch, &file, 1)?;
             insert(batch, &file)?;
             batch.audit(&by)
         })

@@ -54,7 +54,7 @@ pub fn take_over(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
         None => return Err(unknown(key)),
     };
     if kept.conversation.mode == Mode::Human {
-        return Err(Error::Conflict(format!("a human answers {} already", key.contact)).into());
+        return Err(Error::Conflict("a human answers this contact already".into()).into());
     }
     change_mode(batch, key, &row, &mut kept, Mode::Human)?;
     lines::keep(batch, &row, &kept)?;
@@ -68,10 +68,11 @@ pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
     let row = conversation_key(key);
     let mut kept = lines::kept(batch, &row)?.ok_or_else(|| unknown(key))?;
     if kept.conversation.mode != Mode::Human {
-        return Err(Error::Conflict(format!("no human answers {}; the bot does", key.contact)).into());
+        return Err(Error::Conflict("no human answers this contact; the bot does".into()).into());
     }
     let said = said(batch, key, &kept)?;
     change_mode(batch, key, &row, &mut kept, Mode::Bot)?;
+    timers::awake(batch, key, &mut kept)?;
     lines::keep(batch, &row, &kept)?;
     // The oldest of all that waits: the brain hears of it before it hears anything else.
     let at = Timestamp::ZERO;
@@ -81,7 +82,7 @@ pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
 }
 
 fn unknown(key: &ConversationKey) -> super::batch::Fault {
-    Error::NotFound(format!("{} has no conversation with tenant {}", key.contact, key.tenant)).into()
+    Error::NotFound(format!("this contact has no conversation with tenant {}", key.tenant)).into()
 }
 
 /// The newest lines since the hand-off, oldest first.

@@ -34,11 +34,13 @@ pub fn enter(
         error: None,
         payload,
     };
+    let (class, alone) = (entry.class(), entry.alone());
     entry.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     batch.state.inbox += 1;
     batch.state.touch(now);
-    batch.effects.push(Effect::Waits { key: key.clone(), id: InboxId { at, seq }, due: now, alone: true });
+    let id = InboxId { at, seq };
+    batch.effects.push(Effect::Waits { key: key.clone(), id, due: now, class, alone });
     Ok(())
 }
 

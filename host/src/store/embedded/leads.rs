@@ -1,5 +1,6 @@
 //! The organization's registry of contacts.
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
 use redb::ReadableTable;
@@ -8,7 +9,7 @@ use super::batch::{Batch, Fault, Step};
 use super::codec::{owned_by, pack, unpack};
 use super::contacts;
 use crate::conversation::{Lead, LeadChange, LeadThread};
-use crate::message::{ContactKey, ConversationKey, Timestamp};
+use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::store::Error;
 
 /// What a lead may hold. All tenants of its organization are shown it with every turn.
@@ -69,14 +70,24 @@ pub fn change(
 }
 
 /// Two leads of one person in one organization become one: the elder's words stand, the younger fills
-/// in what it lacks, as far as there is room.
-pub fn join(batch: &mut Batch<'_>, organization: u32, from: &ContactKey, into: &ContactKey) -> Step<()> {
+/// in what it lacks, as far as there is room. `of`: the tenants to whom they are one person; a lead that
+/// others share stays as it is.
+pub fn join(
+    batch: &mut Batch<'_>,
+    organization: u32,
+    from: &ContactKey,
+    into: &ContactKey,
+    of: &BTreeSet<TenantId>,
+) -> Step<()> {
     let (old, new) = (owned_by(organization, from.as_str()), owned_by(organization, into.as_str()));
     let read = |batch: &Batch<'_>, row: &[u8]| -> Step<Option<Lead>> {
         let found = batch.tables.leads.get()?.get(row)?;
         Ok(found.map(|row| unpack("leads", row.value())).transpose()?)
     };
     let Some(theirs) = read(batch, &old)? else { return Ok(()) };
+    if !theirs.threads.keys().all(|tenant| of.contains(&TenantId::from_stored(*tenant))) {
+        return Ok(());
+    }
     let ours = read(batch, &new)?.unwrap_or_default();
     let since = |lead: &Lead| lead.threads.values().map(|thread| thread.since).min();
     let theirs_first = since(&ours).is_none_or(|ours| since(&theirs).is_some_and(|theirs| theirs < ours));

@@ -192,7 +192,8 @@ fn again(batch: &mut Batch<'_>, key: &ConversationKey, seq: u64, entry: &Waiting
     entry.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     let id = InboxId { at: entry.at, seq };
-    batch.effects.push(Effect::Waits { key: key.clone(), id, due: entry.due, alone: entry.alone() });
+    let (due, class, alone) = (entry.due, entry.class(), entry.alone());
+    batch.effects.push(Effect::Waits { key: key.clone(), id, due, class, alone });
     Ok(())
 }
 

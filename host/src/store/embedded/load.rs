@@ -7,28 +7,29 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::batch::{Batch, Fault, Step};
 use super::codec::{read_conversation_key, read_place, unpack};
-use super::mirror::{Loaded, Mirror, State};
+use super::mirror::{self, Loaded, Mirror, State};
 use super::rows::contact::Contact;
 use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::timers::first_due;
 use super::writer::Shared;
-use super::{secrets, sends};
+use super::{secrets, sends, usage};
 use crate::message::{ContactKey, ConversationKey, SenderName};
-use crate::schedule::{Item, Schedule};
+use crate::schedule::Item;
 use crate::seal::Ring;
 use crate::store::{Counters, InboxId, OutboxState, SendId};
 use crate::tenant::Directory;
 
 /// Everything the mirrors hold.
 pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
-    let settings = &mirror.settings;
+    let (turns, sends) = mirror::schedules(&mirror.settings);
     let mut loaded = Loaded {
         directory: directory(snapshot, &mirror.keys.load())?,
         state: state(snapshot)?,
         users: users(snapshot)?,
-        turns: Schedule::new(settings.turns_per_tenant),
-        sends: Schedule::new(settings.sends_per_sender),
+        usage: usage::load(snapshot)?,
+        turns,
+        sends,
         next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
         next_lookup: first_due(&snapshot.open_table(define::lookups_due)?)?,
         opted_out: snapshot.open_table(define::opt_outs)?.len()? as i64,
@@ -42,7 +43,8 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         let (seq, tenant) = read_place(place.value());
         let entry = Waiting::read(row.value())?;
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(entry.contact) };
-        let item = Item { group: tenant, due: entry.due, alone: entry.alone() };
+        let (due, class, alone) = (entry.due, entry.class(), entry.alone());
+        let item = Item { group: (), tenant, due, class, alone };
         loaded.turns.put(&key, InboxId { at: entry.at, seq }, item);
     }
     for row in snapshot.open_table(define::outbox)?.iter()? {
@@ -50,11 +52,8 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         let (seq, tenant) = read_place(place.value());
         let reply = Reply::read(row.value())?;
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
-        loaded.sends.put(
-            &key,
-            seq,
-            Item { group: SenderName::new(reply.sender), due: reply.due, alone: true },
-        );
+        let (group, due, class) = (SenderName::new(reply.sender), reply.due, reply.class());
+        loaded.sends.put(&key, seq, Item { group, tenant, due, class, alone: true });
     }
     Ok(loaded)
 }

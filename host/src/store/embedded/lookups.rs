@@ -7,11 +7,11 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{Eye, Pen, Unreadable};
-use super::contacts;
 use super::mirror::lock;
 use super::tables::define;
+use super::{contacts, views};
 use crate::identity;
-use crate::message::{ContactKey, Provider, SenderName, Timestamp};
+use crate::message::{ContactKey, Provider, SenderName, TenantId, Timestamp};
 use crate::store::contacts::Lookup;
 
 /// Not asked for any more.
@@ -72,20 +72,40 @@ pub fn wanted(
     if !contacts::is_hidden(contact) || identity::is_phone(canonical) {
         return Ok(());
     }
-    let directory = batch.mirror.directory.load();
+    let directory = batch.mirror.directory.load_full();
+    let whose = |name: &SenderName| directory.senders.get(name).and_then(|sender| sender.tenant);
     if directory.senders.get(sender).is_none_or(|sender| sender.provider != Provider::Waha) {
         return Ok(());
     }
-    let asked = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.is_some();
-    if asked || contacts::keys_of(batch, canonical)?.iter().any(identity::is_phone) {
+    let row = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value().to_vec());
+    let before = row.map(|row| Asked::read(&row)).transpose()?;
+    // What another owner's number was told does not hold here.
+    if before.is_some_and(|before| whose(&SenderName::new(before.sender)) == whose(sender)) {
         return Ok(());
     }
+    let keys = match whose(sender) {
+        Some(tenant) => views::keys_of(batch, tenant, canonical)?,
+        None => contacts::keys_of(batch, canonical)?,
+    };
+    if keys.iter().any(identity::is_phone) {
+        return Ok(());
+    }
+    stop(batch, contact)?;
     let asked = Asked { due: now.as_ms(), sender: sender.as_str().to_owned(), misses: 0, since: now };
     asked.write(batch, contact)
 }
 
-/// Its phone number is known now, if it was ever asked for.
-pub fn answered(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
+/// Its phone number is known now to whom it is asked for, if it was ever asked for. `owner`: of the sender
+/// that told it.
+pub fn answered(batch: &mut Batch<'_>, contact: &ContactKey, owner: Option<TenantId>) -> Step<()> {
+    let directory = batch.mirror.directory.load_full();
+    let row = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value().to_vec());
+    let asked = row.map(|row| Asked::read(&row)).transpose()?;
+    let whose = |asked: Asked| directory.senders.get(&SenderName::new(asked.sender))?.tenant;
+    if asked.is_some_and(|asked| whose(asked) == owner) { stop(batch, contact) } else { Ok(()) }
+}
+
+fn stop(batch: &mut Batch<'_>, contact: &ContactKey) -> Step<()> {
     change(batch, contact, |asked| asked.due = NEVER)
 }
 
@@ -133,7 +153,7 @@ pub fn prune(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usi
     }
     *lock(&batch.mirror.lookup) = if looked == limit { last.unwrap_or_default() } else { Vec::new() };
     for contact in &old {
-        answered(batch, contact)?;
+        stop(batch, contact)?;
         batch.tables.lookups.put()?.remove(contact.as_str().as_bytes())?;
     }
     Ok(old.len())

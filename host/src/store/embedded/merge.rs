@@ -11,7 +11,8 @@ use super::batch::{Batch, Step};
 use super::codec::of_contact;
 use super::contacts::{self, Known};
 use super::rows::contact::Contact;
-use super::{leads, lookups, opt_outs, ties};
+use super::ties::By as Tied;
+use super::{leads, lookups, opt_outs, ties, views};
 use crate::identity;
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::route::Lock;
@@ -21,7 +22,6 @@ use crate::tenant::Sender;
 
 pub mod conversation;
 pub mod moved;
-pub mod scope;
 
 /// Who acts when nobody asked.
 pub const GATEWAY: &str = "gateway";
@@ -47,11 +47,13 @@ fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>
     let theirs = contacts::row(batch, from)?.unwrap_or_default().lock;
     let ours = contacts::row(batch, into)?.unwrap_or_default().lock;
     let lock = older(ours.clone(), theirs.clone());
-    let moved = move_everything(batch, from, into, theirs.as_ref())?;
+    let by_hand = by.actor != GATEWAY;
+    let moved =
+        move_everything(batch, (from, theirs.as_ref()), (into, ours.as_ref()), lock.as_ref(), by_hand)?;
     let replaced = ours.clone().filter(|_| lock != ours);
     if let Some(replaced) = &replaced {
         // No lock tells of this conversation any more.
-        ties::put(batch, into, replaced.tenant)?;
+        ties::put(batch, into, replaced.tenant, Tied::Shared)?;
     }
     for gone in theirs.iter().chain(&ours) {
         batch.count_lock(gone.tenant.get(), -1);
@@ -70,7 +72,7 @@ fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>
     let key = of_contact(into, from.as_str().as_bytes());
     batch.tables.aliases.put()?.insert(key.as_slice(), ())?;
     for key in [from, into] {
-        lookups::answered(batch, key)?;
+        lookups::answered(batch, key, None)?;
     }
     // A hidden id that brought nothing with it is no deed; there is one for nearly every contact.
     if theirs.is_some() || !moved.is_empty() || by.actor != GATEWAY {
@@ -93,31 +95,51 @@ fn join(batch: &mut Batch<'_>, from: &ContactKey, into: &ContactKey, by: &By<'_>
     Ok(())
 }
 
-/// Conversations, opt-outs, leads, and the notice to strangers. The tenants whose conversations moved.
+/// Conversations, opt-outs, leads, and the notice to strangers, of the tenants that have both keys or win
+/// the lock; by hand, of all. The others go on under the key that they have: the other one is no news for
+/// them. The tenants whose conversations moved.
 fn move_everything(
     batch: &mut Batch<'_>,
-    from: &ContactKey,
-    into: &ContactKey,
-    lock: Option<&Lock>,
+    (from, theirs): (&ContactKey, Option<&Lock>),
+    (into, ours): (&ContactKey, Option<&Lock>),
+    winner: Option<&Lock>,
+    by_hand: bool,
 ) -> Step<Vec<TenantId>> {
-    let mut tenants: BTreeSet<TenantId> = ties::of(batch, from)?.into_iter().collect();
-    tenants.extend(lock.map(|lock| lock.tenant));
+    let of = |batch: &Batch<'_>, key: &ContactKey, lock: Option<&Lock>| -> Step<BTreeSet<TenantId>> {
+        let ties = ties::of(batch, key)?.into_iter().filter(|(_, by)| by_hand || *by == Tied::Shared);
+        let mut tenants: BTreeSet<TenantId> = ties.map(|(tenant, _)| tenant).collect();
+        tenants.extend(lock.map(|lock| lock.tenant));
+        Ok(tenants)
+    };
+    let (old, mut knowing) = (of(batch, from, theirs)?, of(batch, into, ours)?);
+    knowing.extend(winner.map(|lock| lock.tenant));
+    if by_hand {
+        knowing.extend(&old);
+    }
+    let keys = contacts::keys_of(batch, from)?;
     let mut moved = Vec::new();
-    for tenant in &tenants {
-        let key = |contact: &ContactKey| ConversationKey { tenant: *tenant, contact: contact.clone() };
-        let (from, into) = (key(from), key(into));
-        if conversation::join(batch, &from, &into)? {
-            moved.push(*tenant);
+    for tenant in old.union(&knowing).copied().collect::<Vec<_>>() {
+        if !knowing.contains(&tenant) {
+            // No lock tells of this conversation any more.
+            ties::put(batch, from, tenant, Tied::Shared)?;
+            continue;
         }
-        opt_outs::join(batch, &from, &into)?;
-        ties::put(batch, &into.contact, *tenant)?;
-        ties::remove(batch, &from.contact, *tenant)?;
+        ties::put(batch, into, tenant, Tied::Shared)?;
+        let mut any = false;
+        for key in &keys {
+            let of = ConversationKey { tenant, contact: key.clone() };
+            let is_kept = key == from && old.contains(&tenant)
+                || ties::find(batch.tables.ties.get()?, key, tenant)?.is_some()
+                || opt_outs::is_opted_out(batch, &of)?;
+            any |= is_kept && views::unify(batch, tenant, key, into)?;
+        }
+        if any {
+            moved.push(tenant);
+        }
     }
     let told = batch.tables.notices.get()?.get(from.as_str().as_bytes())?.map(|row| row.value());
     if let Some(told) = told {
-        let stranger =
-            |contact: &ContactKey| ConversationKey { tenant: TenantId::GATEWAY, contact: contact.clone() };
-        conversation::join(batch, &stranger(from), &stranger(into))?;
+        views::unify(batch, TenantId::GATEWAY, from, into)?;
         let notices = batch.tables.notices.put()?;
         notices.remove(from.as_str().as_bytes())?;
         let known = notices.get(into.as_str().as_bytes())?.map_or(told, |row| row.value());
@@ -125,9 +147,9 @@ fn move_everything(
     }
     let directory = batch.mirror.directory.load_full();
     let organizations: BTreeSet<u32> =
-        tenants.iter().filter_map(|tenant| directory.organization_of(*tenant)).map(|id| id.0).collect();
+        knowing.iter().filter_map(|tenant| directory.organization_of(*tenant)).map(|id| id.0).collect();
     for organization in organizations {
-        leads::join(batch, organization, from, into)?;
+        leads::join(batch, organization, from, into, &knowing)?;
     }
     Ok(moved)
 }
@@ -137,8 +159,8 @@ fn older(one: Option<Lock>, other: Option<Lock>) -> Option<Lock> {
     [one, other].into_iter().flatten().min_by_key(|lock| lock.since)
 }
 
-/// What a provider says of two keys, through this sender. Two phone numbers are two people, unless a
-/// number changed.
+/// What a provider says of two keys, through this sender: to everybody through a shared one, to its tenant
+/// alone through a dedicated one. Two phone numbers are two people, unless a number changed.
 pub fn learn(
     batch: &mut Batch<'_>,
     sender: &Sender,
@@ -146,18 +168,47 @@ pub fn learn(
     number_changed: bool,
     by: &By<'_>,
 ) -> Step<bool> {
-    let (one, other) = (contacts::canonical(batch, known)?, contacts::canonical(batch, also)?);
-    if one == other {
+    // Whatever comes of it, this owner's numbers need not be asked again.
+    for key in [known, also] {
+        lookups::answered(batch, key, sender.tenant)?;
+    }
+    let one_person = |ones: &[ContactKey], others: &[ContactKey]| {
+        ones.first() != others.first()
+            && (number_changed || !contacts::both_have(ones, others, identity::is_phone))
+    };
+    let Some(tenant) = sender.tenant else {
+        let of = |batch: &Batch<'_>, key| contacts::keys_of(batch, &contacts::canonical(batch, key)?);
+        if !one_person(&of(batch, known)?, &of(batch, also)?) {
+            return Ok(false);
+        }
+        let person = contacts::resolve(batch, known, std::slice::from_ref(also))?;
+        all(batch, &person, by)?;
+        return Ok(!person.others.is_empty());
+    };
+    let of = |batch: &Batch<'_>, key| views::keys_of(batch, tenant, &views::of_tenant(batch, tenant, key)?);
+    if !one_person(&of(batch, known)?, &of(batch, also)?) {
         return Ok(false);
     }
-    let (ones, others) = (contacts::keys_of(batch, &one)?, contacts::keys_of(batch, &other)?);
-    if !number_changed && contacts::both_have(&ones, &others, identity::is_phone) {
-        return Ok(false);
-    }
-    let also = scope::believed(batch, sender, (known, std::slice::from_ref(also)), by.now)?;
-    let person = contacts::resolve(batch, known, &also)?;
-    all(batch, &person, by)?;
+    let person = views::resolve(batch, tenant, known, std::slice::from_ref(also))?;
+    for_tenant(batch, tenant, &person, by)?;
     Ok(!person.others.is_empty())
+}
+
+/// What a number of this tenant's own proved is kept, for this tenant.
+pub fn for_tenant(batch: &mut Batch<'_>, tenant: TenantId, known: &Known, by: &By<'_>) -> Step<()> {
+    for other in &known.others {
+        if views::unify(batch, tenant, other, &known.canonical)? {
+            batch.audit(&AuditEntry {
+                at: by.now,
+                actor: by.actor.into(),
+                action: "merge".into(),
+                subject: known.canonical.to_string(),
+                detail: json!({ "merged": other, "reason": by.reason, "conversations_with": [tenant] }),
+            })?;
+        }
+        batch.state.touch(by.now);
+    }
+    Ok(())
 }
 
 /// By an operator, who may join whatever he likes; `into` stays what it is called.
@@ -177,14 +228,21 @@ fn person(batch: &Batch<'_>, canonical: &ContactKey) -> Step<Person> {
     let mut aliases = contacts::keys_of(batch, canonical)?;
     let canonical = aliases.remove(0);
     let lock = contacts::row(batch, &canonical)?.and_then(|row| row.lock);
-    Ok(Person { canonical, aliases, lock })
+    Ok(Person { canonical, aliases, lock, own: Vec::new() })
 }
 
 /// `alias` and whatever was merged into it earlier leave, with the lock it had. Payloads that name both
 /// do not merge them again.
 pub fn unmerge(batch: &mut Batch<'_>, alias: &ContactKey, by: &By<'_>) -> Step<Person> {
     let row = contacts::row(batch, alias)?.unwrap_or_default();
+    let own = views::leave(batch, alias)?;
+    for (_, key) in &own {
+        contacts::tell_apart(batch, alias, key)?;
+    }
     let Some(parent) = row.alias_of else {
+        if let Some((_, key)) = own.first() {
+            return told_apart(batch, alias, key, &own, by);
+        }
         let what = format!("{alias} is nobody's alias; unmerge one of the aliases that `contact show` lists");
         return Err(Error::Conflict(what).into());
     };
@@ -199,7 +257,7 @@ pub fn unmerge(batch: &mut Batch<'_>, alias: &ContactKey, by: &By<'_>) -> Step<P
     contacts::tell_apart(batch, alias, &parent)?;
     contacts::tell_apart(batch, alias, &canonical)?;
     // Whose wish it was nobody knows any more: both of them get no messages.
-    for tenant in ties::of(batch, &canonical)? {
+    for (tenant, _) in ties::of(batch, &canonical)? {
         let of = |contact: &ContactKey| ConversationKey { tenant, contact: contact.clone() };
         opt_outs::share(batch, &of(&canonical), &of(alias))?;
     }
@@ -218,6 +276,27 @@ pub fn unmerge(batch: &mut Batch<'_>, alias: &ContactKey, by: &By<'_>) -> Step<P
         }),
     })?;
     Ok(person)
+}
+
+/// It was an alias for tenants with numbers of their own alone.
+fn told_apart(
+    batch: &mut Batch<'_>,
+    alias: &ContactKey,
+    from: &ContactKey,
+    own: &[(TenantId, ContactKey)],
+    by: &By<'_>,
+) -> Step<Person> {
+    let tenants: Vec<TenantId> = own.iter().map(|(tenant, _)| *tenant).collect();
+    batch.audit(&AuditEntry {
+        at: by.now,
+        actor: by.actor.into(),
+        action: "unmerge".into(),
+        subject: alias.to_string(),
+        detail: json!({ "was_alias_of": from, "at_tenants": tenants }),
+    })?;
+    batch.state.touch(by.now);
+    let canonical = contacts::canonical(batch, from)?;
+    person(batch, &canonical)
 }
 
 /// Takes the alias's lock from whoever has it by the merge, and gives back the one it had replaced.

@@ -1,7 +1,7 @@
 //! What the store knows without asking the file: the directory, the counters, and who is next. It
 //! changes after a commit and only by what was committed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,13 +13,18 @@ use super::codec::{Eye, Pen, Unreadable};
 use super::collections::Parsed;
 use super::early::Early;
 use super::merge::moved::Moved;
+use super::prune::Trims;
+use super::quotas::Meters;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
-use crate::schedule::{Item, Schedule};
+use crate::schedule::{Class, Item, Limits, Schedule};
 use crate::seal::Ring;
+use crate::store::quotas::Usage;
 use crate::store::{Counters, InboxId, Wakes};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
-pub type Turns = Schedule<ConversationKey, TenantId, InboxId>;
+/// All in one group.
+pub type Turns = Schedule<ConversationKey, (), InboxId>;
+/// In groups of one sender each.
 pub type Sends = Schedule<ConversationKey, SenderName, u64>;
 
 /// The one row that nearly every commit writes.
@@ -108,6 +113,7 @@ pub enum Effect {
         key: ConversationKey,
         id: InboxId,
         due: Timestamp,
+        class: Class,
         alone: bool,
     },
     /// The claim of a turn ends; these entries are gone.
@@ -121,6 +127,7 @@ pub enum Effect {
         seq: u64,
         sender: SenderName,
         due: Timestamp,
+        class: Class,
     },
     /// A reply no longer waits.
     Unqueued {
@@ -151,6 +158,7 @@ pub enum Effect {
 struct Counted {
     state: State,
     users: BTreeMap<u32, u64>,
+    usage: HashMap<TenantId, Usage>,
 }
 
 pub struct Mirror {
@@ -168,6 +176,10 @@ pub struct Mirror {
     humans: Mutex<HashSet<ConversationKey>>,
     pub parsed: Parsed,
     pub early: Early,
+    /// What tenants used within minutes and hours, in this process.
+    pub meters: Mutex<Meters>,
+    /// Where those are trimmed who keep too much.
+    pub trims: Mutex<Trims>,
     /// How far pruning has come among the tenants' sent templates.
     pub template_tenant: Mutex<u32>,
     /// How far pruning has come among the strangers.
@@ -186,23 +198,32 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// With nobody in them yet.
+pub fn schedules(settings: &Settings) -> (Turns, Sends) {
+    // How many turns run at the same time their loop knows.
+    let turns = Limits { in_all: usize::MAX, per_group: usize::MAX, per_tenant: settings.turns_per_tenant };
+    (Schedule::new(turns), Schedule::new(settings.sends))
+}
+
 impl Mirror {
     pub fn new(settings: Settings, secret: [u8; 32]) -> Self {
-        let (turns, sends) = (settings.turns_per_tenant, settings.sends_per_sender);
+        let (turns, sends) = schedules(&settings);
         Mirror {
             keys: ArcSwap::from_pointee(settings.keys.clone()),
             settings,
             wakes: Wakes::default(),
             directory: ArcSwap::default(),
             counted: Mutex::default(),
-            turns: Mutex::new(Schedule::new(turns)),
-            sends: Mutex::new(Schedule::new(sends)),
+            turns: Mutex::new(turns),
+            sends: Mutex::new(sends),
             next_timer: AtomicI64::new(i64::MAX),
             next_lookup: AtomicI64::new(i64::MAX),
             opted_out: AtomicI64::new(0),
             humans: Mutex::default(),
             parsed: Parsed::default(),
             early: Early::default(),
+            meters: Mutex::default(),
+            trims: Mutex::default(),
             template_tenant: Mutex::default(),
             stranger: Mutex::default(),
             lookup: Mutex::default(),
@@ -217,6 +238,15 @@ impl Mirror {
     pub fn counters(&self) -> Counters {
         let counted = lock(&self.counted);
         counted.state.counters(counted.users.clone())
+    }
+
+    /// What a tenant keeps and spends, as far as the last commit tells.
+    pub fn usage(&self, tenant: TenantId) -> Usage {
+        lock(&self.counted).usage.get(&tenant).copied().unwrap_or_default()
+    }
+
+    pub fn usages(&self) -> HashMap<TenantId, Usage> {
+        lock(&self.counted).usage.clone()
     }
 
     pub fn turns(&self) -> MutexGuard<'_, Turns> {
@@ -253,7 +283,7 @@ impl Mirror {
         let mut directory = loaded.directory;
         directory.set_waha(self.directory.load().waha().clone());
         self.directory.store(Arc::new(directory));
-        *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users };
+        *lock(&self.counted) = Counted { state: loaded.state, users: loaded.users, usage: loaded.usage };
         {
             let (mut turns, mut sends) = (self.turns(), self.sends());
             for (key, id) in turns.claimed() {
@@ -262,6 +292,7 @@ impl Mirror {
             for (key, id) in sends.claimed() {
                 loaded.sends.reclaim(key, id);
             }
+            self.hold_turns(&mut loaded.turns, self.usages().into_keys());
             (*turns, *sends) = (loaded.turns, loaded.sends);
         }
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
@@ -269,6 +300,7 @@ impl Mirror {
         self.opted_out.store(loaded.opted_out, Ordering::Release);
         *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
+        *lock(&self.trims) = Trims::default();
         self.wakes.turns.notify_one();
         self.wakes.sends.notify_one();
     }
@@ -278,6 +310,7 @@ impl Mirror {
         {
             let mut counted = lock(&self.counted);
             counted.state = state;
+            counted.usage.extend(sealed.usage.iter().copied());
             for (tenant, now) in sealed.users {
                 if now == 0 {
                     counted.users.remove(&tenant);
@@ -285,6 +318,9 @@ impl Mirror {
                     counted.users.insert(tenant, now);
                 }
             }
+        }
+        if self.hold_turns(&mut self.turns(), sealed.usage.iter().map(|(tenant, _)| *tenant)) {
+            self.wakes.turns.notify_one();
         }
         if let Some(at) = sealed.next_timer {
             self.next_timer.store(at.as_ms(), Ordering::Release);
@@ -314,6 +350,7 @@ impl Mirror {
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
         let mut woken = Woken::default();
         let mut directory: Option<Directory> = None;
+        let mut given = Vec::new();
         let present = || (**self.directory.load()).clone();
         let (mut turns, mut sends) = (self.turns(), self.sends());
         for effect in effects {
@@ -321,12 +358,23 @@ impl Mirror {
                 Effect::Organization(organization) => {
                     directory.get_or_insert_with(present).put_organization(organization);
                 }
-                Effect::Tenant(tenant) => directory.get_or_insert_with(present).put_tenant(tenant),
-                Effect::Sender(sender) => directory.get_or_insert_with(present).put_sender(sender),
+                Effect::Tenant(tenant) => {
+                    // It may have been given more.
+                    turns.resume(&());
+                    woken.turns = true;
+                    given.push(tenant.id);
+                    directory.get_or_insert_with(present).put_tenant(tenant);
+                }
+                Effect::Sender(sender) => {
+                    // Switched on, or given another rate.
+                    sends.resume(&sender.name);
+                    woken.sends = true;
+                    directory.get_or_insert_with(present).put_sender(sender);
+                }
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
-                Effect::Waits { key, id, due, alone } => {
-                    turns.put(&key, id, Item { group: key.tenant, due, alone });
+                Effect::Waits { key, id, due, class, alone } => {
+                    turns.put(&key, id, Item { group: (), tenant: key.tenant, due, class, alone });
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
@@ -337,8 +385,8 @@ impl Mirror {
                     woken.turns |= turns.next_at().is_some();
                     woken.history = true;
                 }
-                Effect::Queued { key, seq, sender, due } => {
-                    sends.put(&key, seq, Item { group: sender, due, alone: true });
+                Effect::Queued { key, seq, sender, due, class } => {
+                    sends.put(&key, seq, Item { group: sender, tenant: key.tenant, due, class, alone: true });
                     (woken.sends, woken.history) = (true, true);
                 }
                 Effect::Unqueued { key, seq } => {
@@ -363,6 +411,7 @@ impl Mirror {
         if let Some(directory) = directory {
             self.directory.store(Arc::new(directory));
         }
+        self.hold_turns(&mut turns, given);
         woken
     }
 }
@@ -380,6 +429,7 @@ pub struct Loaded {
     pub directory: Directory,
     pub state: State,
     pub users: BTreeMap<u32, u64>,
+    pub usage: HashMap<TenantId, Usage>,
     pub turns: Turns,
     pub sends: Sends,
     pub next_timer: Timestamp,

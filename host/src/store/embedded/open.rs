@@ -9,7 +9,6 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
-    TableHandle as _,
 };
 
 use super::batch::{Fault, Step};
@@ -18,8 +17,9 @@ use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, files, load, secrets, ties};
+use super::{Settings, backup, load, secrets, usage};
 use crate::message::SenderName;
+use crate::regular_file;
 use crate::seal::{KeyId, Ring};
 
 /// Why the store is not opened. The file is as it was.
@@ -117,6 +117,7 @@ pub fn explain(flaw: Flaw, settings: &Settings) -> OpenError {
 
 /// The backend of a file.
 pub fn file(path: &Path) -> io::Result<Box<dyn StorageBackend>> {
+    regular_file::check(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
 }
@@ -187,7 +188,7 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         if kept != counted {
             return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
         }
-        if let Some(what) = files::miscounted(&snapshot)? {
+        if let Some(what) = usage::miscounted_files(&snapshot)? {
             return Err(Flaw::Damaged(what));
         }
         Ok(())
@@ -238,11 +239,7 @@ fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
         let known = meta.get("secret")?.and_then(|row| row.value().first_chunk::<32>().copied());
         let formatted = meta.get("format")?.is_some();
         drop(meta);
-        let tied = transaction.list_tables()?.any(|table| table.name() == define::ties.name());
         create_all(&transaction)?;
-        if !tied {
-            ties::write_all(&transaction)?;
-        }
         if let Some(secret) = known.filter(|_| formatted) {
             transaction.commit()?;
             return Ok(secret);

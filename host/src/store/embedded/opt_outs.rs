@@ -9,7 +9,7 @@ use super::batch::{Batch, Step};
 use super::codec::{conversation_key, owned_by, pack, read_conversation_key, unpack};
 use super::mirror::Effect;
 use super::tables::define;
-use super::{contacts, ties};
+use super::{contacts, ties, views};
 use crate::event::Consent;
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
@@ -25,7 +25,6 @@ fn write(batch: &mut Batch<'_>, key: &ConversationKey, opt_out: &OptOut) -> Step
     let known = batch.tables.opt_outs.put()?.insert(row.as_slice(), pack(opt_out).as_slice())?.is_some();
     if !known {
         batch.effects.push(Effect::OptedOut(1));
-        ties::put(batch, &key.contact, key.tenant)?;
     }
     Ok(())
 }
@@ -110,7 +109,8 @@ pub fn is_opted_out(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
     Ok(batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?.is_some())
 }
 
-/// By an operator or a tenant.
+/// By an operator or a tenant. Of somebody whom the tenant has nothing of it is kept under the key as
+/// written, and holds from when the tenant has the person.
 pub fn set(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
@@ -118,7 +118,7 @@ pub fn set(
     actor: &str,
     now: Timestamp,
 ) -> Step<()> {
-    let contact = contacts::canonical(batch, &key.contact)?;
+    let contact = views::of_tenant(batch, key.tenant, &key.contact)?;
     let key = ConversationKey { tenant: key.tenant, contact };
     let (action, detail) = match opt_out {
         // What a provider tells does not take the place of what was wished.
@@ -128,7 +128,7 @@ pub fn set(
             ("opt out", serde_json::json!({ "reason": opt_out.reason }))
         }
         None if !is_opted_out(batch, &key)? => {
-            let what = format!("{} has not opted out of tenant {}", key.contact, key.tenant);
+            let what = format!("this contact has not opted out of tenant {}", key.tenant);
             return Err(Error::NotFound(what).into());
         }
         None => {
@@ -154,7 +154,8 @@ pub fn consent(
     let dedicated = directory.senders.get(sender).and_then(|sender| sender.tenant);
     let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(named);
     let Some(tenant) = tenant else { return Ok(()) };
-    let key = ConversationKey { tenant, contact: person.canonical };
+    let known = if dedicated.is_some() { &consent.contact } else { &person.canonical };
+    let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
     let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
     // What is told late or again does not undo what was wished since.
     if !consent.opted_in {
@@ -166,7 +167,7 @@ pub fn consent(
     if find(batch, &key)?.is_none_or(|known| known.since <= at) {
         remove(batch, &key)?;
         remember_lifted(batch, &key, at)?;
-        ties::put(batch, &key.contact, tenant)?;
+        ties::put(batch, &key.contact, tenant, ties::By::Own)?;
     }
     Ok(())
 }
@@ -195,7 +196,7 @@ pub fn share(batch: &mut Batch<'_>, of: &ConversationKey, with: &ConversationKey
     }
 }
 
-/// By any of the contact's keys.
+/// By any key that the tenant knows the contact by.
 pub fn read(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<OptOut>> {
     let table = snapshot.open_table(define::opt_outs)?;
     let of = |key: &ConversationKey| -> Step<Option<OptOut>> {
@@ -205,7 +206,7 @@ pub fn read(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<Op
     if let Some(found) = of(key)? {
         return Ok(Some(found));
     }
-    let (contact, _) = contacts::find(&snapshot.open_table(define::contacts)?, &key.contact)?;
+    let contact = views::find(snapshot, key.tenant, &key.contact)?;
     if contact == key.contact { Ok(None) } else { of(&ConversationKey { tenant: key.tenant, contact }) }
 }
 

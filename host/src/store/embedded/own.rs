@@ -2,6 +2,8 @@
 //! history, never as a turn. What we sent ourselves comes back the same way, sometimes before its
 //! provider has answered us, and must not be taken for that.
 
+use std::collections::BTreeSet;
+
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
@@ -13,7 +15,7 @@ use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::receipts::{self, Reported};
 use super::rows::{Kept, Reply, Spoken};
-use super::{contacts, files, lines, sends, ties};
+use super::{contacts, files, lines, sends, ties, views};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::event::{Origin, Own, Receipt};
 use crate::message::{
@@ -103,15 +105,19 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
         receipts::record(batch, reported, said.now)?;
         return Ok(OwnKept::Known);
     }
+    // Before it is asked whose the number is now: what we sent is its sender's, however long ago.
+    for key in conversations_of(batch, &said.contact)? {
+        if is_ours(batch, &key, said, sent_id)? {
+            return Ok(OwnKept::Known);
+        }
+    }
     let person = contacts::resolve(batch, &said.contact, &[])?;
     let directory = batch.mirror.directory.load_full();
     let dedicated = directory.senders.get(&said.sender).and_then(|sender| sender.tenant);
     let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(said.tenant);
     let Some(tenant) = tenant else { return Ok(OwnKept::Nothing) };
-    let key = ConversationKey { tenant, contact: person.canonical };
-    if is_ours(batch, &key, said, sent_id)? {
-        return Ok(OwnKept::Known);
-    }
+    let known = if dedicated.is_some() { &said.contact } else { &person.canonical };
+    let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
     if let Some(file) = &said.file {
         files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
@@ -119,7 +125,7 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let mut kept = match lines::kept(batch, &row)? {
         Some(kept) => kept,
         None => {
-            ties::put(batch, &key.contact, tenant)?;
+            ties::put(batch, &key.contact, tenant, ties::By::Own)?;
             began(said)
         }
     };
@@ -143,6 +149,18 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::Line);
     Ok(OwnKept::Said)
+}
+
+/// Every tenant's conversation with this person, and the gateway's own.
+fn conversations_of(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<ConversationKey>> {
+    let person = contacts::resolve(batch, contact, &[])?;
+    let mut tenants = BTreeSet::from([TenantId::GATEWAY]);
+    tenants.extend(person.lock.map(|lock| lock.tenant));
+    for key in contacts::keys_of(batch, &person.canonical)? {
+        tenants.extend(ties::of(batch, &key)?.into_iter().map(|(tenant, _)| tenant));
+    }
+    let key = |tenant| Ok(ConversationKey { tenant, contact: views::of_tenant(batch, tenant, contact)? });
+    tenants.into_iter().map(key).collect()
 }
 
 /// The human wrote first.
@@ -189,6 +207,10 @@ fn candidate(batch: &Batch<'_>, key: &ConversationKey, said: &Said) -> Step<Opti
     let mut alike = Vec::new();
     for (seq, row) in replies {
         let reply = Reply::read(&row)?;
+        // What another number of ours said is none of this one's echoes.
+        if reply.sender != said.sender.as_str() {
+            continue;
+        }
         if said.origin == Some(Origin::Api)
             && reply.state == OutboxState::Unknown
             && is_long_ago(&reply, said)

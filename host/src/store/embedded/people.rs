@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::merge::{self, By, GATEWAY};
 use super::tables::define;
-use super::{Embedded, contacts, lookups, opt_outs, own};
+use super::{Embedded, contacts, lookups, opt_outs, own, views};
 use crate::event::{Consent, Own, SamePerson};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
-use crate::store::contacts::{Contacts, Lookup, OptOut, OwnKept, Person};
+use crate::store::contacts::{Contacts, Lookup, OptOut, OwnAlias, OwnKept, Person};
 
 /// In a provider's word: the same person, now under another number.
 const NUMBER_CHANGED: &str = "number changed";
@@ -19,9 +19,24 @@ impl Contacts for Embedded {
         self.read(|snapshot| {
             let (canonical, lock) = contacts::find(&snapshot.open_table(define::contacts)?, contact)?;
             let mut keys = contacts::tree(&snapshot.open_table(define::aliases)?, &canonical)?;
+            let known = snapshot.open_table(define::contacts)?;
+            let own_aliases = snapshot.open_table(define::own_aliases)?;
+            let mut own = Vec::new();
+            for alias in &keys {
+                for (tenant, of) in views::aliases_of(&own_aliases, alias)? {
+                    // What holds for everybody needs no mention for one.
+                    if contacts::find(&known, &of)?.0 != canonical {
+                        own.push(OwnAlias { tenant, alias: alias.clone(), of });
+                    }
+                }
+            }
             let canonical = keys.remove(0);
-            Ok(Person { canonical, aliases: keys, lock })
+            Ok(Person { canonical, aliases: keys, lock, own })
         })
+    }
+
+    fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey> {
+        self.read(|snapshot| views::find(snapshot, tenant, contact))
     }
 
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {

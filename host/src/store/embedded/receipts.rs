@@ -11,7 +11,7 @@ use super::reached::{self, Reached, Told};
 use super::references::Named;
 use super::rows::{Kept, MOST_ATTEMPTS, Reply, Spoken};
 use super::tables::define;
-use super::{contacts, lines, references, sends, templates};
+use super::{contacts, lines, references, sends, templates, views};
 use crate::conversation::Occasion;
 use crate::event::Receipt;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
@@ -104,7 +104,7 @@ fn apply(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<()>
 
 fn key_of(batch: &Batch<'_>, place: &Place, contact: &str) -> Step<SendId> {
     let (seq, tenant) = read_place(place);
-    let contact = contacts::canonical(batch, &ContactKey::from_stored(contact))?;
+    let contact = views::of_tenant(batch, tenant, &ContactKey::from_stored(contact))?;
     Ok(SendId { key: ConversationKey { tenant, contact }, seq })
 }
 

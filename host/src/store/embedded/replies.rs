@@ -6,9 +6,10 @@ use super::batch::{Batch, Step};
 use super::codec::place;
 use super::mirror::Effect;
 use super::rows::{Kept, Reply};
+use super::{handover, sends};
 use crate::conversation::{Author, Occasion};
 use crate::message::{ConversationKey, SenderName, Timestamp};
-use crate::store::{Error, OutboxState};
+use crate::store::{Error, OutboxState, SendId};
 
 /// Of the replies that wait in a conversation so many are looked at when it wakes up: a provider that
 /// is down for long must not make every further answer dearer.
@@ -27,7 +28,8 @@ pub fn queue(
     queue_on(batch, key, kept, (author, Occasion::Answer), payload, now)
 }
 
-/// The same, by whom and on what occasion.
+/// The same, by whom and on what occasion. Where the sender does not carry this tenant's words to this
+/// contact any more, the reply is dead at once and tells why.
 pub fn queue_on(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
@@ -60,12 +62,18 @@ pub fn queue_on(
         error: None,
         payload,
     };
+    kept.last_line = seq;
+    batch.state.touch(now);
+    if let Err(why) = handover::carried(batch, key, sender.as_str())? {
+        let id = SendId { key: key.clone(), seq };
+        sends::stillborn(batch, &id, &reply, &why.to_string(), now)?;
+        return Ok(seq);
+    }
+    let class = reply.class();
     reply.write(&mut batch.buffer);
     batch.tables.outbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
-    kept.last_line = seq;
     batch.state.outbox_waiting += 1;
-    batch.state.touch(now);
-    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now });
+    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now, class });
     Ok(seq)
 }
 
@@ -85,10 +93,11 @@ fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()
         }
         let due = if reply.postponed { now } else { reply.due };
         let woken = Reply { occasion: Occasion::Answer, postponed: false, due, ..reply };
+        let class = woken.class();
         woken.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
         let sender = SenderName::new(reply.sender);
-        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due });
+        batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due, class });
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use super::reached::{self, Reached};
 use super::rows::{Reply, Spoken};
 use super::tables::define;
 use super::writer::Shared;
-use super::{contacts, lines, references, templates};
+use super::{handover, lines, references, templates, views};
 use crate::clock;
 use crate::conversation::Occasion;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
-use crate::store::{Error, OutboxState, SendClaim, SendId, Settlement};
+use crate::store::{Error, OutboxState, Paced, SendClaim, SendId, Settlement};
 
 /// The claims of one call. Those that are not handed over are given back when this is dropped, be it
 /// because the caller went away.
@@ -26,9 +26,9 @@ pub struct Held {
 }
 
 impl Held {
-    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
+    pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp, pace: &mut Paced<'_>) -> Self {
         let mut sends = shared.mirror.sends();
-        let keys = sends.claim(n, now);
+        let keys = sends.claim(n, now, pace);
         let id = |key: Arc<ConversationKey>| {
             let seq = sends.items(&key).next().copied()?;
             Some(SendId { key: Arc::unwrap_or_clone(key), seq })
@@ -49,8 +49,8 @@ impl Held {
         self.ids.iter().map(|id| found(&outbox, id)).collect()
     }
 
-    /// Makes the claims the caller's. One that cannot be read stays claimed, out of the way of the
-    /// others, until the next start: asked again it would fail again.
+    /// Makes the claims the caller's. One that cannot be read waits for the next start, out of the way
+    /// of the others: asked again it would fail again.
     pub fn hand_over(&mut self, found: Vec<Found>) -> Vec<SendClaim> {
         let mut claims = Vec::with_capacity(found.len());
         let mut gone = Vec::new();
@@ -71,6 +71,7 @@ impl Held {
                 }
                 Err(error) => {
                     tracing::error!(conversation = %id.key, seq = id.seq, %error, "a reply cannot be read and waits for the next start");
+                    self.shared.mirror.sends().postpone(&id.key, &id.seq, Timestamp::from_ms(i64::MAX));
                 }
             }
         }
@@ -123,7 +124,9 @@ fn put(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     Ok(())
 }
 
-/// Marks replies as being sent; as they are kept from now on.
+/// Marks replies as being sent; as they are kept from now on. What its sender does not carry any more
+/// is dead instead: this is the one place that every reply passes, and nobody changes a sender's owner or
+/// a contact's lock meanwhile.
 pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
@@ -135,6 +138,11 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
             }
         };
         let reply = Reply::read(&row)?;
+        if let Err(why) = handover::carried(batch, &id.key, reply.sender)? {
+            refuse(batch, id, &reply, &why.to_string())?;
+            rows.push(Found::Gone);
+            continue;
+        }
         let attempts = if reply.repeats { reply.attempts } else { reply.attempts + 1 };
         let state = OutboxState::Sending;
         let reply = Reply { state, postponed: false, attempts, repeats: false, ..reply };
@@ -144,17 +152,43 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
     Ok(rows)
 }
 
+/// It waits, and is not to go out at all.
+pub fn refuse(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, error: &str) -> Step<()> {
+    tracing::warn!(
+        conversation = %id.key, sender = reply.sender, seq = id.seq, reason = error,
+        "a reply may not go out; see `switchboard outbox list`"
+    );
+    end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..*reply })?;
+    tell_of_death(batch, id, reply, error, clock::now())
+}
+
+/// It was said where nothing goes out any more, and is listed as dead without having waited.
+pub fn stillborn(
+    batch: &mut Batch<'_>,
+    id: &SendId,
+    reply: &Reply<'_>,
+    error: &str,
+    now: Timestamp,
+) -> Step<()> {
+    let dead = Reply { state: OutboxState::Dead, error: Some(error), ..*reply };
+    templates::used(batch, id, &dead, (DeliveryState::Failed, Some(error)), now)?;
+    list(batch, id, &dead)?;
+    batch.effects.push(Effect::Line);
+    tell_of_death(batch, id, reply, error, now)
+}
+
 /// The reply as it is kept now: its contact may have been merged into another one since it was claimed.
 fn row_now(batch: &Batch<'_>, id: &SendId) -> Step<(SendId, Option<Vec<u8>>)> {
     if let Some(row) = row_of(batch, id)? {
         return Ok((id.clone(), Some(row)));
     }
-    let contact = contacts::canonical(batch, &id.key.contact)?;
+    let contact = views::of_tenant(batch, id.key.tenant, &id.key.contact)?;
     let row = batch.tables.outbox.get()?.get(&place(id.seq, id.key.tenant))?.map(|row| row.value().to_vec());
     let now = SendId { key: ConversationKey { tenant: id.key.tenant, contact }, seq: id.seq };
     let Some(row) = row else { return Ok((now, None)) };
     let reply = Reply::read(&row)?;
-    if contacts::canonical(batch, &ContactKey::from_stored(reply.contact))? != now.key.contact {
+    let kept = views::of_tenant(batch, id.key.tenant, &ContactKey::from_stored(reply.contact))?;
+    if kept != now.key.contact {
         return Ok((now, None));
     }
     let mut moved = Vec::with_capacity(row.len());
@@ -218,8 +252,8 @@ fn write_down(
 /// In its place in the outbox, until it is due.
 fn wait(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
     put(batch, id, &Reply { state: OutboxState::Waiting, ..*reply })?;
-    let sender = SenderName::new(reply.sender);
-    batch.effects.push(Effect::Queued { key: id.key.clone(), seq: id.seq, sender, due: reply.due });
+    let (key, seq, sender) = (id.key.clone(), id.seq, SenderName::new(reply.sender));
+    batch.effects.push(Effect::Queued { key, seq, sender, due: reply.due, class: reply.class() });
     Ok(())
 }
 

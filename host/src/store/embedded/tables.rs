@@ -1,11 +1,14 @@
 //! Every table there is. A write transaction opens a table when it is first touched and keeps it
 //! open for all its operations; a backup copies them by the same list.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 
-use redb::{Key, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
 
+use super::batch::Step;
 use super::codec::Place;
+use super::tally::{Counted, Tally};
+use crate::store::quotas::Shelf;
 
 type Bytes = &'static [u8];
 type Hash = &'static [u8; 16];
@@ -15,9 +18,9 @@ type At = &'static Place;
 pub const FORMAT: u32 = 1;
 
 /// Declares the tables once: their definitions, the set that a write transaction works on, the
-/// creation of all, and the copying of all.
+/// creation of all, the copying of all, and whose rows are counted.
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty;)*) => {
+    ($($(#[$doc:meta])* $name:ident $([$shelf:ident])?: $key:ty => $value:ty;)*) => {
         /// The tables by name.
         pub mod define {
             use super::*;
@@ -28,13 +31,26 @@ macro_rules! tables {
 
         /// The tables of one write transaction.
         pub struct Tables<'t> {
+            pub tally: &'t Tally,
             $(pub $name: Lazy<'t, $key, $value>,)*
         }
 
         impl<'t> Tables<'t> {
-            pub fn new(transaction: &'t WriteTransaction, writes: &'t Cell<u64>) -> Self {
-                Tables { $($name: Lazy::new(transaction, define::$name, writes),)* }
+            pub fn new(transaction: &'t WriteTransaction, tally: &'t Tally) -> Self {
+                Tables {
+                    tally,
+                    $($name: Lazy::new(transaction, define::$name, None $(.or(Some(Shelf::$shelf)))?, tally),)*
+                }
             }
+        }
+
+        /// Hands every row that counts for a tenant to `visit`.
+        pub fn each_counted(
+            from: &ReadTransaction,
+            visit: &mut dyn FnMut(Shelf, &[u8], &[u8]) -> Step<()>,
+        ) -> Step<()> {
+            $($(each_row(from, define::$name, Shelf::$shelf, visit)?;)?)*
+            Ok(())
         }
 
         /// Makes every table that is not there.
@@ -67,10 +83,13 @@ tables! {
     aliases: Bytes => ();
     /// Two keys that an operator has told apart: what providers say of them does not merge them.
     apart: Bytes => ();
-    /// Two keys that a tenant's own number called one person's and had no say in: it was audited.
-    withheld: Bytes => ();
-    /// Contact, then a tenant that keeps something of it and that its lock does not name.
-    ties: Bytes => ();
+    /// Contact, then a tenant that keeps something of it and that its lock does not name -> whether it came
+    /// by a shared number.
+    ties: Bytes => bool;
+    /// Contact, then a tenant -> the key that this tenant keeps that person under.
+    own_aliases: Bytes => Bytes;
+    /// The same the other way round: key, tenant, alias.
+    own_keys: Bytes => ();
     /// Who wants no messages of whom.
     opt_outs: Bytes => Bytes;
     /// Who wants messages again after all -> since when: what is told late of earlier is no news.
@@ -83,41 +102,41 @@ tables! {
     users: u32 => u64;
     /// Contact -> when it was last told to use a link.
     notices: Bytes => i64;
-    conversations: Bytes => Bytes;
+    conversations [Conversations]: Bytes => Bytes;
     /// The conversations that a human has taken over.
     humans: Bytes => ();
-    inbox: At => Bytes;
-    dead_turns: Bytes => Bytes;
+    inbox [Inbox]: At => Bytes;
+    dead_turns [DeadTurns]: Bytes => Bytes;
     /// Replies that wait or are being sent.
-    outbox: At => Bytes;
+    outbox [Outbox]: At => Bytes;
     /// Replies that are dead or of unknown outcome.
-    ended_sends: Bytes => Bytes;
+    ended_sends [EndedSends]: Bytes => Bytes;
     /// Place of an ended reply -> its contact.
     ended_places: At => Bytes;
-    history: At => Bytes;
+    history [History]: At => Bytes;
     /// Hash of the provider's id of a reply -> its line.
     sent_ids: Hash => At;
-    journal: At => Bytes;
-    timers: Bytes => Bytes;
+    journal [Journal]: At => Bytes;
+    timers [Timers]: Bytes => Bytes;
     /// Due time, then the key in `timers`.
     timers_due: Bytes => ();
     leads: Bytes => Bytes;
-    collections: Bytes => Bytes;
+    collections [Collections]: Bytes => Bytes;
     sessions: &'static str => Bytes;
     /// Tenant, then name, language and sender of a template.
     templates: Bytes => Bytes;
     /// Tenant, then the place of the reply that the template was sent as.
-    template_uses: Bytes => Bytes;
+    template_uses [TemplateUses]: Bytes => Bytes;
     api_keys: &'static str => Bytes;
     audit: u64 => Bytes;
     /// Tenant and handle -> what is known of the file.
-    files: Bytes => Bytes;
+    files [Files]: Bytes => Bytes;
     /// Due time, tenant and handle of a file that is to be fetched -> the sender that received it.
     files_due: Bytes => &'static str;
     /// 0 for a file that is there, 1 for one that is remembered; when it came; tenant and handle.
     files_by_age: Bytes => ();
-    /// Tenant -> bytes that its files take.
-    files_used: u32 => u64;
+    /// Tenant -> what it keeps and what its turns took.
+    usage: u32 => Bytes;
 }
 
 /// Takes tables one by one, whatever their types.
@@ -130,27 +149,43 @@ pub trait Copy {
     ) -> Result<(), Self::Error>;
 }
 
+fn each_row<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    table: TableDefinition<'static, K, V>,
+    shelf: Shelf,
+    visit: &mut dyn FnMut(Shelf, &[u8], &[u8]) -> Step<()>,
+) -> Step<()> {
+    for row in from.open_table(table)?.iter()? {
+        let (key, value) = row?;
+        visit(shelf, K::as_bytes(&key.value()).as_ref(), V::as_bytes(&value.value()).as_ref())?;
+    }
+    Ok(())
+}
+
 /// A table that is opened when it is first used.
 pub struct Lazy<'t, K: Key + 'static, V: Value + 'static> {
     transaction: &'t WriteTransaction,
     definition: TableDefinition<'static, K, V>,
-    table: OnceCell<Table<'t, K, V>>,
-    writes: &'t Cell<u64>,
+    table: OnceCell<Counted<'t, K, V>>,
+    shelf: Option<Shelf>,
+    tally: &'t Tally,
 }
 
 impl<'t, K: Key + 'static, V: Value + 'static> Lazy<'t, K, V> {
     fn new(
         transaction: &'t WriteTransaction,
         definition: TableDefinition<'static, K, V>,
-        writes: &'t Cell<u64>,
+        shelf: Option<Shelf>,
+        tally: &'t Tally,
     ) -> Self {
-        Lazy { transaction, definition, table: OnceCell::new(), writes }
+        Lazy { transaction, definition, table: OnceCell::new(), shelf, tally }
     }
 
     fn open(&self) -> Result<(), redb::TableError> {
         if self.table.get().is_none() {
+            let table = self.transaction.open_table(self.definition)?;
             // It was just empty, and this is one thread.
-            let _ = self.table.set(self.transaction.open_table(self.definition)?);
+            let _ = self.table.set(Counted::new(table, self.shelf, self.tally));
         }
         Ok(())
     }
@@ -158,13 +193,13 @@ impl<'t, K: Key + 'static, V: Value + 'static> Lazy<'t, K, V> {
     /// To read.
     pub fn get(&self) -> Result<&impl ReadableTable<K, V>, redb::TableError> {
         self.open()?;
-        Ok(self.table.get().expect("opened in the line above"))
+        Ok(&**self.table.get().expect("opened in the line above"))
     }
 
     /// To write. A transaction in which nobody asked for this is not committed.
-    pub fn put(&mut self) -> Result<&mut Table<'t, K, V>, redb::TableError> {
+    pub fn put(&mut self) -> Result<&mut Counted<'t, K, V>, redb::TableError> {
         self.open()?;
-        self.writes.set(self.writes.get() + 1);
+        self.tally.count_write();
         Ok(self.table.get_mut().expect("opened two lines above"))
     }
 }

@@ -1,50 +1,58 @@
 //! Which tenants keep something of a contact. A lock names one; the others, those of dedicated senders
-//! and those it was freed from, are written down here, so that a merge finds them all.
+//! and those it was freed from, are written down here, so that a merge finds them all. Whoever had the
+//! contact by a shared number knows it by all keys that the shared numbers know; whoever has it by a number
+//! of its own knows it by those that this number told.
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{contact_prefix, of_contact, read_conversation_key};
-use super::tables::define;
+use super::codec::{contact_prefix, of_contact};
 use crate::message::{ContactKey, TenantId};
+
+/// By which number a tenant came to a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Shared,
+    Own,
+}
 
 fn key(contact: &ContactKey, tenant: TenantId) -> Vec<u8> {
     of_contact(contact, &tenant.get().to_be_bytes())
 }
 
-pub fn put(batch: &mut Batch<'_>, contact: &ContactKey, tenant: TenantId) -> Step<()> {
-    batch.tables.ties.put()?.insert(key(contact, tenant).as_slice(), ())?;
+/// What came by a shared number stays so.
+pub fn put(batch: &mut Batch<'_>, contact: &ContactKey, tenant: TenantId, by: By) -> Step<()> {
+    let before = find(batch.tables.ties.get()?, contact, tenant)?;
+    if before != Some(By::Shared) && before != Some(by) {
+        batch.tables.ties.put()?.insert(key(contact, tenant).as_slice(), by == By::Shared)?;
+    }
     Ok(())
 }
 
-pub fn remove(batch: &mut Batch<'_>, contact: &ContactKey, tenant: TenantId) -> Step<()> {
-    batch.tables.ties.put()?.remove(key(contact, tenant).as_slice())?;
-    Ok(())
+fn read(shared: bool) -> By {
+    if shared { By::Shared } else { By::Own }
+}
+
+/// Is the contact tied to this tenant?
+pub fn find(
+    table: &impl ReadableTable<&'static [u8], bool>,
+    contact: &ContactKey,
+    tenant: TenantId,
+) -> Step<Option<By>> {
+    Ok(table.get(key(contact, tenant).as_slice())?.map(|shared| read(shared.value())))
 }
 
 /// The tenants that a contact is tied to, besides that of its lock.
-pub fn of(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<TenantId>> {
+pub fn of(batch: &Batch<'_>, contact: &ContactKey) -> Step<Vec<(TenantId, By)>> {
     let prefix = contact_prefix(contact);
     let mut tenants = Vec::new();
     for row in batch.tables.ties.get()?.range::<&[u8]>(prefix.as_slice()..)? {
-        let (key, _) = row?;
+        let (key, shared) = row?;
         let Some(tenant) = key.value().strip_prefix(prefix.as_slice()) else { break };
         if let Some(tenant) = tenant.first_chunk::<4>() {
-            tenants.push(TenantId::from_stored(u32::from_be_bytes(*tenant)));
+            let tenant = TenantId::from_stored(u32::from_be_bytes(*tenant));
+            tenants.push((tenant, read(shared.value())));
         }
     }
     Ok(tenants)
-}
-
-/// For a file from before ties were written down: every conversation is one.
-pub fn write_all(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    let mut ties = transaction.open_table(define::ties)?;
-    for row in transaction.open_table(define::conversations)?.iter()? {
-        let (row, _) = row?;
-        // One that cannot be read is told of by whoever needs it.
-        if let Ok(conversation) = read_conversation_key("conversations", row.value()) {
-            ties.insert(key(&conversation.contact, conversation.tenant).as_slice(), ())?;
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Timers: one per conversation and key. A due one becomes an inbox entry, in a commit of its own,
-//! unless a human answers: then it waits until the conversation is given back.
+//! unless a human answers: then it waits until the conversation is given back. After so many that rang
+//! without a word of the contact (the quota `turns_unprompted`) the others wait for one.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -12,7 +13,7 @@ use super::codec::{
     under, unpack,
 };
 use super::mirror::Effect;
-use super::rows::{Waiting, WaitingKind};
+use super::rows::{Kept, Waiting, WaitingKind};
 use super::{inbox, lines};
 use crate::conversation::{Mode, TimerChange};
 use crate::message::{ConversationKey, Timestamp};
@@ -119,8 +120,23 @@ fn ring_one(batch: &mut Batch<'_>, name: &[u8], now: Timestamp) -> Step<()> {
     if kept.as_ref().is_some_and(|kept| kept.conversation.mode == Mode::Human) {
         return Ok(());
     }
+    let Some(mut kept) = kept else {
+        batch.tables.timers.put()?.remove(name)?;
+        return Ok(());
+    };
+    let most = batch.mirror.quotas_of(key.tenant).turns_unprompted;
+    let row = conversation_key(&key);
+    if u64::from(kept.rang) >= most {
+        if !std::mem::replace(&mut kept.silenced, true) {
+            batch.count_silenced(key.tenant, 1);
+            batch.mirror.tell_silenced(&key, most, now);
+            lines::keep(batch, &row, &kept)?;
+        }
+        return Ok(());
+    }
+    kept.rang += 1;
+    lines::keep(batch, &row, &kept)?;
     batch.tables.timers.put()?.remove(name)?;
-    let Some(kept) = kept else { return Ok(()) };
     let payload = pack(&(String::from_utf8_lossy(timer), payload));
     inbox::enter(batch, &key, &kept.conversation, WaitingKind::Timer, at, &payload, now)
 }
@@ -132,6 +148,17 @@ pub fn put_back(batch: &mut Batch<'_>, key: &ConversationKey, entry: &Waiting<'_
     let name = name(key, &timer);
     if batch.tables.timers.get()?.get(name.as_slice())?.is_none() {
         write(batch, &name, entry.at, &payload)?;
+    }
+    Ok(())
+}
+
+/// The contact has written, or a human gave the conversation back: timers ring again. The caller keeps
+/// the row.
+pub fn awake(batch: &mut Batch<'_>, key: &ConversationKey, kept: &mut Kept) -> Step<()> {
+    kept.rang = 0;
+    if std::mem::take(&mut kept.silenced) {
+        batch.count_silenced(key.tenant, -1);
+        resume(batch, key)?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::writer::Shared;
 use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
+use crate::schedule::Pace;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 
 /// More messages than this do not make one turn, however close together they came.
@@ -135,7 +136,16 @@ pub struct Held {
 
 impl Held {
     pub fn claim(shared: &Arc<Shared>, n: usize, now: Timestamp) -> Self {
-        let keys = shared.mirror.turns().claim(n, now);
+        let mirror = &shared.mirror;
+        let mut turns = mirror.turns();
+        if mirror.was_set_back(now) {
+            turns.resume(&());
+        }
+        let keys = turns.claim(n, now, &mut |candidate| match mirror.admit(candidate.tenant, now) {
+            Ok(()) => Pace::Go,
+            Err(until) => Pace::TenantWaits(until),
+        });
+        drop(turns);
         Held { shared: shared.clone(), keys }
     }
 
@@ -228,6 +238,9 @@ fn use_up(
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
         kept.hear(&entry);
+        if entry.kind.is_heard() {
+            timers::awake(batch, key, kept)?;
+        }
         if entry.kind.is_heard() && !entry.told {
             let seq = batch.seq();
             lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
@@ -261,10 +274,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn new(turn: TurnCommit) -> Self {
+    pub fn new(turn: TurnCommit, mirror: &Mirror) -> Self {
         Outcome {
             sends: turn.sends.iter().map(pack).collect(),
-            journal: pack(&turn.journal),
+            journal: mirror.journaled(turn.key.tenant, &turn.journal, turn.now),
             row: conversation_key(&turn.key),
             turn,
         }
@@ -300,7 +313,10 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     }
     for timer in &turn.timers {
         match timer {
-            TimerChange::Set { key: name, at, payload } => timers::set(batch, key, name, *at, payload)?,
+            TimerChange::Set { key: name, at, payload } => {
+                let at = *at.max(&now.plus_ms(batch.mirror.settings.timer_floor_ms));
+                timers::set(batch, key, name, at, payload)?;
+            }
             TimerChange::Cancel { key: name } => timers::cancel(batch, key, name)?,
         }
     }
@@ -312,6 +328,7 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     }
     journal(batch, key, &mut kept, *now, entry)?;
     lines::keep(batch, row, &kept)?;
+    batch.count_turn(key.tenant, turn.journal.cost.fuel, *now);
     batch.state.touch(*now);
     let gone = [turn.entries.as_slice(), &overtaken].concat();
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
@@ -337,14 +354,17 @@ pub struct Failed {
 }
 
 impl Failed {
-    pub fn new(failure: TurnFailure) -> Self {
+    pub fn new(failure: TurnFailure, mirror: &Mirror) -> Self {
         let fallback = match &failure.fate {
             TurnFate::Dead { fallback } => fallback.as_ref().map(pack),
             TurnFate::Retry { .. } => None,
         };
         Failed {
             fallback,
-            journal: failure.journal.as_ref().map(pack),
+            journal: failure
+                .journal
+                .as_ref()
+                .map(|journal| mirror.journaled(failure.key.tenant, journal, failure.now)),
             row: conversation_key(&failure.key),
             error: format!("{}: {}", failure.code, failure.message),
             failure,
@@ -377,6 +397,8 @@ pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
     if failed.journal.is_some() || !gone.is_empty() {
         lines::keep(batch, &failed.row, &kept)?;
     }
+    let fuel = failed.failure.journal.as_ref().map_or(0, |journal| journal.cost.fuel);
+    batch.count_turn(key.tenant, fuel, *now);
     batch.state.touch(*now);
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
     Ok(())
@@ -394,7 +416,8 @@ fn put_off(
         let entry = Waiting { failures: entry.failures + 1, due: at, error: Some(error), ..entry };
         entry.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&place(id.seq, key.tenant), batch.buffer.as_slice())?;
-        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, alone: entry.alone() });
+        let (class, alone) = (entry.class(), entry.alone());
+        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, class, alone });
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use super::{opt_outs, replies};
 use crate::conversation::Author;
 use crate::message::{Content, ConversationKey, Outbound, Timestamp};
 use crate::opt_out::{self, Wish};
+use crate::store::quotas::Shelf;
+use crate::tenant::quotas::Kind;
 
 /// A wish with the contact's own word for it.
 pub struct Word {
@@ -50,11 +52,16 @@ impl Word {
         let directory = batch.mirror.directory.load_full();
         let language = directory.tenant(key.tenant).map_or("", |tenant| tenant.language.as_str());
         let payload = pack(&Outbound::text(opt_out::confirmation(self.wish, language)));
-        let place = replies::queue(batch, key, kept, Author::Gateway, &payload, now)?;
+        // Who says it over and over is heard each time, and told as often as there is room for it.
+        let waiting = batch.usage(key.tenant).of(Shelf::Outbox).rows + 1;
+        let place = match batch.mirror.allow(key.tenant, Kind::WaitingReplies, waiting) {
+            Ok(()) => Some(replies::queue(batch, key, kept, Author::Gateway, &payload, now)?),
+            Err(_) => None,
+        };
         match self.wish {
             Wish::NoMore => {
                 let reason = format!("the contact wrote {:?}", self.said);
-                opt_outs::refuse(batch, key, &reason, Some(place), now)?;
+                opt_outs::refuse(batch, key, &reason, place, now)?;
             }
             Wish::Again => {
                 opt_outs::lift(batch, key, at)?;

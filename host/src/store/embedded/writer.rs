@@ -7,7 +7,6 @@
 //! is then opened again, at most once in [`REOPEN_AFTER`], and until that succeeds every operation
 //! is answered with the error.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -20,6 +19,7 @@ use super::batch::{Batch, Fault, Sealed, Step};
 use super::disk::{Disk, failed};
 use super::load;
 use super::mirror::Mirror;
+use super::tally::Tally;
 use crate::store::{Error, Result};
 
 /// More operations than this are not put into one transaction.
@@ -216,13 +216,13 @@ impl Loop {
         let attempted = self.shared.disk.with(|database| {
             let mut transaction = database.begin_write().map_err(redb::Error::from)?;
             transaction.set_two_phase_commit(true);
-            let writes = Cell::new(0);
+            let tally = Tally::default();
             let done = {
-                let mut batch = Batch::new(&transaction, &writes, &self.shared.mirror);
-                let sealed = apply(group, &mut batch, &writes).and_then(|()| seal(&mut batch));
+                let mut batch = Batch::new(&transaction, &tally, &self.shared.mirror);
+                let sealed = apply(group, &mut batch).and_then(|()| seal(&mut batch));
                 sealed.map(|sealed| (batch.state, sealed, batch.effects))
             };
-            if done.is_err() || writes.get() == 0 {
+            if done.is_err() || tally.writes() == 0 {
                 transaction.abort().map_err(redb::Error::from)?;
             } else {
                 transaction.commit().map_err(redb::Error::from)?;
@@ -246,7 +246,7 @@ impl Loop {
         });
         match reopened {
             Ok(()) => {
-                tracing::warn!("the store's file is open again after: {}", broken.error);
+                tracing::warn!(after = %broken.error, "the store's file is open again");
                 self.broken = None;
                 true
             }
@@ -282,14 +282,10 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }
 
-fn apply(
-    group: &mut [Box<dyn Job>],
-    batch: &mut Batch<'_>,
-    writes: &Cell<u64>,
-) -> std::result::Result<(), Setback> {
+fn apply(group: &mut [Box<dyn Job>], batch: &mut Batch<'_>) -> std::result::Result<(), Setback> {
     for (at, job) in group.iter_mut().enumerate() {
         let one = |what: String| Setback::One(at, Error::Failed(what));
-        match catch_unwind(AssertUnwindSafe(|| apply_one(job.as_mut(), batch, writes))) {
+        match catch_unwind(AssertUnwindSafe(|| apply_one(job.as_mut(), batch))) {
             Ok(Ok(())) => {}
             Ok(Err(Fault::File(error))) => return Err(Setback::All(error)),
             Ok(Err(other)) => return Err(one(other.to_string())),
@@ -302,10 +298,11 @@ fn apply(
 }
 
 /// Holds the operation to its rule: what is refused has written nothing.
-fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>, writes: &Cell<u64>) -> Step<()> {
-    let (before, effects, state) = (writes.get(), batch.effects.len(), batch.state);
+fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>) -> Step<()> {
+    let (before, effects, state) = (batch.tables.tally.writes(), batch.effects.len(), batch.state);
     job.apply(batch)?;
-    let untouched = writes.get() == before && batch.effects.len() == effects && batch.state == state;
+    let untouched =
+        batch.tables.tally.writes() == before && batch.effects.len() == effects && batch.state == state;
     match job.refusal() {
         Some(error) if !untouched => {
             let what = format!("refused after it had written: {error}");

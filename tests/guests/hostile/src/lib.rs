@@ -53,14 +53,22 @@ fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
     match command {
         "trap" => attack::trap(),
         "panic" => panic!("the hostile brain panics on command"),
+        "panic-with" => panic!("{rest}"),
+        "print" => {
+            println!("{rest}");
+            eprintln!("{rest}");
+            log::info!("{rest}");
+            reply.text("printed");
+        }
         "spin" => attack::spin(),
         "sleep" => attack::spin_on_the_clock(),
         "nap" => std::thread::sleep(std::time::Duration::from_secs(3_600)),
         "bomb" => attack::bomb(),
         "deep" => drop(reply.text(format!("came back from {}", attack::deep(1)))),
         "flood" => attack::flood(reply),
-        "long" => drop(reply.uncut().text("long ".repeat(2 << 20))),
-        "memory" => drop(reply.text("memory").remember(&"m".repeat(10 << 20))?),
+        "long" => drop(reply.uncut().text("long ".repeat(200 << 10))),
+        "memory" => drop(reply.text("memory").remember(&"m".repeat(1 << 20))?),
+        "huge" => drop(reply.text("huge").remember(&"m".repeat(10 << 20))?),
         "badjson" => drop(reply.text("badjson").remember_raw("{\"not\": json")),
         "calls" => attack::calls(turn),
         "log" => attack::fill_the_log(),

@@ -174,7 +174,7 @@ async fn the_fallback_is_not_taken_for_what_it_replaces() {
             infobip.with(|it| it.templates.get_mut("news").unwrap()["status"] = json!("APPROVED"));
         }
         let request = gateway.client().post(gateway.url(&path)).bearer_auth(gateway.token());
-        Answer::of(request.body(body.to_string())).await.unwrap().ok();
+        Answer::of(request.json(&body)).await.unwrap().ok();
     }
     infobip.with(|it| it.rejects_next = CLOSED);
     say(&gateway, [text(FRANK, FIRST, "hi")]).await;

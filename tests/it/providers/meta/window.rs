@@ -18,7 +18,7 @@ fn with_fallback(meta: &FakeMeta) -> Setup {
 
 async fn api(gateway: &Gateway, method: Method, path: &str, body: Value) -> Answer {
     let request = gateway.client().request(method, gateway.url(path)).bearer_auth(gateway.token());
-    Answer::of(request.body(body.to_string())).await.unwrap()
+    Answer::of(request.json(&body)).await.unwrap()
 }
 
 /// A draft that Meta has been asked to approve.

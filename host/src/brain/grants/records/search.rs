@@ -4,14 +4,16 @@
 //! `not-equal`; one whose value is of another type than its neighbours' matches nothing else.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
 use serde_json::{Number, Value};
 
 use super::{comparison_name, refusal};
 use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Filter, Found, Query, Sort};
 use crate::brain::abi::wit::Refusal;
-use crate::brain::pace::Pace;
+use crate::brain::budget::Exceeded;
+use crate::brain::grants::ANSWER_BYTES;
+use crate::brain::work::Work;
 
 /// As the contract says.
 const LIMIT: u32 = 100;
@@ -19,76 +21,160 @@ const FILTERS: usize = 32;
 const SORTS: usize = 8;
 const ONE_OF: usize = 256;
 
-/// So many records are put in order in one go.
-const STRETCH: usize = 2_000;
+/// Of the values of all filters together, as JSON.
+const VALUE_BYTES: usize = 64 << 10;
 
-pub async fn find(records: &[Value], query: &Query) -> Result<Found, Refusal> {
+/// A dotted path.
+const FIELD_BYTES: usize = 256;
+
+/// So many records are put in order in one go.
+const STRETCH: usize = 500;
+
+/// What a record costs that is looked at, in fuel, and
+const RECORD_FUEL: u64 = 50;
+/// a look at one of its fields, and
+const FIELD_FUEL: u64 = 30;
+/// a place in the order.
+const ORDER_FUEL: u64 = 500;
+
+/// Is the question itself small enough?
+pub fn within_bounds(query: &Query) -> Result<(), Refusal> {
     within("limit", query.limit as usize, LIMIT as usize)?;
     within("filters", query.filters.len(), FILTERS)?;
     within("sort", query.sort.len(), SORTS)?;
-    let tests =
-        query.filters.iter().map(|filter| Test::new(filter, records)).collect::<Result<Vec<_>, _>>()?;
-    let mut pace = Pace::new();
+    let fields =
+        query.filters.iter().map(|filter| &filter.field).chain(query.sort.iter().map(|sort| &sort.field));
+    for field in fields {
+        within("bytes of a field's name", field.len(), FIELD_BYTES)?;
+    }
+    within(
+        "bytes of the filters' values",
+        query.filters.iter().map(|filter| filter.value.len()).sum(),
+        VALUE_BYTES,
+    )
+}
+
+/// The outer error ends the turn: the question costs more than the turn has left.
+pub async fn find(
+    records: &[Value],
+    query: &Query,
+    work: &mut Work<'_>,
+) -> Result<Result<Found, Refusal>, Exceeded> {
+    let mut tests = Vec::with_capacity(query.filters.len());
+    for filter in &query.filters {
+        let held = kind_held(records, &filter.field, work).await?;
+        match Test::new(filter, held) {
+            Ok(test) => tests.push(test),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
     let mut matching = Vec::new();
     for record in records {
-        if all_hold(&tests, record, &mut pace).await {
+        if all_hold(&tests, record, work).await? {
+            work.hold(size_of::<&Value>())?;
             matching.push(record);
         }
     }
-    if !query.sort.is_empty() {
-        let wanted = (query.offset as usize).saturating_add(query.limit as usize);
-        return Ok(Found {
-            total: count(&matching),
-            records: sorted(&matching, query, wanted, &mut pace).await,
-        });
-    }
-    let total = count(&matching);
-    let page = matching.into_iter().skip(query.offset as usize).take(query.limit as usize);
-    Ok(Found { records: page.map(Value::to_string).collect(), total })
+    let total = u32::try_from(matching.len()).unwrap_or(u32::MAX);
+    let page: Vec<&Value> = if query.sort.is_empty() {
+        matching.into_iter().skip(query.offset as usize).take(query.limit as usize).collect()
+    } else {
+        sorted(&matching, query, work).await?
+    };
+    Ok(written(&page, work).await?.map(|records| Found { records, total }))
 }
 
-async fn all_hold(tests: &[Test<'_>], record: &Value, pace: &mut Pace) -> bool {
-    pace.keep().await;
-    for test in tests {
-        if !test.holds(record) {
-            return false;
+/// The record with this id.
+pub async fn with_id<'r>(
+    records: &'r [Value],
+    id: &str,
+    work: &mut Work<'_>,
+) -> Result<Option<&'r Value>, Exceeded> {
+    for record in records {
+        work.spend(RECORD_FUEL).await?;
+        if has_id(record, id) {
+            return Ok(Some(record));
         }
-        pace.keep().await;
     }
-    true
+    Ok(None)
 }
 
-fn count(matching: &[&Value]) -> u32 {
-    u32::try_from(matching.len()).unwrap_or(u32::MAX)
+/// Ids are text or integers.
+fn has_id(record: &Value, id: &str) -> bool {
+    match record.get("id") {
+        Some(Value::String(text)) => text == id,
+        Some(Value::Number(number)) => number.to_string() == id,
+        _ => false,
+    }
 }
 
-/// The page that ends at `wanted`, in order: stretches are ordered by themselves and merged as far as
-/// the page goes. What is equal keeps the collection's own order.
-async fn sorted(matching: &[&Value], query: &Query, wanted: usize, pace: &mut Pace) -> Vec<String> {
+/// The page as JSON, unless it is more than one answer may hold.
+async fn written(page: &[&Value], work: &mut Work<'_>) -> Result<Result<Vec<String>, Refusal>, Exceeded> {
+    let mut records = Vec::with_capacity(page.len());
+    let mut bytes = 0;
+    for record in page {
+        let text = record.to_string();
+        bytes += text.len();
+        if bytes > ANSWER_BYTES {
+            let why = format!(
+                "the {} records found on this page are longer than an answer may be: limit {ANSWER_BYTES} \
+                 bytes; ask for fewer with `limit`",
+                page.len()
+            );
+            return Ok(Err(refusal("limit", why)));
+        }
+        work.hold(text.len())?;
+        work.spend(text.len() as u64).await?;
+        records.push(text);
+    }
+    Ok(Ok(records))
+}
+
+async fn all_hold(tests: &[Test<'_>], record: &Value, work: &mut Work<'_>) -> Result<bool, Exceeded> {
+    work.spend(RECORD_FUEL).await?;
+    for test in tests {
+        if !test.holds(record, work).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The page in order: stretches are ordered by themselves and merged as far as the page goes. What is
+/// equal keeps the collection's own order.
+async fn sorted<'r>(
+    matching: &[&'r Value],
+    query: &Query,
+    work: &mut Work<'_>,
+) -> Result<Vec<&'r Value>, Exceeded> {
     let mut stretches = Vec::new();
     for (number, stretch) in matching.chunks(STRETCH).enumerate() {
         let mut places = Vec::with_capacity(stretch.len());
         for (index, record) in stretch.iter().enumerate() {
-            places.push(Place { keys: keys(record, &query.sort), index: number * STRETCH + index });
-            pace.keep().await;
+            let place = Place { keys: keys(record, &query.sort), index: number * STRETCH + index };
+            work.hold(place.bytes())?;
+            work.spend(RECORD_FUEL * query.sort.len() as u64 + place.bytes() as u64).await?;
+            places.push(place);
         }
+        // About what ordering so many compares.
+        work.spend(stretch.len() as u64 * ORDER_FUEL).await?;
         places.sort_unstable();
         stretches.push(places.into_iter());
-        pace.keep().await;
     }
     let first =
         |(number, stretch): (usize, &mut std::vec::IntoIter<Place>)| Some(Reverse((stretch.next()?, number)));
     let mut heads: BinaryHeap<_> = stretches.iter_mut().enumerate().filter_map(first).collect();
     let mut page = Vec::new();
+    let wanted = (query.offset as usize).saturating_add(query.limit as usize);
     for position in 0..wanted {
         let Some(Reverse((place, number))) = heads.pop() else { break };
+        work.spend(ORDER_FUEL).await?;
         if position >= query.offset as usize {
-            page.push(matching[place.index].to_string());
+            page.push(matching[place.index]);
         }
         heads.extend(stretches[number].next().map(|place| Reverse((place, number))));
-        pace.keep().await;
     }
-    page
+    Ok(page)
 }
 
 fn within(what: &str, count: usize, limit: usize) -> Result<(), Refusal> {
@@ -138,15 +224,65 @@ fn at<'a>(record: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(record, |value, key| value.get(key)).filter(|value| !value.is_null())
 }
 
+/// What the first record that has the field says it is.
+async fn kind_held(records: &[Value], field: &str, work: &mut Work<'_>) -> Result<Option<Kind>, Exceeded> {
+    for record in records {
+        work.spend(FIELD_FUEL + field.len() as u64).await?;
+        if let Some(held) = at(record, field) {
+            return Ok(Some(Kind::of(held)));
+        }
+    }
+    Ok(None)
+}
+
 /// One filter, its value read once.
 struct Test<'a> {
     field: &'a str,
     comparison: Comparison,
-    values: Vec<Value>,
+    asked: Asked,
+}
+
+/// What a field is compared with.
+enum Asked {
+    One(Value),
+    /// Looked up and not gone through: a field may be a long list itself.
+    OneOf(Alternatives),
+}
+
+#[derive(Default)]
+struct Alternatives {
+    texts: HashSet<String>,
+    numbers: BTreeSet<Quantity>,
+    booleans: HashSet<bool>,
+}
+
+impl Alternatives {
+    fn of(values: Vec<Value>) -> Self {
+        let mut all = Alternatives::default();
+        for value in values {
+            match folded(value) {
+                Value::String(text) => drop(all.texts.insert(text)),
+                Value::Number(number) => drop(all.numbers.insert(Quantity::of(&number))),
+                Value::Bool(yes) => drop(all.booleans.insert(yes)),
+                // Refused before.
+                Value::Null | Value::Array(_) | Value::Object(_) => {}
+            }
+        }
+        all
+    }
+
+    fn hold(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => !self.texts.is_empty() && self.texts.contains(&text.to_lowercase()),
+            Value::Number(number) => self.numbers.contains(&Quantity::of(number)),
+            Value::Bool(yes) => self.booleans.contains(yes),
+            _ => false,
+        }
+    }
 }
 
 impl<'a> Test<'a> {
-    fn new(filter: &'a Filter, records: &[Value]) -> Result<Self, Refusal> {
+    fn new(filter: &'a Filter, held: Option<Kind>) -> Result<Self, Refusal> {
         let Filter { field, comparison, value } = filter;
         let wrong = |why: String| refusal("bad-filter", format!("filter on `{field}`: {why}"));
         let value: Value =
@@ -162,33 +298,63 @@ impl<'a> Test<'a> {
             }
             (_, value) => vec![value],
         };
-        let held = records.iter().find_map(|record| at(record, field)).map(Kind::of);
         for value in &values {
             fits(*comparison, held, Kind::of(value)).map_err(&wrong)?;
         }
-        let values = values.into_iter().map(folded).collect();
-        Ok(Test { field, comparison: *comparison, values })
+        let asked = match (comparison, values.len()) {
+            (Comparison::OneOf, _) => Asked::OneOf(Alternatives::of(values)),
+            _ => Asked::One(values.into_iter().next().map_or(Value::Null, folded)),
+        };
+        Ok(Test { field, comparison: *comparison, asked })
     }
 
-    fn holds(&self, record: &Value) -> bool {
-        let Some(held) = at(record, self.field) else { return self.comparison == Comparison::NotEqual };
-        match self.comparison {
-            Comparison::Contains => self.values.iter().all(|value| contains(held, value)),
-            Comparison::OneOf => {
-                self.values.iter().any(|value| same(held, value) || contains_item(held, value))
+    async fn holds(&self, record: &Value, work: &mut Work<'_>) -> Result<bool, Exceeded> {
+        work.spend(FIELD_FUEL + self.field.len() as u64).await?;
+        let Some(held) = at(record, self.field) else { return Ok(self.comparison == Comparison::NotEqual) };
+        work.spend(length(held)).await?;
+        let asked = match &self.asked {
+            Asked::One(asked) => asked,
+            Asked::OneOf(alternatives) => {
+                return Ok(
+                    alternatives.hold(held) || any_item(held, work, |item| alternatives.hold(item)).await?
+                );
             }
-            Comparison::Equal => self.values.iter().all(|value| same(held, value)),
-            Comparison::NotEqual => !self.values.iter().any(|value| same(held, value)),
-            comparison => self.values.iter().all(|value| {
-                compare(held, value).is_some_and(|order| match comparison {
-                    Comparison::Less => order.is_lt(),
-                    Comparison::AtMost => order.is_le(),
-                    Comparison::Greater => order.is_gt(),
-                    _ => order.is_ge(),
-                })
+        };
+        Ok(match self.comparison {
+            Comparison::Contains => match (held, asked) {
+                (Value::String(held), Value::String(asked)) => held.to_lowercase().contains(asked.as_str()),
+                _ => any_item(held, work, |item| same(item, asked)).await?,
+            },
+            Comparison::Equal => same(held, asked),
+            Comparison::NotEqual => !same(held, asked),
+            comparison => compare(held, asked).is_some_and(|order| match comparison {
+                Comparison::Less => order.is_lt(),
+                Comparison::AtMost => order.is_le(),
+                Comparison::Greater => order.is_gt(),
+                _ => order.is_ge(),
             }),
+        })
+    }
+}
+
+/// Does a list hold such an item?
+async fn any_item(
+    held: &Value,
+    work: &mut Work<'_>,
+    is_it: impl Fn(&Value) -> bool,
+) -> Result<bool, Exceeded> {
+    for item in held.as_array().into_iter().flatten() {
+        work.spend(FIELD_FUEL + length(item)).await?;
+        if is_it(item) {
+            return Ok(true);
         }
     }
+    Ok(false)
+}
+
+/// Comparing text takes time by its length: folding case makes a copy of it.
+fn length(value: &Value) -> u64 {
+    value.as_str().map_or(0, |text| 2 * text.len() as u64)
 }
 
 /// May a field that holds `held` be compared so with an `asked`? `held` is none where no record has
@@ -239,17 +405,6 @@ fn same(held: &Value, asked: &Value) -> bool {
         (Value::Number(_), Value::Number(_)) => compare(held, asked) == Some(Ordering::Equal),
         _ => held == asked,
     }
-}
-
-fn contains(held: &Value, asked: &Value) -> bool {
-    match (held, asked) {
-        (Value::String(held), Value::String(asked)) => held.to_lowercase().contains(asked.as_str()),
-        _ => contains_item(held, asked),
-    }
-}
-
-fn contains_item(held: &Value, asked: &Value) -> bool {
-    held.as_array().is_some_and(|items| items.iter().any(|item| same(item, asked)))
 }
 
 /// None where the two are of different types.
@@ -327,6 +482,17 @@ enum Rank {
     Text(String),
     List,
     Object,
+}
+
+impl Place {
+    /// What it takes, about.
+    fn bytes(&self) -> usize {
+        let text = |key: &Key| match key {
+            Key::Ascending(Rank::Text(text)) | Key::Descending(Reverse(Rank::Text(text))) => text.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + self.keys.iter().map(|key| size_of::<Key>() + text(key)).sum::<usize>()
+    }
 }
 
 /// A record on its way into order.

@@ -77,6 +77,10 @@ fn the_token_goes_to_meta_alone() {
         let fetched = Files.fetch(&own, address);
         assert_eq!(matches!(fetched, Ok(Fetch::File(_))), trusted, "{address}: {fetched:?}");
         assert!(!matches!(fetched, Ok(Fetch::Locate(_))), "{address} is no id");
+        if let Ok(Fetch::File(request)) = fetched {
+            let listed = address.starts_with("https://files.homes.example/");
+            assert_eq!(request.headers.is_empty(), listed, "{address}: the token goes to Meta alone");
+        }
     }
 }
 

@@ -36,7 +36,11 @@ pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKe
         let ours = lines::kept(batch, &new)?;
         let before = ours.as_ref().map(|ours| ours.conversation.mode);
         let was_human = theirs.conversation.mode == Mode::Human;
-        let kept = combined(ours.unwrap_or_default(), theirs, &from.contact);
+        let ours = ours.unwrap_or_default();
+        if ours.silenced && theirs.silenced {
+            batch.count_silenced(from.tenant, -1);
+        }
+        let kept = combined(ours, theirs, &from.contact);
         lines::keep(batch, &new, &kept)?;
         batch.tables.conversations.put()?.remove(old.as_slice())?;
         if was_human {
@@ -54,8 +58,9 @@ pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKe
 
 /// The memory of the one that stays, where it has any; of everything else the newer or the stricter.
 fn combined(ours: Kept, theirs: Kept, from: &ContactKey) -> Kept {
-    let Kept { conversation: kept, last_line, last_journal, handed_off, mut chains } = ours;
+    let Kept { conversation: kept, last_line, last_journal, handed_off, rang, silenced, mut chains } = ours;
     let Kept { conversation: other, .. } = theirs;
+    let (rang, silenced) = (rang.max(theirs.rang), silenced || theirs.silenced);
     let mode = match (kept.mode, other.mode, kept.created_at == Timestamp::ZERO) {
         (Mode::Human, ..) | (_, Mode::Human, _) => Mode::Human,
         (_, mode, true) => mode,
@@ -91,7 +96,7 @@ fn combined(ours: Kept, theirs: Kept, from: &ContactKey) -> Kept {
         chains.push(Chain { contact: from.clone(), last_line, last_journal });
     }
     chains.extend(theirs.chains);
-    Kept { conversation, last_line, last_journal, handed_off, chains }
+    Kept { conversation, last_line, last_journal, handed_off, rang, silenced, chains }
 }
 
 fn turns(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) -> Step<Vec<Turn>> {
@@ -104,7 +109,7 @@ fn turns(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) 
         if entry.contact != from.contact.as_str() {
             continue;
         }
-        turns.push(Turn { id, due: entry.due, alone: entry.alone() });
+        turns.push(Turn { id, due: entry.due, class: entry.class(), alone: entry.alone() });
         Waiting { contact: into.contact.as_str(), ..entry }.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&at, batch.buffer.as_slice())?;
     }
@@ -122,7 +127,7 @@ fn sends(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKey) 
             continue;
         }
         let (sender, sending) = (SenderName::new(reply.sender), reply.state == OutboxState::Sending);
-        sends.push(Send { seq, sender, due: reply.due, sending });
+        sends.push(Send { seq, sender, due: reply.due, class: reply.class(), sending });
         Reply { contact: into.contact.as_str(), ..reply }.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::message::{ConversationKey, SenderName, Timestamp};
-use crate::schedule::Item;
+use crate::schedule::{Class, Item};
 use crate::store::InboxId;
 use crate::store::embedded::batch::Batch;
 use crate::store::embedded::mirror::{Effect, Sends, Turns};
@@ -22,6 +22,7 @@ pub struct Moved {
 pub struct Turn {
     pub id: InboxId,
     pub due: Timestamp,
+    pub class: Class,
     pub alone: bool,
 }
 
@@ -30,6 +31,7 @@ pub struct Send {
     pub seq: u64,
     pub sender: SenderName,
     pub due: Timestamp,
+    pub class: Class,
     /// On its way this very moment.
     pub sending: bool,
 }
@@ -44,19 +46,20 @@ impl Moved {
     /// that one waits for a reply of its own, and it is settled under whichever key.
     pub fn apply(self, turns: &mut Turns, sends: &mut Sends) {
         let Moved { from, into, turns: waiting, sends: replies } = self;
-        for Turn { id, due, alone } in waiting {
+        let tenant = into.tenant;
+        for Turn { id, due, class, alone } in waiting {
             turns.remove(&from, &id);
-            turns.put(&into, id, Item { group: into.tenant, due, alone });
+            turns.put(&into, id, Item { group: (), tenant, due, class, alone });
         }
         turns.release(&from);
         let held = sends.is_claimed(&from);
         let busy = sends.is_claimed(&into);
-        for Send { seq, sender, due, sending } in replies {
+        for Send { seq, sender, due, class, sending } in replies {
             sends.remove(&from, &seq);
             if sending && held && busy {
                 continue;
             }
-            sends.put(&into, seq, Item { group: sender, due, alone: true });
+            sends.put(&into, seq, Item { group: sender, tenant, due, class, alone: true });
             if sending && held {
                 sends.reclaim(&into, &seq);
             }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::schedule::Limits;
 use crate::seal::{KEY_BYTES, Key};
 use crate::store::Store as _;
 use crate::store::embedded::{OpenError, Settings};
@@ -23,8 +24,10 @@ fn settings(directory: &Path, keys: &[u8]) -> Settings {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        quotas: crate::tenant::quotas::Quotas::default(),
+        timer_floor_ms: 0,
         turns_per_tenant: 1,
-        sends_per_sender: 1,
+        sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: Ring::new(keys.iter().map(|byte| key(*byte))),
     }
 }

@@ -4,6 +4,7 @@ use redb::ReadableTable;
 use redb::backends::InMemoryBackend;
 
 use super::*;
+use crate::schedule::Limits;
 use crate::store::embedded::codec::Unreadable;
 use crate::store::embedded::mirror::Effect;
 use crate::store::embedded::tables::define;
@@ -20,8 +21,10 @@ fn shared() -> Arc<Shared> {
         notice: None,
         notice_every_ms: 0,
         coalesce_ms: 0,
+        quotas: crate::tenant::quotas::Quotas::default(),
+        timer_floor_ms: 0,
         turns_per_tenant: 1,
-        sends_per_sender: 1,
+        sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: crate::seal::Ring::default(),
     };
     let make = || Ok(Box::new(InMemoryBackend::new()) as Box<dyn redb::StorageBackend>);

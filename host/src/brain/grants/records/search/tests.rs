@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::brain::abi::bindings::switchboard::brain::records::Sort;
+use crate::brain::budget::Meter;
+use crate::tenant::ResolvedLimits;
 
 fn homes() -> Vec<Value> {
     vec![
@@ -27,8 +29,14 @@ fn ids(found: &Found) -> Vec<i64> {
     found.records.iter().map(|record| id(record).expect("an id")).collect()
 }
 
+async fn ask(records: &[Value], query: &Query) -> Result<Found, Refusal> {
+    within_bounds(query)?;
+    let mut meter = Meter::new(ResolvedLimits::default());
+    find(records, query, &mut Work::new(&mut meter)).await.expect("the fuel of one turn is enough")
+}
+
 async fn check(field: &str, comparison: Comparison, value: Value, expected: &[i64]) {
-    let found = find(&homes(), &query(vec![filter(field, comparison, value.clone())])).await;
+    let found = ask(&homes(), &query(vec![filter(field, comparison, value.clone())])).await;
     let found = found.unwrap_or_else(|refusal| panic!("{field} {comparison:?} {value}: {}", refusal.message));
     assert_eq!(ids(&found), expected, "{field} {comparison:?} {value}");
     assert_eq!(found.total as usize, expected.len());
@@ -59,19 +67,19 @@ async fn filters_compare_by_type() {
 async fn sorted_and_paged_with_the_total() {
     let mut query = query(Vec::new());
     query.sort = vec![Sort { field: "price".into(), descending: true }];
-    let found = find(&homes(), &query).await.expect("found");
+    let found = ask(&homes(), &query).await.expect("found");
     assert_eq!(ids(&found), [3, 1, 2, 4], "a record without a price comes last");
     query.sort = vec![
         Sort { field: "address.city".into(), descending: false },
         Sort { field: "price".into(), descending: false },
     ];
     (query.limit, query.offset) = (2, 1);
-    let found = find(&homes(), &query).await.expect("found");
+    let found = ask(&homes(), &query).await.expect("found");
     assert_eq!((ids(&found), found.total), (vec![1, 4], 4));
 }
 
-async fn refused(query: Query) -> String {
-    let refusal = find(&homes(), &query).await.expect_err("must be refused");
+async fn refused_as(query: Query) -> String {
+    let refusal = ask(&homes(), &query).await.expect_err("must be refused");
     format!("{}: {}", refusal.code, refusal.message)
 }
 
@@ -105,11 +113,39 @@ async fn a_wrong_question_is_refused_by_field_and_type() {
         ),
     ];
     for (filter, expected) in cases {
-        assert_eq!(refused(query(vec![filter])).await, expected);
+        assert_eq!(refused_as(query(vec![filter])).await, expected);
     }
     let mut many = query(Vec::new());
     many.limit = 101;
-    assert_eq!(refused(many).await, "limit: `limit`: at most 100, asked 101");
+    assert_eq!(refused_as(many).await, "limit: `limit`: at most 100, asked 101");
+}
+
+#[tokio::test]
+async fn what_a_question_costs_is_bounded_by_the_turn() {
+    let long = json!({"id": 1, "tags": vec!["sea"; 7_000], "text": "x".repeat(2_000)});
+    let records = vec![long; 200];
+    let cost = async |query: &Query, limits: ResolvedLimits| {
+        let mut meter = Meter::new(limits);
+        find(&records, query, &mut Work::new(&mut meter)).await.map(|found| found.map(|found| found.total))
+    };
+    let mut tagged = query(vec![filter("tags", Comparison::OneOf, json!(vec!["garden"; 256]))]);
+    let fuel = ResolvedLimits { fuel: 10_000_000, ..ResolvedLimits::default() };
+    assert_eq!(cost(&tagged, fuel).await.expect_err("too much").code, "fuel");
+    assert!(matches!(cost(&tagged, ResolvedLimits::default()).await, Ok(Ok(0))));
+    tagged.filters.clear();
+    tagged.sort = vec![Sort { field: "text".into(), descending: false }; 8];
+    let memory = ResolvedLimits { memory_bytes: 1 << 20, ..ResolvedLimits::default() };
+    assert_eq!(cost(&tagged, memory).await.expect_err("too much").code, "memory");
+    tagged.sort.clear();
+    tagged.limit = 100;
+    let refused = ask(&records, &tagged).await.expect_err("too long an answer");
+    assert_eq!(
+        refused.message,
+        "the 100 records found on this page are longer than an answer may be: limit 524288 bytes; ask for fewer \
+         with `limit`"
+    );
+    let names = query(vec![filter(&"a.".repeat(200), Comparison::Equal, json!(1))]);
+    assert_eq!(refused_as(names).await, "limit: `bytes of a field's name`: at most 256, asked 400");
 }
 
 /// Neighbours of the integers that a float cannot hold, and the floats between them.
@@ -149,7 +185,7 @@ proptest::proptest! {
         let mut query = query(Vec::new());
         query.sort = vec![Sort { field: "n".into(), descending }];
         query.limit = 100;
-        let found = runtime.block_on(find(&records, &query)).expect("found");
+        let found = runtime.block_on(ask(&records, &query)).expect("found");
         let mut sorted: Vec<Value> =
             found.records.iter().map(|record| serde_json::from_str::<Value>(record).expect("JSON")["n"].clone()).collect();
         if descending {
@@ -181,7 +217,7 @@ async fn a_large_collection_is_sorted_as_a_small_one_and_others_come_between() {
     };
     let found = tokio::select! {
         biased;
-        found = find(&records, &query) => found.expect("found"),
+        found = ask(&records, &query) => found.expect("found"),
         () = beside => unreachable!("it never ends"),
     };
     assert_eq!((found.records, found.total), (expected, 30_000));
