@@ -15,7 +15,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio_util::sync::CancellationToken;
 
-use crate::body::Bounds;
+use crate::api::uploads::Uploads;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
@@ -50,6 +50,7 @@ mod templates;
 mod tenants;
 mod turns;
 mod upkeep;
+pub mod uploads;
 mod users;
 mod whatsapp;
 
@@ -66,7 +67,7 @@ pub struct App {
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
-    pub uploads: Bounds,
+    pub uploads: Uploads,
     pub readiness: health::Readiness,
 }
 

@@ -260,6 +260,15 @@ impl Gateway {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
+    /// The most memory that the running process ever had, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let id = self.process.as_ref().expect("the gateway runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
+    }
+
     /// Waits for a line in its output.
     pub async fn wait_for_line(&self, fragment: &str) -> String {
         let process = self.process.as_ref().expect("the gateway runs");

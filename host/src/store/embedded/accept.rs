@@ -120,11 +120,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            // A number that others share is not told to wait for one of them.
-            if sender.tenant.is_some() {
-                let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
-                batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
-            }
+            has_room(batch, sender, tenant)?;
             let by = By { actor: GATEWAY, reason: "one message named both", now };
             let is_new_lock = new_lock.is_some();
             let contact = match own {
@@ -162,6 +158,15 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     batch.hashes.extend_from_slice(&incoming.hash);
     batch.hashes_at = batch.hashes_at.max(incoming.received_at);
     Ok(Accepted { answer, duplicate: false })
+}
+
+/// A number that others share is not told to wait for one of them.
+fn has_room(batch: &Batch<'_>, sender: &Sender, tenant: TenantId) -> Step<()> {
+    if sender.tenant.is_some() {
+        let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+        batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+    }
+    Ok(())
 }
 
 /// Somebody writes to a tenant on a shared sender: the key that the tenant keeps the person under.
