@@ -29,12 +29,13 @@ use message::{ContactKey, Provider};
 /// an id, an account that the body claims, and an author under their canonical key.
 pub fn decoder(provider: Provider, body: &[u8]) {
     let adapter = channel::adapter(provider);
-    let claimed = adapter.claimed_accounts(body);
+    // What is claimed is read first, and nothing else where it cannot be.
+    let Ok(claimed) = adapter.claimed(body) else { return };
     for groups in [false, true] {
         let decoded = adapter.decode(body, groups);
         assert_eq!(decoded, adapter.decode(body, groups), "the same body means the same");
         for event in decoded.iter().flatten() {
-            self::event(event, claimed.as_deref().unwrap_or_default(), groups);
+            self::event(event, &claimed.accounts, groups);
         }
     }
     answers(adapter, body);

@@ -13,8 +13,9 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use tokio_util::sync::CancellationToken;
 
-use crate::body::Bounds;
+use crate::api::uploads::Uploads;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
@@ -49,6 +50,7 @@ mod templates;
 mod tenants;
 mod turns;
 mod upkeep;
+pub mod uploads;
 mod users;
 mod whatsapp;
 
@@ -65,7 +67,7 @@ pub struct App {
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
     /// Brains, collections, imports.
-    pub uploads: Bounds,
+    pub uploads: Uploads,
     pub readiness: health::Readiness,
 }
 
@@ -97,11 +99,19 @@ pub fn router(app: Arc<App>) -> Router {
     open.merge(guarded).with_state(app)
 }
 
-/// What a request changes is carried out to its end, even if the caller goes away meanwhile.
-async fn carry_out(request: Request, next: Next) -> Response {
+/// Cancelled when the caller has gone away: for what need not be carried out then.
+#[derive(Clone)]
+pub struct Gone(pub CancellationToken);
+
+/// What a request changes is carried out to its end, even if the caller goes away meanwhile; it is told
+/// of that.
+async fn carry_out(mut request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
         return next.run(request).await;
     }
+    let gone = CancellationToken::new();
+    request.extensions_mut().insert(Gone(gone.clone()));
+    let _gone = gone.drop_guard();
     match tokio::spawn(next.run(request)).await {
         Ok(response) => response,
         Err(failure) => match failure.try_into_panic() {

@@ -8,6 +8,8 @@
 
 use http::HeaderMap;
 
+use crate::channel::claim::{Claims, Look};
+use crate::channel::signature::Signature;
 use crate::event::Event;
 use crate::glyph::Shown;
 use crate::message::{Fate, Outbound, OutboundContent, Provider};
@@ -15,6 +17,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+pub mod claim;
 pub mod cloud;
 pub mod fallback;
 pub mod gupshup;
@@ -34,11 +37,11 @@ pub mod waha;
 
 /// Verify, decode, encode, outcome.
 pub trait Adapter: Sync {
-    /// The accounts that an unverified body says it is for, each once. Only for choosing whose keys to
-    /// check.
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError>;
-    /// Does the webhook prove that it comes from the provider, by this sender's keys?
-    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified>;
+    /// Where a body says whose it is.
+    fn claims(&self) -> &'static Look;
+    /// What a webhook's head proves by this sender's keys: all that is needed, or all but a signature
+    /// that the body is still to be hashed for.
+    fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified>;
     /// Everything the body says. Unknown kinds and fields become [`Event::Ignored`], never an error,
     /// and neither does one broken item among others.
     /// `groups`: are group messages wanted?
@@ -48,6 +51,19 @@ pub trait Adapter: Sync {
     fn encode(&self, outgoing: &Outgoing<'_>) -> Result<Option<Request>, EncodeError>;
     /// What the provider's answer means. `to`: whom the request was for.
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome;
+
+    /// Whose an unverified body says it is. Only for choosing whose keys to check.
+    fn claimed(&self, body: &[u8]) -> Result<Claims, DecodeError> {
+        claim::read(self.claims(), body)
+    }
+
+    /// Does the webhook prove that it comes from the provider, by this sender's keys?
+    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+        match self.knock(sender, &hook.head())? {
+            Some(signature) if !signature.holds(hook.body) => Err(Unverified::WrongSignature),
+            _ => Ok(()),
+        }
+    }
 
     /// The body that a webhook's answer must have.
     fn acknowledgement(&self) -> Acknowledgement {
@@ -107,6 +123,14 @@ pub fn adapter(provider: Provider) -> &'static dyn Adapter {
     }
 }
 
+/// A webhook before its body is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    pub headers: &'a HeaderMap,
+    /// The last segment of `/api/gateway/{provider}/{key}`, where there is one.
+    pub path_key: Option<&'a str>,
+}
+
 /// A webhook as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook<'a> {
@@ -115,6 +139,12 @@ pub struct Hook<'a> {
     pub path_key: Option<&'a str>,
     /// Raw: signatures are made of exactly these bytes.
     pub body: &'a [u8],
+}
+
+impl<'a> Hook<'a> {
+    pub fn head(&self) -> Head<'a> {
+        Head { headers: self.headers, path_key: self.path_key }
+    }
 }
 
 /// Everything a webhook's body says, what it tells in words as lines that can be shown.
@@ -263,9 +293,9 @@ impl Outcome {
 
 /// Does the sender's policy let this webhook in unproven? `private`: only this machine can reach the
 /// gateway, as far as its settings tell; the webhook itself must not tell otherwise.
-pub fn unproven_allowed(sender: &Sender, hook: &Hook<'_>, private: bool) -> bool {
+pub fn unproven_allowed(sender: &Sender, headers: &HeaderMap, private: bool) -> bool {
     sender.auth == WebhookAuth::None
         && private
-        && local::is_from_this_machine(hook.headers)
-        && local::is_json(hook.headers)
+        && local::is_from_this_machine(headers)
+        && local::is_json(headers)
 }

@@ -227,8 +227,13 @@ pub struct Http {
     pub body_timeout_ms: u64,
     /// A peer that takes nothing of an answer for this long is cut off.
     pub write_timeout_ms: u64,
-    /// What all bodies that are being read may take together; one more is answered 503.
-    pub body_memory_bytes: usize,
+    /// What webhooks may take together that have not proved yet where they come from; one more large one
+    /// is answered 503.
+    pub unproven_memory_bytes: usize,
+    /// The same of those that have, with what is made of them.
+    pub webhook_memory_bytes: usize,
+    /// The same of the API's requests. A tenant's take a quarter of it at most.
+    pub upload_memory_bytes: usize,
     pub webhook_body_bytes: usize,
     /// Brains are larger than messages.
     pub upload_body_bytes: usize,
@@ -242,7 +247,9 @@ impl Default for Http {
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
             write_timeout_ms: 15_000,
-            body_memory_bytes: 256 << 20,
+            unproven_memory_bytes: 32 << 20,
+            webhook_memory_bytes: 256 << 20,
+            upload_memory_bytes: 256 << 20,
             webhook_body_bytes: 8 << 20,
             upload_body_bytes: 64 << 20,
         }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::App;
 use crate::api::auth::OwnMachine;
 use crate::api::health::Readiness;
+use crate::api::uploads::Uploads;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::clock;
@@ -39,6 +40,7 @@ use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
 use crate::turn::running::Running;
 use crate::webhook::Webhook;
+use crate::webhook::hearing::Hearing;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -129,8 +131,11 @@ impl Gateway {
     pub fn router(&self) -> Router {
         let http = &self.config.http;
         let timeout = Duration::from_millis(http.body_timeout_ms);
-        let memory = Memory::new(http.body_memory_bytes);
-        let uploads = Bounds { bytes: http.upload_body_bytes, timeout, memory: memory.clone() };
+        let memory = Memory::new(http.webhook_memory_bytes, "http.webhook_memory_bytes");
+        let unproven = Memory::new(http.unproven_memory_bytes, "http.unproven_memory_bytes");
+        let unproven = Bounds { bytes: http.webhook_body_bytes, timeout, memory: unproven };
+        let private = self.config.is_private();
+        let hearing = Hearing::new(self.store.clone(), private, unproven, memory);
         let app = Arc::new(App {
             config: self.config.clone(),
             store: self.store.clone(),
@@ -141,15 +146,14 @@ impl Gateway {
             sessions: self.sessions.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
-            uploads,
+            uploads: Uploads::new(http),
             readiness: Readiness::default(),
         });
         let webhook = Webhook {
             store: self.store.clone(),
             metrics: self.metrics.clone(),
             pulse: self.pulse.clone(),
-            private: self.config.is_private(),
-            body: Bounds { bytes: http.webhook_body_bytes, timeout, memory },
+            hearing: Arc::new(hearing),
         };
         http::router(app, Arc::new(webhook))
     }

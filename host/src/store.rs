@@ -432,6 +432,9 @@ pub trait Store:
     /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.
     /// Whether it tells that a reply of ours did not arrive after all: then it is among the dead.
     async fn record_receipt(&self, receipt: Receipt) -> Result<bool>;
+    /// The sender that a message of ours went through, by our name for it; none for what we have not
+    /// named or no longer keep.
+    fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>>;
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
 
     // What the operator asks and does. Everything that changes something takes the actor and writes

@@ -258,6 +258,17 @@ impl Sender {
         self.tenant.is_none_or(|own| own == tenant)
     }
 
+    /// Is a webhook's proof for the one a proof for the other?
+    pub fn proves_alike(&self, other: &Sender) -> bool {
+        self.hmac_key == other.hmac_key
+            && self.hmac_header == other.hmac_header
+            && self.hmac_algorithm == other.hmac_algorithm
+            && self.webhook_key == other.webhook_key
+            && self.webhook_header == other.webhook_header
+            && self.webhook_user == other.webhook_user
+            && self.webhook_path == other.webhook_path
+    }
+
     /// Its secrets, under their names in the configuration.
     pub fn secrets(&self) -> [(&'static str, &Secret); 5] {
         [

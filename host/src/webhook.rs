@@ -13,17 +13,17 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+use self::hearing::{Hearing, Knock};
 use self::proven::Proven;
 use crate::body;
-use crate::channel::{self, Acknowledgement, DecodeError, Hook, Unverified, signature};
+use crate::channel::{self, Acknowledgement, DecodeError, Unverified, signature};
 use crate::clock;
 use crate::event::{Event, Own, TemplateChange};
 use crate::message::{Inbound, Provider, TenantId};
@@ -34,6 +34,8 @@ use crate::store::contacts::OwnKept;
 use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
 
+pub mod hearing;
+mod lately;
 mod proven;
 mod tenant;
 
@@ -43,9 +45,7 @@ pub struct Webhook {
     pub metrics: Arc<Metrics>,
     /// Told of every proven webhook.
     pub pulse: Arc<Pulse>,
-    /// Can only this machine reach the gateway? Then senders may do without a key.
-    pub private: bool,
-    pub body: body::Bounds,
+    pub hearing: Arc<Hearing>,
 }
 
 /// The doors that providers knock at. Each request proves itself by its sender's keys.
@@ -95,18 +95,11 @@ impl Webhook {
     ) -> Response {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
-        let response = match body::read(body, &self.body).await {
-            Ok(bytes) => match self.take(provider, path_key.as_deref(), &parts.headers, &bytes).await {
-                Ok(answer) => answer.into_response(),
-                Err(refusal) => {
-                    self.metrics.webhook(provider, refusal.counted_as());
-                    refusal.log(provider);
-                    refusal.into_response()
-                }
-            },
-            Err(error) => {
-                self.metrics.webhook(provider, "malformed");
-                let refusal = Refusal::Body(error);
+        let knock = Knock { provider, path_key, headers: parts.headers };
+        let response = match self.take(knock, body).await {
+            Ok(answer) => answer.into_response(),
+            Err(refusal) => {
+                self.metrics.webhook(provider, refusal.counted_as());
                 refusal.log(provider);
                 refusal.into_response()
             }
@@ -115,23 +108,15 @@ impl Webhook {
         response
     }
 
-    /// Everything after the body is there.
-    async fn take(
-        &self,
-        provider: Provider,
-        path_key: Option<&str>,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<Taken, Refusal> {
-        let adapter = channel::adapter(provider);
-        let directory = self.store.directory();
-        let hook = Hook { headers, path_key, body };
-        let proven = Proven::of(provider, &hook, &directory, self.private)?;
-        let events = channel::decode(provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+    async fn take(&self, knock: Knock, body: Body) -> Result<Taken, Refusal> {
+        let provider = knock.provider;
+        let mut heard = self.hearing.hear(knock, body).await?;
+        let (proven, directory) = (&heard.proven, &*heard.directory);
         // Handed to the store in the order of the body, and committed together.
-        let kept = events.into_iter().map(|event| self.keep(provider, &proven, &directory, event));
+        let events = std::mem::take(&mut heard.events).into_iter();
+        let kept = events.map(|event| self.keep(provider, proven, directory, event));
         let answers: Vec<Value> = join_all(kept).await.into_iter().collect::<Result<_, _>>()?;
-        Ok(match adapter.acknowledgement() {
+        Ok(match channel::adapter(provider).acknowledgement() {
             Acknowledgement::Empty => Taken::Silently,
             Acknowledgement::Json => Taken::As(all(answers)),
         })
@@ -419,7 +404,7 @@ enum Refusal {
 impl Refusal {
     fn counted_as(&self) -> &'static str {
         match self {
-            Refusal::Body(body::Error::NoRoom) => "unavailable",
+            Refusal::Body(body::Error::NoRoom { .. }) => "unavailable",
             Refusal::Body(_) | Refusal::Malformed(_) => "malformed",
             Refusal::Store(_) => "unavailable",
             Refusal::Unverified(_) => "unverified",
@@ -445,7 +430,7 @@ impl Refusal {
         match self {
             Refusal::Body(body::Error::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Body(body::Error::TooSlow { .. }) => StatusCode::REQUEST_TIMEOUT,
-            Refusal::Body(body::Error::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Body(body::Error::NoRoom { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Body(body::Error::Broken(_)) | Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
             Refusal::Unverified(_) => StatusCode::UNAUTHORIZED,
             Refusal::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -458,7 +443,7 @@ impl Refusal {
                 format!("the body is larger than {limit} bytes"),
                 "raise http.webhook_body_bytes or send less",
             ),
-            Refusal::Body(error @ body::Error::NoRoom) => (error.to_string(), "send it again later"),
+            Refusal::Body(error @ body::Error::NoRoom { .. }) => (error.to_string(), "send it again later"),
             Refusal::Body(error) => (error.to_string(), "send the whole body at once"),
             Refusal::Malformed(error) => {
                 (format!("the body cannot be read: {error}"), "send the provider's JSON unchanged")

@@ -11,6 +11,7 @@ use switchboard_tests::wait::until;
 
 mod bounds;
 mod origin;
+mod strangers;
 
 /// Where no WAHA is: replies wait in the outbox.
 const NOBODY: &str = "http://127.0.0.1:9";

@@ -28,6 +28,9 @@ use crate::wait::until;
 /// A gateway says that it listens, or why it does not, within this time.
 const START: Duration = Duration::from_secs(30);
 
+/// Every brain is compiled within this time, beside a test that has a higher priority.
+const COMPILE: Duration = Duration::from_secs(120);
+
 /// A command of the command line ends within this time.
 const COMMAND: Duration = Duration::from_secs(60);
 
@@ -178,11 +181,26 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it and waits until it listens. Panics with its log if it does not.
+    /// Starts it and waits until it listens and every brain is compiled. Panics with its log if it does
+    /// not.
     pub async fn start(&mut self) {
         if let Err(error) = self.try_start().await {
             panic!("the gateway does not start: {error:#}");
         }
+        if self.token.is_some() {
+            until("every brain is compiled", COMPILE, async || {
+                self.compiling().await.is_empty().then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The packages whose component is being compiled.
+    pub async fn compiling(&self) -> Vec<String> {
+        let listed = self.get("/api/brains").await.ok();
+        let packages = listed["brains"].as_array().expect("a list of packages").iter();
+        let compiling = packages.filter(|package| !package["compiling_since"].is_null());
+        compiling.map(|package| package["package"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Starts it and waits until it listens, or says why not.
@@ -240,6 +258,15 @@ impl Gateway {
     /// Everything the running process wrote, for tests that look into its log.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// The most memory that the running process ever had, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let id = self.process.as_ref().expect("the gateway runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
     }
 
     /// Waits for a line in its output.

@@ -45,6 +45,10 @@ impl Process {
         Ok(Process { name, child, ended: false, output })
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn lines(&self) -> Vec<String> {
         self.output.lines().clone()
     }

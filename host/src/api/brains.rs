@@ -6,13 +6,12 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::quotas;
 use crate::api::request::{Params, Sent, Whole};
+use crate::api::{App, Gone};
 use crate::brain::{By, PackageStatus, Refused, Uploaded};
 use crate::tenant::Tenant;
 
@@ -74,6 +73,7 @@ pub async fn of_tenant(
 pub async fn push(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(gone): Extension<Gone>,
     Params(id): Params<u32>,
     Whole(component): Whole,
 ) -> Result<Json<Value>> {
@@ -88,13 +88,14 @@ pub async fn push(
     let brains = app.brains.clone();
     let wanted = json!({"bytes": component.len()});
     let change = async move |by| brains.put_brain(tenant.id, component, by).await;
-    audited(app, caller, "push brain", format!("tenant {id}"), wanted, change).await
+    audited(app, caller, gone, "push brain", format!("tenant {id}"), wanted, change).await
 }
 
 /// The body is the personality as TOML. The next turn sees it.
 pub async fn push_personality(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(gone): Extension<Gone>,
     Params(id): Params<u32>,
     Whole(text): Whole,
 ) -> Result<Json<Value>> {
@@ -109,7 +110,7 @@ pub async fn push_personality(
     let brains = app.brains.clone();
     let wanted = json!({"bytes": text.len()});
     let change = async move |by| brains.put_personality(tenant.id, text, by).await;
-    audited(app, caller, "push personality", format!("tenant {id}"), wanted, change).await
+    audited(app, caller, gone, "push personality", format!("tenant {id}"), wanted, change).await
 }
 
 #[derive(Default, Deserialize)]
@@ -122,6 +123,7 @@ pub struct Back {
 pub async fn rollback_of_tenant(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(gone): Extension<Gone>,
     Params(id): Params<u32>,
     Sent(back): Sent<Back>,
 ) -> Result<Json<Value>> {
@@ -134,12 +136,13 @@ pub async fn rollback_of_tenant(
             "push one, or roll the shared package back: switchboard brain rollback --package NAME",
         )
     })?;
-    roll_back(app, caller, own.package, back).await
+    roll_back(app, caller, gone, own.package, back).await
 }
 
 pub async fn rollback(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(gone): Extension<Gone>,
     Params(package): Params<String>,
     Sent(back): Sent<Back>,
 ) -> Result<Json<Value>> {
@@ -150,14 +153,20 @@ pub async fn rollback(
             "`switchboard brain list` shows them",
         ));
     }
-    roll_back(app, caller, package, back).await
+    roll_back(app, caller, gone, package, back).await
 }
 
-async fn roll_back(app: Arc<App>, caller: Caller, package: String, back: Back) -> Result<Json<Value>> {
+async fn roll_back(
+    app: Arc<App>,
+    caller: Caller,
+    gone: Gone,
+    package: String,
+    back: Back,
+) -> Result<Json<Value>> {
     let (brains, subject) = (app.brains.clone(), package.clone());
     let wanted = json!({"to": back.digest});
     let change = async move |by| brains.rollback(&package, back.digest.as_deref(), by).await;
-    audited(app, caller, "roll back brain", subject, wanted, change).await
+    audited(app, caller, gone, "roll back brain", subject, wanted, change).await
 }
 
 /// Audits who wants what before it happens, so that nothing changes unseen, and how it ended after.
@@ -166,6 +175,7 @@ async fn roll_back(app: Arc<App>, caller: Caller, package: String, back: Back) -
 async fn audited<F>(
     app: Arc<App>,
     caller: Caller,
+    Gone(gone): Gone,
     action: &'static str,
     subject: String,
     wanted: Value,
@@ -174,9 +184,7 @@ async fn audited<F>(
 where
     F: Future<Output = std::result::Result<Uploaded, Refused>> + Send,
 {
-    let gone = CancellationToken::new();
-    let by = By { actor: caller.actor(), gone: gone.clone() };
-    let _gone = gone.drop_guard();
+    let by = By { actor: caller.actor(), gone };
     let done = tokio::spawn(async move {
         let mut begun = wanted;
         begun["state"] = json!("begun");

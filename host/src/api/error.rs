@@ -327,7 +327,7 @@ impl From<body::Error> for Error {
                 message,
                 "send it faster, or raise http.body_timeout_ms",
             ),
-            body::Error::NoRoom => Error::unavailable(message, "try again shortly"),
+            body::Error::NoRoom { .. } => Error::unavailable(message, "try again shortly"),
             body::Error::Broken(_) => Error::malformed(message, "send the whole body"),
         }
     }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -46,8 +45,9 @@ pub async fn explain(
     let headers = webhook_headers(request.headers())?;
     let Whole(body) = Whole::from_request(request, &app).await?;
     let directory = app.store.directory();
-    let accounts = channel::adapter(provider).claimed_accounts(&body).unwrap_or_default();
-    let groups = accounts
+    let claims = channel::adapter(provider).claimed(&body).unwrap_or_default();
+    let groups = claims
+        .accounts
         .iter()
         .filter_map(|account| directory.sender_of(provider, account))
         .any(|sender| sender.groups);
@@ -87,7 +87,7 @@ fn webhook_headers(headers: &HeaderMap) -> Result<HeaderMap> {
 }
 
 /// Would the webhook with these headers be believed? True, or why not.
-fn verified(directory: &Directory, event: &Explained, headers: &HeaderMap, body: &Bytes) -> Value {
+fn verified(directory: &Directory, event: &Explained, headers: &HeaderMap, body: &[u8]) -> Value {
     let sender = event.account.as_ref().and_then(|account| directory.sender_of(event.provider, account));
     let Some(sender) = sender else { return json!("no sender has this account") };
     let hook = Hook { headers, path_key: None, body };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::api::App;
+use crate::api::auth::Caller;
 use crate::api::error::Error;
 use crate::body;
 use crate::channel::local;
@@ -47,15 +47,32 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Asked<T> {
     }
 }
 
-/// The whole body, within `http.upload_body_bytes` and `http.body_timeout_ms`.
-pub struct Whole(pub Bytes);
+/// A request in JSON that brings no file has no more bytes.
+const JSON_BYTES: usize = 1 << 20;
+
+/// The whole body, within `http.upload_body_bytes`, `http.body_timeout_ms` and the memory for bodies of its
+/// kind.
+pub struct Whole(pub body::Whole);
 
 impl FromRequest<Arc<App>> for Whole {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        Ok(Whole(body::read(request.into_body(), &app.uploads).await?))
+        let at_most = app.uploads.bytes;
+        read(request, app, at_most).await.map(Whole)
     }
+}
+
+async fn read(request: Request, app: &App, at_most: usize) -> Result<body::Whole, Error> {
+    // A route that nobody guards reads no body.
+    let caller = request.extensions().get::<Caller>().ok_or_else(Error::unauthorized)?;
+    let bounds = app.uploads.bounds(caller, at_most);
+    body::read(request.into_body(), &bounds).await.map_err(|error| match error {
+        body::Error::TooLarge { .. } if bounds.bytes < app.uploads.bytes => {
+            Error::too_large(error.to_string(), "send less")
+        }
+        error => error.into(),
+    })
 }
 
 /// A JSON body that says so. An empty one reads as `{}` and need not.
@@ -66,7 +83,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
         let said = local::is_json(request.headers());
-        let Whole(bytes) = Whole::from_request(request, app).await?;
+        let bytes = read(request, app, JSON_BYTES).await?;
         if !said && !bytes.is_empty() {
             return Err(Error::not_json());
         }

@@ -11,6 +11,8 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent, Whole};
+use crate::body;
+use crate::channel::claim;
 use crate::declared::rules;
 use crate::message::TenantId;
 use crate::tenant::{Organization, Tenant};
@@ -129,19 +131,20 @@ pub async fn put_collection(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name)): Params<(u32, String)>,
-    Whole(body): Whole,
+    Whole(mut body): Whole,
 ) -> Result<Json<Value>> {
     let tenant: TenantId = caller.tenant(&app, id)?.id;
     if let Some(fault) = rules::collection_name(&name) {
         return Err(Error::faults(&[fault]));
     }
-    let records = away(move || records(&body)).await?;
+    // Its room is given back when the records are kept.
+    let (records, _body) = away(move || Ok((records(&mut body)?, body))).await?;
     let count = records.len();
     app.store.put_collection(tenant, &name, records, &caller.actor()).await?;
     Ok(Json(json!({"tenant": tenant, "collection": name, "records": count})))
 }
 
-fn records(body: &[u8]) -> Result<Vec<Value>> {
+fn records(body: &mut body::Whole) -> Result<Vec<Value>> {
     let limit = rules::COLLECTION_BYTES * WHITE_SPACE;
     if body.len() > limit {
         return Err(Error::too_large(
@@ -152,9 +155,13 @@ fn records(body: &[u8]) -> Result<Vec<Value>> {
             ),
         ));
     }
-    let records: Vec<Value> = serde_json::from_slice(body).map_err(|error| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         Error::malformed(format!("the body cannot be read: {error}"), "send a JSON list of records")
-    })?;
+    };
+    // What is made of it takes many times its own room.
+    let bytes = claim::tree_bytes(body, rules::COLLECTION_VALUES).map_err(|error| unreadable(&error))?;
+    body.grow(bytes)?;
+    let records: Vec<Value> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     match rules::records(&records).into_iter().next() {
         None => Ok(records),
         Some((index, fault)) => {

@@ -116,7 +116,7 @@ pub fn tenant_of(package: &str) -> Option<TenantId> {
 pub fn parse<T: DeserializeOwned>(text: &str, place: &Path) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, &span)).unwrap_or(1);
-        let message = glyph::shown(&error.message().replace('\n', "; "), MISTAKE_BYTES);
+        let message = glyph::shown(error.message().replace('\n', "; "), MISTAKE_BYTES);
         format!("{}:{line}: {message}", place.display())
     })
 }

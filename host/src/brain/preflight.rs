@@ -188,7 +188,7 @@ fn custom(section: &wasmparser::CustomSectionReader<'_>, examined: &mut Examined
         return Ok(());
     }
     let sdk: Sdk = serde_json::from_slice(data).map_err(|error| {
-        format!("section `{name}` cannot be read: {}", glyph::shown(&error.to_string(), 300))
+        format!("section `{name}` cannot be read: {}", glyph::shown(error.to_string(), 300))
     })?;
     examined.sdk.get_or_insert(sdk);
     Ok(())

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::channel::claim::Look;
 use crate::channel::json::{self, Object, kind};
 use crate::channel::{DecodeError, time};
 use crate::event::{Event, Ignored};
@@ -185,35 +186,15 @@ impl Surroundings<'_> {
     }
 }
 
-/// Every account that a body names, each once: the numbers and the business accounts. Reads over what
-/// it does not understand. `most`: no more than these.
-pub fn accounts(body: &Object, most: usize) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut seen = HashSet::new();
-    let mut note = |account: Option<String>| {
-        if let Some(account) = account
-            && found.len() < most
-            && seen.insert(account.clone())
-        {
-            found.push(account);
-        }
-    };
-    for entry in objects(body, "entry") {
-        for value in objects(entry, "changes").filter_map(|change| json::object(change, &["value"])) {
-            let metadata = json::object(value, &["metadata"]);
-            let number = metadata.and_then(|it| word(it, "phone_number_id"));
-            note(number.or_else(|| word(value, "phone_number_id")));
-        }
-        note(word(entry, "id"));
-    }
-    found
-}
+/// Every account that a body names: the numbers and the business accounts.
+pub const CLAIMS: Look = Look::Fields(&[("entry", Look::Each(&ENTRY))]);
 
-/// The objects in a list, where there is one.
-fn objects<'a>(object: &'a Object, name: &str) -> impl Iterator<Item = &'a Object> {
-    let items = json::field(object, name).and_then(Value::as_array);
-    items.into_iter().flatten().filter_map(Value::as_object)
-}
+const ENTRY: Look = Look::Fields(&[("id", Look::Account), ("changes", Look::Each(&CHANGE))]);
+
+const CHANGE: Look =
+    Look::Fields(&[("value", Look::Fields(&[NUMBER, ("metadata", Look::Fields(&[NUMBER]))]))]);
+
+const NUMBER: (&str, Look) = ("phone_number_id", Look::Account);
 
 /// An id or a number, written as text or as a whole number.
 pub fn word(object: &Object, name: &str) -> Option<String> {

@@ -12,9 +12,10 @@
 
 use http::HeaderMap;
 
-use crate::channel::json::{self, kind};
+use crate::channel::claim::Look;
+use crate::channel::signature::Signature;
 use crate::channel::{
-    self, Acknowledgement, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal,
+    self, Acknowledgement, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal,
     Unverified, proof,
 };
 use crate::event::Event;
@@ -35,38 +36,19 @@ pub struct Gupshup;
 
 impl Adapter for Gupshup {
     /// The app's name in version 2, its id in version 3.
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        #[derive(serde::Deserialize)]
-        #[serde(expecting = "an object")]
-        struct Claim {
-            #[serde(default)]
-            app: serde_json::Value,
-            #[serde(default)]
-            gs_app_id: serde_json::Value,
-        }
-        let claim: Claim = json::parse(body)?;
-        let mut accounts = Vec::new();
-        for (place, value) in [("app", claim.app), ("gs_app_id", claim.gs_app_id)] {
-            match value {
-                serde_json::Value::Null => {}
-                serde_json::Value::String(app) => accounts.push(app),
-                other => {
-                    let what = format!("expected text, found {}", kind(&other));
-                    return Err(DecodeError { what, place: place.into() });
-                }
-            }
-        }
-        Ok(accounts)
+    fn claims(&self) -> &'static Look {
+        &Look::Fields(&[("app", Look::Account), ("gs_app_id", Look::Account)])
     }
 
     /// Gupshup signs nothing: the secret end of the address, a header that it was told to send, or
     /// both. Every one that the sender has must be proven, and it must have one.
-    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+    fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
         if sender.webhook_path.is_empty() && sender.webhook_key.is_empty() {
             return Err(Unverified::NoKeyConfigured);
         }
-        proof::path(sender, hook)?;
-        proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))
+        proof::path(sender, head)?;
+        proof::key(sender, head, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?;
+        Ok(None)
     }
 
     fn acknowledgement(&self) -> Acknowledgement {

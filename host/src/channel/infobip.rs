@@ -10,16 +10,15 @@
 //! - [`media`] fetches received files.
 //! - [`outcome`] reads what became of a call or a message, from one table.
 
-use std::collections::HashSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use crate::channel::claim::Look;
+use crate::channel::signature::Signature;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json, proof,
-    signature,
+    Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
 };
 use crate::event::Event;
 use crate::message::OutboundContent;
@@ -40,36 +39,29 @@ mod templates;
 pub struct Infobip;
 
 impl Adapter for Infobip {
-    /// The numbers that messages came to. Reports do not say whose they are.
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        let body: json::Object = json::parse(body)?;
-        let mut seen = HashSet::new();
-        let accounts = decode::items(&body)?.into_iter().filter_map(|(_, item)| decode::account(item));
-        Ok(accounts.filter(|account| seen.insert(account.clone())).collect())
+    /// The numbers that messages came to. Reports do not say whose they are, but of which message.
+    fn claims(&self) -> &'static Look {
+        &decode::CLAIMS
     }
 
     /// Infobip proves nothing by itself; its notification profile can be told to use Basic
     /// authentication, a header of its own, or a signature. Every key that the sender has must be
     /// proven, and it must have one. A signature needs to know its header: without `hmac_header` the
     /// `hmac_key` is no key.
-    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+    fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
         let header = sender.hmac_header.as_deref().filter(|header| !header.is_empty());
         let signed = header.filter(|_| !sender.hmac_key.is_empty());
         if sender.webhook_key.is_empty() && sender.webhook_path.is_empty() && signed.is_none() {
             return Err(Unverified::NoKeyConfigured);
         }
-        proof::path(sender, hook)?;
+        proof::path(sender, head)?;
         match sender.webhook_user.as_deref().filter(|user| !user.is_empty()) {
-            Some(user) => basic(sender, user, hook)?,
-            None => proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?,
+            Some(user) => basic(sender, user, head)?,
+            None => proof::key(sender, head, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?,
         }
-        if let Some(header) = signed {
-            let given = proof::signature_text(hook, header)?;
-            if !signed::holds(sender.hmac_algorithm, &sender.hmac_key, hook.body, given) {
-                return Err(Unverified::WrongSignature);
-            }
-        }
-        Ok(())
+        let Some(header) = signed else { return Ok(None) };
+        let given = proof::signature_text(head, header)?;
+        signed::read(sender.hmac_algorithm, &sender.hmac_key, given).map(Some)
     }
 
     fn decode(&self, body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
@@ -111,11 +103,11 @@ impl Adapter for Infobip {
 }
 
 /// `Authorization: Basic …` with the sender's user, whose password is the webhook key.
-fn basic(sender: &Sender, user: &str, hook: &Hook<'_>) -> Result<(), Unverified> {
+fn basic(sender: &Sender, user: &str, head: &Head<'_>) -> Result<(), Unverified> {
     if sender.webhook_key.is_empty() {
         return Ok(());
     }
-    let given = hook.headers.get(AUTHORIZATION).ok_or(Unverified::MissingKey)?;
+    let given = head.headers.get(AUTHORIZATION).ok_or(Unverified::MissingKey)?;
     let given = given.to_str().map_err(|_| Unverified::WrongKey)?;
     let (scheme, credentials) = given.trim().split_once(' ').ok_or(Unverified::WrongKey)?;
     let credentials = STANDARD.decode(credentials.trim()).map_err(|_| Unverified::WrongKey)?;
@@ -131,6 +123,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::channel::Hook;
     use crate::message::Provider;
 
     const BODY: &[u8] = br#"{"results":[]}"#;
@@ -266,14 +259,25 @@ mod tests {
         ] {
             let body = json!({"results": results}).to_string();
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
-            assert_eq!(Infobip.claimed_accounts(body.as_bytes()), Ok(expected), "{body}");
+            let claimed = Infobip.claimed(body.as_bytes()).map(|claims| claims.accounts);
+            assert_eq!(claimed, Ok(expected), "{body}");
         }
-        for (body, place) in [
-            ("[]", "line 1 column 1"),
-            (r#"{"results":{}}"#, "results"),
-            (r#"{"results":"#, "line 1 column 11"),
-        ] {
-            assert_eq!(Infobip.claimed_accounts(body.as_bytes()).expect_err(body).place, place);
+        for (body, place) in [("[]", "line 1 column 1"), (r#"{"results":"#, "line 1 column 11")] {
+            assert_eq!(Infobip.claimed(body.as_bytes()).expect_err(body).place, place);
         }
+    }
+
+    #[test]
+    fn reports_say_which_messages_they_are_about() {
+        let report = |id: &str| json!({"to": "41793026731", "messageId": id, "doneAt": "now"});
+        let results: Vec<Value> = ["a", "b", "a", "c", "d", "e"].into_iter().map(report).collect();
+        let claims = Infobip.claimed(json!({"results": results}).to_string().as_bytes()).expect("claims");
+        assert_eq!(
+            (claims.accounts, claims.reports.join(" ")),
+            (vec![], "a b c d".to_owned()),
+            "the first few"
+        );
+        let alone = report("x").to_string();
+        assert_eq!(Infobip.claimed(alone.as_bytes()).expect("claims").reports, ["x"], "without a list");
     }
 }

@@ -12,10 +12,16 @@ pub type Object = Map<String, Value>;
 /// Reads a body that is one object. (A list would fill a struct field by field.) Half of a surrogate pair, which JavaScript lets through where it cut a text inside
 /// an emoji, becomes U+FFFD instead of costing the whole message.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(DecodeError { what: "expected an object".into(), place: "line 1 column 1".into() });
-    }
+    is_object(body)?;
     read(body)
+}
+
+/// An error if the body begins as anything but an object.
+pub fn is_object(body: &[u8]) -> Result<(), DecodeError> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => Ok(()),
+        _ => Err(DecodeError { what: "expected an object".into(), place: "line 1 column 1".into() }),
+    }
 }
 
 /// Reads several bodies that a file holds as a list.
@@ -24,8 +30,13 @@ pub fn parse_list(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(body).or_else(|error| match mend(body) {
-        Some(mended) => serde_json::from_slice(&mended).map_err(|error| syntax(&error)),
+    mended(body, |body| serde_json::from_slice(body))
+}
+
+/// Reads the body, if need be with its lone surrogates replaced.
+pub fn mended<T>(body: &[u8], read: impl Fn(&[u8]) -> serde_json::Result<T>) -> Result<T, DecodeError> {
+    read(body).or_else(|error| match mend(body) {
+        Some(mended) => read(&mended).map_err(|error| syntax(&error)),
         None => Err(syntax(&error)),
     })
 }
@@ -33,7 +44,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
 /// What is wrong with a body, in words.
 const WHAT_BYTES: usize = 200;
 
-fn syntax(error: &serde_json::Error) -> DecodeError {
+/// What is wrong with a text, and where.
+pub fn syntax(error: &serde_json::Error) -> DecodeError {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     // It may quote a field's name, which is as long as somebody likes.

@@ -10,14 +10,16 @@
 
 use http::HeaderMap;
 
+use crate::channel::claim::Look;
 use crate::channel::cloud::{self, Dialect};
 use crate::channel::json::{self, Object};
+use crate::channel::signature::Signature;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
+    Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
 };
 use crate::event::Event;
 use crate::message::{OutboundContent, Provider};
-use crate::tenant::Sender;
+use crate::tenant::{HmacAlgorithm, Sender};
 
 pub mod codes;
 mod encode;
@@ -28,9 +30,6 @@ mod outcome;
 mod parameters;
 mod templates;
 
-/// Meta puts up to 1,000 changes into one body; a number and its business account for each.
-const ACCOUNTS: usize = 2000;
-
 /// Longer than any challenge.
 const CHALLENGE_BYTES: usize = 1024;
 
@@ -38,26 +37,24 @@ const CHALLENGE_BYTES: usize = 1024;
 pub struct Meta;
 
 impl Adapter for Meta {
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        Ok(cloud::accounts(&json::parse::<Object>(body)?, ACCOUNTS))
+    fn claims(&self) -> &'static Look {
+        &cloud::CLAIMS
     }
 
     /// The signature is made of the raw bytes: Meta writes `\u00e9` and `\/`, which no other writer of
     /// JSON does. It has no time in it; what is sent again is known by the message's id.
-    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+    fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
         if sender.is_keyless() {
             return Err(Unverified::NoKeyConfigured);
         }
-        proof::path(sender, hook)?;
-        proof::key(sender, hook, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?;
-        if !sender.hmac_key.is_empty() {
-            let given = proof::signature_text(hook, "x-hub-signature-256")?;
-            let given = given.strip_prefix("sha256=").ok_or(Unverified::WrongSignature)?;
-            if !signature::is_hmac_sha256(sender.hmac_key.expose().as_bytes(), hook.body, given) {
-                return Err(Unverified::WrongSignature);
-            }
+        proof::path(sender, head)?;
+        proof::key(sender, head, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?;
+        if sender.hmac_key.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let given = proof::signature_text(head, "x-hub-signature-256")?;
+        let given = given.strip_prefix("sha256=").ok_or(Unverified::WrongSignature)?;
+        Signature::hex(HmacAlgorithm::Sha256, &sender.hmac_key, given).map(Some)
     }
 
     fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
@@ -138,6 +135,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::channel::Hook;
 
     const BODY: &[u8] = br#"{"object":"whatsapp_business_account","entry":[{"id":"0","changes":[]}]}"#;
     /// Of [`BODY`] under `meta-app-secret-for-tests`.
@@ -239,16 +237,19 @@ mod tests {
             entry("10", vec![value("3")]),
             "nonsense", { "id": 30, "changes": {} }, { "id": { "id": "40" } },
         ]});
-        let claimed = Meta.claimed_accounts(body.to_string().as_bytes()).expect("accounts");
-        assert_eq!(claimed, ["1", "2", "10", "20", "3", "30"]);
+        let claimed = |body: &str| Meta.claimed(body.as_bytes()).map(|claims| claims.accounts);
+        assert_eq!(claimed(&body.to_string()).expect("accounts"), ["10", "1", "2", "20", "3", "30"]);
         for nothing in ["{}", r#"{"entry":{}}"#, r#"{"entry":[null]}"#] {
-            assert_eq!(Meta.claimed_accounts(nothing.as_bytes()), Ok(vec![]), "{nothing}");
+            assert_eq!(claimed(nothing), Ok(vec![]), "{nothing}");
         }
         for broken in ["", "[]", "oops", r#"{"entry":"#] {
-            assert!(Meta.claimed_accounts(broken.as_bytes()).is_err(), "{broken}");
+            assert!(claimed(broken).is_err(), "{broken}");
         }
-        let many = json!({ "entry": [entry("10", (0..5_000).map(|n| value(&n.to_string())).collect())] });
-        let many = Meta.claimed_accounts(many.to_string().as_bytes()).expect("accounts");
-        assert_eq!(many.len(), ACCOUNTS);
+        let many = |most: usize| {
+            let changes = (0..most).map(|n| value(&n.to_string())).collect();
+            claimed(&json!({ "entry": [entry("10", changes)] }).to_string())
+        };
+        assert_eq!(many(1_000).expect("as many as Meta sends").len(), 1_000);
+        assert!(many(5_000).is_err(), "more than anybody sends");
     }
 }

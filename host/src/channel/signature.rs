@@ -6,17 +6,53 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-/// Is `signature` the hex HMAC-SHA512 of `body` under `key`? Capitals are as good as small letters;
-/// a prefix such as `sha512=` is not part of the form.
-pub fn is_hmac_sha512(key: &[u8], body: &[u8], signature: &str) -> bool {
-    let mut given = [0; 64];
-    hex::decode_to_slice(signature.trim(), &mut given).is_ok() && is_mac::<Hmac<Sha512>>(key, body, &given)
+use crate::channel::Unverified;
+use crate::tenant::{HmacAlgorithm, Secret};
+
+/// No key is longer. A longer one is a stranger's, who would have us hash it.
+const KEY_BYTES: usize = 1024;
+
+/// A signature that a webhook brought, and the key that it has to be made with. What is left to do is to
+/// hash the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    algorithm: HmacAlgorithm,
+    key: Secret,
+    given: Vec<u8>,
 }
 
-/// The same with HMAC-SHA256.
-pub fn is_hmac_sha256(key: &[u8], body: &[u8], signature: &str) -> bool {
-    let mut given = [0; 32];
-    hex::decode_to_slice(signature.trim(), &mut given).is_ok() && is_mac::<Hmac<Sha256>>(key, body, &given)
+impl Signature {
+    /// Refused if it has not the algorithm's length.
+    pub fn new(algorithm: HmacAlgorithm, key: &Secret, given: Vec<u8>) -> Result<Self, Unverified> {
+        match given.len() == length(algorithm) {
+            true => Ok(Signature { algorithm, key: key.clone(), given }),
+            false => Err(Unverified::WrongSignature),
+        }
+    }
+
+    /// Written in hex. Capitals are as good as small letters; a prefix such as `sha512=` is not part of
+    /// the form.
+    pub fn hex(algorithm: HmacAlgorithm, key: &Secret, text: &str) -> Result<Self, Unverified> {
+        let mut given = vec![0; length(algorithm)];
+        hex::decode_to_slice(text.trim(), &mut given).map_err(|_| Unverified::WrongSignature)?;
+        Signature::new(algorithm, key, given)
+    }
+
+    /// Is it the body's?
+    pub fn holds(&self, body: &[u8]) -> bool {
+        let key = self.key.expose().as_bytes();
+        match self.algorithm {
+            HmacAlgorithm::Sha256 => is_mac::<Hmac<Sha256>>(key, body, &self.given),
+            HmacAlgorithm::Sha512 => is_mac::<Hmac<Sha512>>(key, body, &self.given),
+        }
+    }
+}
+
+fn length(algorithm: HmacAlgorithm) -> usize {
+    match algorithm {
+        HmacAlgorithm::Sha256 => 32,
+        HmacAlgorithm::Sha512 => 64,
+    }
 }
 
 fn is_mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], body: &[u8], given: &[u8]) -> bool {
@@ -30,12 +66,27 @@ fn is_mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], body: &[u8], given: &[u8])
 
 /// Is `given` the shared key? Digests are compared, so that not even the length shows.
 pub fn is_key(key: &[u8], given: &[u8]) -> bool {
-    !key.is_empty() && bool::from(Sha256::digest(key).ct_eq(&Sha256::digest(given)))
+    !key.is_empty()
+        && given.len() <= KEY_BYTES
+        && bool::from(Sha256::digest(key).ct_eq(&Sha256::digest(given)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_hmac_sha512(key: &[u8], body: &[u8], signature: &str) -> bool {
+        holds(HmacAlgorithm::Sha512, key, body, signature)
+    }
+
+    fn is_hmac_sha256(key: &[u8], body: &[u8], signature: &str) -> bool {
+        holds(HmacAlgorithm::Sha256, key, body, signature)
+    }
+
+    fn holds(algorithm: HmacAlgorithm, key: &[u8], body: &[u8], signature: &str) -> bool {
+        let key = Secret::new(std::str::from_utf8(key).expect("text"));
+        Signature::hex(algorithm, &key, signature).is_ok_and(|signature| signature.holds(body))
+    }
 
     const BODY: &str = r#"{"event":"message","session":"default","engine":"WEBJS"}"#;
     /// Published in WAHA's documentation for [`BODY`] and the key `my-secret-key`.
@@ -95,5 +146,7 @@ mod tests {
         {
             assert!(!is_key(key.as_bytes(), given.as_bytes()), "{key:?} {given:?}");
         }
+        let long = "k".repeat(KEY_BYTES + 1);
+        assert!(!is_key(long.as_bytes(), long.as_bytes()), "nobody has such a key, so it is not hashed");
     }
 }

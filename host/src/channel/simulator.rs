@@ -14,8 +14,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
 
+use crate::channel::claim::{Claim, Look, Words};
+use crate::channel::signature::Signature;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Unverified, json, time,
+    Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Unverified, json, time,
 };
 use crate::event::Event;
 use crate::identity;
@@ -52,13 +54,15 @@ struct Body {
 }
 
 impl Adapter for Simulator {
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        let body: Body = json::parse(body)?;
-        Ok(vec![body.account.unwrap_or_else(|| ACCOUNT.into())])
+    fn claims(&self) -> &'static Look {
+        fn named(words: &Words) -> Claim {
+            Claim::Account(words[0].clone().unwrap_or_else(|| ACCOUNT.into()))
+        }
+        &Look::Object(&[("account", Look::Word(0))], named)
     }
 
-    fn verify(&self, _sender: &Sender, _hook: &Hook<'_>) -> Result<(), Unverified> {
-        Ok(())
+    fn knock(&self, _sender: &Sender, _head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
+        Ok(None)
     }
 
     fn decode(&self, body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
@@ -179,8 +183,8 @@ mod tests {
         };
         assert_eq!(Simulator.encode(&outgoing), Ok(None));
         let headers = HeaderMap::new();
-        assert_eq!(Simulator.verify(&sender, &Hook { headers: &headers, path_key: None, body: b"" }), Ok(()));
+        assert_eq!(Simulator.knock(&sender, &Head { headers: &headers, path_key: None }), Ok(None));
         let body = br#"{"id":"1","from":"971501234567","text":"hello"}"#;
-        assert_eq!(Simulator.claimed_accounts(body), Ok(vec!["simulator".into()]));
+        assert_eq!(Simulator.claimed(body).expect("claims").accounts, ["simulator"]);
     }
 }

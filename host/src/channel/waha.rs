@@ -14,14 +14,15 @@
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::channel::json::kind;
+use crate::channel::claim::Look;
+use crate::channel::signature::Signature;
 use crate::channel::{
-    self, Adapter, DecodeError, EncodeError, Hook, Outcome, Outgoing, Request, Signal, Unverified, json,
-    proof, signature,
+    self, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, json,
+    proof,
 };
 use crate::event::Event;
 use crate::message::OutboundContent;
-use crate::tenant::Sender;
+use crate::tenant::{HmacAlgorithm, Sender};
 
 mod content;
 mod decode;
@@ -37,40 +38,25 @@ pub mod session;
 pub struct Waha;
 
 impl Adapter for Waha {
-    fn claimed_accounts(&self, body: &[u8]) -> Result<Vec<String>, DecodeError> {
-        #[derive(serde::Deserialize)]
-        #[serde(expecting = "an object")]
-        struct Claim {
-            #[serde(default)]
-            session: serde_json::Value,
-        }
-        match json::parse::<Claim>(body)?.session {
-            serde_json::Value::Null => Ok(Vec::new()),
-            serde_json::Value::String(session) => Ok(vec![session]),
-            other => Err(DecodeError {
-                what: format!("expected text, found {}", kind(&other)),
-                place: "session".into(),
-            }),
-        }
+    fn claims(&self) -> &'static Look {
+        &Look::Fields(&[("session", Look::Account)])
     }
 
     /// Every key the sender has must be proven, and it must have one. The `X-Webhook-Hmac-Algorithm`
     /// header is not read: it is the attacker's word. Neither is `X-Webhook-Timestamp`: it is not
     /// signed, and honest retries carry old ones. Whether `auth = "none"` may be honoured depends on
     /// where the gateway listens, see [`crate::channel::unproven_allowed`].
-    fn verify(&self, sender: &Sender, hook: &Hook<'_>) -> Result<(), Unverified> {
+    fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
         if sender.is_keyless() {
             return Err(Unverified::NoKeyConfigured);
         }
-        proof::path(sender, hook)?;
-        proof::key(sender, hook, "x-api-key")?;
-        if !sender.hmac_key.is_empty() {
-            let given = proof::signature_text(hook, "x-webhook-hmac")?;
-            if !signature::is_hmac_sha512(sender.hmac_key.expose().as_bytes(), hook.body, given) {
-                return Err(Unverified::WrongSignature);
-            }
+        proof::path(sender, head)?;
+        proof::key(sender, head, "x-api-key")?;
+        if sender.hmac_key.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let given = proof::signature_text(head, "x-webhook-hmac")?;
+        Signature::hex(HmacAlgorithm::Sha512, &sender.hmac_key, given).map(Some)
     }
 
     fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
@@ -150,6 +136,7 @@ fn chat_of(id: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Hook;
     use crate::message::Provider;
 
     #[test]
@@ -255,18 +242,20 @@ mod tests {
         for (body, expected) in [
             (r#"{"session":"036322","payload":{"session":"other"}}"#, Ok(vec!["036322".to_owned()])),
             (r#"{"session":null}"#, Ok(vec![])),
+            (r#"{"session":{"session":"a"}}"#, Ok(vec![])),
+            // Whichever of the two is read, it has been verified.
+            (r#"{"session":"a","session":"b"}"#, Ok(vec!["a".to_owned(), "b".to_owned()])),
             ("{}", Ok(vec![])),
         ] {
-            assert_eq!(Waha.claimed_accounts(body.as_bytes()), expected, "{body}");
+            let claimed = Waha.claimed(body.as_bytes()).map(|claims| claims.accounts);
+            assert_eq!(claimed, expected, "{body}");
         }
         for (body, place) in [
-            (r#"{"session":7}"#, "session"),
             ("[]", "line 1 column 1"),
             (r#"["default"]"#, "line 1 column 1"),
             (r#"{"session":"#, "line 1 column 11"),
-            (r#"{"session":"a","session":"b"}"#, "line 1 column 24"),
         ] {
-            let error = Waha.claimed_accounts(body.as_bytes()).expect_err(body);
+            let error = Waha.claimed(body.as_bytes()).expect_err(body);
             assert_eq!(error.place, place, "{body}: {error}");
         }
     }

@@ -123,7 +123,9 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("http.write_timeout_ms", http.write_timeout_ms, 50, 600_000);
     within("http.webhook_body_bytes", http.webhook_body_bytes as u64, 1 << 10, 256 * MIB);
     within("http.upload_body_bytes", http.upload_body_bytes as u64, 64 << 10, 1024 * MIB);
-    within("http.body_memory_bytes", http.body_memory_bytes as u64, MIB, 1 << 40);
+    within("http.unproven_memory_bytes", http.unproven_memory_bytes as u64, MIB, 1 << 40);
+    within("http.webhook_memory_bytes", http.webhook_memory_bytes as u64, MIB, 1 << 40);
+    within("http.upload_memory_bytes", http.upload_memory_bytes as u64, MIB, 1 << 40);
     within("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40);
     within("store.queue", store.queue as u64, 1, 10_000_000);
     within("store.reserve_bytes", store.reserve_bytes, 0, 1 << 40);
@@ -164,9 +166,11 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("turns.timer_floor_ms", turns.timer_floor_ms, 1, 3_600_000);
     within("backup.every_hours", backup.every_hours.into(), 0, 24 * 365);
     within("backup.keep", backup.keep as u64, 1, 10_000);
-    let memory = ("http.body_memory_bytes", http.body_memory_bytes);
-    at_most(report, ("http.webhook_body_bytes", http.webhook_body_bytes), memory);
-    at_most(report, ("http.upload_body_bytes", http.upload_body_bytes), memory);
+    let webhook = ("http.webhook_body_bytes", http.webhook_body_bytes);
+    at_most(report, webhook, ("http.unproven_memory_bytes", http.unproven_memory_bytes));
+    at_most(report, webhook, ("http.webhook_memory_bytes", http.webhook_memory_bytes));
+    let upload = ("http.upload_body_bytes", http.upload_body_bytes);
+    at_most(report, upload, ("http.upload_memory_bytes", http.upload_memory_bytes));
     at_most(report, ("turns.backoff_ms", turns.backoff_ms), ("turns.backoff_max_ms", turns.backoff_max_ms));
     at_most(
         report,

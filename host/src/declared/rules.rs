@@ -35,7 +35,7 @@ const RECORD_BYTES: usize = 64 << 10;
 
 /// Objects, lists and plain values in a collection. Each takes some hundred bytes of memory, however
 /// short it is written.
-const COLLECTION_VALUES: usize = 500_000;
+pub const COLLECTION_VALUES: usize = 500_000;
 
 pub fn organization(organization: &Organization) -> Vec<Fault> {
     let mut faults = Vec::new();

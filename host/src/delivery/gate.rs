@@ -68,8 +68,11 @@ impl Gate {
         directory: &Directory,
         now: Timestamp,
     ) -> Pace {
-        // Without a sender it comes to its end.
+        // Without a sender that carries it it comes to its end, and takes nobody's place.
         let Some(sender) = directory.senders.get(candidate.group) else { return Pace::Go };
+        if route::carries(sender, candidate.tenant, None).is_err() {
+            return Pace::Go;
+        }
         if !sender.active {
             return self.switched_off(candidate, now);
         }

@@ -480,6 +480,11 @@ impl Store for Embedded {
         collections::read(&self.mirror().parsed, snapshot, tenant, collection).map_err(told)
     }
 
+    fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
+        let Some(named) = references::read(&self.mirror().secret, reference) else { return Ok(None) };
+        self.read(|snapshot| receipts::sender_of(snapshot, &named))
+    }
+
     fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>> {
         self.read(|snapshot| {
             let table = snapshot.open_table(tables::define::sessions)?;

@@ -1,23 +1,144 @@
 //! Whose webhook a body is: the senders whose keys it proves.
 //!
-//! The accounts that a body names only choose whose keys are tried. Keys are many senders' own and
-//! often the same for several (the numbers of one Meta app), so that each set of keys is tried once.
+//! What the head of a webhook proves is judged before its body is read. The accounts that the body names
+//! only choose whose keys are tried. Keys are many senders' own and often the same for several (the
+//! numbers of one Meta app), so that each signature is made once.
+//!
+//! Reports of what we sent name no account. The message that they report on says through whom it went;
+//! where even that is missing, the keys that proved others lately are tried, then all in turn.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Refusal;
-use crate::channel::{self, Hook, Unverified};
-use crate::message::Provider;
+use super::lately::Lately;
+use crate::channel::claim::Claims;
+use crate::channel::signature::Signature;
+use crate::channel::{self, Head, Unverified};
+use crate::message::{Provider, SenderName};
+use crate::store::Store;
 use crate::tenant::{Directory, Sender, WebhookAuth};
 
-/// A stranger must not make us hash a large body once for every sender there is: it is hashed with this
-/// many sets of keys at most. Proofs that are refused before the body is hashed (the address, a header)
-/// cost next to nothing and are not counted.
-const HASHES: usize = 16;
-/// None but the named senders' keys are tried on a body larger than this, unless it names nobody at all:
-/// reports of what we sent do not say whose they are, and come by the thousand.
-const UNKNOWN_ACCOUNT_BYTES: usize = 64 << 10;
+/// A stranger must not make us hash a body once for every sender there is: it is hashed with this many
+/// keys at most.
+pub const HASHES: usize = 16;
+/// And a large one with fewer, so that no more bytes than these are hashed, though with some keys always.
+const HASHED_BYTES: usize = 32 << 20;
+const FEWEST_HASHES: usize = 4;
+
+/// What a webhook proves itself against.
+pub struct Trial<'a> {
+    pub provider: Provider,
+    pub head: Head<'a>,
+    pub directory: &'a Directory,
+    /// Can only this machine reach the gateway? Then senders may do without a key.
+    pub private: bool,
+}
+
+impl Trial<'_> {
+    /// What is left to prove to this sender when the head is judged.
+    fn knock(&self, sender: &Sender) -> Result<Option<Signature>, Unverified> {
+        if channel::unproven_allowed(sender, self.head.headers, self.private) {
+            return Ok(None);
+        }
+        if sender.auth == WebhookAuth::None && sender.is_keyless() {
+            return Err(Unverified::NotLocal);
+        }
+        channel::adapter(self.provider).knock(sender, &self.head)
+    }
+
+    /// Refused if there is no sender whom the body could still prove itself to.
+    pub fn judge_head(&self) -> Result<(), Refusal> {
+        let mut refused = None;
+        for sender in self.directory.senders.values().filter(|sender| sender.provider == self.provider) {
+            match self.knock(sender) {
+                Ok(_) => return Ok(()),
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        Err(Refusal::Unverified(refused.unwrap_or(Unverified::WrongKey)))
+    }
+
+    /// Refused if no sender's keys fit.
+    pub fn judge(
+        &self,
+        body: &[u8],
+        claims: Claims,
+        store: &dyn Store,
+        lately: &Lately,
+    ) -> Result<Proven, Refusal> {
+        let mut hashes = Hashes::new(self, body);
+        let mut senders = BTreeMap::new();
+        let mut refused = None;
+        for account in claims.accounts {
+            let Some(sender) = self.directory.sender_of(self.provider, &account) else { continue };
+            match hashes.verify(sender, hashes.most) {
+                Ok(()) => {
+                    senders.insert(account, sender.clone());
+                }
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        let mut someone = first(senders.values());
+        if someone.is_none() && refused.is_none() {
+            someone = self.anyone(&mut hashes, &claims.reports, store, lately)?;
+        }
+        match someone {
+            Some(_) => Ok(Proven { provider: self.provider, senders, someone }),
+            None => Err(Refusal::Unverified(refused.unwrap_or(Unverified::WrongKey))),
+        }
+    }
+
+    /// Of a body that names nobody we know: a sender whose keys it proves.
+    fn anyone(
+        &self,
+        hashes: &mut Hashes<'_>,
+        reports: &[String],
+        store: &dyn Store,
+        lately: &Lately,
+    ) -> Result<Option<Arc<Sender>>, Refusal> {
+        let named = |name: &SenderName| {
+            let sender = self.directory.senders.get(name);
+            sender.filter(|sender| sender.provider == self.provider)
+        };
+        let mut found = None;
+        for report in reports {
+            let name = store.sender_of_reply(report).map_err(Refusal::Store)?;
+            found = name.as_ref().and_then(named).filter(|it| hashes.verify(it, hashes.most / 4).is_ok());
+            if found.is_some() {
+                break;
+            }
+        }
+        let recent = lately.proven(self.provider);
+        found = found.or_else(|| {
+            recent.iter().filter_map(named).find(|it| hashes.verify(it, hashes.most / 2).is_ok())
+        });
+        let mut all = self.directory.senders_of(self.provider);
+        if found.is_none() && !all.is_empty() {
+            let begin = lately.turn(self.provider) % all.len();
+            all.rotate_left(begin);
+            hashes.left_out = false;
+            let mut untried = None;
+            for (at, sender) in all.iter().enumerate() {
+                if hashes.verify(sender, hashes.most).is_ok() {
+                    found = Some(*sender);
+                    break;
+                }
+                if hashes.left_out && untried.is_none() {
+                    untried = Some(at);
+                }
+            }
+            // Those who had no turn come first when the provider sends it again.
+            lately.next_turn(self.provider, begin + untried.unwrap_or(0));
+        }
+        let Some(found) = found else { return Ok(None) };
+        lately.note(self.provider, &found.name);
+        // One that is switched on, if its keys are the same.
+        let mut others = all.into_iter().filter(|_| !found.active);
+        let on = others.find(|it| it.active && hashes.verify(it, 0).is_ok());
+        Ok(Some(on.unwrap_or(found).clone()))
+    }
+}
 
 /// What a verified body may speak for.
 pub struct Proven {
@@ -38,48 +159,12 @@ pub enum Found {
 }
 
 impl Proven {
-    /// Refused if no sender's keys fit.
-    pub fn of(
-        provider: Provider,
-        hook: &Hook<'_>,
-        directory: &Directory,
-        private: bool,
-    ) -> Result<Self, Refusal> {
-        let adapter = channel::adapter(provider);
-        let accounts = adapter.claimed_accounts(hook.body).map_err(Refusal::Malformed)?;
-        let names_nobody = accounts.is_empty();
-        let mut trials = Trials { provider, hook, private, hashed: Vec::new() };
-        let mut senders = BTreeMap::new();
-        let mut refused = None;
-        for account in accounts {
-            let Some(sender) = directory.sender_of(provider, &account) else { continue };
-            match trials.verify(sender) {
-                Ok(()) => {
-                    senders.insert(account, sender.clone());
-                }
-                Err(why) => refused = refused.or(Some(why)),
-            }
-        }
-        let mut someone = first(senders.values());
-        let bounded = names_nobody || hook.body.len() <= UNKNOWN_ACCOUNT_BYTES;
-        if someone.is_none() && refused.is_none() && bounded {
-            let others = directory.senders_of(provider).into_iter();
-            let (active, others): (Vec<_>, Vec<_>) = others.partition(|sender| sender.active);
-            let mut others = active.into_iter().chain(others);
-            someone = others.find(|sender| trials.verify(sender).is_ok()).cloned();
-        }
-        match someone {
-            Some(_) => Ok(Proven { provider, senders, someone }),
-            None => Err(Refusal::Unverified(refused.unwrap_or(Unverified::WrongKey))),
-        }
-    }
-
     /// The senders whose templates an item may be about: those at this account of the provider, of whom
     /// the body proves that it speaks for them. Without an account, all whom it speaks for.
     pub fn senders_at(&self, directory: &Directory, account: Option<&str>) -> Vec<Arc<Sender>> {
         let proven = |sender: &Sender| {
             let others = self.senders.values().chain(&self.someone);
-            others.into_iter().any(|other| other.name == sender.name || same_keys(other, sender))
+            others.into_iter().any(|other| other.name == sender.name || other.proves_alike(sender))
         };
         let at_it = |sender: &Sender| {
             let named =
@@ -110,48 +195,36 @@ fn first<'a>(senders: impl Iterator<Item = &'a Arc<Sender>> + Clone) -> Option<A
     senders.clone().find(|sender| sender.active).or_else(|| senders.clone().next()).cloned()
 }
 
-/// The sets of keys that the body was hashed with, and what came of it.
-struct Trials<'a> {
-    provider: Provider,
-    hook: &'a Hook<'a>,
-    private: bool,
-    hashed: Vec<(Arc<Sender>, Result<(), Unverified>)>,
+/// The signatures that the body was hashed for, and whether they hold.
+struct Hashes<'a> {
+    trial: &'a Trial<'a>,
+    body: &'a [u8],
+    made: Vec<(Signature, bool)>,
+    /// So many may be made.
+    most: usize,
+    /// Was one not made because it would have been one too many?
+    left_out: bool,
 }
 
-impl Trials<'_> {
-    fn verify(&mut self, sender: &Arc<Sender>) -> Result<(), Unverified> {
-        if channel::unproven_allowed(sender, self.hook, self.private) {
-            return Ok(());
-        }
-        if sender.auth == WebhookAuth::None && sender.is_keyless() {
-            return Err(Unverified::NotLocal);
-        }
-        if let Some((_, outcome)) = self.hashed.iter().find(|(other, _)| same_keys(other, sender)) {
-            return *outcome;
-        }
-        if self.hashed.len() >= HASHES && !sender.hmac_key.is_empty() {
+impl<'a> Hashes<'a> {
+    fn new(trial: &'a Trial<'a>, body: &'a [u8]) -> Self {
+        let most = (HASHED_BYTES / body.len().max(1)).clamp(FEWEST_HASHES, HASHES);
+        Hashes { trial, body, made: Vec::new(), most, left_out: false }
+    }
+
+    /// `most`: none is made beyond so many.
+    fn verify(&mut self, sender: &Sender, most: usize) -> Result<(), Unverified> {
+        let Some(signature) = self.trial.knock(sender)? else { return Ok(()) };
+        let known = self.made.iter().find(|(made, _)| *made == signature).map(|(_, holds)| *holds);
+        if known.is_none() && self.made.len() >= most {
+            self.left_out = true;
             return Err(Unverified::WrongKey);
         }
-        let outcome = channel::adapter(self.provider).verify(sender, self.hook);
-        if matches!(outcome, Ok(()) | Err(Unverified::WrongSignature)) {
-            self.hashed.push((sender.clone(), outcome));
-        }
-        outcome
+        let holds = known.unwrap_or_else(|| {
+            let holds = signature.holds(self.body);
+            self.made.push((signature, holds));
+            holds
+        });
+        if holds { Ok(()) } else { Err(Unverified::WrongSignature) }
     }
-}
-
-/// Is a proof for the one a proof for the other?
-fn same_keys(left: &Sender, right: &Sender) -> bool {
-    let keys = |sender: &Sender| {
-        (
-            sender.hmac_key.clone(),
-            sender.hmac_header.clone(),
-            sender.hmac_algorithm,
-            sender.webhook_key.clone(),
-            sender.webhook_header.clone(),
-            sender.webhook_user.clone(),
-            sender.webhook_path.clone(),
-        )
-    };
-    keys(left) == keys(right)
 }

@@ -20,14 +20,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::proven::{Found, Proven};
+use super::hearing::Knock;
+use super::proven::Found;
 use super::{Refusal, Webhook};
-use crate::body;
-use crate::channel::{self, Hook};
+use crate::channel;
 use crate::event::Event;
 use crate::message::{ContactKey, Provider, TenantId};
 use crate::route::Answer;
@@ -72,11 +70,8 @@ impl Webhook {
     async fn receive_for_tenant(&self, query: &str, request: Request<Body>) -> Response {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
-        let taken = match body::read(body, &self.body).await {
-            Ok(bytes) => self.take_for_tenant(query, &parts.headers, &bytes).await,
-            Err(error) => Err(Refusal::Body(error)),
-        };
-        let response = match taken {
+        let knock = Knock { provider: WAHA, path_key: None, headers: parts.headers };
+        let response = match self.take_for_tenant(query, knock, body).await {
             Ok(Ok(tenant)) => Json(json!({"status": "received", "tenant_id": tenant})).into_response(),
             Ok(Err(left)) => {
                 self.metrics.webhook(WAHA, left.counted_as());
@@ -96,18 +91,17 @@ impl Webhook {
     async fn take_for_tenant(
         &self,
         query: &str,
-        headers: &HeaderMap,
-        body: &Bytes,
+        knock: Knock,
+        body: Body,
     ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
-        let directory = self.store.directory();
-        let hook = Hook { headers, path_key: None, body };
-        let proven = Proven::of(WAHA, &hook, &directory, self.private)?;
-        let events = channel::decode(WAHA, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        let mut heard = self.hearing.hear(knock, body).await?;
+        let events = std::mem::take(&mut heard.events);
+        let (proven, directory) = (&heard.proven, &*heard.directory);
         let mut taken = Ok(None);
         // WAHA sends one at a time.
         for event in events {
             let account = event.account().map(str::to_owned);
-            let sender = match proven.sender(&directory, account.as_deref()) {
+            let sender = match proven.sender(directory, account.as_deref()) {
                 Found::Sender(sender) => sender,
                 Found::Unproven => return Err(Refusal::Unverified(channel::Unverified::WrongKey)),
                 Found::Nobody => {
@@ -119,7 +113,7 @@ impl Webhook {
                 }
             };
             self.hears(&sender);
-            taken = match self.named(query, &sender, &event, &directory)? {
+            taken = match self.named(query, &sender, &event, directory)? {
                 Ok(tenant) => self.keep_as(&sender, tenant, event).await?,
                 Err(left) => Err(left),
             };

@@ -4,6 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use switchboard::brain::{By, Refused};
+use switchboard_tests::gateway::Setup;
+use switchboard_tests::wait::until;
 
 use super::*;
 
@@ -184,6 +186,22 @@ async fn the_same_component_is_compiled_once_and_nobody_reads_anothers_texts() {
         assert_eq!(uploaded.expect("taken").checked, ["component", "imports", "exports", "selftest"]);
     }
     assert_eq!(watched.started().len(), 1);
+}
+
+/// Over HTTP: who hangs up is noticed, and its upload is no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_hangs_up_is_noticed() {
+    let setup = Setup::new().package("echo").tenant("id = 2\nname = 'Two'\norganization = 1\nbrain = 'echo'");
+    let gateway = setup.start().await;
+    let url = gateway.url("/api/tenants/2/brain");
+    let push = gateway.client().put(url).bearer_auth(gateway.token()).body(needs_time(1));
+    let push = tokio::spawn(push.send());
+    let wait = Duration::from_secs(60);
+    until("it is compiled", wait, async || (!gateway.compiling().await.is_empty()).then_some(())).await;
+    push.abort();
+    until("it is given up", wait, async || gateway.compiling().await.is_empty().then_some(())).await;
+    let line = gateway.wait_for_line("given up: whoever sent it has gone").await;
+    assert!(line.contains("push brain"), "{line}");
 }
 
 #[tokio::test]

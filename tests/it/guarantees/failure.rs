@@ -146,3 +146,24 @@ async fn a_brain_forges_no_line_of_the_log() {
     let told = gateway.cli(&["turns", "list", "--json"]).await;
     assert!(!told.stdout.chars().any(|c| c != '\n' && c.is_control()), "{}", told.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brain_that_is_not_there_yet_is_waited_for() {
+    let waha = FakeWaha::start().await;
+    let gateway = start(&waha, "").await;
+    let (package, aside) = (gateway.package_dir("hostile"), gateway.dir().join("aside"));
+    std::fs::rename(&package, &aside).expect("moved");
+    gateway.wait_for_line("gone from the plugins directory").await;
+    let mut contact = Contact::new(&gateway, &waha, "971502000001");
+    contact.posts("start_realty_2").await;
+    let mut neighbour = Contact::new(&gateway, &waha, "971501000001");
+    neighbour.says("start_realty_1").await;
+    until("the turn waits", ANSWER, async || {
+        let waiting = gateway.get("/api/turns").await.ok();
+        (!waiting["turns"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+    std::fs::rename(&aside, &package).expect("moved back");
+    contact.reads().await;
+    assert_eq!(dead_turns(&gateway).await, Vec::<Value>::new());
+}

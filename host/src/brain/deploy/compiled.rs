@@ -2,6 +2,7 @@
 //! any more.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 
 use super::{Deployer, Obstacle, Terms, blocking, lock};
@@ -68,25 +69,34 @@ impl Deployer {
 }
 
 fn unlinked(error: &wasmtime::Error) -> String {
-    format!("cannot be linked: {}", glyph::shown(&format!("{error:#}"), UNLINKED_BYTES))
+    format!("cannot be linked: {}", glyph::shown(format!("{error:#}"), UNLINKED_BYTES))
 }
 
-/// A package is listed as being compiled for as long as this is there.
+/// A package is listed as being compiled for as long as this is there; where it was listed before, it
+/// stays so until it is landed.
 struct Making<'a> {
     all: &'a Mutex<BTreeMap<String, Timestamp>>,
-    name: &'a str,
+    name: Option<&'a str>,
 }
 
 impl<'a> Making<'a> {
     fn new(all: &'a Mutex<BTreeMap<String, Timestamp>>, name: &'a str) -> Self {
-        lock(all).entry(name.to_owned()).or_insert_with(clock::now);
+        let name = match lock(all).entry(name.to_owned()) {
+            Entry::Vacant(place) => {
+                place.insert(clock::now());
+                Some(name)
+            }
+            Entry::Occupied(_) => None,
+        };
         Making { all, name }
     }
 }
 
 impl Drop for Making<'_> {
     fn drop(&mut self) {
-        lock(self.all).remove(self.name);
+        if let Some(name) = self.name {
+            lock(self.all).remove(name);
+        }
     }
 }
 

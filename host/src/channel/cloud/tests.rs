@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::channel::claim;
 
 const META: Dialect<'_> = Dialect {
     provider: Provider::Meta,
@@ -247,7 +248,6 @@ fn accounts_are_named_once() {
         {"id": "7", "changes": [{"value": {"metadata": {"phone_number_id": "42"}}}, {"value": {"metadata": {"phone_number_id": 42}}}]},
         {"id": 7, "changes": [null, {"value": 7}]}, "x",
     ]});
-    let body = body.as_object().expect("an object");
-    assert_eq!(accounts(body, 10), ["42", "7"]);
-    assert_eq!(accounts(body, 1), ["42"]);
+    let claims = claim::read(&CLAIMS, body.to_string().as_bytes()).expect("it is read");
+    assert_eq!(claims.accounts, ["7", "42"]);
 }

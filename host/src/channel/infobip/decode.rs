@@ -13,6 +13,7 @@
 
 use serde_json::Value;
 
+use crate::channel::claim::{Claim, Look, Words};
 use crate::channel::infobip::content::{self, Found};
 use crate::channel::infobip::report;
 use crate::channel::json::{self, Object, kind};
@@ -21,6 +22,30 @@ use crate::event::{Event, Ignored};
 use crate::identity;
 use crate::message::{ContactKey, Inbound, Provider, Referral, Timestamp};
 
+/// Whose an item is, see [`account`]; a body without `results` is an item itself.
+pub const CLAIMS: Look =
+    Look::Object(&[("results", Look::Each(&ITEM)), MESSAGE, TO, FROM, CONTENT, MESSAGE_ID], claim);
+
+const ITEM: Look = Look::Object(&[MESSAGE, TO, FROM, CONTENT, MESSAGE_ID], claim);
+
+const MESSAGE: (&str, Look) = ("message", Look::There(0));
+const TO: (&str, Look) = ("to", Look::Word(1));
+const FROM: (&str, Look) = ("from", Look::Word(2));
+const CONTENT: (&str, Look) =
+    ("content", Look::Fields(&[("notificationMessagesStatus", Look::There(3)), ("sender", Look::Word(4))]));
+const MESSAGE_ID: (&str, Look) = ("messageId", Look::Word(5));
+
+fn claim(words: &Words) -> Claim {
+    let [message, to, from, preference, sender, message_id] = words.each_ref().map(|word| word.as_deref());
+    let written = |word: Option<&str>| word.filter(|word| !word.trim().is_empty()).map(str::to_owned);
+    let account = match (message, preference) {
+        (Some(_), _) => written(to),
+        (None, Some(_)) => written(sender).or_else(|| written(from)),
+        (None, None) => return written(message_id).map_or(Claim::Nobodys, Claim::Report),
+    };
+    account.map_or(Claim::Nobodys, Claim::Account)
+}
+
 /// Reads a body.
 pub fn events(body: &[u8]) -> Result<Vec<Event>, DecodeError> {
     let body: Object = json::parse(body)?;
@@ -28,7 +53,7 @@ pub fn events(body: &[u8]) -> Result<Vec<Event>, DecodeError> {
 }
 
 /// The items of a body with their places. A body without `results` is one item itself.
-pub fn items(body: &Object) -> Result<Vec<(String, Item<'_>)>, DecodeError> {
+fn items(body: &Object) -> Result<Vec<(String, Item<'_>)>, DecodeError> {
     match json::field(body, "results") {
         Some(Value::Array(results)) => Ok(results
             .iter()

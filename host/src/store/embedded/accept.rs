@@ -120,7 +120,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            room_to_wait(batch, sender, tenant)?;
+            has_room(batch, sender, tenant)?;
             let by = By { actor: GATEWAY, reason: "one message named both", now };
             let is_new_lock = new_lock.is_some();
             let contact = match own {
@@ -160,6 +160,15 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     Ok(Accepted { answer, duplicate: false })
 }
 
+/// A number that others share is not told to wait for one of them.
+fn has_room(batch: &Batch<'_>, sender: &Sender, tenant: TenantId) -> Step<()> {
+    if sender.tenant.is_some() {
+        let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
+        batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+    }
+    Ok(())
+}
+
 /// Somebody writes to a tenant on a shared sender: the key that the tenant keeps the person under.
 fn meets(
     batch: &mut Batch<'_>,
@@ -177,16 +186,6 @@ fn meets(
         views::gain(batch, tenant, canonical)?;
     }
     views::of_tenant(batch, tenant, canonical)
-}
-
-/// May one more of the tenant's messages wait? A number that others share is not told to wait for one of
-/// them.
-fn room_to_wait(batch: &Batch<'_>, sender: &Sender, tenant: TenantId) -> Step<()> {
-    if sender.tenant.is_some() {
-        let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
-        batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
-    }
-    Ok(())
 }
 
 /// Into the inbox, or straight into the history while a human answers. What the message tells of its

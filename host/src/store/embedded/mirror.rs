@@ -100,6 +100,7 @@ impl State {
 
 /// Something that a commit changed and a mirror shows.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large ones are rare, and each lives for one commit")]
 pub enum Effect {
     Organization(Organization),
     Tenant(Tenant),

@@ -2,18 +2,19 @@
 //! for it, wherever the reply is by then: in the history, on its way, or among those whose outcome
 //! nobody knew.
 
-use redb::ReadableTable;
+use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, bare_id, conversation_key, read_place, sent_hash};
 use super::early::Report;
 use super::reached::{self, Reached, Told};
 use super::references::Named;
-use super::rows::{MOST_ATTEMPTS, Reply, Spoken};
-use super::{lines, references, sends, templates, views};
+use super::rows::{Kept, MOST_ATTEMPTS, Reply, Spoken};
+use super::tables::define;
+use super::{contacts, lines, references, sends, templates, views};
 use crate::conversation::Occasion;
 use crate::event::Receipt;
-use crate::message::{ContactKey, ConversationKey, DeliveryState, Timestamp};
+use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
 use crate::store::{OutboxState, SendId};
 
 /// A receipt with all that it may be found by, made before it reaches the writer.
@@ -41,6 +42,33 @@ impl Reported {
     pub fn is_named(&self) -> bool {
         !self.names.is_empty()
     }
+}
+
+/// Through whom a reply went out, or its conversation goes now.
+pub fn sender_of(snapshot: &ReadTransaction, named: &Named) -> Step<Option<SenderName>> {
+    let outbox = snapshot.open_table(define::outbox)?;
+    if let Some(row) = ReadableTable::get(&outbox, &named.place)? {
+        return Ok(Some(SenderName::new(Reply::read(row.value())?.sender)));
+    }
+    let (_, tenant) = read_place(&named.place);
+    let history = snapshot.open_table(define::history)?;
+    let line = ReadableTable::get(&history, &named.place)?;
+    let ended = snapshot.open_table(define::ended_places)?;
+    let contact = match &line {
+        Some(row) => Some(Spoken::read(row.value())?.contact.to_owned()),
+        None => ReadableTable::get(&ended, &named.place)?
+            .map(|row| String::from_utf8_lossy(row.value()).into_owned()),
+    };
+    let Some(contact) = contact else { return Ok(None) };
+    let known = snapshot.open_table(define::contacts)?;
+    let (contact, _) = contacts::find(&known, &ContactKey::from_stored(contact))?;
+    let conversations = snapshot.open_table(define::conversations)?;
+    let row = ReadableTable::get(
+        &conversations,
+        conversation_key(&ConversationKey { tenant, contact }).as_slice(),
+    )?;
+    let kept = row.as_ref().map(|row| Kept::read(row.value())).transpose()?;
+    Ok(kept.and_then(|kept| kept.conversation.sender))
 }
 
 /// Moves a reply's state forward; back it never goes. Receipts of what is not ours are forgotten.

@@ -149,6 +149,7 @@ pub trait Copy {
     ) -> Result<(), Self::Error>;
 }
 
+#[expect(clippy::type_complexity, reason = "one visitor of rows, named nowhere else")]
 fn each_row<K: Key + 'static, V: Value + 'static>(
     from: &ReadTransaction,
     table: TableDefinition<'static, K, V>,

@@ -258,7 +258,7 @@ impl Loop {
     /// The file failed. It is opened again after a pause, which grows as long as it goes on failing.
     fn fail(&mut self, error: redb::Error, operations: usize) {
         let pause = REOPEN_AFTER.saturating_mul(1 << self.failures.min(6)).min(REOPEN_AT_MOST);
-        if self.failures % SAID_EVERY == 0 {
+        if self.failures.is_multiple_of(SAID_EVERY) {
             tracing::error!(%error, operations, "the store's file failed; nothing of the group was acknowledged");
         }
         self.failures += 1;

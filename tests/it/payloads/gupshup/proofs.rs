@@ -58,17 +58,18 @@ fn a_body_is_for_the_app_it_names() {
         (json!({"app": APP, "gs_app_id": APP_ID}), Ok(vec![APP, APP_ID])),
         (json!({"app": null}), Ok(vec![])),
         (json!({}), Ok(vec![])),
-        (json!({"app": 7}), Err("expected text, found a number at app")),
-        (json!({"gs_app_id": []}), Err("expected text, found a list at gs_app_id")),
+        // What the app's name must be is the decoder's business, once somebody is believed.
+        (json!({"app": true}), Ok(vec![])),
+        (json!({"gs_app_id": [APP]}), Ok(vec![])),
         (json!([APP]), Err("expected an object at line 1 column 1")),
     ] {
-        let claimed =
-            gupshup().claimed_accounts(body.to_string().as_bytes()).map_err(|error| error.to_string());
+        let claimed = gupshup().claimed(body.to_string().as_bytes());
+        let claimed = claimed.map(|claims| claims.accounts).map_err(|error| error.to_string());
         let expected =
             expected.map(|apps| apps.into_iter().map(str::to_owned).collect()).map_err(str::to_owned);
         assert_eq!(claimed, expected, "{body}");
     }
-    // One app is verified and another one read: a name that stands there twice is refused.
+    // Whichever of two is read, it has been verified.
     let twice = br#"{"app":"DemoApp","app":"Other","type":"message"}"#;
-    assert!(gupshup().claimed_accounts(twice).is_err());
+    assert_eq!(gupshup().claimed(twice).unwrap().accounts, ["DemoApp", "Other"]);
 }

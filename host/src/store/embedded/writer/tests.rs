@@ -76,7 +76,7 @@ fn one_that_fails_does_so_alone() {
     });
     let (after, answered_after) = job(|batch| put(batch, "after"));
     let mut group = vec![before, panics, between, unreadable, refused, liar, sly, after];
-    let mut writer = Loop { shared: shared.clone(), broken: None };
+    let mut writer = Loop::new(shared.clone());
     writer.commit(&mut group);
     assert!(group.is_empty() && writer.broken.is_none());
     let answer = |mut answer: oneshot::Receiver<Result<u64>>| answer.try_recv().expect("answered");
