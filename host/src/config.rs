@@ -350,6 +350,8 @@ pub struct Turns {
     pub backoff_max_ms: u64,
     /// A timer rings after this at the earliest, whenever its brain wants it to.
     pub timer_floor_ms: u64,
+    /// A turn that was running when so many of the gateway's processes died is not begun again.
+    pub process_deaths: u8,
 }
 
 impl Default for Turns {
@@ -362,6 +364,7 @@ impl Default for Turns {
             backoff_ms: 1_000,
             backoff_max_ms: 60_000,
             timer_floor_ms: 1_000,
+            process_deaths: 3,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, Tur
 use crate::tenant::{Directory, Sender, Tenant};
 use loops::Loops;
 use readable::Readable;
-use running::{DEATHS, Running};
+use running::Running;
 
 mod loops;
 mod readable;
@@ -163,7 +163,7 @@ impl TurnLoop {
             return self.fail(failure, "dead", guard, began).await;
         };
         let now = clock::now();
-        if deaths >= DEATHS {
+        if deaths >= self.settings.process_deaths {
             let outcome = self.failed(&tenant, claim, deadly(deaths), now);
             return self.fail(outcome, "dead", guard, began).await;
         }

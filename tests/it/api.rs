@@ -415,7 +415,9 @@ async fn a_webhook_is_explained_and_nothing_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_poll_ends_with_news_or_with_time() {
-    let gateway = running().await;
+    let gateway = brains::with_echo().await;
+    let two = json!({"name": "Second", "organization": 1, "brain": "echo"});
+    gateway.operator(Method::PUT, "/api/tenants/2", two).await;
     let path = "/api/tenants/2/conversations/971501234567/messages";
     let began = std::time::Instant::now();
     let empty = gateway.operator(Method::GET, &format!("{path}?wait_s=1"), Value::Null).await;

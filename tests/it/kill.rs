@@ -39,7 +39,8 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     eprintln!("{kills} kills with SWITCHBOARD_TEST_SEED={seed}");
 
     let waha = FakeWaha::start().await;
-    let mut gateway = setup(&waha).start().await;
+    // Who ends the process here is not the turn that ran.
+    let mut gateway = setup(&waha).config("[turns]\nprocess_deaths = 255\n").start().await;
     let hook = Hook::to(&gateway).signed(HMAC_KEY);
     let load = Arc::new(Load::new(hook, seed));
     let writers: Vec<_> = (0..WRITERS)

@@ -158,8 +158,9 @@ fn records(body: &mut body::Whole) -> Result<Vec<Value>> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Error::malformed(format!("the body cannot be read: {error}"), "send a JSON list of records")
     };
-    // What is made of it takes many times its own room.
-    let bytes = claim::tree_bytes(body, rules::COLLECTION_VALUES).map_err(|error| unreadable(&error))?;
+    // What is made of it takes many times its own room. The rule of how many values there may be has better
+    // words, and is left to speak where it can.
+    let bytes = claim::tree_bytes(body, 2 * rules::COLLECTION_VALUES).map_err(|error| unreadable(&error))?;
     body.grow(bytes)?;
     let records: Vec<Value> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     match rules::records(&records).into_iter().next() {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use crate::config::brains::Brains;
-use crate::config::{self, Config};
+use crate::config::{self, Config, StoreConfig};
 use crate::tenant::quotas::{Kind, Quotas};
 
 type Report<'r> = &'r mut dyn FnMut(&str, String, String);
@@ -22,6 +22,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    store(&config.store, report);
     quotas(&config.quotas, report);
     brains(&config.brains, report);
     media(config, report);
@@ -108,7 +109,7 @@ fn waha(waha: &config::Waha, report: Report<'_>) {
 }
 
 fn numbers(config: &Config, report: Report<'_>) {
-    let Config { http, store, retention, turns, delivery, policy, limits, backup, routing, .. } = config;
+    let Config { http, retention, turns, delivery, policy, limits, backup, routing, .. } = config;
     let mut within = |key: &str, value: u64, least: u64, most: u64| {
         if value < least || value > most {
             let action = format!("write a number from {least} to {most}");
@@ -126,10 +127,6 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("http.unproven_memory_bytes", http.unproven_memory_bytes as u64, MIB, 1 << 40);
     within("http.webhook_memory_bytes", http.webhook_memory_bytes as u64, MIB, 1 << 40);
     within("http.upload_memory_bytes", http.upload_memory_bytes as u64, MIB, 1 << 40);
-    within("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40);
-    within("store.queue", store.queue as u64, 1, 10_000_000);
-    within("store.reserve_bytes", store.reserve_bytes, 0, 1 << 40);
-    within("store.compact_hour", store.compact_hour.into(), 0, 23);
     // A provider repeats a webhook for up to 7 days; what is forgotten sooner would be handled twice.
     within("retention.dedup_days", retention.dedup_days.into(), 8, 3650);
     within("retention.history_days", retention.history_days.into(), 1, 36_500);
@@ -177,6 +174,19 @@ fn numbers(config: &Config, report: Report<'_>) {
         ("delivery.backoff_ms", delivery.backoff_ms),
         ("delivery.backoff_max_ms", delivery.backoff_max_ms),
     );
+}
+
+fn store(store: &StoreConfig, report: Report<'_>) {
+    for (key, value, least, most) in [
+        ("store.cache_bytes", store.cache_bytes as u64, MIB, 1 << 40),
+        ("store.queue", store.queue as u64, 1, 10_000_000),
+        ("store.reserve_bytes", store.reserve_bytes, 0, 1 << 40),
+        ("store.compact_hour", store.compact_hour.into(), 0, 23),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
 }
 
 fn quotas(quotas: &Quotas, report: Report<'_>) {

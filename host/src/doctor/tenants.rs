@@ -7,8 +7,11 @@ use crate::tenant::{Directory, Tenant};
 pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let directory = patient.store.directory();
     let packages = patient.brains.list();
-    let runs =
-        |name: &str| packages.iter().any(|package| package.package == name && package.digest.is_some());
+    // One that is being compiled runs in a moment; messages wait for it.
+    let runs = |name: &str| {
+        let mut named = packages.iter().filter(|package| package.package == name);
+        named.any(|package| package.digest.is_some() || package.compiling_since.is_some())
+    };
     let mut findings: Vec<Finding> = packages
         .iter()
         .filter_map(|package| {

@@ -19,9 +19,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::message::TenantId;
 use crate::store::TurnClaim;
 
-/// A turn that has seen so many processes die is not begun again: twice more after the first.
-pub const DEATHS: u8 = 3;
-
 /// Begins every record, so that nothing else is taken for one.
 const MAGIC: [u8; 2] = *b"RT";
 const RECORD: usize = 16;
@@ -106,9 +103,7 @@ impl Running {
             _ => self.alone.clone().acquire_owned().await.ok(),
         };
         let place = self.state().place();
-        if deaths < DEATHS {
-            self.put(place, Some((id, deaths, true)));
-        }
+        self.put(place, Some((id, deaths, true)));
         Mark { running: self.clone(), id, place, deaths, _alone: alone }
     }
 
@@ -199,6 +194,8 @@ fn read(record: &[u8]) -> Option<(Id, u8, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DEATHS: u8 = 3;
 
     fn id(entry: u64) -> Id {
         Id { tenant: TenantId::from_stored(2), entry }

@@ -9,7 +9,8 @@ fn component(name: &str) -> Vec<u8> {
 }
 
 /// Tenant 7 has the echo, which has a schema.
-async fn with_echo() -> Running {
+/// With the brain `echo`, which runs.
+pub(super) async fn with_echo() -> Running {
     let gateway = running_with(|root| {
         let echo = root.join("plugins/echo");
         write(&echo.join("plugin.toml"), include_str!("../../../plugins/echo/plugin.toml"));
@@ -21,7 +22,16 @@ async fn with_echo() -> Running {
     let gateway = gateway.await;
     let seven = json!({"name": "Seven", "organization": 1, "brain": "echo"});
     gateway.operator(Method::PUT, "/api/tenants/7", seven).await;
-    gateway
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while std::time::Instant::now() < give_up {
+        let listed = gateway.operator(Method::GET, "/api/brains", Value::Null).await;
+        let mut all = listed["brains"].as_array().into_iter().flatten();
+        if all.any(|one| one["package"] == "echo" && one["digest"].is_string()) {
+            return gateway;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("echo is not compiled");
 }
 
 async fn push(gateway: &Running, path: &str, token: &str, body: Vec<u8>) -> (StatusCode, Value) {

@@ -1,0 +1,5 @@
+;;! does = "Leaves by `exit` with an error."
+;;! bound = "a trap costs one turn"
+;;! verdict.fails = { code = ["trap"], says = "exit" }
+(import "wasi:cli/exit@0.2.6" "exit" (func $exit (param i32)))
+(func $handle (param i32) (result i32) (call $exit (i32.const 1)) (unreachable))

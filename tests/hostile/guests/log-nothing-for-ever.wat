@@ -1,0 +1,8 @@
+;;! does = "Logs empty lines for ever."
+;;! bound = "log_bytes of a turn; a line that is dropped is paid for too"
+;;! verdict.fails = { code = ["fuel", "host-calls", "wall-time"], says = "limit" }
+(import "switchboard:brain/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+
+(func $handle (param i32) (result i32)
+  (loop $again (call $log (i32.const 4) (i32.const 8192) (i32.const 0)) (br $again))
+  (unreachable))
