@@ -233,7 +233,7 @@ async fn a_tenant_keeps_files_of_its_own() {
     for (case, bytes, query, status) in [
         ("empty", 0, "", 400),
         ("too large", 2049, "", 413),
-        ("no room", 1000, "", 429),
+        ("no room", 1000, "", 422),
         ("a path", 10, "?filename=..%2Fpasswd", 422),
         ("a name of lines", 10, "?filename=a%0Ab", 422),
     ] {
