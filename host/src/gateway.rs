@@ -87,7 +87,7 @@ impl Gateway {
             limits: config.limits,
             concurrent: config.turns.concurrent,
             compiling: config.brains.clone(),
-            program: brain::THIS_PROGRAM.into(),
+            program: config.brains.program.clone().unwrap_or_else(|| brain::THIS_PROGRAM.into()),
         };
         let tenants = store.clone();
         let brains =

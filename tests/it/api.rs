@@ -67,7 +67,9 @@ async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
     };
     write(&root.join("tenants.toml"), &format!("{}{}", tenant(2, "Two"), tenant(55, "Fifty-five")));
     write(&root.join("senders.toml"), SENDERS);
+    let program = switchboard_tests::gateway::binary().expect("the gateway is built");
     let config = Config {
+        brains: switchboard::config::brains::Brains { program: Some(program), ..Default::default() },
         listen: ([127, 0, 0, 1], 0).into(),
         data: root.join("run"),
         plugins: root.join("plugins"),

@@ -56,6 +56,8 @@ enum Told {
     /// The delivery loop: this reply has gone out.
     Sent(String, String),
     Locked(String, Option<u32>),
+    /// The operator: this dead turn is tried again.
+    Retried(String, String),
 }
 
 struct Witness {
@@ -158,6 +160,8 @@ async fn play(recorder: Recorder) -> (Vec<(usize, Told)>, Recorder) {
                 witness.store.prune(retention, at(witness.now), 5).await.expect("pruned");
                 let dead = witness.store.turns(&Filter { ended: true, ..all() }).expect("listed");
                 if let Some(dead) = dead.first() {
+                    let said = words(&dead.trigger).join(" ");
+                    witness.tell(Told::Retried(dead.contact.to_string(), said));
                     witness.store.retry_turn(&dead.id, "operator", at(witness.now)).await.expect("retried");
                 }
             }
@@ -222,10 +226,10 @@ fn plain(text: &str) -> &str {
 }
 
 /// Opens the file that a crash left and holds it to its word.
-async fn examine(recorder: &Recorder, told: &[(usize, Told)], crash: Crash) {
+async fn examine(recorder: &Recorder, all_told: &[(usize, Told)], crash: Crash) {
     let store = open(recorder);
     assert_eq!(store.counters(), store.recount().expect("recount"), "{crash:?}: the counters are true");
-    let told = || told.iter().filter(|(syncs, _)| *syncs <= crash.synced).map(|(_, told)| told);
+    let told = || all_told.iter().filter(|(syncs, _)| *syncs <= crash.synced).map(|(_, told)| told);
     let mut locks = BTreeMap::new();
     for told in told() {
         match told {
@@ -271,12 +275,18 @@ async fn examine(recorder: &Recorder, told: &[(usize, Told)], crash: Crash) {
                 _ => {}
             }
         }
-        whole(&seen, crash);
+        // Whether the crash let it happen or not.
+        let again = all_told.iter().filter_map(|(_, told)| match told {
+            Told::Retried(whose, said) if whose == who => Some(said.as_str()),
+            _ => None,
+        });
+        whole(&seen, &again.collect::<Vec<_>>(), crash);
     }
 }
 
-/// Acknowledged or not: a turn happened as a whole or not at all.
-fn whole(seen: &Seen, crash: Crash) {
+/// Acknowledged or not: a turn happened as a whole or not at all. `retried`: what an operator had tried
+/// again; if that fails too it is journaled again, and the contact is told only once.
+fn whole(seen: &Seen, retried: &[&str], crash: Crash) {
     for (text, times) in &seen.heard {
         assert_eq!(*times, 1, "{crash:?}: {text:?} was heard once: {seen:?}");
     }
@@ -295,7 +305,11 @@ fn whole(seen: &Seen, crash: Crash) {
     for (answered, times) in &seen.journal {
         let replies = seen.said.get(&format!("re: {answered}")).copied().unwrap_or(0);
         let apologies = seen.said.get("sorry").copied().unwrap_or(0);
-        assert!(replies + apologies >= *times, "{crash:?}: turn {answered:?} left what it said: {seen:?}");
+        let again = retried.iter().filter(|said| *said == answered).count();
+        assert!(
+            replies + apologies + again >= *times,
+            "{crash:?}: turn {answered:?} left what it said: {seen:?}"
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[brains]`: what making brains ready to run may cost.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// How brains are compiled: each in a process of its own, within these bounds.
@@ -18,6 +20,9 @@ pub struct Brains {
     pub tenant_uploads: usize,
     /// What all uploads that wait may hold together; a quarter of it is the most that one tenant's may.
     pub upload_memory_bytes: usize,
+    /// The gateway's own program, for whoever runs a gateway inside another one. Never in the file.
+    #[serde(skip)]
+    pub program: Option<PathBuf>,
 }
 
 impl Default for Brains {
@@ -29,6 +34,7 @@ impl Default for Brains {
             tenant_compile_seconds: 300,
             tenant_uploads: 4,
             upload_memory_bytes: 256 << 20,
+            program: None,
         }
     }
 }
