@@ -64,7 +64,7 @@ async fn a_body_that_is_too_large_is_refused_before_its_end() {
 
     // One that says how much is coming is refused without waiting for it; one that never ends, at
     // the limit.
-    let head = "POST /api/gateway/waha HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let head = "POST /api/gateway/waha HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
     let told = talk(&gateway, &format!("{head}Content-Length: 9000000\r\n\r\n{{")).await;
     assert!(told.starts_with("HTTP/1.1 413"), "{told}");
     let chunk = format!("4000\r\n{}\r\n", "y".repeat(0x4000));
@@ -79,11 +79,11 @@ async fn slow_headers_and_slow_bodies_are_cut_off() {
         .config("[http]\nheader_timeout_ms = 300\nbody_timeout_ms = 300\n")
         .start()
         .await;
-    let told = talk(&gateway, "POST /api/gateway/waha HTTP/1.1\r\nHost: x\r\n").await;
+    let told = talk(&gateway, "POST /api/gateway/waha HTTP/1.1\r\nHost: 127.0.0.1\r\n").await;
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 408"), "{told}");
     let told = talk(
         &gateway,
-        "POST /api/gateway/waha HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"event\":",
+        "POST /api/gateway/waha HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"event\":",
     )
     .await;
     assert!(told.starts_with("HTTP/1.1 408"), "{told}");
@@ -107,7 +107,7 @@ async fn connections_beyond_the_limit_are_closed() {
     until("one more connection is closed at once", Duration::from_secs(5), async || {
         let mut one_more = connect(&gateway).await;
         let answered = async {
-            one_more.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+            one_more.write_all(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await?;
             let mut first = [0; 1];
             one_more.read(&mut first).await
         };
