@@ -250,6 +250,13 @@ impl Installation {
              paused = {paused}\n\
              [policy]\n\
              loop_turns = 0\n\
+             [quotas]\n\
+             turns_per_minute = 100000000\n\
+             turns_per_day = 1000000000\n\
+             journal_bytes_per_minute = 1000000000000\n\
+             journal_bytes = 1000000000000\n\
+             waiting_turns = 100000000\n\
+             waiting_replies = 100000000\n\
              [backup]\n\
              every_hours = 0\n"
         );

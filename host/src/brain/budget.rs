@@ -142,9 +142,6 @@ const CALL_FUEL: u64 = 1_000;
 /// And a growth of memory or of a table, granted or not.
 const GROW_FUEL: u64 = 10_000;
 
-/// So much may be owed before it is taken from the guest's fuel.
-const OWED_FUEL: u64 = 20_000;
-
 /// A guest that is refused memory may try something smaller, so many times.
 const REFUSED_GROWTHS: u32 = 64;
 
@@ -156,7 +153,9 @@ pub struct Meter {
     host_calls: u32,
     /// What the guest had left when it last came into the gateway.
     fuel_left: u64,
-    /// Charged, and not taken from the guest's fuel yet.
+    /// What the gateway's work for it has cost. Kept beside the guest's own fuel and never taken from it
+    /// while it runs: between calls the compiled code holds that in a register, and writes it back over
+    /// whatever was set meanwhile.
     fuel_owed: u64,
     /// Of all memories, now.
     memory: u64,
@@ -194,7 +193,7 @@ impl Meter {
         self.memory_peak
     }
 
-    /// Charged for the gateway's work, and not taken from the store's fuel yet.
+    /// What the gateway's work has cost, beside what the guest's own steps have.
     pub fn fuel_owed(&self) -> u64 {
         self.fuel_owed
     }
@@ -223,15 +222,28 @@ impl Meter {
         Ok(())
     }
 
-    /// The guest comes into the gateway with so much fuel left.
+    /// The guest comes into the gateway with so much fuel left, or somewhat less: what it used since its
+    /// latest call may not be written down yet.
     pub fn enter(&mut self, fuel_left: u64) {
         self.fuel_left = fuel_left;
         self.fuel_owed = self.fuel_owed.saturating_add(CALL_FUEL);
     }
 
     /// It did not come of its own: the epoch ticked. What a turn costs does not depend on the clock.
-    pub fn interrupted(&mut self) {
+    pub fn interrupted(&mut self) -> Result<(), Exceeded> {
         self.fuel_owed = self.fuel_owed.saturating_sub(CALL_FUEL);
+        self.balance(self.fuel_left)
+    }
+
+    /// Its own steps and the gateway's work together are within its fuel, of which it has so much left.
+    /// Asked on the way and at the end, so that whether a turn ran out does not depend on when it was
+    /// looked at.
+    pub fn balance(&mut self, fuel_left: u64) -> Result<(), Exceeded> {
+        if self.fuel_owed <= fuel_left {
+            return Ok(());
+        }
+        let exceeded = Exceeded::fuel(&self.limits, self.limits.fuel);
+        Err(self.exceed(exceeded))
     }
 
     /// Charges the gateway's work before it is done; refused where the fuel does not reach.
@@ -243,15 +255,6 @@ impl Meter {
         }
         self.fuel_owed = owed;
         Ok(())
-    }
-
-    /// What is to be taken from the guest's fuel, once it is worth it.
-    pub fn settle(&mut self) -> Option<u64> {
-        if self.fuel_owed < OWED_FUEL {
-            return None;
-        }
-        self.fuel_left = self.fuel_left.saturating_sub(self.fuel_owed);
-        Some(std::mem::take(&mut self.fuel_owed))
     }
 
     /// What the gateway holds for this guest counts as the guest's memory: `passing` for the length of
@@ -368,14 +371,22 @@ mod tests {
         let mut meter = Meter::new(ResolvedLimits { fuel: 100_000, ..ResolvedLimits::default() });
         meter.enter(60_000);
         meter.charge(9_000).expect("there is enough");
-        assert_eq!(meter.settle(), None, "not worth it yet");
         meter.charge(50_000).expect("there is just enough");
         assert_eq!(meter.charge(1).expect_err("refused").code, "fuel");
-        assert_eq!(meter.settle(), Some(60_000));
-        assert_eq!(meter.settle(), None);
-        meter.enter(1_500);
-        meter.interrupted();
-        meter.charge(1_500).expect("a tick costs nothing");
+        meter.balance(60_000).expect("to the last unit");
+        assert_eq!(meter.balance(59_999).expect_err("computed on").code, "fuel");
+    }
+
+    #[test]
+    fn a_tick_costs_nothing_and_looks_whether_the_turn_has_run_out() {
+        let mut meter = Meter::new(ResolvedLimits { fuel: 100_000, ..ResolvedLimits::default() });
+        meter.enter(90_000);
+        meter.charge(49_000).expect("there is enough");
+        meter.enter(50_000);
+        meter.interrupted().expect("just enough");
+        assert_eq!(meter.fuel_owed(), 50_000);
+        meter.enter(49_999);
+        assert_eq!(meter.interrupted().expect_err("it computed on").code, "fuel");
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl<'a> Running<'a> {
         store.call_hook(charge);
         let deadline = started + Duration::from_millis(limits.wall_time_ms);
         store.epoch_deadline_callback(move |mut store| {
-            store.data_mut().meter.interrupted();
+            store.data_mut().meter.interrupted()?;
             let now = Instant::now();
             if now < deadline {
                 return Ok(UpdateDeadline::Yield(1));
@@ -300,7 +300,13 @@ impl<'a> Running<'a> {
         ended: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
     ) -> Result<T, Stopped> {
         let (rejected, retryable) = match ended {
-            Ok(Ok(returned)) => return Ok(returned),
+            Ok(Ok(returned)) => {
+                let left = self.store.get_fuel().unwrap_or(0);
+                match self.store.data_mut().meter.balance(left) {
+                    Ok(()) => return Ok(returned),
+                    Err(exceeded) => (exceeded.into(), false),
+                }
+            }
             Ok(Err(error)) => {
                 let late = self.store.data().meter.ran_out_of_time();
                 (explain(&error, &self.store), late)
@@ -315,20 +321,14 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Takes what the gateway's work for the guest costs from the guest's fuel. Every way from the guest
-/// into the gateway passes here: the contract's calls, WASI's, and the engine's own helpers.
+/// Charges the guest for coming into the gateway. Every way there passes here: the contract's calls,
+/// WASI's, and the engine's own helpers.
 fn charge(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
     match hook {
         CallHook::CallingHost => {
             store.set_hostcall_fuel(CALL_BYTES);
             let left = store.get_fuel()?;
             store.data_mut().meter.enter(left);
-        }
-        CallHook::ReturningFromHost => {
-            if let Some(owed) = store.data_mut().meter.settle() {
-                let left = store.get_fuel()?;
-                store.set_fuel(left.saturating_sub(owed))?;
-            }
         }
         // With what it returns, if this was not one of its helpers.
         CallHook::ReturningFromWasm => {
@@ -337,7 +337,7 @@ fn charge(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Re
             let bytes = OUTCOME_BYTES.saturating_add(limits.state_bytes).saturating_add(texts);
             store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
-        CallHook::CallingWasm => {}
+        CallHook::CallingWasm | CallHook::ReturningFromHost => {}
     }
     Ok(())
 }

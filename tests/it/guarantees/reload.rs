@@ -33,7 +33,9 @@ async fn swaps_under_load_lose_nothing() {
     const CONTACTS: usize = 8;
     const SWAPS: usize = 12;
     let waha = FakeWaha::start().await;
-    let gateway = start(&waha).await;
+    // As fast as they can: more than the quota of a tenant that nobody raised it for.
+    let setup = Setup::new().package("echo").tenant(&tenant(1, 1, "echo")).sender(&sender(&waha));
+    let gateway = setup.config("[quotas]\nturns_per_minute = 1000000\n").start().await;
     let file = gateway.package_dir("echo").join("brain.wasm");
     let component = built("echo");
     let hook = Hook::to(&gateway);
