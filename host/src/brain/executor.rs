@@ -36,7 +36,7 @@ const LINGER: Duration = Duration::from_millis(200);
 const PROMPT_NICE: i32 = 1;
 const PATIENT_NICE: i32 = 10;
 
-/// A tenant that did nothing for a while is forgotten when so many are known.
+/// Tenants that did nothing for a while are looked for when so many are known.
 const LANES: usize = 4_096;
 
 /// The threads. Dropping it ends them once what they run has given way.
@@ -228,6 +228,8 @@ struct Queue<R> {
     /// What the tenant served last had used. Who comes back after a while begins here: time that was
     /// not used is not saved up.
     floor: Duration,
+    /// So many lanes there may be before those of nobody are looked for.
+    lanes_before_sweep: usize,
 }
 
 struct Lane<R> {
@@ -237,7 +239,12 @@ struct Lane<R> {
 
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Queue { lanes: HashMap::new(), order: BTreeSet::new(), floor: Duration::ZERO }
+        Queue {
+            lanes: HashMap::new(),
+            order: BTreeSet::new(),
+            floor: Duration::ZERO,
+            lanes_before_sweep: LANES,
+        }
     }
 }
 
@@ -250,9 +257,12 @@ impl Queue<Ready> {
 
 impl<R> Queue<R> {
     fn push(&mut self, tenant: TenantId, ready: R) {
-        if self.lanes.len() >= LANES {
+        if self.lanes.len() >= self.lanes_before_sweep {
             let floor = self.floor;
             self.lanes.retain(|_, lane| !lane.ready.is_empty() || lane.used > floor);
+            // As many again before the next look, however many tenants are busy: a look at all of them
+            // must not come with every turn.
+            self.lanes_before_sweep = LANES.max(2 * self.lanes.len());
         }
         let lane = self.lanes.entry(tenant).or_insert(Lane { ready: VecDeque::new(), used: self.floor });
         if lane.ready.is_empty() {
@@ -351,6 +361,19 @@ mod tests {
             queue.take();
         }
         assert!(queue.lanes.len() <= LANES);
+    }
+
+    #[test]
+    fn many_busy_tenants_are_not_looked_through_with_every_turn() {
+        let mut queue = Queue::default();
+        for id in 1..=3 * LANES as u32 {
+            queue.push(tenant(id), ());
+            queue.take();
+            // More than whoever is served next: it is not forgotten.
+            queue.charge(tenant(id), ms(1));
+        }
+        assert!(queue.lanes.len() > LANES);
+        assert!(queue.lanes_before_sweep > queue.lanes.len(), "the next look is far off");
     }
 
     #[tokio::test]
