@@ -31,7 +31,9 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     let applied = gateway.declare(&setup::environment).await?;
     let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
     let directory = gateway.store.directory();
-    let live = gateway.brains.list().iter().filter(|package| package.digest.is_some()).count();
+    let packages = gateway.brains.list();
+    let live = packages.iter().filter(|package| package.digest.is_some()).count();
+    let coming = packages.iter().filter(|package| package.compiling_since.is_some()).count();
     tracing::info!(
         config = file.as_ref().map_or("(defaults)".into(), |file| file.display().to_string()),
         data = %gateway.config.data.display(),
@@ -48,7 +50,10 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
         env!("CARGO_PKG_VERSION"),
         counted(directory.tenants.len(), "tenant"),
         counted(directory.senders.len(), "sender"),
-        counted(live, "live brain"),
+        match coming {
+            0 => counted(live, "live brain"),
+            coming => format!("{}, {coming} more being compiled", counted(live, "live brain")),
+        },
     ))?;
     if let Some(token) = token {
         screen::line(&format!("The operator's token, shown this once: {}", token.expose()))?;
