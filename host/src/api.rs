@@ -34,6 +34,7 @@ mod conversations;
 mod doctor;
 pub mod error;
 pub mod explain;
+pub mod failed_keys;
 pub mod health;
 mod mapping;
 mod media;
@@ -69,6 +70,7 @@ pub struct App {
     /// Brains, collections, imports.
     pub uploads: Uploads,
     pub readiness: health::Readiness,
+    pub failed_keys: failed_keys::FailedKeys,
 }
 
 impl App {

@@ -2,7 +2,7 @@
 //! file, line, column and key, and what to do about it. Every key has a default. The environment is
 //! not read here; the command line does that and lays it over what the file says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -218,8 +218,16 @@ pub struct Http {
     /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
     /// their address fetch them there; without it they cannot be sent files.
     pub public_url: Option<String>,
-    /// One more is closed at once.
+    /// One more takes the place of the one that has been there longest without asking anything, or is
+    /// closed at once.
     pub max_connections: usize,
+    /// The same of one peer, an IPv6 network of 64 bits being one.
+    pub connections_per_peer: usize,
+    /// Peers that many others come through: a proxy on this machine. They are held to no number of their
+    /// own.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Requests with a key that is none, of one peer; further ones wait and are answered 429.
+    pub failed_keys_per_minute: u32,
     /// A request's headers must be there within this time, counted from the connection's begin or
     /// from the answer before: an idle connection is closed after it.
     pub header_timeout_ms: u64,
@@ -244,6 +252,9 @@ impl Default for Http {
         Http {
             public_url: None,
             max_connections: 4096,
+            connections_per_peer: 1024,
+            trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            failed_keys_per_minute: 60,
             header_timeout_ms: 10_000,
             body_timeout_ms: 15_000,
             write_timeout_ms: 15_000,

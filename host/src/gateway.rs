@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
 use crate::api::auth::OwnMachine;
+use crate::api::failed_keys::FailedKeys;
 use crate::api::health::Readiness;
 use crate::api::uploads::Uploads;
 use crate::body::{Bounds, Memory};
@@ -28,6 +29,7 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::repeats;
 use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
@@ -148,6 +150,7 @@ impl Gateway {
             draining: self.draining.clone(),
             uploads: Uploads::new(http),
             readiness: Readiness::default(),
+            failed_keys: FailedKeys::default(),
         });
         let webhook = Webhook {
             store: self.store.clone(),
@@ -212,6 +215,7 @@ impl Gateway {
         let background = [
             tokio::spawn(self.brains.clone().watch()),
             tokio::spawn(signs.run()),
+            tokio::spawn(sum_up(self.metrics.clone())),
             tokio::spawn(self.templates.clone().run(stop.clone())),
             tokio::spawn(self.media.clone().run(stop.clone())),
             tokio::spawn(self.sessions.clone().watch()),
@@ -339,6 +343,14 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
         .with_context(|| format!("cannot make the data directory {} private", dir.display()))
+}
+
+/// Says once a minute what strangers would have had said for each of their tries.
+async fn sum_up(metrics: Arc<Metrics>) {
+    loop {
+        tokio::time::sleep(repeats::EVERY).await;
+        metrics.repeats.sum_up();
+    }
 }
 
 /// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as

@@ -4,7 +4,8 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,29 +19,29 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::api::auth::From;
 use crate::api::{self, App};
 use crate::config;
 use crate::http::connection::Impatient;
+use crate::http::slots::{Full, Limits, Peer, Slot, Slots};
 use crate::metrics::Metrics;
+use crate::repeats::Kind;
 use crate::webhook::{self, Webhook};
 
 mod browser;
 mod connection;
 pub mod control;
 pub mod own;
+mod slots;
 
 /// A request line and its headers together.
 const MAX_HEADER_BYTES: usize = 64 << 10;
-
-/// Refused connections are told of at most this often.
-const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// Every door of the gateway behind one router.
 pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
@@ -104,7 +105,7 @@ async fn log(request: Request, next: Next) -> Response {
 /// How patient a listener is.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub max_connections: usize,
+    pub connections: Limits,
     pub header_timeout: Duration,
     pub write_timeout: Duration,
     /// After the stop, for requests that are being answered.
@@ -114,7 +115,11 @@ pub struct Settings {
 impl Settings {
     pub fn new(config: &config::Config) -> Self {
         Settings {
-            max_connections: config.http.max_connections,
+            connections: Limits {
+                all: config.http.max_connections,
+                of_peer: config.http.connections_per_peer,
+                trusted: config.http.trusted_proxies.clone(),
+            },
             header_timeout: Duration::from_millis(config.http.header_timeout_ms),
             write_timeout: Duration::from_millis(config.http.write_timeout_ms),
             drain: Duration::from_millis(config.drain_timeout_ms),
@@ -130,23 +135,25 @@ pub async fn serve<L>(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) where
-    L: Listener,
+    L: Listener<Addr: Peer>,
     L::Io: 'static,
 {
-    let slots = Arc::new(Semaphore::new(settings.max_connections));
-    let refusals = Refusals { metrics, logged: Mutex::new(None) };
+    let slots = Slots::new(settings.connections.clone());
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
-        let (io, _) = tokio::select! {
+        let (io, address) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         while connections.try_join_next().is_some() {}
         // Closed at once: a peer that waits in vain learns nothing, one that is refused tries again.
-        let Ok(slot) = slots.clone().try_acquire_owned() else {
-            refusals.count(settings.max_connections);
-            continue;
+        let slot = match slots.take(address.ip()) {
+            Ok(slot) => Arc::new(slot),
+            Err(full) => {
+                refused(full, address.ip(), &settings.connections, &metrics);
+                continue;
+            }
         };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -154,20 +161,24 @@ pub async fn serve<L>(
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(
                 TokioIo::new(Impatient::new(io, settings.write_timeout)),
-                service(router.clone()),
+                service(router.clone(), From(address.ip().map(slots::network)), slot.clone()),
             );
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection broke off");
+                    }
+                }
+                () = slot.close.cancelled() => {}
             }
-            drop(slot);
         });
     }
     drop(listener);
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(
-            connections = settings.max_connections - slots.available_permits(),
+            connections = slots.open(),
             after_ms = settings.drain.as_millis() as u64,
             "requests were cut off that did not end in time (drain_timeout_ms)"
         );
@@ -177,6 +188,8 @@ pub async fn serve<L>(
 
 fn service(
     router: Router,
+    from: From,
+    slot: Arc<Slot>,
 ) -> impl hyper::service::Service<
     hyper::Request<Incoming>,
     Response = Response,
@@ -184,27 +197,34 @@ fn service(
     Future: Send + 'static,
 > + Clone {
     hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
+        slot.has_asked();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(from);
+        router.clone().oneshot(request)
     })
 }
 
-struct Refusals {
-    metrics: Arc<Metrics>,
-    logged: Mutex<Option<Instant>>,
-}
-
-impl Refusals {
-    fn count(&self, limit: usize) {
-        self.metrics.connections_refused.inc();
-        let mut logged = self.logged.lock().expect("nobody panics while holding it");
-        if logged.is_none_or(|at| at.elapsed() >= REFUSALS_LOGGED_EVERY) {
-            *logged = Some(Instant::now());
-            tracing::warn!(
-                limit,
-                "connections are refused: as many are open as http.max_connections allows; \
-                 raise it, or find out who holds them"
-            );
-        }
+fn refused(full: Full, peer: Option<IpAddr>, limits: &Limits, metrics: &Metrics) {
+    let kind = match full {
+        Full::All => Kind::ConnectionsAll,
+        Full::OfPeer => Kind::ConnectionsOfPeer,
+    };
+    let Some(left_out) = metrics.repeats.say(kind, None) else { return };
+    let peer = peer.map(|ip| ip.to_string());
+    match full {
+        Full::All => tracing::warn!(
+            limit = limits.all,
+            left_out,
+            "connections are refused: as many are at work as http.max_connections allows; raise it, or find \
+             out who holds them"
+        ),
+        Full::OfPeer => tracing::warn!(
+            limit = limits.of_peer,
+            peer,
+            left_out,
+            "connections are refused: one peer has as many as http.connections_per_peer allows; if it is a \
+             proxy, name it in http.trusted_proxies"
+        ),
     }
 }
 

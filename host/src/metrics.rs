@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::message::{Provider, Timestamp};
 use crate::policy::quota::Level;
+use crate::repeats::Repeats;
 use crate::store::quotas::Shelf;
 use crate::store::upkeep::{FileBytes, Room};
 use crate::store::{Counters, Store};
@@ -58,7 +59,8 @@ pub struct Metrics {
     signals: Family<SignalLabels, Counter>,
     files: Family<SendLabels, Counter>,
     sessions: Family<OutcomeLabels, Counter>,
-    pub connections_refused: Counter,
+    /// Who was turned away, and whether to say so.
+    pub repeats: Repeats,
     /// Lines of the log that could not be written.
     pub log_lines_lost: Counter,
 }
@@ -83,7 +85,7 @@ impl Metrics {
             signals: Family::default(),
             files: Family::default(),
             sessions: Family::default(),
-            connections_refused: Counter::default(),
+            repeats: Repeats::default(),
             log_lines_lost: Counter::default(),
             registry: Registry::default(),
         };
@@ -117,9 +119,9 @@ impl Metrics {
             metrics.sessions.clone(),
         );
         registry.register(
-            "connections_refused",
-            "Connections closed because there were too many",
-            metrics.connections_refused.clone(),
+            "refused_callers",
+            "Connections, webhooks and requests that were turned away, by why",
+            metrics.repeats.counted.clone(),
         );
         registry.register(
             "log_lines_lost",

@@ -28,6 +28,7 @@ use crate::clock;
 use crate::event::{Event, Own, TemplateChange};
 use crate::message::{Inbound, Provider, TenantId};
 use crate::metrics::Metrics;
+use crate::repeats::{Kind, Repeats};
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
 use crate::store::contacts::OwnKept;
@@ -100,7 +101,7 @@ impl Webhook {
             Ok(answer) => answer.into_response(),
             Err(refusal) => {
                 self.metrics.webhook(provider, refusal.counted_as());
-                refusal.log(provider);
+                refusal.log(provider, &self.metrics.repeats);
                 refusal.into_response()
             }
         };
@@ -144,17 +145,22 @@ impl Webhook {
             proven::Found::Unproven => {
                 self.metrics.webhook(provider, "unverified");
                 let account = account.unwrap_or_default();
-                tracing::warn!(%provider, account, "an item of a webhook is for a sender whose keys the webhook does not prove; it was left out");
+                if let Some(left_out) = self.metrics.repeats.say(Kind::ItemUnproven, Some(provider)) {
+                    tracing::warn!(%provider, account, left_out, "an item of a webhook is for a sender whose keys the webhook does not prove; it was left out");
+                }
                 Ok(ignored("the webhook does not prove that it is for this account", None))
             }
             proven::Found::Nobody => {
                 self.metrics.webhook(provider, "unknown_account");
                 let account = account.unwrap_or_else(|| "(none)".into());
-                tracing::warn!(
-                    %provider,
-                    account,
-                    "a webhook for an account that no sender has was left alone; add it with `switchboard sender add`"
-                );
+                if let Some(left_out) = self.metrics.repeats.say(Kind::AccountUnknown, Some(provider)) {
+                    tracing::warn!(
+                        %provider,
+                        account,
+                        left_out,
+                        "a webhook for an account that no sender has was left alone; add it with `switchboard sender add`"
+                    );
+                }
                 Ok(ignored("no sender has this account", Some("check_the_sender_configuration")))
             }
         }
@@ -288,7 +294,9 @@ impl Webhook {
         if senders.is_empty() {
             let account = change.account.as_deref().unwrap_or("(none)");
             self.metrics.webhook(provider, "unknown_account");
-            tracing::warn!(%provider, account, "what was told of a template is about an account that no proven sender has; it was left alone");
+            if let Some(left_out) = self.metrics.repeats.say(Kind::AccountUnknown, Some(provider)) {
+                tracing::warn!(%provider, account, left_out, "what was told of a template is about an account that no proven sender has; it was left alone");
+            }
             return Ok(ignored("no sender has this account", Some("check_the_sender_configuration")));
         }
         let names = senders.iter().map(|sender| sender.name.clone()).collect();
@@ -324,7 +332,9 @@ impl Webhook {
             }
             None => {
                 self.metrics.webhook(provider, "unverified");
-                tracing::warn!(%provider, "a handshake brought no sender's verify_token");
+                if let Some(left_out) = self.metrics.repeats.say(Kind::Handshake, Some(provider)) {
+                    tracing::warn!(%provider, left_out, "a handshake brought no sender's verify_token");
+                }
                 let body = json!({"status": "error", "reason": "this is no handshake of a known sender",
                     "action": "set the sender's verify_token to the one entered at the provider"});
                 (StatusCode::FORBIDDEN, Json(body)).into_response()
@@ -411,18 +421,32 @@ impl Refusal {
         }
     }
 
-    fn log(&self, provider: Provider) {
+    fn kind(&self) -> Kind {
         match self {
-            Refusal::Body(error) => tracing::warn!(%provider, %error, "a webhook was given up"),
-            Refusal::Malformed(error) => tracing::warn!(%provider, %error, "a webhook body cannot be read"),
+            Refusal::Body(_) => Kind::WebhookBody,
+            Refusal::Malformed(_) => Kind::WebhookUnreadable,
+            Refusal::Unverified(_) => Kind::WebhookUnproven,
+            Refusal::Store(_) => Kind::WebhookNotKept,
+        }
+    }
+
+    fn log(&self, provider: Provider, repeats: &Repeats) {
+        let Some(left_out) = repeats.say(self.kind(), Some(provider)) else { return };
+        match self {
+            Refusal::Body(error) => tracing::warn!(%provider, %error, left_out, "a webhook was given up"),
+            Refusal::Malformed(error) => {
+                tracing::warn!(%provider, %error, left_out, "a webhook body cannot be read");
+            }
             Refusal::Unverified(why) => {
-                tracing::warn!(%provider, %why, "a webhook did not prove where it comes from");
+                tracing::warn!(%provider, %why, left_out, "a webhook did not prove where it comes from");
             }
-            // Said once by the store, and not for each message.
+            // Said once by the store, as a state.
             Refusal::Store(error @ (store::Error::Limit { .. } | store::Error::Full(_))) => {
-                tracing::debug!(%provider, %error, "a webhook was not kept");
+                tracing::debug!(%provider, %error, left_out, "a webhook was not kept");
             }
-            Refusal::Store(error) => tracing::error!(%provider, %error, "a webhook was not kept"),
+            Refusal::Store(error) => {
+                tracing::error!(%provider, %error, left_out, "a webhook was not kept");
+            }
         }
     }
 

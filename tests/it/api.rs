@@ -55,6 +55,9 @@ async fn running() -> Running {
     running_with(|_| {}).await
 }
 
+/// More than a test sends that is about something else.
+const FAILED_KEYS: u32 = 2_000;
+
 /// `prepare` adds to the gateway's directory before it opens.
 async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
@@ -75,6 +78,7 @@ async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
         plugins: root.join("plugins"),
         declared: vec![root.to_owned()],
         drain_timeout_ms: 100,
+        http: switchboard::config::Http { failed_keys_per_minute: FAILED_KEYS, ..Default::default() },
         ..Config::default()
     };
     let gateway = Gateway::open(config).await.expect("it opens");
@@ -304,6 +308,34 @@ async fn who_may_do_what() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_keys_is_slowed_and_counted_and_a_right_key_is_not() {
+    let gateway = running().await;
+    let wrong = format!("sbo_{}", "0".repeat(64));
+    for _ in 0..FAILED_KEYS {
+        let (status, _) = gateway.ask(Method::GET, "/api/turns", Some(&wrong), Value::Null).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+    for path in ["/api/turns", "/api/tenants/2", "/api/outbox"] {
+        let began = std::time::Instant::now();
+        let (status, answer) = gateway.ask(Method::GET, path, Some(&wrong), Value::Null).await;
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::TOO_MANY_REQUESTS, &json!("too_many_keys"))
+        );
+        assert!(began.elapsed() >= switchboard::api::failed_keys::DELAY, "{path}: it is kept waiting");
+    }
+    // Neither the right key nor a page that was not told one yet.
+    gateway.operator(Method::GET, "/api/turns", Value::Null).await;
+    let (status, _) = gateway.ask(Method::GET, "/api/turns", None, Value::Null).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let metrics = gateway.client.get(format!("{}/metrics", gateway.base)).bearer_auth(&gateway.operator);
+    let metrics = metrics.send().await.expect("it answers").text().await.expect("text");
+    let wrong = format!("switchboard_refused_callers_total{{reason=\"key_wrong\"}} {}", FAILED_KEYS + 3);
+    assert!(metrics.contains(&wrong), "{metrics}");
+    assert!(metrics.contains("switchboard_refused_callers_total{reason=\"key_missing\"} 1"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! Who is calling: the operator, or one tenant with a key of its own. A key is 32 random bytes; the
 //! store keeps its SHA-256 only. Another tenant's things do not exist for a tenant: 404, never 403.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -12,8 +14,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::api::App;
 use crate::api::error::{Error, Result};
+use crate::api::failed_keys;
 use crate::clock;
 use crate::message::TenantId;
+use crate::repeats::Kind;
 use crate::store::{self, ApiKey, Store};
 use crate::tenant::{Secret, Tenant};
 
@@ -21,6 +25,10 @@ use crate::tenant::{Secret, Tenant};
 /// the data directory is the operator. Nothing that comes over the network can carry it.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnMachine;
+
+/// Put into a request's extensions by the listener: the network it came from, where it came over one.
+#[derive(Clone, Copy, Debug)]
+pub struct From(pub Option<IpAddr>);
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +87,11 @@ pub async fn known(State(app): State<Arc<App>>, mut request: Request, next: Next
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let turned_away = turned_away(&app, &request, error);
+            drop(request);
+            turned_away.answer().await
+        }
     }
 }
 
@@ -90,8 +102,44 @@ pub async fn operator_only(State(app): State<Arc<App>>, mut request: Request, ne
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let turned_away = turned_away(&app, &request, error);
+            drop(request);
+            turned_away.answer().await
+        }
     }
+}
+
+/// What whoever did not prove who it is gets, and when.
+pub struct TurnedAway {
+    error: Error,
+    after: Duration,
+}
+
+impl TurnedAway {
+    pub async fn answer(self) -> Response {
+        tokio::time::sleep(self.after).await;
+        self.error.into_response()
+    }
+}
+
+/// Counts it and says so once a minute; where keys are tried one after the other the answer comes late.
+pub fn turned_away(app: &App, request: &Request, error: Error) -> TurnedAway {
+    if !error.is_unauthorized() {
+        return TurnedAway { error, after: Duration::ZERO };
+    }
+    let peer = request.extensions().get::<From>().and_then(|from| from.0);
+    let tried = bearer(request.headers()).is_some();
+    let kind = if tried { Kind::KeyWrong } else { Kind::KeyMissing };
+    if let Some(left_out) = app.metrics.repeats.say(kind, None) {
+        let peer = peer.map(|ip| ip.to_string());
+        tracing::warn!(reason = kind.name(), peer, left_out, "a request of the API was refused");
+    }
+    let most = app.config.http.failed_keys_per_minute;
+    if tried && app.failed_keys.too_many(peer, most, Instant::now()) {
+        return TurnedAway { error: Error::too_many_keys(most), after: failed_keys::DELAY };
+    }
+    TurnedAway { error, after: Duration::ZERO }
 }
 
 /// Who sent this request; an error if it does not prove it.

@@ -54,6 +54,17 @@ impl Error {
         )
     }
 
+    pub fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    pub fn too_many_keys(most: u32) -> Self {
+        let what = format!("too many requests with a token that is not valid: limit {most} within a minute");
+        let error =
+            error(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", what, "send a valid token, or wait");
+        Error { retry_after: Some(60), ..error }
+    }
+
     pub fn operator_only() -> Self {
         error(
             StatusCode::FORBIDDEN,

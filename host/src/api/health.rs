@@ -74,8 +74,15 @@ async fn probe(app: &App) -> std::result::Result<(), String> {
 }
 
 pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
-    if !(app.config.is_private() && local::is_from_this_machine(request.headers())) {
-        auth::identify(&app, &request)?.operator()?;
+    let private = app.config.is_private() && local::is_from_this_machine(request.headers());
+    match if private { None } else { Some(auth::identify(&app, &request)) } {
+        None => {}
+        Some(Ok(caller)) => caller.operator()?,
+        Some(Err(error)) => {
+            let turned_away = auth::turned_away(&app, &request, error);
+            drop(request);
+            return Ok(turned_away.answer().await);
+        }
     }
     let kept = Kept::of(&*app.store, clock::now());
     let text = app.metrics.render(&app.store.counters(), &kept);

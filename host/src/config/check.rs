@@ -119,6 +119,8 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("drain_timeout_ms", config.drain_timeout_ms, 0, 600_000);
     within("routing.notice_every_hours", routing.notice_every_hours.into(), 1, 24 * 365);
     within("http.max_connections", http.max_connections as u64, 1, 1_000_000);
+    within("http.connections_per_peer", http.connections_per_peer as u64, 1, 1_000_000);
+    within("http.failed_keys_per_minute", http.failed_keys_per_minute.into(), 1, 1_000_000);
     within("http.header_timeout_ms", http.header_timeout_ms, 50, 600_000);
     within("http.body_timeout_ms", http.body_timeout_ms, 50, 600_000);
     within("http.write_timeout_ms", http.write_timeout_ms, 50, 600_000);

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::body;
+use crate::repeats::Kind;
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(300);
 const BODY_TIMEOUT: Duration = Duration::from_millis(400);
@@ -27,8 +28,13 @@ struct Running {
 }
 
 async fn running(max_connections: usize, drain: Duration) -> Running {
-    start(Settings { max_connections, header_timeout: HEADER_TIMEOUT, write_timeout: WRITE_TIMEOUT, drain })
-        .await
+    let connections = limits(max_connections, max_connections);
+    start(Settings { connections, header_timeout: HEADER_TIMEOUT, write_timeout: WRITE_TIMEOUT, drain }).await
+}
+
+/// Nobody is trusted: every peer here is this machine.
+fn limits(all: usize, of_peer: usize) -> Limits {
+    Limits { all, of_peer, trusted: Vec::new() }
 }
 
 async fn start(settings: Settings) -> Running {
@@ -220,21 +226,61 @@ async fn an_answer_that_nobody_reads_is_cut_off() {
     drop(stream);
 }
 
+/// One that closes nothing by a timeout.
+async fn patient(connections: Limits) -> Running {
+    let (header_timeout, write_timeout) = (10 * DEADLINE, 10 * DEADLINE);
+    start(Settings { connections, header_timeout, write_timeout, drain: Duration::ZERO }).await
+}
+
+/// A connection over which something was asked and answered, and which stays.
+async fn at_work(server: &Running) -> TcpStream {
+    let mut stream = server.connect().await;
+    stream
+        .write_all(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+        .await
+        .expect("it reads");
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await.expect("it answers");
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer[..read]));
+    stream
+}
+
+fn turned_away(server: &Running, kind: Kind) -> u64 {
+    let labels = crate::repeats::ReasonLabels { reason: kind.name() };
+    server.metrics.repeats.counted.get_or_create(&labels).get()
+}
+
 #[tokio::test]
 async fn too_many_connections_are_closed_at_once_and_counted() {
-    // No timeout will close these.
-    let (header_timeout, write_timeout) = (10 * DEADLINE, 10 * DEADLINE);
-    let server =
-        start(Settings { max_connections: 2, header_timeout, write_timeout, drain: Duration::ZERO }).await;
-    let held = [server.connect().await, server.connect().await];
+    let server = patient(limits(2, 2)).await;
+    let held = [at_work(&server).await, at_work(&server).await];
     let mut refused = server.connect().await;
     assert_eq!(until_closed(&mut refused).await, "");
-    assert_eq!(server.metrics.connections_refused.get(), 1);
+    assert_eq!(turned_away(&server, Kind::ConnectionsOfPeer), 1);
     drop(held);
     let began = Instant::now();
     while !server.ask("GET /take HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.contains(" 405 ") {
         assert!(began.elapsed() < DEADLINE, "the places were never given free");
     }
+}
+
+#[tokio::test]
+async fn who_only_holds_connections_holds_nobody_out() {
+    let server = patient(limits(3, 100)).await;
+    let worker = at_work(&server).await;
+    let mut silent = [server.connect().await, server.connect().await];
+    // Half a head is nothing asked.
+    silent[1].write_all(b"POST /take HTTP/1.1\r\nHost:").await.expect("it reads");
+    for _ in 0..5 {
+        server.serves().await;
+    }
+    assert_eq!(until_closed(&mut silent[0]).await, "", "the oldest gave its place");
+    drop(worker);
+    let workers = [at_work(&server).await, at_work(&server).await, at_work(&server).await];
+    let mut refused = server.connect().await;
+    assert_eq!(until_closed(&mut refused).await, "", "all that are there are at work");
+    assert_eq!(turned_away(&server, Kind::ConnectionsAll), 1);
+    drop(workers);
 }
 
 #[tokio::test]

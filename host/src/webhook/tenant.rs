@@ -28,6 +28,7 @@ use super::{Refusal, Webhook};
 use crate::channel;
 use crate::event::Event;
 use crate::message::{ContactKey, Provider, TenantId};
+use crate::repeats::Kind;
 use crate::route::Answer;
 use crate::session::naming;
 use crate::tenant::{Directory, Sender};
@@ -79,7 +80,7 @@ impl Webhook {
             }
             Err(refusal) => {
                 self.metrics.webhook(WAHA, refusal.counted_as());
-                refusal.log(WAHA);
+                refusal.log(WAHA, &self.metrics.repeats);
                 refusal.into_response()
             }
         };
@@ -105,10 +106,13 @@ impl Webhook {
                 Found::Sender(sender) => sender,
                 Found::Unproven => return Err(Refusal::Unverified(channel::Unverified::WrongKey)),
                 Found::Nobody => {
-                    tracing::warn!(
-                        session = account,
-                        "a webhook for a session that no sender has was left alone; connect it with `switchboard tenant connect`"
-                    );
+                    if let Some(left_out) = self.metrics.repeats.say(Kind::AccountUnknown, Some(WAHA)) {
+                        tracing::warn!(
+                            session = account,
+                            left_out,
+                            "a webhook for a session that no sender has was left alone; connect it with `switchboard tenant connect`"
+                        );
+                    }
                     return Ok(Err(Left::Unknown));
                 }
             };
@@ -139,8 +143,12 @@ impl Webhook {
         let tenant = named.next();
         if named.any(|other| Some(other) != tenant) {
             let number = |tenant: Option<TenantId>| tenant.map_or("none".into(), |id| id.to_string());
+            let Some(left_out) = self.metrics.repeats.say(Kind::TenantDisputed, Some(WAHA)) else {
+                return Ok(Err(Left::Disputed));
+            };
             tracing::warn!(
                 sender = %sender.name,
+                left_out,
                 by_address = number(by_address),
                 by_session = number(by_session),
                 by_contact = number(by_contact),
