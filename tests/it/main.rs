@@ -9,6 +9,7 @@ mod delivery;
 mod fake_meta;
 mod fake_waha;
 mod guarantees;
+mod hostile;
 mod journey;
 mod kill;
 mod media;

@@ -255,6 +255,11 @@ impl Gateway {
         self.start().await;
     }
 
+    /// Of the running process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the gateway runs").id()
+    }
+
     /// Everything the running process wrote, for tests that look into its log.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()

@@ -5,6 +5,7 @@ pub mod client;
 pub mod gateway;
 pub mod gupshup;
 pub mod hook;
+pub mod hostile;
 pub mod infobip;
 pub mod meta;
 pub mod package;

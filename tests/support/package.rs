@@ -69,9 +69,10 @@ pub fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// `target/debug`, two directories above the test's own executable.
+/// `target/debug`, where programs lie; tests lie in its `deps`.
 pub fn profile_dir() -> Result<PathBuf> {
-    let test = std::env::current_exe().context("finding the test's own executable")?;
-    let profile = test.parent().and_then(Path::parent).context("the test lies in target/PROFILE/deps")?;
-    Ok(profile.to_path_buf())
+    let program = std::env::current_exe().context("finding the own executable")?;
+    let folder = program.parent().context("it lies in target/PROFILE, or in its deps")?;
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    Ok(folder.context("deps lies in target/PROFILE")?.to_path_buf())
 }

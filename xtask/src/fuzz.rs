@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::shell;
+use crate::{hostile, shell};
 
 /// A target, and the folder of payloads that it starts from.
 const DECODERS: [(&str, &str); 4] =
@@ -43,6 +43,9 @@ const TEXTS: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// Random components in a running gateway.
+const GUESTS: &str = "guests";
+
 /// One input takes no longer, nor is it larger: what a webhook holds is bounded elsewhere.
 const INPUT_SECONDS: u32 = 10;
 const INPUT_BYTES: u32 = 64 << 10;
@@ -55,7 +58,10 @@ pub struct Fuzz {
     /// How long each target runs.
     #[arg(long, default_value_t = 20)]
     seconds: u32,
-    /// waha, infobip, gupshup, meta, deep_link, identity; all of them if none is named.
+    /// Tries this one random guest again.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// waha, infobip, gupshup, meta, deep_link, identity, guests; all of them if none is named.
     targets: Vec<String>,
 }
 
@@ -63,8 +69,14 @@ impl Fuzz {
     pub fn run(&self, root: &Path) -> Result<()> {
         let known: Vec<&str> =
             DECODERS.iter().map(|(name, _)| *name).chain(TEXTS.iter().map(|(name, _)| *name)).collect();
-        if let Some(unknown) = self.targets.iter().find(|name| !known.contains(&name.as_str())) {
-            bail!("there is no target {unknown}; there are {}", known.join(", "));
+        let guests = |name: &String| name == GUESTS;
+        if self.seed.is_some() || (!self.targets.is_empty() && self.targets.iter().all(guests)) {
+            return self.guests(root);
+        }
+        if let Some(unknown) =
+            self.targets.iter().find(|name| !known.contains(&name.as_str()) && !guests(name))
+        {
+            bail!("there is no target {unknown}; there are {}, {GUESTS}", known.join(", "));
         }
         let targets: Vec<&str> = known
             .into_iter()
@@ -79,6 +91,9 @@ impl Fuzz {
             shell::step(&format!("fuzzing {target} for {} s", self.seconds));
             findings.extend(self.fuzz(root, target)?);
         }
+        if self.targets.is_empty() || self.targets.iter().any(guests) {
+            self.guests(root)?;
+        }
         if findings.is_empty() {
             return Ok(());
         }
@@ -88,6 +103,19 @@ impl Fuzz {
              cargo fuzz run --sanitizer none TARGET FILE",
             told.join("\n")
         )
+    }
+
+    /// Not with libFuzzer: counting the branches of the engine and its compiler finds no more guests than
+    /// a generator of modules does. In the unoptimised build, which the tests have made already.
+    fn guests(&self, root: &Path) -> Result<()> {
+        let programs = hostile::programs(root, true, "switchboard-fuzz-guests")?;
+        shell::step(&format!("trying random guests for {} s", self.seconds));
+        let mut command = Command::new(programs.join("switchboard-fuzz-guests"));
+        command.args(["--seconds", &self.seconds.to_string()]).current_dir(root);
+        if let Some(seed) = self.seed {
+            command.args(["--seed", &seed.to_string()]);
+        }
+        shell::run(&mut command)
     }
 
     /// The inputs that broke something, new and old.

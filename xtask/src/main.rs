@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod brains;
 mod fuzz;
+mod hostile;
 mod run;
 mod shell;
 mod test;
@@ -28,8 +29,11 @@ enum Task {
     Brains,
     /// Run every test: unit, integration, store conformance, crash, brains, tidy.
     Test(test::Test),
-    /// Throw random bytes at the decoders, the deep links and the addresses, for a short while.
+    /// Throw random bytes at the decoders, the deep links and the addresses, and random guests at the
+    /// engine, for a short while.
     Fuzz(fuzz::Fuzz),
+    /// Go round the hostile guests, uploads and callers beside an honest tenant, and print what it noticed.
+    Hostile(hostile::Hostile),
     /// Measure the gateway against the bare limit and write docs/benchmarks.md.
     Bench(bench::Bench),
 }
@@ -42,6 +46,7 @@ fn main() -> Result<()> {
         Task::Brains => brains::build(&root),
         Task::Test(test) => test.run(&root),
         Task::Fuzz(fuzz) => fuzz.run(&root),
+        Task::Hostile(hostile) => hostile.run(&root),
         Task::Bench(bench) => bench.run(&root),
     }
 }
