@@ -5,7 +5,8 @@
 //! The file is written without waiting for the disk: what a process wrote is there after its death, and
 //! only a machine that loses its power forgets, which no turn can cause. After a death all that ran are
 //! suspects; suspects run one at a time, so that the next death convicts the right one and clears
-//! the others.
+//! the others. Tenants take turns at that: one that has many suspects keeps nobody else's waiting for all
+//! of them.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -39,6 +40,8 @@ pub struct Running {
     state: Mutex<State>,
     /// Suspects run one at a time.
     alone: Arc<Semaphore>,
+    /// And one of each tenant's waits for that: who waits is let in in the order of coming.
+    next: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
 }
 
 struct State {
@@ -62,7 +65,7 @@ pub struct Mark {
     id: Id,
     place: usize,
     deaths: u8,
-    _alone: Option<OwnedSemaphorePermit>,
+    _alone: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 impl Running {
@@ -71,13 +74,13 @@ impl Running {
     pub fn open(path: &Path) -> io::Result<Arc<Self>> {
         let left = match std::fs::read(path) {
             Ok(bytes) => suspects(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => HashMap::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
         let beside = path.with_extension("new");
         let file = File::options().write(true).create(true).truncate(true).open(&beside)?;
         let mut suspects = HashMap::new();
-        for (place, (id, deaths)) in left.into_iter().take(SUSPECTS).enumerate() {
+        for (place, (id, deaths)) in left.into_iter().enumerate() {
             write(&file, place, Some((id, deaths, false)))?;
             suspects.insert(id, Suspect { deaths, place });
         }
@@ -87,7 +90,8 @@ impl Running {
             tracing::warn!(turns, "the gateway died while these turns ran; they run again, one at a time");
         }
         let state = State { free: Vec::new(), places: suspects.len(), suspects, unwritable: false };
-        Ok(Arc::new(Running { file, state: Mutex::new(state), alone: Arc::new(Semaphore::new(1)) }))
+        let alone = Arc::new(Semaphore::new(1));
+        Ok(Arc::new(Running { file, state: Mutex::new(state), alone, next: Mutex::default() }))
     }
 
     /// A turn is about to run; a suspect waits until no other one does.
@@ -100,11 +104,21 @@ impl Running {
         let deaths = self.state().suspects.get(&id).map_or(0, |suspect| suspect.deaths);
         let alone = match deaths {
             0 => None,
-            _ => self.alone.clone().acquire_owned().await.ok(),
+            _ => self.alone(id.tenant).await,
         };
         let place = self.state().place();
         self.put(place, Some((id, deaths, true)));
         Mark { running: self.clone(), id, place, deaths, _alone: alone }
+    }
+
+    async fn alone(&self, tenant: TenantId) -> Option<[OwnedSemaphorePermit; 2]> {
+        let next = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            next.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
+        };
+        // Nobody closes them.
+        let of_tenant = next.acquire_owned().await.ok()?;
+        Some([self.alone.clone().acquire_owned().await.ok()?, of_tenant])
     }
 
     /// The gateway stops in order: what has not ended did not end it.
@@ -157,8 +171,10 @@ impl Drop for Mark {
     }
 }
 
-/// What a process left behind: each turn that ran has seen one death more.
-fn suspects(bytes: &[u8]) -> HashMap<Id, u8> {
+/// What a process left behind: each turn that ran has seen one death more. Those that saw the most come
+/// first, the latest of them before the others: where there are too many, some that never came again are
+/// forgotten.
+fn suspects(bytes: &[u8]) -> Vec<(Id, u8)> {
     let mut suspects: HashMap<Id, u8> = HashMap::new();
     for record in bytes.chunks_exact(RECORD) {
         let Some((id, deaths, ran)) = read(record) else { continue };
@@ -166,6 +182,9 @@ fn suspects(bytes: &[u8]) -> HashMap<Id, u8> {
         let seen = suspects.entry(id).or_default();
         *seen = deaths.max(*seen);
     }
+    let mut suspects: Vec<_> = suspects.into_iter().collect();
+    suspects.sort_unstable_by_key(|(id, deaths)| std::cmp::Reverse((*deaths, id.entry, id.tenant)));
+    suspects.truncate(SUSPECTS);
     suspects
 }
 
@@ -193,6 +212,8 @@ fn read(record: &[u8]) -> Option<(Id, u8, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use futures::stream::{FuturesUnordered, StreamExt as _};
+
     use super::*;
 
     const DEATHS: u8 = 3;
@@ -248,6 +269,43 @@ mod tests {
         drop(Running::open(&path).expect("opens"));
         let running = Running::open(&path).expect("opens");
         assert_eq!(running.enter(id(1)).await.deaths(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_tenants_suspects_keep_anothers_waiting_for_one_of_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("running");
+        let neighbours = Id { tenant: TenantId::from_stored(3), entry: 9 };
+        let running = Running::open(&path).expect("opens");
+        let mut marks = begin(&running, &[1, 2, 3, 4]).await;
+        marks.push(running.enter(neighbours).await);
+        dies(marks);
+        let running = Running::open(&path).expect("opens");
+        let first = running.enter(id(1)).await;
+        let mut others: FuturesUnordered<_> =
+            [id(2), id(3), id(4), neighbours].map(|id| running.enter(id)).into_iter().collect();
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(20), others.next());
+        assert!(waits.await.is_err(), "the first one runs alone");
+        drop(first);
+        assert_eq!(others.next().await.expect("one of them").id, neighbours, "it is its tenant's turn");
+        for _ in 0..3 {
+            others.next().await.expect("the others come to it");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_too_many_those_are_kept_that_saw_the_most_deaths() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("running");
+        let file = File::create(&path).expect("a file");
+        for place in 0..SUSPECTS + 100 {
+            let entry = place as u64;
+            write(&file, place, Some((id(entry), u8::from(entry == 7), true))).expect("written");
+        }
+        let running = Running::open(&path).expect("opens");
+        let kept = &running.state().suspects;
+        assert_eq!((kept.len(), kept[&id(7)].deaths), (SUSPECTS, 2));
+        assert!(!kept.contains_key(&id(0)) && kept.contains_key(&id(SUSPECTS as u64 + 99)));
     }
 
     #[tokio::test]
