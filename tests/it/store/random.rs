@@ -253,7 +253,8 @@ async fn drain(store: &dyn Store, gone: &Gone) {
             let sent = Settlement::Sent { provider_id: None };
             store.settle_send(&claim.id, sent, at(now)).await.expect("settled");
         }
-        if turns.is_empty() && sends.is_empty() && store.counters().inbox == 0 {
+        // One that was claimed and did not begin is dead; what waits behind it comes next.
+        if turns.is_empty() && ids.is_empty() && store.counters().inbox == 0 {
             break;
         }
     }
