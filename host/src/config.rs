@@ -218,8 +218,7 @@ pub struct Http {
     /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
     /// their address fetch them there; without it they cannot be sent files.
     pub public_url: Option<String>,
-    /// One more takes the place of the one that has been there longest without asking anything, or is
-    /// closed at once.
+    /// One more takes the place of one on which nothing is being answered, or is closed at once.
     pub max_connections: usize,
     /// The same of one peer, an IPv6 network of 64 bits being one.
     pub connections_per_peer: usize,

@@ -29,6 +29,7 @@ use crate::api::auth::From;
 use crate::api::{self, App};
 use crate::config;
 use crate::http::connection::Impatient;
+use crate::http::held::Held;
 use crate::http::slots::{Full, Limits, Peer, Slot, Slots};
 use crate::metrics::Metrics;
 use crate::repeats::Kind;
@@ -37,6 +38,7 @@ use crate::webhook::{self, Webhook};
 mod browser;
 mod connection;
 pub mod control;
+mod held;
 pub mod own;
 mod slots;
 
@@ -197,10 +199,13 @@ fn service(
     Future: Send + 'static,
 > + Clone {
     hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        slot.has_asked();
+        let (work, router) = (slot.works(), router.clone());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(from);
-        router.clone().oneshot(request)
+        async move {
+            let response = router.oneshot(request).await?;
+            Ok(response.map(|body| Body::new(Held::new(body, work))))
+        }
     })
 }
 

@@ -1,6 +1,7 @@
-//! Who may be connected: so many in all, and so many of one peer. Where all places are taken, the
-//! connection that has been there longest without asking anything gives its place to who comes: a peer that
-//! only holds connections holds nobody out.
+//! Who may be connected: so many in all, and so many of one peer. Where all places are taken, one of those
+//! on which nothing is being answered gives its place to who comes, of the peer that has the most of them
+//! the one that has been idle longest: who only holds connections holds nobody out, even if it asks
+//! something now and then.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -36,6 +37,9 @@ pub fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// So many of the idle ones are looked at for the one that has to go.
+const LOOKED_AT: usize = 64;
+
 /// How many.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -52,15 +56,18 @@ pub struct Slots {
 
 #[derive(Default)]
 struct State {
-    next: u64,
-    /// The oldest first.
-    open: BTreeMap<u64, Open>,
+    /// Counts what happens, to tell what was longest ago.
+    now: u64,
+    open: HashMap<u64, Open>,
+    /// Those on which nothing is being answered, by since when.
+    idle: BTreeMap<u64, u64>,
     peers: HashMap<IpAddr, usize>,
 }
 
 struct Open {
     peer: Option<IpAddr>,
-    has_asked: bool,
+    /// Since when nothing is being answered.
+    idle_since: Option<u64>,
     close: CancellationToken,
 }
 
@@ -92,13 +99,12 @@ impl Slots {
             return Err(Full::OfPeer);
         }
         if state.open.len() >= self.limits.all {
-            let silent = state.open.iter().find(|(_, open)| !open.has_asked).map(|(id, _)| *id);
-            let given = silent.and_then(|id| state.remove(id)).ok_or(Full::All)?;
+            let given = state.idlest().and_then(|id| state.remove(id)).ok_or(Full::All)?;
             given.close.cancel();
         }
-        let (id, close) = (state.next, CancellationToken::new());
-        state.next += 1;
-        state.open.insert(id, Open { peer, has_asked: false, close: close.clone() });
+        let (id, close) = (state.tick(), CancellationToken::new());
+        state.open.insert(id, Open { peer, idle_since: None, close: close.clone() });
+        state.rests(id);
         if let Some(peer) = peer {
             *state.peers.entry(peer).or_default() += 1;
         }
@@ -117,7 +123,40 @@ impl Slots {
 }
 
 impl State {
+    fn tick(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    fn works(&mut self, id: u64) {
+        let since = self.open.get_mut(&id).and_then(|open| open.idle_since.take());
+        if let Some(since) = since {
+            self.idle.remove(&since);
+        }
+    }
+
+    fn rests(&mut self, id: u64) {
+        let now = self.tick();
+        let Some(open) = self.open.get_mut(&id) else { return };
+        if open.idle_since.is_none() {
+            open.idle_since = Some(now);
+            self.idle.insert(now, id);
+        }
+    }
+
+    /// Of the first few that have been idle longest, the one whose peer has the most connections.
+    fn idlest(&self) -> Option<u64> {
+        let connections = |id: &u64| {
+            let peer = self.open.get(id)?.peer?;
+            self.peers.get(&peer).copied()
+        };
+        // The last of those with the most would be taken, hence the order.
+        let first = self.idle.values().take(LOOKED_AT);
+        first.rev().max_by_key(|id| connections(id).unwrap_or(0)).copied()
+    }
+
     fn remove(&mut self, id: u64) -> Option<Open> {
+        self.works(id);
         let open = self.open.remove(&id)?;
         if let Some(peer) = open.peer
             && let Some(count) = self.peers.get_mut(&peer)
@@ -131,12 +170,20 @@ impl State {
     }
 }
 
+/// A request that is being answered, until it is dropped.
+pub struct AtWork(Arc<Slot>);
+
 impl Slot {
-    /// A whole request's head has come: from now on the place is its own.
-    pub fn has_asked(&self) {
-        if let Some(open) = self.slots.state().open.get_mut(&self.id) {
-            open.has_asked = true;
-        }
+    /// A whole request's head has come: until its answer is written the place is kept.
+    pub fn works(self: &Arc<Self>) -> AtWork {
+        self.slots.state().works(self.id);
+        AtWork(self.clone())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.slots.state().rests(self.0.id);
     }
 }
 
@@ -183,20 +230,34 @@ mod tests {
     }
 
     #[test]
-    fn who_only_holds_gives_its_place_to_who_comes_and_who_asked_keeps_it() {
+    fn who_only_holds_gives_its_place_to_who_comes_and_who_is_answered_keeps_it() {
         let slots = slots(3, 3);
-        let asked = slots.take(ip("192.0.2.1")).expect("a place");
-        asked.has_asked();
-        let silent =
-            [slots.take(ip("192.0.2.2")).expect("a place"), slots.take(ip("192.0.2.3")).expect("a place")];
-        let honest = slots.take(ip("192.0.2.4")).expect("the oldest that asked nothing gives way");
-        assert!(silent[0].close.is_cancelled() && !silent[1].close.is_cancelled());
-        assert!(!asked.close.is_cancelled());
+        let answered = Arc::new(slots.take(ip("192.0.2.1")).expect("a place"));
+        let work = answered.works();
+        let idle = [
+            Arc::new(slots.take(ip("192.0.2.2")).expect("a place")),
+            Arc::new(slots.take(ip("192.0.2.3")).expect("a place")),
+        ];
+        let honest = Arc::new(slots.take(ip("192.0.2.4")).expect("the one idle longest gives way"));
+        assert!(idle[0].close.is_cancelled() && !idle[1].close.is_cancelled());
+        assert!(!answered.close.is_cancelled());
         assert_eq!(slots.open(), 3);
-        silent[1].has_asked();
-        honest.has_asked();
-        assert_eq!(slots.take(ip("192.0.2.5")).err(), Some(Full::All), "all of them are at work");
-        drop(silent);
-        assert_eq!(slots.open(), 2, "a place that was given away is not given back twice");
+        let others = [idle[1].works(), honest.works()];
+        assert_eq!(slots.take(ip("192.0.2.5")).err(), Some(Full::All), "all of them are being answered");
+        drop(work);
+        slots.take(ip("192.0.2.5")).expect("a request now and then keeps no place");
+        assert!(answered.close.is_cancelled());
+        drop((others, idle, honest));
+        assert_eq!(slots.open(), 0, "a place that was given away is not given back twice");
+    }
+
+    #[test]
+    fn the_peer_with_the_most_gives_way_first() {
+        let slots = slots(4, 3);
+        let one = slots.take(ip("192.0.2.1")).expect("a place");
+        let many = [(); 3].map(|()| slots.take(ip("192.0.2.2")).expect("a place"));
+        let _other = slots.take(ip("192.0.2.3")).expect("a place is given away");
+        assert!(!one.close.is_cancelled(), "it was idle longest, and is alone");
+        assert!(many[0].close.is_cancelled() && !many[1].close.is_cancelled());
     }
 }

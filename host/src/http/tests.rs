@@ -232,16 +232,14 @@ async fn patient(connections: Limits) -> Running {
     start(Settings { connections, header_timeout, write_timeout, drain: Duration::ZERO }).await
 }
 
-/// A connection over which something was asked and answered, and which stays.
+/// A connection on which a request is being answered.
 async fn at_work(server: &Running) -> TcpStream {
     let mut stream = server.connect().await;
-    stream
-        .write_all(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
-        .await
-        .expect("it reads");
+    let head = "POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("it reads");
     let mut answer = vec![0; 4096];
-    let read = stream.read(&mut answer).await.expect("it answers");
-    assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer[..read]));
+    let read = stream.read(&mut answer).await.expect("it wants the body");
+    assert!(answer[..read].starts_with(b"HTTP/1.1 100"), "{:?}", String::from_utf8_lossy(&answer[..read]));
     stream
 }
 
@@ -275,12 +273,20 @@ async fn who_only_holds_connections_holds_nobody_out() {
         server.serves().await;
     }
     assert_eq!(until_closed(&mut silent[0]).await, "", "the oldest gave its place");
-    drop(worker);
-    let workers = [at_work(&server).await, at_work(&server).await, at_work(&server).await];
+    let mut workers = [worker, at_work(&server).await, at_work(&server).await];
     let mut refused = server.connect().await;
     assert_eq!(until_closed(&mut refused).await, "", "all that are there are at work");
     assert_eq!(turned_away(&server, Kind::ConnectionsAll), 1);
-    drop(workers);
+    // Answered, it keeps its place no longer.
+    workers[0].write_all(b"hi").await.expect("it reads");
+    let mut answer = vec![0; 4096];
+    let read = workers[0].read(&mut answer).await.expect("it answers");
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer[..read]));
+    let began = Instant::now();
+    while !server.ask("GET /take HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.contains(" 405 ") {
+        assert!(began.elapsed() < DEADLINE, "it does not give its place");
+    }
+    assert_eq!(until_closed(&mut workers[0]).await, "", "it gave its place");
 }
 
 #[tokio::test]
