@@ -388,7 +388,8 @@ pub struct Directory {
     waha: HouseWaha,
     pub organizations: HashMap<OrganizationId, Arc<Organization>>,
     pub tenants: HashMap<TenantId, Arc<Tenant>>,
-    pub senders: HashMap<SenderName, Arc<Sender>>,
+    /// In the order of their names.
+    pub senders: BTreeMap<SenderName, Arc<Sender>>,
     by_account: HashMap<(Provider, String), SenderName>,
     /// The numbers of a business account at Meta.
     by_business: HashMap<String, BTreeSet<SenderName>>,
@@ -459,21 +460,13 @@ impl Directory {
         let means = |text: &str| {
             text == destination || wanted.is_some() && identity::phone_digits(text).ok() == wanted
         };
-        let mut senders: Vec<_> = self
-            .senders
-            .values()
-            .filter(|sender| sender.accounts().chain(sender.number.as_deref()).any(means))
-            .collect();
-        senders.sort_by(|left, right| left.name.cmp(&right.name));
-        senders
+        let meant = |sender: &&Arc<Sender>| sender.accounts().chain(sender.number.as_deref()).any(means);
+        self.senders.values().filter(meant).collect()
     }
 
     /// The senders of a provider, in the order of their names.
     pub fn senders_of(&self, provider: Provider) -> Vec<&Arc<Sender>> {
-        let mut senders: Vec<_> =
-            self.senders.values().filter(|sender| sender.provider == provider).collect();
-        senders.sort_by(|left, right| left.name.cmp(&right.name));
-        senders
+        self.senders.values().filter(|sender| sender.provider == provider).collect()
     }
 
     pub fn organization_of(&self, tenant: TenantId) -> Option<OrganizationId> {

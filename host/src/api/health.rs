@@ -47,7 +47,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     }
     let directory = app.store.directory();
     let served = directory.tenants.values().any(|tenant| tenant.active);
-    if served && app.brains.list().iter().all(|package| package.digest.is_none()) {
+    if served && !app.brains.has_any() {
         reasons.push("no brain is loaded; `switchboard brain list` says why".to_owned());
     }
     if reasons.is_empty() {
