@@ -39,6 +39,7 @@ mod outcome;
 mod package;
 mod personality;
 mod preflight;
+mod reading;
 mod rehearsal;
 mod sandbox;
 pub mod script;
@@ -69,8 +70,19 @@ pub struct Ask {
 pub trait Sources: Send + Sync {
     /// The newest entries of this conversation, oldest first.
     fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String>;
-    /// The records of one of the tenant's collections; `None` where there is no such collection.
+    /// The records of one of the tenant's collections; `None` where there is no such collection. May
+    /// take some time.
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String>;
+
+    /// The same at once, where they lie ready.
+    fn parsed_collection(&self, _name: &str) -> Option<Arc<Vec<serde_json::Value>>> {
+        None
+    }
+
+    /// May the tenant's brain write so many bytes to the log now? Then they are counted.
+    fn may_log(&self, _bytes: u64) -> bool {
+        true
+    }
 
     /// Does this name a file of the tenant's?
     fn has_file(&self, _handle: &str) -> bool {
@@ -281,7 +293,7 @@ impl Brains {
     pub async fn handle(&self, ask: Ask) -> Result<Answer, Failure> {
         let Some(plan) = self.plan(&ask) else { return Err(self.no_brain(&ask.tenant)) };
         let ask = Arc::new(ask);
-        let stopped = match self.engine.turn(&plan.version, self.turn(&ask, &plan, &plan.version)).await {
+        let mut stopped = match self.engine.turn(&plan.version, self.turn(&ask, &plan, &plan.version)).await {
             Ok(answer) => return Ok(answer),
             Err(stopped) => stopped,
         };
@@ -294,7 +306,10 @@ impl Brains {
         // The live version's failure is the one to mend, whatever comes of the older one.
         let mut answer = match self.engine.turn(&previous, self.turn(&ask, &plan, &previous)).await {
             Ok(answer) => answer,
-            Err(_) => return Err(*stopped.failure),
+            Err(other) => {
+                stopped.failure.cost.add(&other.failure.cost);
+                return Err(*stopped.failure);
+            }
         };
         tracing::warn!(
             tenant = %ask.key.tenant,
@@ -305,8 +320,7 @@ impl Brains {
             error = %stopped.failure,
             "the live version failed, the one before it answered"
         );
-        answer.cost.fuel += stopped.failure.cost.fuel;
-        answer.cost.wall_time_us += stopped.failure.cost.wall_time_us;
+        answer.cost.add(&stopped.failure.cost);
         Ok(answer)
     }
 
@@ -374,6 +388,11 @@ impl Brains {
     }
 
     /// By package.
+    /// Is any brain live?
+    pub fn has_any(&self) -> bool {
+        self.deployer.packages.load().iter().any(|package| package.brain.is_some())
+    }
+
     pub fn list(&self) -> Vec<PackageStatus> {
         self.deployer.list()
     }

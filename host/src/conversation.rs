@@ -162,6 +162,14 @@ pub struct Cost {
     pub host_calls: u32,
 }
 
+impl Cost {
+    /// What another run of the same turn took as well.
+    pub fn add(&mut self, other: &Cost) {
+        self.fuel = self.fuel.saturating_add(other.fuel);
+        self.wall_time_us = self.wall_time_us.saturating_add(other.wall_time_us);
+    }
+}
+
 /// A line of a conversation, for the brain, the terminal chat and the dashboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEntry {

@@ -491,6 +491,8 @@ pub trait Store:
     fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>>;
     fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>>;
     fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>>;
+    /// The same at once, where it lies ready.
+    fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<Arc<Vec<serde_json::Value>>>;
     fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
     fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>>;
     /// Puts a dead turn back in line, or makes a waiting one due now.

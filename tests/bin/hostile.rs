@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use switchboard_tests::hostile::beside::{Beside, Pace, Seen};
+use switchboard_tests::hostile::beside::{Beside, Pace, Seen, Slow};
 use switchboard_tests::hostile::caller::{self, Caller};
 use switchboard_tests::hostile::case::Guest;
 use switchboard_tests::hostile::ground::{Ground, tenant_of};
 use switchboard_tests::hostile::load::Load;
 use switchboard_tests::hostile::trial;
 
-/// A hundred messages a second of the neighbour's, well below what the machine can do.
+/// Fifty messages a second of the neighbour's, well below what the machine can do and its own quotas allow.
 const PACE: Pace =
-    Pace { contacts: 8, every: Duration::from_millis(80), health_every: Duration::from_millis(10) };
+    Pace { contacts: 8, every: Duration::from_millis(160), health_every: Duration::from_millis(10) };
 
 /// Conversations of each hostile guest, and of the idle one that it is compared with.
 const CONVERSATIONS: usize = 16;
@@ -255,6 +255,8 @@ fn summary(quiet: &Seen, loud: &Seen, stopped: Duration) -> bool {
     for (line, met) in &lines {
         println!("- {line}: {}", if *met { "met" } else { "**missed**" });
     }
+    let Slow { whole, webhook } = loud.slowest;
+    println!("- the slowest of them took {:.0} ms, its webhook {:.0} ms", ms(whole), ms(webhook));
     println!("- of {} turns beside the suite, {} quiet ones", loud.turns.count(), quiet.turns.count());
     lines.iter().all(|(_, met)| *met)
 }

@@ -55,5 +55,5 @@ pub fn upload(app: &App, caller: &Caller) -> Result<()> {
 }
 
 fn spend(app: &App, tenant: TenantId, kind: Kind) -> Result<()> {
-    Ok(app.store.spend(tenant, kind, clock::now())?)
+    Ok(app.store.spend(tenant, kind, 1, clock::now())?)
 }

@@ -29,6 +29,7 @@ use super::executor::Executor;
 use super::grants::{self, Grant};
 use super::outcome::{Handles, Stopped, explain, failure, faulted};
 use super::personality::Personality;
+use super::reading::Reading;
 use super::sandbox::State;
 use super::{Answer, Ask};
 use crate::tenant::ResolvedLimits;
@@ -58,7 +59,8 @@ const STACK: usize = 512 << 10;
 /// The engine, and the right to run so many turns at once.
 pub struct Engine {
     engine: wasmtime::Engine,
-    executor: Executor,
+    executor: Arc<Executor>,
+    reading: Arc<Reading>,
     /// In front of the pool: one instance too many is an error there, not a wait. Held by a turn until
     /// its instance is gone.
     slots: Arc<Semaphore>,
@@ -148,9 +150,10 @@ impl Engine {
             }
         };
         let ticked = engine.clone();
-        let executor = Executor::new(move || ticked.increment_epoch())?;
+        let executor = Arc::new(Executor::new(move || ticked.increment_epoch())?);
+        let reading = Arc::new(Reading::new(executor.clone()));
         let slots = Arc::new(Semaphore::new(concurrent));
-        Ok(Engine { engine, executor, slots, versions: Arc::default() })
+        Ok(Engine { engine, executor, reading, slots, versions: Arc::default() })
     }
 
     pub fn wasmtime(&self) -> &wasmtime::Engine {
@@ -187,10 +190,11 @@ impl Engine {
     pub async fn turn(&self, version: &Arc<Version>, turn: Turn) -> Result<Answer, Stopped> {
         let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (engine, version, tenant) = (self.engine.clone(), version.clone(), turn.ask.key.tenant);
+        let reading = self.reading.clone();
         let run = async move {
             // The guest's store is gone before its place is free: both go with this future.
             let _slot = slot;
-            Running::new(&engine, &version, &turn).turn(&turn).await
+            Running::new(&engine, &version, &turn, reading).turn(&turn).await
         };
         self.executor.run(tenant, run).await
     }
@@ -200,9 +204,10 @@ impl Engine {
     pub async fn probe(&self, version: &Arc<Version>, turn: Turn) -> Result<bool, Stopped> {
         let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (engine, version, tenant) = (self.engine.clone(), version.clone(), turn.ask.key.tenant);
+        let reading = self.reading.clone();
         let run = async move {
             let _slot = slot;
-            Running::new(&engine, &version, &turn).probe().await
+            Running::new(&engine, &version, &turn, reading).probe().await
         };
         self.executor.run(tenant, run).await
     }
@@ -217,10 +222,11 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn new(engine: &wasmtime::Engine, version: &'a Version, turn: &Turn) -> Self {
+    fn new(engine: &wasmtime::Engine, version: &'a Version, turn: &Turn, reading: Arc<Reading>) -> Self {
         let limits = turn.limits;
         let started = Instant::now();
-        let state = State::new(turn.ask.clone(), turn.personality.clone(), turn.package.clone(), limits);
+        let (ask, personality) = (turn.ask.clone(), turn.personality.clone());
+        let state = State::new(ask, personality, turn.package.clone(), limits, reading);
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(CALL_BYTES);

@@ -113,7 +113,26 @@ impl Executor {
         tenant: TenantId,
         turn: impl Future<Output = T> + Send + 'static,
     ) -> T {
+        self.run_from(Used::default(), tenant, turn).await
+    }
+
+    /// Runs what is known to take long.
+    pub async fn run_patiently<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
         let used = Used::default();
+        used.add(PROMPT);
+        self.run_from(used, tenant, work).await
+    }
+
+    async fn run_from<T: Send + 'static>(
+        &self,
+        used: Used,
+        tenant: TenantId,
+        turn: impl Future<Output = T> + Send + 'static,
+    ) -> T {
         let about = About { tenant, used: used.clone(), runtime: Handle::current() };
         let (metered, scheduled) = (self.shared.clone(), self.shared.clone());
         let (ready, task) = async_task::Builder::new().propagate_panic(true).metadata(about).spawn(

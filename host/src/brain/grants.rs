@@ -128,10 +128,15 @@ impl State {
         Ok(())
     }
 
+    /// For bytes that are about to be looked at or copied.
+    fn pay(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.meter.charge(BYTE_FUEL.saturating_mul(bytes as u64))
+    }
+
     /// Copying and writing down long texts is the gateway's work too, and its memory for as long as the
     /// call lasts.
     async fn carry(&mut self, bytes: usize) -> Result<(), Exceeded> {
-        self.meter.charge(BYTE_FUEL.saturating_mul(bytes as u64))?;
+        self.pay(bytes)?;
         self.meter.hold(bytes)?;
         self.carried += bytes;
         if self.carried >= BYTES_BETWEEN_YIELDS {

@@ -52,6 +52,21 @@ impl Personality {
         Some(Value::Object(merge_all(tables.into_iter().rev())))
     }
 
+    /// Bytes, about, of what [`Personality::get`] would look at, to be paid for before it does.
+    pub fn weight_at(&self, path: &str) -> usize {
+        let found = self.downwards().map(|layer| match find(layer, path) {
+            Looked::Table(table) => table_weight(table),
+            Looked::Value(value) => weight(value),
+            Looked::Hidden | Looked::Missing => 0,
+        });
+        found.sum()
+    }
+
+    /// The same of all layers together.
+    pub fn weight(&self) -> usize {
+        self.downwards().map(table_weight).sum()
+    }
+
     /// All layers merged.
     pub fn all(&self) -> Map<String, Value> {
         let layers: Vec<_> = self.downwards().collect();
@@ -113,6 +128,20 @@ fn find<'a>(layer: &'a Map<String, Value>, path: &str) -> Looked<'a> {
         }
     }
     Looked::Missing
+}
+
+fn weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight).sum(),
+            Value::Object(table) => table_weight(table),
+            _ => 0,
+        }
+}
+
+fn table_weight(table: &Map<String, Value>) -> usize {
+    table.iter().map(|(key, value)| key.len() + weight(value)).sum()
 }
 
 /// Lowest first; the later win.

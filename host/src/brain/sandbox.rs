@@ -15,6 +15,7 @@ use super::Ask;
 use super::budget::Meter;
 use super::journal::Recorder;
 use super::personality::Personality;
+use super::reading::Reading;
 use crate::glyph;
 use crate::tenant::ResolvedLimits;
 use clock::Clock;
@@ -34,8 +35,8 @@ const STDIO_BYTES: usize = 4 << 10;
 /// A longer line is cut. The journal has it whole, as far as a turn's budget goes.
 const LOGGED_BYTES: usize = 1_000;
 
-/// What a line costs of the log's budget beside its own bytes, so that empty lines end too.
-const LINE_BYTES: u64 = 32;
+/// What stands around a line in the log, about; it is counted with the line's own bytes.
+const LINE_BYTES: u64 = 200;
 
 /// Everything a running guest can reach. Made for one turn, dropped with it.
 pub struct State {
@@ -46,6 +47,7 @@ pub struct State {
     pub meter: Meter,
     pub journal: Recorder,
     pub log: Arc<Log>,
+    pub reading: Arc<Reading>,
     /// What the SDK's panic hook said before the trap.
     pub panic: Option<Panic>,
     /// Carried between guest and gateway since the turn last gave way.
@@ -61,7 +63,13 @@ pub struct Panic {
 }
 
 impl State {
-    pub fn new(ask: Arc<Ask>, personality: Personality, package: Arc<str>, limits: ResolvedLimits) -> Self {
+    pub fn new(
+        ask: Arc<Ask>,
+        personality: Personality,
+        package: Arc<str>,
+        limits: ResolvedLimits,
+        reading: Arc<Reading>,
+    ) -> Self {
         let log =
             Arc::new(Log { ask: ask.clone(), package, limit: limits.log_bytes, used: AtomicU64::new(0) });
         let mut wasi = WasiCtx::builder();
@@ -87,6 +95,7 @@ impl State {
             meter: Meter::new(limits),
             journal: Recorder::default(),
             log,
+            reading,
             panic: None,
             carried: 0,
         }
@@ -141,15 +150,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// Writes a line, or drops it when the turn has used up its share; `false` when dropped. The
-    /// first line that is dropped says so.
+    /// Writes a line, or drops it when the turn or its tenant has used up its share; `false` when
+    /// dropped. The first line of a turn that is dropped says so.
     pub fn write(&self, level: tracing::Level, line: &str) -> bool {
-        let cost = line.len() as u64 + LINE_BYTES;
+        let shown = glyph::shown(line, LOGGED_BYTES);
+        let cost = shown.len() as u64 + LINE_BYTES;
         let before = self.used.fetch_add(cost, Ordering::Relaxed);
         let used = before.saturating_add(cost);
         if used <= self.limit {
-            self.emit(level, line);
-            return true;
+            let written = self.ask.sources.may_log(cost);
+            if written {
+                self.emit(level, &shown);
+            }
+            return written;
         }
         if before <= self.limit {
             tracing::warn!(
@@ -180,7 +193,7 @@ impl Log {
                     tenant = %self.ask.key.tenant,
                     contact = %self.ask.key.contact.masked(),
                     package = %self.package,
-                    line = glyph::shown(line, LOGGED_BYTES),
+                    line,
                     "the brain says"
                 )
             };

@@ -196,7 +196,7 @@ fn human(mut writer: Writer<'_>, level: Level, fields: &Fields) -> fmt::Result {
         write!(writer, " {dim}{name}={end}")?;
         match value {
             Value::String(text) if is_one_word(text) => writer.write_str(text)?,
-            Value::String(text) => write!(writer, "\"{}\"", text.replace('"', "\\\""))?,
+            Value::String(text) => write!(writer, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))?,
             other => write!(writer, "{other}")?,
         }
     }
@@ -274,10 +274,12 @@ mod tests {
     #[test]
     fn what_others_wrote_is_told_from_the_fields_around_it() {
         let log = written(LogFormat::Human, || {
-            tracing::error!(tenant = 2, word = "one", error = %"no\" tenant=3 x", empty = "", up = true, "it failed");
+            tracing::error!(tenant = 2, word = "one", error = %"no\" tenant=3 \\\" x", empty = "", up = true, "it failed");
         });
         assert!(
-            log.contains(r#" ERROR it failed tenant=2 word=one error="no\" tenant=3 x" empty="" up=true"#),
+            log.contains(
+                r#" ERROR it failed tenant=2 word=one error="no\" tenant=3 \\\" x" empty="" up=true"#
+            ),
             "{log}"
         );
         let log = written(LogFormat::Json, || tracing::error!(tenant = 2, level = "none", "it failed"));

@@ -123,6 +123,7 @@ struct Said {
 pub struct Meter {
     pub turns: Window,
     pub journal: Window,
+    pub log: Window,
     pub uploads: Window,
     pub changes: Window,
     said: [Said; Kind::ALL.len()],
@@ -136,6 +137,7 @@ impl Default for Meter {
         Meter {
             turns: Window::of_ms(MINUTE_MS),
             journal: Window::of_ms(MINUTE_MS),
+            log: Window::of_ms(MINUTE_MS),
             uploads: Window::of_ms(HOUR_MS),
             changes: Window::of_ms(HOUR_MS),
             said: [Said::default(); Kind::ALL.len()],
@@ -149,6 +151,7 @@ impl Meter {
         match kind {
             Kind::TurnsPerMinute => Some(&mut self.turns),
             Kind::JournalBytesPerMinute => Some(&mut self.journal),
+            Kind::LogBytesPerMinute => Some(&mut self.log),
             Kind::UploadsPerHour => Some(&mut self.uploads),
             Kind::ChangesPerHour => Some(&mut self.changes),
             _ => None,

@@ -480,6 +480,10 @@ impl Store for Embedded {
         collections::read(&self.mirror().parsed, snapshot, tenant, collection).map_err(told)
     }
 
+    fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<collections::Records> {
+        self.mirror().parsed.find(tenant, collection).0
+    }
+
     fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
         let Some(named) = references::read(&self.mirror().secret, reference) else { return Ok(None) };
         self.read(|snapshot| receipts::sender_of(snapshot, &named))

@@ -133,8 +133,9 @@ pub struct Gauge {
 pub trait Accounts: Send + Sync {
     /// Every quota of a tenant, in the order of the table.
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge>;
-    /// Takes one of what is counted by the hour, or refuses it with [`super::Error::Limit`].
-    fn spend(&self, tenant: TenantId, kind: Kind, now: Timestamp) -> Result<()>;
+    /// Takes some of what is counted by the minute or hour, or refuses it with [`super::Error::Limit`] if
+    /// nothing of it is left.
+    fn spend(&self, tenant: TenantId, kind: Kind, amount: u64, now: Timestamp) -> Result<()>;
     /// Is there room for one more file? Refused with [`super::Error::Limit`].
     fn room_for_files(&self, tenant: TenantId) -> Result<()>;
     /// Of every tenant of which anything is kept.

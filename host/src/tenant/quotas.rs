@@ -120,6 +120,8 @@ quotas! {
     fuel_per_day FuelPerDay [Fuel] = 10_000_000_000_000, 1_000_000 => NO_END;
     /// Journal written within a minute; what is beyond it is journaled by length and digest.
     journal_bytes_per_minute JournalBytesPerMinute [Bytes] = 64 << 20, 1 << 10 => NO_END;
+    /// Written to the gateway's log by brains within a minute; lines beyond it are dropped.
+    log_bytes_per_minute LogBytesPerMinute [Bytes] = 4 << 20, 0 => NO_END;
     /// Journal kept; beyond it the oldest entries go first.
     journal_bytes JournalBytes [Bytes] = 1 << 30, 1 << 10 => NO_END;
     /// History kept; beyond it the oldest lines go first.

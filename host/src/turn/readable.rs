@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use crate::brain::{FileInfo, FileRefused, Sources};
+use crate::clock;
 use crate::conversation::HistoryEntry;
 use crate::media::{self, Media};
 use crate::message::{ConversationKey, TenantId};
 use crate::store::Store;
+use crate::tenant::quotas::Kind;
 
 /// One conversation's sources, for one turn.
 pub struct Readable {
@@ -44,6 +46,14 @@ impl Sources for Readable {
     fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
         let tenant: TenantId = self.key.tenant;
         self.store.collection(tenant, name).map_err(|error| error.to_string())
+    }
+
+    fn parsed_collection(&self, name: &str) -> Option<Arc<Vec<serde_json::Value>>> {
+        self.store.parsed_collection(self.key.tenant, name)
+    }
+
+    fn may_log(&self, bytes: u64) -> bool {
+        self.store.spend(self.key.tenant, Kind::LogBytesPerMinute, bytes, clock::now()).is_ok()
     }
 
     fn has_file(&self, handle: &str) -> bool {

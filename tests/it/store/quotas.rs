@@ -285,7 +285,7 @@ pub async fn a_number_of_its_own_is_told_to_wait(factory: &dyn Factory) {
 /// Quotas: 2 uploads an hour.
 pub async fn what_is_counted_by_the_hour_is_refused_until_it_frees(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
-    let spend = |tenant: u32, ms: i64| lab.store().spend(tenant_id(tenant), Kind::UploadsPerHour, at(ms));
+    let spend = |tenant: u32, ms: i64| lab.store().spend(tenant_id(tenant), Kind::UploadsPerHour, 1, at(ms));
     spend(1, 0).expect("the first");
     spend(1, 1).expect("the second");
     let refused = spend(1, 2).expect_err("the third").to_string();
@@ -293,4 +293,11 @@ pub async fn what_is_counted_by_the_hour_is_refused_until_it_frees(factory: &dyn
     spend(2, 2).expect("another tenant's");
     let freed = gauge(lab.store().as_ref(), 1, Kind::UploadsPerHour, 2).frees_at.expect("in about an hour");
     spend(1, freed.as_ms() - at(0).as_ms()).expect("then");
+    // By the minute, and many at once: what begins below the limit is taken whole.
+    let log = |bytes| lab.store().spend(tenant_id(1), Kind::LogBytesPerMinute, bytes, at(3));
+    let limit = gauge(lab.store().as_ref(), 1, Kind::LogBytesPerMinute, 3).limit;
+    log(limit - 1).expect("below it");
+    log(100).expect("the last line");
+    let refused = log(1).expect_err("no more of it").to_string();
+    assert!(refused.contains("log_bytes_per_minute"), "{refused}");
 }

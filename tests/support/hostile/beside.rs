@@ -40,8 +40,17 @@ pub struct Seen {
     /// From the time a message was due until its answer reached the provider.
     pub turns: Times,
     pub health: Times,
+    /// The slowest turn.
+    pub slowest: Slow,
     /// What was not answered, in words.
     pub unanswered: Vec<String>,
+}
+
+/// A turn, and what of it was the webhook's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slow {
+    pub whole: Duration,
+    pub webhook: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -51,6 +60,7 @@ impl Seen {
     pub fn add(&mut self, other: &Seen) {
         self.turns.0.extend_from_slice(&other.turns.0);
         self.health.0.extend_from_slice(&other.health.0);
+        self.slowest = self.slowest.max(other.slowest);
         self.unanswered.extend_from_slice(&other.unanswered);
     }
 }
@@ -179,7 +189,11 @@ impl Contact {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             match answered {
                 // A message counts from when it was due: a stall must not hide itself.
-                Ok(()) => seen.turns.push(due.elapsed()),
+                Ok(webhook) => {
+                    let whole = due.elapsed();
+                    seen.turns.push(whole);
+                    seen.slowest = seen.slowest.max(Slow { whole, webhook });
+                }
                 Err(why) => seen.unanswered.push(format!("{}: {why}", self.phone)),
             }
             drop(seen);
@@ -187,22 +201,24 @@ impl Contact {
         }
     }
 
-    /// Says it and waits for the answer, which says it back.
-    async fn one(&self, words: &str, expected: &str) -> Result<(), String> {
+    /// Says it and waits for the answer, which says it back. How long the webhook took.
+    async fn one(&self, words: &str, expected: &str) -> Result<Duration, String> {
         let before = self.provider.sent_to(&self.phone);
         let id = format!("{:016X}", rand::random::<u64>());
+        let began = Instant::now();
         let work = async {
             let posted = self.neighbour.hook.try_post(&text(&self.phone, &id, words)).await;
             let posted = posted.map_err(|error| format!("{error:#}"))?;
             if posted.status != 200 || !posted.text.contains("routed") {
                 return Err(format!("the webhook said {} {}", posted.status, posted.text));
             }
+            let webhook = began.elapsed();
             // What comes late belongs to an earlier message, which was missed.
             let mut before = before;
             while !self.provider.next(&self.phone, before).await.contains(expected) {
                 before += 1;
             }
-            Ok(())
+            Ok(webhook)
         };
         tokio::time::timeout(PATIENCE, work)
             .await

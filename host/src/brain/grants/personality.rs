@@ -10,8 +10,13 @@ impl Host for State {
     async fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
         self.count().await?;
         self.carry(path.len()).await?;
-        let found = is_name(&path).then(|| self.personality.get(&path)).flatten();
-        let answer = found.map(|value| value.to_string());
+        let answer = match is_name(&path) {
+            true => {
+                self.pay(self.personality.weight_at(&path))?;
+                self.personality.get(&path).map(|value| value.to_string())
+            }
+            false => None,
+        };
         let recorded = answer.clone().unwrap_or_else(|| "null".into());
         self.carry(recorded.len()).await?;
         self.record("personality.get", json!([path]).to_string(), recorded)?;
@@ -20,6 +25,8 @@ impl Host for State {
 
     async fn all(&mut self) -> wasmtime::Result<String> {
         self.count().await?;
+        // Looked at twice: for the version and for the texts.
+        self.pay(2 * self.personality.weight())?;
         // The journal names the version: the whole text in every turn would outweigh the rest of it.
         let version = self.personality.version();
         self.record("personality.all", "[]".into(), json!({ "version": version }).to_string())?;
@@ -30,6 +37,7 @@ impl Host for State {
 
     async fn version(&mut self) -> wasmtime::Result<String> {
         self.count().await?;
+        self.pay(self.personality.weight())?;
         let version = self.personality.version();
         self.record("personality.version", "[]".into(), json!(version).to_string())?;
         Ok(version)

@@ -1,14 +1,12 @@
 //! `records`: find in the tenant's collections. A wrong question is refused with a code and a
 //! sentence that names the field, what it holds and what was asked; it does not end the turn.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::brain::Sources;
 use crate::brain::abi::bindings::switchboard::brain::records::{Comparison, Found, Host, Query};
 use crate::brain::abi::wit::Refusal;
 use crate::brain::grants::is_name;
+use crate::brain::reading::InUse;
 use crate::brain::sandbox::State;
 use crate::brain::work::Work;
 use crate::glyph;
@@ -20,8 +18,8 @@ impl Host for State {
         self.count().await?;
         self.carry(bytes_of(&query)).await?;
         let answer = match search::within_bounds(&query) {
-            Ok(()) => match read(&self.ask.sources, &query.collection).await {
-                Ok(records) => search::find(&records, &query, &mut Work::new(&mut self.meter)).await?,
+            Ok(()) => match read(self, &query.collection).await {
+                Ok(found) => search::find(&found.records, &query, &mut Work::new(&mut self.meter)).await?,
                 Err(refusal) => Err(refusal),
             },
             Err(refusal) => Err(refusal),
@@ -46,10 +44,10 @@ impl Host for State {
         self.count().await?;
         self.carry(collection.len() + id.len()).await?;
         let arguments = json!([collection, id]).to_string();
-        let answer = match read(&self.ask.sources, &collection).await {
+        let answer = match read(self, &collection).await {
             Ok(_) if !is_name(&id) => Ok(None),
-            Ok(records) => {
-                let found = search::with_id(&records, &id, &mut Work::new(&mut self.meter)).await?;
+            Ok(found) => {
+                let found = search::with_id(&found.records, &id, &mut Work::new(&mut self.meter)).await?;
                 Ok(found.map(Value::to_string))
             }
             Err(refusal) => Err(refusal),
@@ -64,15 +62,13 @@ impl Host for State {
     }
 }
 
-/// Reading a large collection is work for another thread.
-async fn read(sources: &Arc<dyn Sources>, name: &str) -> Result<Arc<Vec<Value>>, Refusal> {
+async fn read(state: &mut State, name: &str) -> Result<InUse, Refusal> {
     if !is_name(name) {
         return Err(unknown(name));
     }
-    let (sources, wanted) = (sources.clone(), name.to_owned());
-    let read = tokio::task::spawn_blocking(move || sources.collection(&wanted)).await;
-    match read.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(Some(records)) => Ok(records),
+    let (tenant, sources) = (state.ask.key.tenant, state.ask.sources.clone());
+    match state.reading.collection(tenant, sources, name.to_owned()).await {
+        Ok(Some(found)) => Ok(found),
         Ok(None) => Err(unknown(name)),
         Err(error) => Err(Refusal {
             code: "unavailable".into(),

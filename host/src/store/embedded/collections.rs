@@ -1,7 +1,7 @@
 //! Tenants' collections: kept as JSON, parsed once, and kept parsed within a bound.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use redb::{ReadTransaction, ReadableTable};
 use serde_json::Value;
@@ -19,11 +19,8 @@ use crate::tenant::quotas::Kind;
 /// Memory, about, of the parsed collections that are kept,
 const PARSED_BYTES: usize = 256 << 20;
 
-/// and of one tenant's among them: a tenant that reads many pushes out its own.
+/// and of one tenant's among them: a tenant that reads many pushes out its own. No collection takes more.
 const TENANT_BYTES: usize = PARSED_BYTES / 4;
-
-/// Larger ones are parsed one at a time: many at once would take much memory for a moment.
-const SMALL_BYTES: usize = 256 << 10;
 
 pub type Records = Arc<Vec<Value>>;
 
@@ -31,11 +28,6 @@ pub type Records = Arc<Vec<Value>>;
 #[derive(Default)]
 pub struct Parsed {
     cache: Mutex<Cache>,
-    /// Held while a large one is parsed,
-    parsing: Mutex<()>,
-    /// and by each tenant while it waits for that, so that a tenant that reads many waits for itself
-    /// and keeps nobody else waiting for more than one. Dropped when nobody waits.
-    waiting: Mutex<HashMap<TenantId, Weak<Mutex<()>>>>,
 }
 
 #[derive(Default)]
@@ -54,7 +46,7 @@ struct Entry {
 }
 
 impl Parsed {
-    fn find(&self, tenant: TenantId, name: &str) -> (Option<Records>, u64) {
+    pub fn find(&self, tenant: TenantId, name: &str) -> (Option<Records>, u64) {
         let mut cache = lock(&self.cache);
         cache.uses += 1;
         let now = cache.uses;
@@ -80,18 +72,6 @@ impl Parsed {
         }
         while cache.held_by(tenant) > TENANT_BYTES && cache.drop_oldest(|owner| owner == tenant) {}
         while cache.bytes > PARSED_BYTES && cache.drop_oldest(|_| true) {}
-    }
-
-    /// The right to be the one of this tenant that parses.
-    fn of(&self, tenant: TenantId) -> Arc<Mutex<()>> {
-        let mut waiting = lock(&self.waiting);
-        if let Some(there) = waiting.get(&tenant).and_then(Weak::upgrade) {
-            return there;
-        }
-        waiting.retain(|_, other| other.strong_count() > 0);
-        let new = Arc::new(Mutex::new(()));
-        waiting.insert(tenant, Arc::downgrade(&new));
-        new
     }
 
     pub fn forget(&self, tenant: TenantId, name: &str) {
@@ -130,6 +110,7 @@ const RECORD_BYTES: usize = 256 << 10;
 /// Each record is an object of a bounded size with a text or integer `id`, each id once.
 pub fn check(records: &[Value]) -> Result<(), Error> {
     let mut seen = std::collections::HashSet::with_capacity(records.len());
+    let mut all = 0;
     for (at, record) in records.iter().enumerate() {
         let id = record.as_object().and_then(|record| record.get("id"));
         let id = match id {
@@ -144,6 +125,15 @@ pub fn check(records: &[Value]) -> Result<(), Error> {
         if bytes > RECORD_BYTES {
             let what = format!(
                 "record {} (id {id:?}) takes {bytes} bytes in memory: limit {RECORD_BYTES}; keep long texts elsewhere",
+                at + 1
+            );
+            return Err(Error::Conflict(what));
+        }
+        all += bytes;
+        if all > TENANT_BYTES {
+            let what = format!(
+                "the records up to {} (id {id:?}) take {all} bytes in memory: limit {TENANT_BYTES}; give them fewer \
+                 fields, or put them into several collections",
                 at + 1
             );
             return Err(Error::Conflict(what));
@@ -189,17 +179,6 @@ pub fn read(
     let key = owned_by(tenant.get(), name);
     let Some(row) = ReadableTable::get(&table, key.as_slice())? else { return Ok(None) };
     let json = row.value();
-    let large = json.len() > SMALL_BYTES;
-    let of_tenant = large.then(|| parsed.of(tenant));
-    let _of_tenant = of_tenant.as_deref().map(lock);
-    let _one = large.then(|| lock(&parsed.parsing));
-    // Whoever waited may find it there.
-    if large
-        && let (Some(found), now) = parsed.find(tenant, name)
-        && now == generation
-    {
-        return Ok(Some(found));
-    }
     let records: Vec<Value> = serde_json::from_slice(json)
         .map_err(|error| Unreadable { table: "collections", what: error.to_string() })?;
     let records = Arc::new(records);
@@ -275,5 +254,10 @@ mod tests {
         let refused = check(&[json!({"id": 1}), long]).expect_err("too long").to_string();
         assert!(refused.contains("record 2 (id \"7\") takes 262"), "{refused}");
         check(&[json!({"id": 1, "text": "x".repeat(RECORD_BYTES / 2)})]).expect("fits");
+        // Short to write, large to hold.
+        let small: Vec<_> = (0..200_000).map(|id| json!({"id": id})).collect();
+        let refused = check(&small).expect_err("too large together").to_string();
+        assert!(refused.contains("limit 67108864; give them fewer fields"), "{refused}");
+        check(&small[..50_000]).expect("fits");
     }
 }

@@ -205,7 +205,11 @@ fn used(kind: Kind, usage: &Usage, now: Timestamp) -> u64 {
         Kind::CollectionBytes => usage.of(Shelf::Collections).bytes,
         Kind::Files => usage.of(Shelf::Files).rows,
         Kind::FileBytes => usage.file_bytes,
-        Kind::TurnsPerMinute | Kind::JournalBytesPerMinute | Kind::UploadsPerHour | Kind::ChangesPerHour => 0,
+        Kind::TurnsPerMinute
+        | Kind::JournalBytesPerMinute
+        | Kind::LogBytesPerMinute
+        | Kind::UploadsPerHour
+        | Kind::ChangesPerHour => 0,
     }
 }
 
@@ -241,7 +245,7 @@ impl Accounts for Embedded {
         Kind::ALL.iter().map(gauge).collect()
     }
 
-    fn spend(&self, tenant: TenantId, kind: Kind, now: Timestamp) -> Result<()> {
+    fn spend(&self, tenant: TenantId, kind: Kind, amount: u64, now: Timestamp) -> Result<()> {
         let quotas = self.mirror().quotas_of(tenant);
         let limit = quotas.of(kind);
         let mut meters = lock(&self.mirror().meters);
@@ -249,7 +253,7 @@ impl Accounts for Embedded {
         let Some(window) = meter.window(kind) else { return Ok(()) };
         let (used, frees_in) = (window.used(steady_ms), window.frees_in(limit, steady_ms));
         if frees_in == 0 {
-            window.add(1, steady_ms);
+            window.add(amount, steady_ms);
         }
         Use { tenant, kind, used, limit }.tell(meter, steady_ms, Level::of(used, limit));
         match frees_in {
