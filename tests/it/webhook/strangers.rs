@@ -122,8 +122,11 @@ async fn unproven_bodies_share_a_memory_of_their_own() {
     .await;
     assert_eq!(hook.say(&text("971501234568", "S2", "start_realty_1")).await["status"], "routed");
     let mut told = String::new();
-    holding.read_to_string(&mut told).await.ok();
-    assert!(told.starts_with("HTTP/1.1 408") || told.starts_with("HTTP/1.1 503"), "{told}");
+    let ended = holding.read_to_string(&mut told).await;
+    // What was refused before it was read is reset, and the answer may be lost with it.
+    let was_reset = ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
+    let refused = told.starts_with("HTTP/1.1 408") || told.starts_with("HTTP/1.1 503");
+    assert!(refused || told.is_empty() && was_reset, "{ended:?} {told}");
     let routed = until("there is room again", Duration::from_secs(20), async || {
         hook.try_post(&large).await.ok().filter(|answer| answer.status == 200)
     });
