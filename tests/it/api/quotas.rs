@@ -55,6 +55,30 @@ async fn a_tenant_sees_its_quotas_and_is_refused_beyond_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn opt_outs_are_put_down_up_to_a_number() {
+    let gateway = running().await;
+    let own = gateway.tenant_key(2).await;
+    let raised = json!({"name": "Two", "organization": 1, "brain": "quiet", "quotas": {"opt_outs": 2}});
+    gateway.operator(Method::PUT, "/api/tenants/2", raised).await;
+    let put = async |phone: u64| {
+        let path = format!("/api/tenants/2/opt-outs/{phone}");
+        gateway.ask(Method::PUT, &path, Some(&own), json!({})).await
+    };
+    for phone in [971501, 971502, 971501] {
+        assert_eq!(put(phone).await.0, StatusCode::OK);
+    }
+    let (status, answer) = put(971503).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("quota")));
+    assert!(answer["error"]["message"].as_str().is_some_and(|it| it.contains("quotas.opt_outs")), "{answer}");
+    let (_, shown) = gateway.ask(Method::GET, "/api/tenants/2/quotas", Some(&own), Value::Null).await;
+    let opt_outs = gauge(&shown, "opt_outs");
+    assert_eq!((&opt_outs["used"], &opt_outs["level"]), (&json!(2), &json!("over")));
+    for name in ["ended_replies_bytes", "dead_turns_bytes", "conversations", "timer_bytes"] {
+        assert_eq!(gauge(&shown, name)["level"], "fine", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quota_out_of_range_is_refused_by_its_key() {
     let gateway = running().await;
     let wrong = json!({"name": "Two", "organization": 1, "brain": "quiet", "quotas": {"turns_per_day": 0}});

@@ -13,7 +13,9 @@ use super::{contacts, ties, views};
 use crate::event::Consent;
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::quotas::Shelf;
 use crate::store::{AuditEntry, Error};
+use crate::tenant::quotas::Kind;
 
 fn find(batch: &Batch<'_>, key: &ConversationKey) -> Step<Option<OptOut>> {
     let row = batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?;
@@ -124,6 +126,10 @@ pub fn set(
         // What a provider tells does not take the place of what was wished.
         Some(opt_out) if is_providers(opt_out) && is_opted_out(batch, &key)? => return Ok(()),
         Some(opt_out) => {
+            if !is_opted_out(batch, &key)? {
+                let kept = batch.usage(key.tenant).of(Shelf::OptOuts).rows + 1;
+                batch.mirror.allow(key.tenant, Kind::OptOuts, kept)?;
+            }
             write(batch, &key, opt_out)?;
             ("opt out", serde_json::json!({ "reason": opt_out.reason }))
         }
