@@ -16,6 +16,7 @@ mod damage;
 mod failures;
 mod files;
 mod handoffs;
+mod kept;
 pub mod lab;
 mod opt_outs;
 mod owners;
@@ -272,6 +273,13 @@ suite! { Files:
             ..Quotas::default()
         })),
         the_oldest_lines_go_first(with(Quotas { history_bytes: 3_000, ..Quotas::default() })),
+        a_number_of_its_own_is_told_to_wait(with(Quotas { waiting_turns: 2, ..Quotas::default() })),
+        what_is_counted_by_the_hour_is_refused_until_it_frees(with(Quotas {
+            uploads_per_hour: 2,
+            ..Quotas::default()
+        })),
+    }
+    kept {
         replies_that_ended_are_given_up_oldest_first(with(Quotas {
             ended_replies_bytes: 4_000,
             ..Quotas::default()
@@ -288,11 +296,6 @@ suite! { Files:
             ..Quotas::default()
         })),
         opt_outs_have_a_number(with(Quotas { opt_outs: 2, ..Quotas::default() })),
-        a_number_of_its_own_is_told_to_wait(with(Quotas { waiting_turns: 2, ..Quotas::default() })),
-        what_is_counted_by_the_hour_is_refused_until_it_frees(with(Quotas {
-            uploads_per_hour: 2,
-            ..Quotas::default()
-        })),
     }
     random { counters_are_true_after_anything }
 }

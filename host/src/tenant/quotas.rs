@@ -142,7 +142,7 @@ quotas! {
     conversation_bytes ConversationBytes [Bytes] = 4 << 30, 1 << 10 => NO_END;
     /// All timers that are set together; a turn that wants to set more is dead.
     timer_bytes TimerBytes [Bytes] = 256 << 20, 0 => NO_END;
-    /// Contacts that want no messages, or did not at some time, as far as the API puts them down.
+    /// Contacts that want no messages, or did not at some time. A contact's own word is kept beyond it.
     opt_outs OptOuts [Contacts] = 1_000_000, 0 => NO_END;
     /// Messages and timers that wait for their turn; beyond it the tenant's own numbers are told to
     /// send again later.

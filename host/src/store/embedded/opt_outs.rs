@@ -111,6 +111,12 @@ pub fn is_opted_out(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
     Ok(batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?.is_some())
 }
 
+/// For one more that is put down.
+fn has_room(batch: &Batch<'_>, tenant: TenantId) -> Step<()> {
+    let kept = batch.usage(tenant).of(Shelf::OptOuts).rows + 1;
+    Ok(batch.mirror.allow(tenant, Kind::OptOuts, kept)?)
+}
+
 /// By an operator or a tenant. Of somebody whom the tenant has nothing of it is kept under the key as
 /// written, and holds from when the tenant has the person.
 pub fn set(
@@ -127,8 +133,7 @@ pub fn set(
         Some(opt_out) if is_providers(opt_out) && is_opted_out(batch, &key)? => return Ok(()),
         Some(opt_out) => {
             if !is_opted_out(batch, &key)? {
-                let kept = batch.usage(key.tenant).of(Shelf::OptOuts).rows + 1;
-                batch.mirror.allow(key.tenant, Kind::OptOuts, kept)?;
+                has_room(batch, key.tenant)?;
             }
             write(batch, &key, opt_out)?;
             ("opt out", serde_json::json!({ "reason": opt_out.reason }))
@@ -163,6 +168,13 @@ pub fn consent(
     let known = if dedicated.is_some() { &consent.contact } else { &person.canonical };
     let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
     let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
+    // A tenant's own number may tell of anybody.
+    if dedicated.is_some()
+        && !is_opted_out(batch, &key)?
+        && !(consent.opted_in && lifted(batch, &key)?.is_some())
+    {
+        has_room(batch, tenant)?;
+    }
     // What is told late or again does not undo what was wished since.
     if !consent.opted_in {
         if !is_past(batch, &key, at)? {
