@@ -314,6 +314,8 @@ pub struct Secrets {
 pub struct RetentionConfig {
     pub dedup_days: u32,
     pub history_days: u32,
+    /// Dead turns, and replies that are dead or of unknown outcome.
+    pub ended_days: u32,
     pub journal_days: u32,
     pub audit_days: u32,
     /// Which templates were sent to whom, and what became of them.
@@ -325,6 +327,7 @@ impl Default for RetentionConfig {
         RetentionConfig {
             dedup_days: 8,
             history_days: 365,
+            ended_days: 90,
             journal_days: 30,
             audit_days: 730,
             template_log_days: 730,

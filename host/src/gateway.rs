@@ -327,6 +327,7 @@ fn retention(config: &Config) -> Retention {
     Retention {
         dedup_ms: days(config.retention.dedup_days),
         history_ms: days(config.retention.history_days),
+        ended_ms: days(config.retention.ended_days),
         journal_ms: days(config.retention.journal_days),
         audit_ms: days(config.retention.audit_days),
         template_log_ms: days(config.retention.template_log_days),
@@ -362,15 +363,22 @@ async fn prune(store: Arc<dyn Store>, retention: Retention) {
             Ok::<_, store::Error>(removed.max(store.trim(PRUNE_SLICE).await?))
         };
         let pause = match slice.await {
-            // A full slice: there is more.
-            Ok(done) if done >= PRUNE_SLICE => Duration::from_millis(100),
+            // A full slice: there is more, and what else is to be written comes in between.
+            Ok(done) if done >= PRUNE_SLICE => Duration::ZERO,
             Ok(_) => Duration::from_secs(60),
             Err(error) => {
                 tracing::warn!(%error, "what is past its time or beyond a quota could not be removed; trying again");
                 Duration::from_secs(60)
             }
         };
-        tokio::time::sleep(pause).await;
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = store.wakes().trims.notified() => {}
+        }
     }
 }
 

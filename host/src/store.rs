@@ -359,6 +359,8 @@ impl Handover {
 pub struct Retention {
     pub dedup_ms: i64,
     pub history_ms: i64,
+    /// Dead turns, and replies that are dead or of unknown outcome.
+    pub ended_ms: i64,
     pub journal_ms: i64,
     pub audit_ms: i64,
     /// Which templates were sent to whom.
@@ -374,6 +376,8 @@ pub struct Wakes {
     pub history: Notify,
     /// A file is to be fetched.
     pub files: Notify,
+    /// A tenant waits until something of it is trimmed.
+    pub trims: Notify,
 }
 
 /// May this sender send for this tenant now?

@@ -324,7 +324,9 @@ struct Refusal {
 impl Refusal {
     /// Only what is counted over turns can be refused.
     fn of(turn: &TurnCommit) -> Option<Self> {
-        if turn.timers.is_empty() && turn.leads.is_empty() {
+        let remembered = turn.journal.memory_before.as_ref().map_or(0, String::len);
+        let grows = turn.memory.as_ref().is_some_and(|memory| memory.len() > remembered);
+        if turn.timers.is_empty() && turn.leads.is_empty() && !grows {
             return None;
         }
         let TurnCommit { key, entries, journal, now, .. } = turn;

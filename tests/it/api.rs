@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use switchboard::api::auth;
 use switchboard::clock;
 use switchboard::config::Config;
-use switchboard::gateway::Gateway;
+use switchboard::gateway::{self, Gateway};
 use switchboard::message::{ContactKey, TenantId};
+use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::Store;
+use switchboard::store::embedded::space::Reserve;
+use switchboard::store::embedded::{Embedded, Settings};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -60,6 +63,11 @@ const FAILED_KEYS: u32 = 2_000;
 
 /// `prepare` adds to the gateway's directory before it opens.
 async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
+    running_on(prepare, None).await
+}
+
+/// `disk`: what a store of its own is told of its disk.
+async fn running_on(prepare: impl FnOnce(&Path), disk: Option<Reserve>) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let root = directory.path();
     prepare(root);
@@ -81,7 +89,14 @@ async fn running_with(prepare: impl FnOnce(&Path)) -> Running {
         http: switchboard::config::Http { failed_keys_per_minute: FAILED_KEYS, ..Default::default() },
         ..Config::default()
     };
-    let gateway = Gateway::open(config).await.expect("it opens");
+    let keys = Ring::new([Key::new([7; KEY_BYTES].into())]);
+    let settings = gateway::store_settings(&config, keys);
+    let mut gateway = Gateway::open(config).await.expect("it opens");
+    if let Some(reserve) = disk {
+        let path = root.join("measured.redb");
+        let store = Embedded::open(Settings { path, reserve, ..settings }).expect("it opens");
+        gateway.store = Arc::new(store);
+    }
     gateway.declare(&|_| None).await.expect("the declared data is good");
     let token = auth::first_operator_token(&*gateway.store).await.expect("the store works");
     let operator = token.expect("it is the first start").expose().to_owned();

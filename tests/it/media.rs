@@ -12,6 +12,8 @@ use switchboard_tests::hook::Hook;
 use switchboard_tests::peer::{Call, Contract, Fault, Peer, Reply};
 use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::wait::until;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 mod hostile;
 mod provided;
@@ -241,6 +243,25 @@ async fn a_tenant_keeps_files_of_its_own() {
     }
     assert_eq!(gateway.get("/api/tenants/1/media").await.ok()["stored_bytes"], 2048);
     assert_eq!(gateway.get("/media/AAAA").await.status, 404, "there is no public address");
+}
+
+/// Who announces more than there is room for is told so before a byte of it is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_has_no_room_is_not_read() {
+    let peer = FileServer::start().await;
+    let gateway = setup(peer.url()).config("[quotas]\nfile_bytes = 3000\n").start().await;
+    let mut stream = TcpStream::connect(gateway.address()).await.expect("it listens");
+    let head = format!(
+        "POST /api/tenants/1/media HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: application/pdf\r\ncontent-length: 4000\r\n\r\n",
+        gateway.token()
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = [0; 2048];
+    let came =
+        tokio::time::timeout(SOON, stream.read(&mut answer)).await.expect("it does not wait for the body");
+    let answer = String::from_utf8_lossy(&answer[..came.expect("an answer")]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("file_bytes"), "{answer}");
 }
 
 /// Killed in the middle of a download: nothing half is left, and the file comes after all.

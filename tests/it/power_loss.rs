@@ -153,6 +153,7 @@ async fn play(recorder: Recorder) -> (Vec<(usize, Told)>, Recorder) {
                 let retention = Retention {
                     dedup_ms: i64::MAX,
                     history_ms: i64::MAX,
+                    ended_ms: i64::MAX,
                     journal_ms: i64::MAX,
                     audit_ms: 0,
                     template_log_ms: 0,

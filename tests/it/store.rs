@@ -16,6 +16,7 @@ mod damage;
 mod failures;
 mod files;
 mod handoffs;
+mod kept;
 pub mod lab;
 mod opt_outs;
 mod owners;
@@ -157,6 +158,7 @@ suite! { Files:
         sessions_go_forward,
         what_is_past_its_time_is_removed,
         what_was_given_up_goes_in_its_time,
+        what_ended_goes_before_its_line,
     }
     handoffs {
         a_hand_back_tells_what_was_said,
@@ -165,6 +167,7 @@ suite! { Files:
         what_is_cancelled_does_not_ring,
         a_lead_does_not_grow_without_end,
         receipts_become_turns_where_they_are_wanted,
+        what_waited_for_a_human_is_taken_in_together,
     }
     people {
         everything_of_two_keys_becomes_one_persons,
@@ -206,6 +209,7 @@ suite! { Files:
         a_refusal_of_the_contact_is_an_opt_out,
         what_a_human_types_on_the_phone_is_kept,
         our_own_replies_are_not_kept_twice,
+        an_echo_is_compared_with_the_newest_alone,
         an_echo_that_looks_different_is_taken_out_again,
         what_sent_it_tells_whose_an_echo_is,
         an_address_names_the_tenant_of_what_was_typed,
@@ -234,6 +238,7 @@ suite! { Files:
         a_name_counts_where_an_id_is_not_known,
         what_was_told_before_the_answer_stays,
         sent_templates_are_listed_with_their_outcome,
+        a_templates_text_is_not_audited,
     }
     files {
         a_file_waits_from_the_commit_of_its_message,
@@ -255,6 +260,7 @@ suite! { Files:
         a_days_quota_survives_a_restart(with(Quotas { turns_per_day: 3, fuel_per_day: 100, ..Quotas::default() })),
         fuel_counts_whatever_came_of_the_turn(with(Quotas { fuel_per_day: 20, ..Quotas::default() })),
         timers_that_set_themselves_wait_for_a_word(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
+        a_human_in_between_gives_timers_nothing(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
         a_merge_does_not_wake_timers(with(Quotas { turns_unprompted: 5, ..Quotas::default() })),
         collections_have_a_number_and_a_size(with(Quotas {
             collections: 2,
@@ -272,6 +278,24 @@ suite! { Files:
             uploads_per_hour: 2,
             ..Quotas::default()
         })),
+    }
+    kept {
+        replies_that_ended_are_given_up_oldest_first(with(Quotas {
+            ended_replies_bytes: 4_000,
+            ..Quotas::default()
+        })),
+        the_oldest_dead_turns_go_first(with(Quotas { dead_turns_bytes: 4_000, ..Quotas::default() })),
+        the_oldest_sent_templates_go_first(with(Quotas { template_use_bytes: 2_000, ..Quotas::default() })),
+        turns_wait_while_the_history_piles_up(with(Quotas { history_bytes: 3_000, ..Quotas::default() })),
+        a_slice_of_large_lines_is_not_the_last(with(Quotas { history_bytes: 1_000_000, ..Quotas::default() })),
+        timers_have_a_size_together(with(Quotas { timer_bytes: 1_000, ..Quotas::default() })),
+        large_timers_ring_in_parts(with(Quotas { turns_unprompted: 100, ..Quotas::default() })),
+        a_conversation_too_many_does_not_begin(with(Quotas { conversations: 2, ..Quotas::default() })),
+        a_brain_does_not_remember_without_end(with(Quotas {
+            conversation_bytes: 2_000,
+            ..Quotas::default()
+        })),
+        opt_outs_have_a_number(with(Quotas { opt_outs: 2, ..Quotas::default() })),
     }
     random { counters_are_true_after_anything }
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -55,16 +55,20 @@ pub async fn list(
     Ok(Json(json!({ "files": files, "stored_bytes": app.store.stored_bytes(tenant)? })))
 }
 
-/// Keeps the body as a file; its type is the request's, its name the query's.
+/// Keeps the body as a file; its type is the request's, its name the query's. What there is no room for is
+/// not read.
 pub async fn put(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(tenant): Params<u32>,
     Asked(named): Asked<Named>,
-    headers: HeaderMap,
-    Whole(body): Whole,
+    request: Request,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, tenant)?.id;
+    let headers = request.headers().clone();
+    let announced = request.body().size_hint().lower();
+    app.media.room_for(tenant, announced)?;
+    let Whole(body) = Whole::from_request(request, &app).await?;
     if body.is_empty() {
         return Err(Error::malformed("the body is empty", "send the file's bytes as the body"));
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
-use crate::api::error::Result;
+use crate::api::error::{Error, Result};
 use crate::api::request::Params;
 use crate::clock;
 use crate::message::TenantId;
@@ -37,15 +37,21 @@ pub async fn show(
     Ok(Json(json!({ "tenant": tenant, "quotas": gauges, "kept": kept, "kept_bytes": usage.bytes() })))
 }
 
-/// Everything that a tenant's key changes is counted, before its body is read.
+/// Everything that a tenant's key changes is counted, before its body is read, and needs room on the disk:
+/// a row and what is written down of it stay. What removes may go on, so that there is some again.
 pub async fn counted(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let tenant = request.extensions().get::<Caller>().and_then(Caller::confined_to);
-    if let Some(tenant) = tenant.filter(|_| request.method() != Method::GET)
-        && let Err(error) = spend(&app, tenant, Kind::ChangesPerHour)
-    {
-        return error.into_response();
+    let Some(tenant) = tenant.filter(|_| request.method() != Method::GET) else {
+        return next.run(request).await;
+    };
+    let room = match *request.method() {
+        Method::DELETE => Ok(()),
+        _ => app.store.room_on_disk().map_err(Error::from),
+    };
+    match room.and_then(|()| spend(&app, tenant, Kind::ChangesPerHour)) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
     }
-    next.run(request).await
 }
 
 /// Takes one of what a tenant's key has by the hour. The operator has as many as it likes.

@@ -132,6 +132,7 @@ fn numbers(config: &Config, report: Report<'_>) {
     // A provider repeats a webhook for up to 7 days; what is forgotten sooner would be handled twice.
     within("retention.dedup_days", retention.dedup_days.into(), 8, 3650);
     within("retention.history_days", retention.history_days.into(), 1, 36_500);
+    within("retention.ended_days", retention.ended_days.into(), 1, 36_500);
     within("retention.journal_days", retention.journal_days.into(), 1, 36_500);
     within("retention.audit_days", retention.audit_days.into(), 1, 36_500);
     within("retention.template_log_days", retention.template_log_days.into(), 1, 36_500);

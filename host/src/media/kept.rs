@@ -94,6 +94,16 @@ impl Media {
         Duration::from_millis(self.settings.wait_ms).min(turn / 2)
     }
 
+    /// May a tenant keep one more file of this size? To be asked before anything of it is read or written;
+    /// the store has the last word.
+    pub fn room_for(&self, tenant: TenantId, bytes: u64) -> Result<(), Error> {
+        let limit = self.settings.max_bytes;
+        if bytes > limit {
+            return Err(Error::TooLarge(Refused::TooLarge { limit }.to_string()));
+        }
+        Ok(self.store.room_for_file(tenant, bytes)?)
+    }
+
     /// Keeps a file of the tenant's own, to be sent by its handle.
     pub async fn keep(
         &self,
@@ -102,6 +112,7 @@ impl Media {
         (mime_type, filename): (Option<&str>, Option<&str>),
         actor: &str,
     ) -> Result<File, Error> {
+        self.room_for(tenant, bytes.len() as u64)?;
         let handle = format!("{HANDLE_PREFIX}{:032x}", rand::random::<u128>());
         let mut draft = self.disk.begin(self.settings.max_bytes).await?;
         write(&mut draft, bytes).await?;

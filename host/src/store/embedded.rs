@@ -49,6 +49,7 @@ mod batch;
 mod codec;
 mod collections;
 mod contacts;
+mod dead;
 mod disk;
 mod early;
 mod files;
@@ -83,6 +84,7 @@ mod tally;
 mod templates;
 mod ties;
 mod timers;
+mod trim;
 mod turns;
 mod upkeep;
 mod usage;
@@ -248,23 +250,23 @@ impl Store for Embedded {
             return Ok(Vec::new());
         }
         let found = self.snapshot().and_then(|snapshot| held.read(&snapshot)).map_err(told)?;
-        let mut claims = Vec::with_capacity(found.len());
+        let (mut claims, mut humans) = (Vec::with_capacity(found.len()), Vec::new());
         for found in found {
             match found {
                 Found::Turn(claim) => claims.push(*claim),
                 Found::Nothing => {}
-                Found::ForHuman(key, entries) => {
-                    let done = self.write(move |batch| turns::absorb(batch, &key, &entries)).await;
-                    // What is not there any more needs no taking in, and keeps nobody waiting.
-                    if let Err(error) = done
-                        && !matches!(error, Error::Conflict(_))
-                    {
-                        return Err(error);
-                    }
-                }
+                Found::ForHuman(key, entries) => humans.push((key, entries)),
             }
         }
         held.hand_over(&claims);
+        if !humans.is_empty() {
+            let taken_in = held.take_in(humans, &self.writer);
+            match claims.is_empty() {
+                true => taken_in.await?,
+                // Nobody's turn waits for it.
+                false => drop(tokio::spawn(taken_in)),
+            }
+        }
         Ok(claims)
     }
 

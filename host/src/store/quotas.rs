@@ -24,10 +24,11 @@ pub enum Shelf {
     Collections,
     TemplateUses,
     Files,
+    OptOuts,
 }
 
 impl Shelf {
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     pub const ALL: [Shelf; Shelf::COUNT] = [
         Shelf::Inbox,
@@ -41,6 +42,7 @@ impl Shelf {
         Shelf::Collections,
         Shelf::TemplateUses,
         Shelf::Files,
+        Shelf::OptOuts,
     ];
 
     pub fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl Shelf {
             Shelf::Collections => "collections",
             Shelf::TemplateUses => "template_uses",
             Shelf::Files => "files",
+            Shelf::OptOuts => "opt_outs",
         }
     }
 
@@ -138,6 +141,8 @@ pub trait Accounts: Send + Sync {
     fn spend(&self, tenant: TenantId, kind: Kind, amount: u64, now: Timestamp) -> Result<()>;
     /// Is there room for one more file? Refused with [`super::Error::Limit`].
     fn room_for_files(&self, tenant: TenantId) -> Result<()>;
+    /// And for one of this size that is not known yet?
+    fn room_for_file(&self, tenant: TenantId, bytes: u64) -> Result<()>;
     /// Of every tenant of which anything is kept.
     fn usage(&self) -> BTreeMap<TenantId, Usage>;
     /// The same, counted anew row by row. Turns and fuel leave no rows and are as they are kept.

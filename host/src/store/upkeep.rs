@@ -41,7 +41,7 @@ pub trait Upkeep: Send + Sync {
     /// Is there room on the disk for what tenants store? Refused with [`super::Error::Full`].
     fn room_on_disk(&self) -> Result<()>;
     /// Removes the oldest of what tenants keep beyond their quotas, looking at no more than `limit` rows;
-    /// how many it looked at.
+    /// how many it looked at, and `limit` whenever there is more to do.
     async fn trim(&self, limit: usize) -> Result<usize>;
     /// How large the file is, and how much of that it could give back, about.
     fn file_bytes(&self) -> Result<FileBytes>;

@@ -17,6 +17,8 @@ pub enum Unit {
     Replies,
     Uploads,
     Changes,
+    Conversations,
+    Contacts,
 }
 
 impl Unit {
@@ -31,6 +33,8 @@ impl Unit {
             Unit::Replies => "replies",
             Unit::Uploads => "uploads",
             Unit::Changes => "changes",
+            Unit::Conversations => "conversations",
+            Unit::Contacts => "contacts",
         }
     }
 }
@@ -126,6 +130,22 @@ quotas! {
     journal_bytes JournalBytes [Bytes] = 1 << 30, 1 << 10 => NO_END;
     /// History kept; beyond it the oldest lines go first.
     history_bytes HistoryBytes [Bytes] = 4 << 30, 1 << 10 => NO_END;
+    /// Replies kept that are dead or of unknown outcome; beyond it the oldest are given up and stay as lines
+    /// of the history.
+    ended_replies_bytes EndedRepliesBytes [Bytes] = 1 << 30, 1 << 10 => NO_END;
+    /// Dead turns kept; beyond it the oldest go first.
+    dead_turns_bytes DeadTurnsBytes [Bytes] = 256 << 20, 1 << 10 => NO_END;
+    /// The list of templates that were sent; beyond it the oldest go first.
+    template_use_bytes TemplateUseBytes [Bytes] = 256 << 20, 1 << 10 => NO_END;
+    /// Conversations; beyond it the tenant's own numbers are told to send what begins one again later.
+    conversations Conversations [Conversations] = 1_000_000, 1 => NO_END;
+    /// All conversations together, what brains remember of them in the main; beyond it none begins, and a
+    /// turn that wants to remember more is dead.
+    conversation_bytes ConversationBytes [Bytes] = 4 << 30, 1 << 10 => NO_END;
+    /// All timers that are set together; a turn that wants to set more is dead.
+    timer_bytes TimerBytes [Bytes] = 256 << 20, 0 => NO_END;
+    /// Contacts that want no messages, or did not at some time. A contact's own word is kept beyond it.
+    opt_outs OptOuts [Contacts] = 1_000_000, 0 => NO_END;
     /// Messages and timers that wait for their turn; beyond it the tenant's own numbers are told to
     /// send again later.
     waiting_turns WaitingTurns [Messages] = 100_000, 1 => NO_END;
@@ -143,7 +163,7 @@ quotas! {
     /// Brains and personalities pushed within an hour with a tenant's key.
     uploads_per_hour UploadsPerHour [Uploads] = 60, 1 => NO_END;
     /// Changes of any kind made through the API within an hour with a tenant's key.
-    changes_per_hour ChangesPerHour [Changes] = 10_000, 1 => NO_END;
+    changes_per_hour ChangesPerHour [Changes] = 2_000, 1 => NO_END;
 }
 
 impl Own {

@@ -1,5 +1,10 @@
 //! Quotas at the API: shown to their tenant, and what is over them is refused with what there is to know.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use switchboard::store::embedded::space::Ask;
+
 use super::*;
 
 fn gauge<'a>(answer: &'a Value, name: &str) -> &'a Value {
@@ -52,6 +57,57 @@ async fn a_tenant_sees_its_quotas_and_is_refused_beyond_them() {
     let metrics = metrics.send().await.expect("it answers").text().await.expect("a text");
     assert!(metrics.contains("switchboard_tenants_over_quota{quota=\"changes_per_hour\"} 1"), "{metrics}");
     assert!(metrics.contains("switchboard_kept_bytes{table=\"collections\"} "), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opt_outs_are_put_down_up_to_a_number() {
+    let gateway = running().await;
+    let own = gateway.tenant_key(2).await;
+    let raised = json!({"name": "Two", "organization": 1, "brain": "quiet", "quotas": {"opt_outs": 2}});
+    gateway.operator(Method::PUT, "/api/tenants/2", raised).await;
+    let put = async |phone: u64| {
+        let path = format!("/api/tenants/2/opt-outs/{phone}");
+        gateway.ask(Method::PUT, &path, Some(&own), json!({})).await
+    };
+    for phone in [971501234501, 971501234502, 971501234501] {
+        assert_eq!(put(phone).await.0, StatusCode::OK);
+    }
+    let (status, answer) = put(971501234503).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("quota")));
+    assert!(answer["error"]["message"].as_str().is_some_and(|it| it.contains("quotas.opt_outs")), "{answer}");
+    let (_, shown) = gateway.ask(Method::GET, "/api/tenants/2/quotas", Some(&own), Value::Null).await;
+    let opt_outs = gauge(&shown, "opt_outs");
+    assert_eq!((&opt_outs["used"], &opt_outs["level"]), (&json!(2), &json!("over")));
+    for name in ["ended_replies_bytes", "dead_turns_bytes", "conversations", "timer_bytes"] {
+        assert_eq!(gauge(&shown, name)["level"], "fine", "{name}");
+    }
+}
+
+/// Below twice the reserve a tenant's key changes nothing but what removes something.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_changes_need_room_on_the_disk() {
+    let free = Arc::new(AtomicU64::new(1 << 30));
+    let told = free.clone();
+    let ask = Ask::by(move || Some((told.load(Ordering::SeqCst), 10 << 30)));
+    let gateway = running_on(|_| {}, Some(Reserve { ask, bytes: 64 << 20 })).await;
+    let own = gateway.tenant_key(2).await;
+    let change = async |method: Method, token: &str| {
+        let path = "/api/tenants/2/opt-outs/971501234501";
+        gateway.ask(method, path, Some(token), json!({})).await
+    };
+    assert_eq!(change(Method::PUT, &own).await.0, StatusCode::OK);
+    free.store(127 << 20, Ordering::SeqCst);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while gateway.store.room().short.is_none() {
+        assert!(Instant::now() < deadline, "{:?}", gateway.store.room());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (status, answer) = change(Method::PUT, &own).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer["error"]["message"].as_str().is_some_and(|it| it.contains("reserve_bytes")), "{answer}");
+    assert_eq!(change(Method::GET, &own).await.0, StatusCode::OK);
+    assert_eq!(change(Method::DELETE, &own).await.0, StatusCode::OK);
+    assert_eq!(change(Method::PUT, &gateway.operator).await.0, StatusCode::OK, "the operator makes room");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -286,6 +286,7 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
     let retention = Retention {
         dedup_ms: 8 * DAY,
         history_ms: 15 * DAY,
+        ended_ms: 15 * DAY,
         journal_ms: 25 * DAY,
         audit_ms: 10_000 * DAY,
         template_log_ms: 10_000 * DAY,
@@ -355,6 +356,7 @@ pub async fn what_was_given_up_goes_in_its_time(factory: &dyn Factory) {
     let retention = Retention {
         dedup_ms: years,
         history_ms: 15 * DAY,
+        ended_ms: 15 * DAY,
         journal_ms: years,
         audit_ms: years,
         template_log_ms: years,
@@ -366,4 +368,31 @@ pub async fn what_was_given_up_goes_in_its_time(factory: &dyn Factory) {
     assert_eq!((counters.dead_turns, counters.outbox_dead, counters.outbox_unknown), (1, 1, 1));
     lab.assert_counters_true();
     assert_eq!(lab.lines(1, "971503").len(), 5, "what is recent stays whole");
+}
+
+/// Its line stays with the others of its time, and what was said before it is found.
+pub async fn what_ended_goes_before_its_line(factory: &dyn Factory) {
+    const DAY: i64 = 86_400_000;
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 1, &["one", "two"], 0).await;
+    for _ in 0..2 {
+        let send = lab.sends(1, 5).await.remove(0);
+        lab.settle(&send, Settlement::Dead { error: "no".into() }, 5).await;
+    }
+    let before = lab.lines(1, "971501");
+    let keep = i64::MAX;
+    let retention = Retention {
+        dedup_ms: keep,
+        history_ms: keep,
+        ended_ms: 15 * DAY,
+        journal_ms: keep,
+        audit_ms: keep,
+        template_log_ms: keep,
+    };
+    lab.store().prune(retention, at(14 * DAY), 100).await.expect("pruned");
+    assert_eq!(lab.store().counters().outbox_dead, 2);
+    lab.store().prune(retention, at(16 * DAY), 100).await.expect("pruned");
+    assert_eq!(lab.store().counters().outbox_dead, 0);
+    assert_eq!(lab.lines(1, "971501"), before);
+    lab.assert_counters_true();
 }

@@ -244,6 +244,7 @@ pub async fn what_was_ignored_is_forgotten_in_time(factory: &dyn Factory) {
     let keep = Retention {
         dedup_ms: 1000,
         history_ms: 1000,
+        ended_ms: 1000,
         journal_ms: 1000,
         audit_ms: i64::MAX,
         template_log_ms: i64::MAX,

@@ -252,3 +252,26 @@ pub async fn receipts_become_turns_where_they_are_wanted(factory: &dyn Factory) 
     assert_eq!(claim.trigger, expected);
     lab.assert_counters_true();
 }
+
+/// What waited for the brain when humans took over is taken in together, and keeps no other turn waiting.
+pub async fn what_waited_for_a_human_is_taken_in_together(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    for n in 0..100 {
+        let who = format!("9715{n:02}");
+        lab.meets(&who, 1, 0).await;
+        lab.hears(&who, "hello", 1).await;
+        lab.store().take_over(&key(1, &who), "human", at(2)).await.expect("taken over");
+    }
+    lab.hears("971600", "start_realty_2", 3).await;
+    let claims = lab.claim(1000, 4).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].key, key(2, "971600"));
+    lab.commit(&claims[0], Answer::default(), 5).await;
+    // The queue is in order: what was handed to the writer before that commit is done.
+    assert_eq!(lab.store().counters().inbox, 100 - 64, "so many in one commit");
+    assert!(lab.claim(1000, 6).await.is_empty());
+    assert_eq!(lab.store().counters().inbox, 0);
+    assert_eq!(lab.lines(1, "971599").last().map(String::as_str), Some("Contact: hello"));
+    assert_eq!(lab.store().next_turn_at(), None, "no claim is left behind");
+    lab.assert_counters_true();
+}

@@ -446,6 +446,7 @@ pub async fn hidden_ids_that_were_asked_for_are_forgotten(factory: &dyn Factory)
     let keep = Retention {
         dedup_ms: keep,
         history_ms: 1000,
+        ended_ms: 1000,
         journal_ms: keep,
         audit_ms: keep,
         template_log_ms: keep,

@@ -14,13 +14,13 @@ use super::lab::{self, Answer, Factory, Lab, arrival, at, contact, key, says, te
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-fn gauge(store: &dyn Store, tenant: u32, kind: Kind, ms: i64) -> Gauge {
+pub fn gauge(store: &dyn Store, tenant: u32, kind: Kind, ms: i64) -> Gauge {
     let gauges = store.gauges(tenant_id(tenant), at(ms));
     gauges.into_iter().find(|gauge| gauge.name == kind.name()).expect("every quota has a gauge")
 }
 
 /// Whose turns are handed out.
-async fn served(lab: &Lab<'_>, ms: i64) -> Vec<(TenantId, ContactKey)> {
+pub async fn served(lab: &Lab<'_>, ms: i64) -> Vec<(TenantId, ContactKey)> {
     let claims = lab.claim(100, ms).await;
     for claim in &claims {
         lab.commit(claim, Answer::default(), ms).await;
@@ -28,7 +28,7 @@ async fn served(lab: &Lab<'_>, ms: i64) -> Vec<(TenantId, ContactKey)> {
     claims.into_iter().map(|claim| (claim.key.tenant, claim.key.contact)).collect()
 }
 
-fn of(served: &[(TenantId, ContactKey)], tenant: u32) -> usize {
+pub fn of(served: &[(TenantId, ContactKey)], tenant: u32) -> usize {
     served.iter().filter(|(of, _)| *of == tenant_id(tenant)).count()
 }
 
@@ -148,8 +148,33 @@ pub async fn timers_that_set_themselves_wait_for_a_word(factory: &dyn Factory) {
     assert_eq!(gauge(lab.store().as_ref(), 2, Kind::TurnsUnprompted, 600).used, 1);
     lab.store().take_over(&key(1, "97101"), "human", at(600)).await.expect("taken over");
     lab.store().hand_back(&key(1, "97101"), "human", at(601)).await.expect("given back");
-    // The turn that tells of it sets the one anew that had rung.
-    assert_eq!(rings(&lab, 602).await, 4, "and a human's");
+    assert_eq!(rings(&lab, 602).await, 0, "who gives it back says no word for the contact");
+    lab.assert_counters_true();
+    lab.hears("97101", "and again", 800).await;
+    assert_eq!(rings(&lab, 801).await, 5);
+    lab.assert_counters_true();
+}
+
+/// Quotas: 5 turns without a word. What is left of them is there after the human too.
+pub async fn a_human_in_between_gives_timers_nothing(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("97101", 1, 0).await;
+    lab.hears("97101", "hello", 1).await;
+    let claim = lab.claim_one(1).await;
+    lab.commit(&claim, Answer { timers: again(2), ..Answer::default() }, 1).await;
+    let mut rang = 0;
+    for round in 0..10 {
+        let ms = 10 + round * 10;
+        for claim in lab.claim(10, ms).await {
+            rang += usize::from(words(&claim.trigger)[0].starts_with("timer"));
+            lab.commit(&claim, Answer { timers: again(ms), ..Answer::default() }, ms).await;
+        }
+        lab.store().take_over(&key(1, "97101"), "tenant 1", at(ms + 1)).await.expect("taken over");
+        lab.store().hand_back(&key(1, "97101"), "tenant 1", at(ms + 2)).await.expect("given back");
+        let told = lab.claim_one(ms + 3).await;
+        lab.commit(&told, Answer { timers: again(ms + 4), ..Answer::default() }, ms + 3).await;
+    }
+    assert!((1..=5).contains(&rang), "{rang}");
     lab.assert_counters_true();
 }
 
@@ -246,6 +271,7 @@ pub async fn the_oldest_lines_go_first(factory: &dyn Factory) {
         let claim = lab.claim_one(10 + n).await;
         lab.commit(&claim, says(&["yes"]), 10 + n).await;
         lab.sends_one(10 + n).await;
+        while lab.store().trim(10).await.expect("trimmed") == 10 {}
     }
     while lab.store().trim(10).await.expect("trimmed") == 10 {}
     let kept = lab.store().usage()[&tenant_id(1)].of(Shelf::History).bytes;

@@ -17,8 +17,14 @@ use super::lab::{
     Answer, Factory, Lab, all, arrival, at, claim_sends, contact, failure, receipt, tenant_id, turn,
 };
 
-const RETENTION: Retention =
-    Retention { dedup_ms: 900, history_ms: 500, journal_ms: 300, audit_ms: 700, template_log_ms: 600 };
+const RETENTION: Retention = Retention {
+    dedup_ms: 900,
+    history_ms: 500,
+    ended_ms: 400,
+    journal_ms: 300,
+    audit_ms: 700,
+    template_log_ms: 600,
+};
 
 /// One thing that may happen, done or refused, never half done.
 async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {

@@ -9,7 +9,7 @@ use switchboard::message::{
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, OutboxState, SendClaim, Settlement, Store};
 
-use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, sender, turn};
+use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, says, sender, turn};
 
 use DeliveryState::{Delivered, Failed, Read, Sent};
 
@@ -366,6 +366,24 @@ pub async fn our_own_replies_are_not_kept_twice(factory: &dyn Factory) {
     lab.settle(&claim, unknown(), 1001).await;
     assert_eq!(keeps(lab.store().as_ref(), echo, 1002).await, OwnKept::Known);
     assert_eq!(lab.lines(1, "971509")[2..], ["Brain: one (Sent)"]);
+    lab.assert_counters_true();
+}
+
+/// A person with very many replies that have ended costs an echo no more than one with few.
+pub async fn an_echo_is_compared_with_the_newest_alone(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 1, &["first"], 0).await;
+    lab.hears("971501", "more", 10).await;
+    let claim = lab.claim_one(10).await;
+    let mut texts = vec!["more"; 40];
+    texts.push("last");
+    lab.commit(&claim, says(&texts), 10).await;
+    for _ in 0..42 {
+        let claim = lab.sends(1, 20).await.remove(0);
+        lab.settle(&claim, unknown(), 21).await;
+    }
+    assert_eq!(keeps(lab.store().as_ref(), own("E1", "971501", "last"), 30).await, OwnKept::Known);
+    assert_eq!(keeps(lab.store().as_ref(), own("E2", "971501", "first"), 31).await, OwnKept::Said);
     lab.assert_counters_true();
 }
 

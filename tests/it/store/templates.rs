@@ -200,7 +200,7 @@ pub async fn what_was_told_before_the_answer_stays(factory: &dyn Factory) {
 }
 
 /// A contact of a tenant waits for this template.
-async fn owes_template(lab: &Lab<'_>, who: &str, tenant: u32, name: &str, ms: i64) {
+pub async fn owes_template(lab: &Lab<'_>, who: &str, tenant: u32, name: &str, ms: i64) {
     lab.meets(who, tenant, ms).await;
     lab.hears(who, "hello", ms + 1).await;
     let claim = lab.claim_one(ms + 1).await;
@@ -274,6 +274,7 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
     let keep = Retention {
         dedup_ms: i64::MAX,
         history_ms: i64::MAX,
+        ended_ms: i64::MAX,
         journal_ms: i64::MAX,
         audit_ms: i64::MAX,
         template_log_ms: 10 * DAY,
@@ -286,4 +287,20 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
     assert_eq!(log(&lab, 1), [""; 0]);
     assert_eq!(log(&lab, 3), ["971505 hello ? Sent -"]);
     lab.assert_counters_true();
+}
+
+/// The audit log is kept for years, and a draft may be written anew a thousand times.
+pub async fn a_templates_text_is_not_audited(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    put(&lab, draft(2, "own", "hello", "en")).await.expect("put");
+    let mut other = draft(2, "own", "hello", "en");
+    other.template.body = "Hello {{customer}}, we meet late.".into();
+    put(&lab, other).await.expect("put");
+    let audit = lab.store().audit_log(2).expect("audit");
+    let digests: Vec<_> = audit.iter().filter_map(|entry| entry.detail["sha256"].as_str()).collect();
+    assert!(digests.len() == 2 && digests[0] != digests[1], "which one it was is told: {audit:?}");
+    for entry in &audit {
+        assert_eq!((entry.action.as_str(), entry.subject.as_str()), ("put template", "2/hello (en) at own"));
+        assert!(!entry.detail.to_string().contains("we meet"), "{entry:?}");
+    }
 }

@@ -4,6 +4,7 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, message_hash, pack, place};
+use super::contacts::Known;
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY};
 use super::mirror::Effect;
@@ -120,7 +121,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Ignored(reason)
         }
         Decision::Routed { tenant, new_lock, start, conflict } => {
-            has_room(batch, sender, tenant)?;
+            has_room(batch, sender, tenant, &known)?;
             let by = By { actor: GATEWAY, reason: "one message named both", now };
             let is_new_lock = new_lock.is_some();
             let contact = match own {
@@ -161,10 +162,22 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
 }
 
 /// A number that others share is not told to wait for one of them.
-fn has_room(batch: &Batch<'_>, sender: &Sender, tenant: TenantId) -> Step<()> {
-    if sender.tenant.is_some() {
-        let waiting = batch.usage(tenant).of(Shelf::Inbox).rows + 1;
-        batch.mirror.allow(tenant, Kind::WaitingTurns, waiting)?;
+fn has_room(batch: &Batch<'_>, sender: &Sender, tenant: TenantId, known: &Known) -> Step<()> {
+    if sender.tenant.is_none() {
+        return Ok(());
+    }
+    let usage = batch.usage(tenant);
+    batch.mirror.allow(tenant, Kind::WaitingTurns, usage.of(Shelf::Inbox).rows + 1)?;
+    let mut begins = true;
+    for contact in std::iter::once(&known.canonical).chain(&known.others) {
+        let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, contact)? };
+        if batch.mirror.is_human(&key) {
+            batch.mirror.allow_line(tenant, &usage)?;
+        }
+        begins &= !batch.met.contains(&key) && is_unknown(batch, &key)?;
+    }
+    if begins {
+        batch.mirror.allow_conversation(tenant, &usage)?;
     }
     Ok(())
 }
@@ -277,10 +290,14 @@ fn put_down(
 
 /// Has nothing come in this conversation yet, neither before nor in this batch?
 fn is_new(batch: &mut Batch<'_>, key: &ConversationKey) -> Step<bool> {
+    Ok(is_unknown(batch, key)? && batch.met.insert(key.clone()))
+}
+
+/// The same, but for this batch.
+fn is_unknown(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
     let row = conversation_key(key);
-    let unknown = batch.tables.conversations.get()?.get(row.as_slice())?.is_none()
-        && batch.mirror.turns().items(key).next().is_none();
-    Ok(unknown && batch.met.insert(key.clone()))
+    Ok(batch.tables.conversations.get()?.get(row.as_slice())?.is_none()
+        && batch.mirror.turns().items(key).next().is_none())
 }
 
 /// How long a message waits for others to make one turn with.

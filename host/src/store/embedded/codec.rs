@@ -93,6 +93,10 @@ impl<'a> Eye<'a> {
         Unreadable { table: self.table, what: what.into() }
     }
 
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     fn take(&mut self, n: usize) -> Read<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| self.wrong("it is too short"))?;
         self.rest = rest;

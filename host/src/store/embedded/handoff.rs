@@ -63,7 +63,8 @@ pub fn take_over(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
 }
 
 /// The brain answers from now on. It is told what was said since the hand-off, in a turn of its own,
-/// and what its timers had to say meanwhile rings after that.
+/// and what its timers had to say meanwhile rings after that, as far as they still may without a word of the
+/// contact.
 pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) -> Step<()> {
     let row = conversation_key(key);
     let mut kept = lines::kept(batch, &row)?.ok_or_else(|| unknown(key))?;
@@ -72,7 +73,6 @@ pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
     }
     let said = said(batch, key, &kept)?;
     change_mode(batch, key, &row, &mut kept, Mode::Bot)?;
-    timers::awake(batch, key, &mut kept)?;
     lines::keep(batch, &row, &kept)?;
     // The oldest of all that waits: the brain hears of it before it hears anything else.
     let at = Timestamp::ZERO;

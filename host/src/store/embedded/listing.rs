@@ -7,6 +7,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{after_prefix, conversation_prefix, place, read_under, under};
+use super::dead;
 use super::mirror::{Effect, Mirror};
 use super::rows::{Dead, Reply, Waiting};
 use super::sends::text;
@@ -171,8 +172,7 @@ pub fn retry_turn(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()
         for (seq, entry) in &dead.entries {
             entries.push((*seq, Waiting::read(entry)?));
         }
-        batch.tables.dead_turns.put()?.remove(name.as_slice())?;
-        batch.state.dead_turns = batch.state.dead_turns.saturating_sub(1);
+        dead::forget(batch, key, *seq)?;
         batch.state.inbox += entries.len() as u64;
         for (seq, entry) in entries {
             again(batch, key, seq, &Waiting { failures: 0, due: now, ..entry })?;

@@ -18,7 +18,7 @@ use super::overlay::Overlay;
 use super::space::Space;
 use super::tables::{FORMAT, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
-use super::{Settings, backup, load, secrets, usage};
+use super::{Settings, backup, dead, load, secrets, usage};
 use crate::message::SenderName;
 use crate::regular_file;
 use crate::seal::{KeyId, Ring};
@@ -213,6 +213,7 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     let disk = Disk::open(make, settings.cache_bytes)?;
     disk.with(check_format).transpose()?;
     let secret = prepare(&disk)?;
+    disk.with(|database| dead::complete(database).and_then(|()| usage::complete(database))).transpose()?;
     let mirror = Mirror::new(settings.clone(), secret);
     let snapshot = disk.snapshot().map_err(Fault::from)?;
     secrets::check(&snapshot, &settings.keys)?;

@@ -13,7 +13,9 @@ use super::{contacts, ties, views};
 use crate::event::Consent;
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::quotas::Shelf;
 use crate::store::{AuditEntry, Error};
+use crate::tenant::quotas::Kind;
 
 fn find(batch: &Batch<'_>, key: &ConversationKey) -> Step<Option<OptOut>> {
     let row = batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?;
@@ -109,6 +111,12 @@ pub fn is_opted_out(batch: &Batch<'_>, key: &ConversationKey) -> Step<bool> {
     Ok(batch.tables.opt_outs.get()?.get(conversation_key(key).as_slice())?.is_some())
 }
 
+/// For one more that is put down.
+fn has_room(batch: &Batch<'_>, tenant: TenantId) -> Step<()> {
+    let kept = batch.usage(tenant).of(Shelf::OptOuts).rows + 1;
+    Ok(batch.mirror.allow(tenant, Kind::OptOuts, kept)?)
+}
+
 /// By an operator or a tenant. Of somebody whom the tenant has nothing of it is kept under the key as
 /// written, and holds from when the tenant has the person.
 pub fn set(
@@ -124,6 +132,9 @@ pub fn set(
         // What a provider tells does not take the place of what was wished.
         Some(opt_out) if is_providers(opt_out) && is_opted_out(batch, &key)? => return Ok(()),
         Some(opt_out) => {
+            if !is_opted_out(batch, &key)? {
+                has_room(batch, key.tenant)?;
+            }
             write(batch, &key, opt_out)?;
             ("opt out", serde_json::json!({ "reason": opt_out.reason }))
         }
@@ -157,6 +168,13 @@ pub fn consent(
     let known = if dedicated.is_some() { &consent.contact } else { &person.canonical };
     let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
     let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
+    // A tenant's own number may tell of anybody.
+    if dedicated.is_some()
+        && !is_opted_out(batch, &key)?
+        && !(consent.opted_in && lifted(batch, &key)?.is_some())
+    {
+        has_room(batch, tenant)?;
+    }
     // What is told late or again does not undo what was wished since.
     if !consent.opted_in {
         if !is_past(batch, &key, at)? {

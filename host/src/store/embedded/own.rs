@@ -3,12 +3,13 @@
 //! provider has answered us, and must not be taken for that.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{
-    Place, conversation_key, conversation_prefix, pack, place, read_under, sent_hash, unpack,
+    Place, after_prefix, conversation_key, conversation_prefix, pack, place, read_under, sent_hash, unpack,
 };
 use super::early::Report;
 use super::mirror::Effect;
@@ -27,6 +28,9 @@ use crate::store::{OutboxState, SendId};
 
 /// How long after a reply's last attempt an echo may still be that reply.
 const ECHO_WITHIN_MS: i64 = 10 * 60_000;
+
+/// Of a conversation so many replies that wait, and so many that have ended, are compared with an echo.
+const LOOKED_AT: usize = 32;
 
 /// A message of our own number to a person, read and encoded before it reaches the writer.
 pub struct Said {
@@ -118,11 +122,19 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     let Some(tenant) = tenant else { return Ok(OwnKept::Nothing) };
     let known = if dedicated.is_some() { &said.contact } else { &person.canonical };
     let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
+    let row = conversation_key(&key);
+    let known = lines::kept(batch, &row)?;
+    if dedicated.is_some() {
+        let usage = batch.usage(tenant);
+        batch.mirror.allow_line(tenant, &usage)?;
+        if known.is_none() {
+            batch.mirror.allow_conversation(tenant, &usage)?;
+        }
+    }
     if let Some(file) = &said.file {
         files::expect(batch, tenant, &said.sender, file, said.now)?;
     }
-    let row = conversation_key(&key);
-    let mut kept = match lines::kept(batch, &row)? {
+    let mut kept = match known {
         Some(kept) => kept,
         None => {
             ties::put(batch, &key.contact, tenant, ties::By::Own)?;
@@ -231,9 +243,9 @@ fn is_long_ago(reply: &Reply<'_>, said: &Said) -> bool {
     reply.created_at.max(reply.due).plus_ms(ECHO_WITHIN_MS) < said.at
 }
 
-/// Of the conversation's replies those that are on their way.
+/// Of the conversation's replies those that are on their way: they stand first.
 fn sending_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8>)>> {
-    let waiting: Vec<u64> = batch.mirror.sends().items(key).copied().collect();
+    let waiting: Vec<u64> = batch.mirror.sends().items(key).take(LOOKED_AT).copied().collect();
     let mut found = Vec::new();
     for seq in waiting {
         let row = batch.tables.outbox.get()?.get(&place(seq, key.tenant))?.map(|row| row.value().to_vec());
@@ -245,15 +257,14 @@ fn sending_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8
     Ok(found)
 }
 
-/// Of the conversation's replies those whose outcome nobody knows, the oldest first.
+/// Of the conversation's newest replies that have ended those whose outcome nobody knows, the oldest first.
 fn unknown_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8>)>> {
-    let prefix = conversation_prefix(key);
+    let first = conversation_prefix(key);
+    let end = after_prefix(&first);
+    let range = (Bound::Included(first.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
     let mut found = Vec::new();
-    for row in batch.tables.ended_sends.get()?.range::<&[u8]>(prefix.as_slice()..)? {
+    for row in batch.tables.ended_sends.get()?.range::<&[u8]>(range)?.rev().take(LOOKED_AT) {
         let (name, row) = row?;
-        if !name.value().starts_with(&prefix) {
-            break;
-        }
         let rest = read_under("ended_sends", name.value())?.1;
         if let Some(seq) = rest.first_chunk::<8>()
             && Reply::read(row.value())?.state == OutboxState::Unknown
@@ -261,6 +272,7 @@ fn unknown_of(batch: &Batch<'_>, key: &ConversationKey) -> Step<Vec<(u64, Vec<u8
             found.push((u64::from_be_bytes(*seq), row.value().to_vec()));
         }
     }
+    found.reverse();
     Ok(found)
 }
 

@@ -1,30 +1,27 @@
 //! Removes what is past its time, in slices that hold nobody up. Logs lie in order of time, so that
 //! what is old is found at their beginnings.
 
-use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Mutex;
 
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, Unreadable, place, read_place, read_under, unpack};
+use super::codec::{Place, Unreadable, read_under, unpack};
 use super::mirror::lock;
 use super::rows::{Dead, Journaled, Reply, Spoken};
-use super::tally::size;
-use super::{lookups, sends};
+use super::{dead, lookups, sends};
 use crate::message::{TenantId, Timestamp};
-use crate::store::quotas::Shelf;
 use crate::store::{AuditEntry, Retention, SendId};
 use crate::template::Use;
-use crate::tenant::quotas::Kind;
 
 /// At most `limit` things, roughly; how many.
 pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
     let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
     let mut removed = dedup(batch, before(retention.dedup_ms), limit)?;
     removed += history(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
-    removed += ended(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
+    let ends = (before(retention.ended_ms), before(retention.history_ms));
+    removed += ended(batch, ends, limit.saturating_sub(removed))?;
     removed += journal(batch, before(retention.journal_ms), limit.saturating_sub(removed))?;
     removed += audit(batch, before(retention.audit_ms), limit.saturating_sub(removed))?;
     removed += template_uses(batch, before(retention.template_log_ms), limit.saturating_sub(removed))?;
@@ -33,109 +30,6 @@ pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit
     removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
     removed += lookups::prune(batch, before(strangers), limit.saturating_sub(removed))?;
     Ok(removed)
-}
-
-/// How far tenants are trimmed that keep more than their quotas allow.
-#[derive(Debug, Default)]
-pub struct Trims(HashMap<(Shelf, TenantId), Trim>);
-
-impl Trims {
-    pub fn extend(&mut self, come: Trims) {
-        self.0.extend(come.0);
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Trim {
-    /// Nothing of the tenant lies before this.
-    from: u64,
-    /// So many bytes are to go.
-    left: u64,
-}
-
-/// No slice reads more than this.
-const TRIM_BYTES: u64 = 16 << 20;
-
-/// Removes the oldest journal entries and lines of tenants that keep more than they may, until they are
-/// a tenth below it. Rows lie in order of arrival, whoever they belong to: a tenant's are looked for from
-/// where its last ones were found. Looks at `limit` rows at most; how many.
-/// How far it came is kept by the caller, once it is committed.
-pub fn trim(batch: &mut Batch<'_>, limit: usize) -> Step<(usize, Trims)> {
-    let (mut looked, mut come) = (0, Trims::default());
-    for (shelf, kind) in [(Shelf::Journal, Kind::JournalBytes), (Shelf::History, Kind::HistoryBytes)] {
-        let mut trims = begin(batch, shelf, kind);
-        if let Some(first) = trims.values().map(|trim| trim.from).min() {
-            looked += trim_shelf(batch, shelf, first, &mut trims, limit.saturating_sub(looked))?;
-            come.0.extend(trims.into_iter().map(|(tenant, trim)| ((shelf, tenant), trim)));
-        }
-    }
-    Ok((looked, come))
-}
-
-/// Of whom something is to go.
-fn begin(batch: &Batch<'_>, shelf: Shelf, kind: Kind) -> HashMap<TenantId, Trim> {
-    let known = lock(&batch.mirror.trims);
-    let mut trims = HashMap::new();
-    for (tenant, usage) in batch.mirror.usages() {
-        let (bytes, most) = (usage.of(shelf).bytes, batch.mirror.quotas_of(tenant).of(kind));
-        let mut trim = known.0.get(&(shelf, tenant)).copied().unwrap_or_default();
-        if bytes > most {
-            trim.left = bytes - (most - most / 10);
-        }
-        if trim.left > 0 {
-            trims.insert(tenant, trim);
-        }
-    }
-    trims
-}
-
-fn trim_shelf(
-    batch: &mut Batch<'_>,
-    shelf: Shelf,
-    first: u64,
-    trims: &mut HashMap<TenantId, Trim>,
-    limit: usize,
-) -> Step<usize> {
-    let first = place(first, TenantId::GATEWAY);
-    let (mut old, mut looked, mut bytes) = (Vec::new(), 0, 0);
-    let range = match shelf {
-        Shelf::Journal => batch.tables.journal.get()?.range::<&Place>(&first..)?,
-        _ => batch.tables.history.get()?.range::<&Place>(&first..)?,
-    };
-    let mut end = u64::MAX;
-    for row in range {
-        let (key, row) = row?;
-        let (seq, tenant) = read_place(key.value());
-        if looked == limit || bytes > TRIM_BYTES {
-            end = seq;
-            break;
-        }
-        let size = size(key.value(), row.value()).unsigned_abs();
-        (looked, bytes) = (looked + 1, bytes + size);
-        let Some(trim) = trims.get_mut(&tenant).filter(|trim| trim.left > 0 && trim.from <= seq) else {
-            continue;
-        };
-        (trim.left, trim.from) = (trim.left.saturating_sub(size), seq);
-        let sent_id = if shelf == Shelf::History { Spoken::read(row.value()).ok() } else { None };
-        old.push((*key.value(), sent_id.and_then(|line| line.sent_id)));
-    }
-    for trim in trims.values_mut().filter(|trim| trim.left > 0) {
-        match end {
-            // There is nothing more of it.
-            u64::MAX => trim.left = 0,
-            end => trim.from = trim.from.max(end),
-        }
-    }
-    for (place, sent_id) in &old {
-        match shelf {
-            Shelf::Journal => drop(batch.tables.journal.put()?.remove(place)?),
-            _ => drop(batch.tables.history.put()?.remove(place)?),
-        }
-        if let Some(sent_id) = sent_id {
-            batch.tables.sent_ids.put()?.remove(sent_id)?;
-        }
-    }
-    Ok(looked)
 }
 
 /// A commit's records leave together: at most a group too many.
@@ -183,25 +77,34 @@ fn history(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
     Ok(old.len())
 }
 
-/// Dead turns, and replies that are dead or of unknown outcome, go with the lines of their time. They lie
-/// by conversation: each call looks at the next `limit` of each, and goes on where the last one ended.
-fn ended(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
-    let mut dead = Vec::new();
+/// Dead turns, and replies that are dead or of unknown outcome. A reply's line stays for as long as the
+/// others of its time. They lie by conversation: each call looks at the next `limit` of each, and goes on
+/// where the last one ended.
+fn ended(batch: &mut Batch<'_>, (before, lines): (Timestamp, Timestamp), limit: usize) -> Step<usize> {
+    let id = |table: &'static str, name: &[u8]| {
+        let (key, seq) = read_under(table, name)?;
+        let seq = seq.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        Ok::<_, Unreadable>(SendId { key, seq })
+    };
+    let mut turns = Vec::new();
     let at = |row: &[u8]| Ok(Dead::read(row)?.at);
-    next_old(batch.tables.dead_turns.get()?, &batch.mirror.ended.0, (before, limit), at, &mut dead)?;
-    for (name, _) in &dead {
-        batch.tables.dead_turns.put()?.remove(name.as_slice())?;
-        batch.state.dead_turns = batch.state.dead_turns.saturating_sub(1);
+    next_old(batch.tables.dead_turns.get()?, &batch.mirror.ended.0, (before, limit), at, &mut turns)?;
+    for (name, _) in &turns {
+        let id = id("dead_turns", name)?;
+        dead::forget(batch, &id.key, id.seq)?;
     }
-    let (mut replies, left) = (Vec::new(), limit.saturating_sub(dead.len()));
+    let (mut replies, left) = (Vec::new(), limit.saturating_sub(turns.len()));
     let at = |row: &[u8]| Ok(Reply::read(row)?.created_at);
     next_old(batch.tables.ended_sends.get()?, &batch.mirror.ended.1, (before, left), at, &mut replies)?;
     for (name, row) in &replies {
-        let (key, seq) = read_under("ended_sends", name)?;
-        let seq = seq.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        sends::take_back(batch, &SendId { key, seq }, &Reply::read(row)?)?;
+        let (id, reply) = (id("ended_sends", name)?, Reply::read(row)?);
+        if reply.created_at < lines {
+            sends::take_back(batch, &id, &reply)?;
+        } else {
+            sends::give_up(batch, &id, &reply)?;
+        }
     }
-    Ok(dead.len() + replies.len())
+    Ok(turns.len() + replies.len())
 }
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;

@@ -116,27 +116,64 @@ impl Mirror {
     }
 
     /// Holds these tenants to the replies that may wait: from four fifths on their timers wait, at the
-    /// limit all their turns do. Whether one is held otherwise than before.
+    /// limit all their turns do. So they do while more is kept of them than can be trimmed in passing.
+    /// Whether one is held otherwise than before.
     pub fn hold_turns(&self, turns: &mut Turns, tenants: impl IntoIterator<Item = TenantId>) -> bool {
         let kind = Kind::WaitingReplies;
         let mut changed = false;
         for tenant in tenants {
-            let (used, limit) =
-                (used(kind, &self.usage(tenant), Timestamp::ZERO), self.quotas_of(tenant).of(kind));
+            let (usage, quotas) = (self.usage(tenant), self.quotas_of(tenant));
+            let (used, limit) = (used(kind, &usage, Timestamp::ZERO), quotas.of(kind));
             let level = Level::of(used, limit);
             if level > Level::Fine {
                 self.tell(&Use { tenant, kind, used, limit }, level);
             }
-            changed |= turns.admit(
-                tenant,
-                match level {
-                    Level::Fine => Admits::All,
-                    Level::Near => Admits::Answers,
-                    Level::Over => Admits::Nothing,
-                },
-            );
+            let piles_up = self.piles_up(tenant, &usage, &quotas);
+            let admits = match level {
+                _ if piles_up => Admits::Nothing,
+                Level::Fine => Admits::All,
+                Level::Near => Admits::Answers,
+                Level::Over => Admits::Nothing,
+            };
+            let is_news = turns.admit(tenant, admits);
+            if piles_up && is_news {
+                self.wakes.trims.notify_one();
+            }
+            changed |= is_news;
         }
         changed
+    }
+
+    /// Is so much more kept of the tenant than it may have that it cannot wait to be trimmed?
+    fn piles_up(&self, tenant: TenantId, usage: &Usage, quotas: &Quotas) -> bool {
+        let mut piles_up = false;
+        for kind in
+            [Kind::HistoryBytes, Kind::EndedRepliesBytes, Kind::DeadTurnsBytes, Kind::TemplateUseBytes]
+        {
+            let (used, limit) = (used(kind, usage, Timestamp::ZERO), quotas.of(kind));
+            if used > with_an_eighth(limit) {
+                self.tell(&Use { tenant, kind, used, limit }, Level::Over);
+                piles_up = true;
+            }
+        }
+        piles_up
+    }
+
+    /// May this be added to a tenant's history past its turns? Refused with [`Error::Limit`].
+    pub fn allow_line(&self, tenant: TenantId, usage: &Usage) -> Result<()> {
+        let (kind, quotas) = (Kind::HistoryBytes, self.quotas_of(tenant));
+        let used = usage.of(Shelf::History).bytes;
+        if used > with_an_eighth(quotas.of(kind)) {
+            return Err(used_up(kind, &quotas, used, None));
+        }
+        Ok(())
+    }
+
+    /// May a conversation begin? Refused with [`Error::Limit`].
+    pub fn allow_conversation(&self, tenant: TenantId, usage: &Usage) -> Result<()> {
+        let kept = usage.of(Shelf::Conversations);
+        self.allow(tenant, Kind::Conversations, kept.rows + 1)?;
+        self.allow(tenant, Kind::ConversationBytes, kept.bytes + 1)
     }
 
     fn tell(&self, told: &Use, level: Level) {
@@ -156,8 +193,7 @@ impl Mirror {
         let mut meters = lock(&self.meters);
         let (meter, steady_ms) = meters.at(tenant, now);
         let lately = meter.journal.used(steady_ms).saturating_add(bytes);
-        // What is kept is trimmed now and then, and may pass its limit by a little until then.
-        let most = quotas.journal_bytes.saturating_add(quotas.journal_bytes / 8);
+        let most = with_an_eighth(quotas.journal_bytes);
         let fits = lately <= quotas.journal_bytes_per_minute && kept.saturating_add(bytes) <= most;
         for (kind, used) in [(Kind::JournalBytesPerMinute, lately), (Kind::JournalBytes, kept)] {
             let limit = quotas.of(kind);
@@ -181,6 +217,11 @@ impl Mirror {
     }
 }
 
+/// What is kept is trimmed now and then, and may pass its limit by this until then.
+fn with_an_eighth(limit: u64) -> u64 {
+    limit.saturating_add(limit / 8)
+}
+
 fn later(now: Timestamp, ms: u64) -> Timestamp {
     now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }
@@ -199,6 +240,13 @@ fn used(kind: Kind, usage: &Usage, now: Timestamp) -> u64 {
         Kind::TurnsUnprompted => usage.silenced,
         Kind::JournalBytes => usage.of(Shelf::Journal).bytes,
         Kind::HistoryBytes => usage.of(Shelf::History).bytes,
+        Kind::EndedRepliesBytes => usage.of(Shelf::EndedSends).bytes,
+        Kind::DeadTurnsBytes => usage.of(Shelf::DeadTurns).bytes,
+        Kind::TemplateUseBytes => usage.of(Shelf::TemplateUses).bytes,
+        Kind::Conversations => usage.of(Shelf::Conversations).rows,
+        Kind::ConversationBytes => usage.of(Shelf::Conversations).bytes,
+        Kind::TimerBytes => usage.of(Shelf::Timers).bytes,
+        Kind::OptOuts => usage.of(Shelf::OptOuts).rows,
         Kind::WaitingTurns => usage.of(Shelf::Inbox).rows,
         Kind::WaitingReplies => usage.of(Shelf::Outbox).rows,
         Kind::Collections => usage.of(Shelf::Collections).rows,
@@ -266,6 +314,13 @@ impl Accounts for Embedded {
         self.shared.space.check(Mark::Stored)?;
         let used = self.mirror().usage(tenant).file_bytes;
         self.mirror().allow(tenant, Kind::FileBytes, used.saturating_add(1))
+    }
+
+    fn room_for_file(&self, tenant: TenantId, bytes: u64) -> Result<()> {
+        self.shared.space.check(Mark::Stored)?;
+        let usage = self.mirror().usage(tenant);
+        self.mirror().allow(tenant, Kind::FileBytes, usage.file_bytes.saturating_add(bytes))?;
+        self.mirror().allow(tenant, Kind::Files, usage.of(Shelf::Files).rows + 1)
     }
 
     fn usage(&self) -> BTreeMap<TenantId, Usage> {

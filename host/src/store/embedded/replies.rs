@@ -25,10 +25,11 @@ pub fn queue(
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
+    wake(batch, key, now)?;
     queue_on(batch, key, kept, (author, Occasion::Answer), payload, now)
 }
 
-/// The same, by whom and on what occasion. Where the sender does not carry this tenant's words to this
+/// The same, by whom and on what occasion; who answers wakes the conversation once, before. Where the sender does not carry this tenant's words to this
 /// contact any more, the reply is dead at once and tells why.
 pub fn queue_on(
     batch: &mut Batch<'_>,
@@ -40,9 +41,6 @@ pub fn queue_on(
 ) -> Step<u64> {
     let sender = kept.conversation.sender.clone();
     let sender = sender.ok_or_else(|| Error::Conflict(format!("{key} was never heard from")))?;
-    if occasion == Occasion::Answer {
-        wake(batch, key, now)?;
-    }
     let seq = batch.seq();
     let reply = Reply {
         state: OutboxState::Waiting,
@@ -79,7 +77,7 @@ pub fn queue_on(
 
 /// Who writes is awake: what was said to this contact without being asked waits for no hour any more,
 /// so that the answer does not wait behind it.
-fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()> {
+pub fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Step<()> {
     let waiting: Vec<u64> = batch.mirror.sends().items(key).take(WOKEN).copied().collect();
     for seq in waiting {
         let at = place(seq, key.tenant);

@@ -396,16 +396,22 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     Ok(())
 }
 
-/// The operator gives it up. Its line stays, marked as what it was: failed, or of unknown outcome.
+/// One that has ended is listed no more. Its line stays, marked as what it was: failed, or of unknown
+/// outcome.
+pub fn give_up(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+    take_back(batch, id, reply)?;
+    let at = place(id.seq, id.key.tenant);
+    if batch.tables.history.get()?.get(&at)?.is_none() {
+        lines::put(batch, &id.key, id.seq, &reply.line())?;
+    }
+    batch.effects.push(Effect::Line);
+    Ok(())
+}
+
+/// The operator gives it up.
 pub fn drop_it(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     if let Some(row) = ended(batch, id)? {
-        let reply = Reply::read(&row)?;
-        take_back(batch, id, &reply)?;
-        let at = place(id.seq, id.key.tenant);
-        if batch.tables.history.get()?.get(&at)?.is_none() {
-            lines::put(batch, &id.key, id.seq, &reply.line())?;
-        }
-        batch.effects.push(Effect::Line);
+        give_up(batch, id, &Reply::read(&row)?)?;
     } else {
         let row = row_of(batch, id)?.ok_or_else(|| not_there(id))?;
         let reply = Reply::read(&row)?;

@@ -91,9 +91,9 @@ tables! {
     /// The same the other way round: key, tenant, alias.
     own_keys: Bytes => ();
     /// Who wants no messages of whom.
-    opt_outs: Bytes => Bytes;
+    opt_outs [OptOuts]: Bytes => Bytes;
     /// Who wants messages again after all -> since when: what is told late of earlier is no news.
-    opted_in: Bytes => i64;
+    opted_in [OptOuts]: Bytes => i64;
     /// Hidden id -> when its phone number is asked for, and through which sender.
     lookups: Bytes => Bytes;
     /// Due time, then the key in `lookups`.
@@ -107,6 +107,8 @@ tables! {
     humans: Bytes => ();
     inbox [Inbox]: At => Bytes;
     dead_turns [DeadTurns]: Bytes => Bytes;
+    /// Place of the first entry of a dead turn -> its contact.
+    dead_places: At => Bytes;
     /// Replies that wait or are being sent.
     outbox [Outbox]: At => Bytes;
     /// Replies that are dead or of unknown outcome.

@@ -2,7 +2,7 @@
 //! unless a human answers: then it waits until the conversation is given back. After so many that rang
 //! without a word of the contact (the quota `turns_unprompted`) the others wait for one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Bound;
 
 use redb::ReadableTable;
@@ -14,13 +14,19 @@ use super::codec::{
 };
 use super::mirror::Effect;
 use super::rows::{Kept, Waiting, WaitingKind};
+use super::tally::size;
 use super::{inbox, lines};
 use crate::conversation::{Mode, TimerChange};
 use crate::message::{ConversationKey, Timestamp};
+use crate::store::quotas::Shelf;
 use crate::store::{Error, InboxId};
+use crate::tenant::quotas::Kind;
 
-/// How many become due in one commit.
+/// How many become due in one commit at most,
 const AT_ONCE: usize = 1000;
+
+/// and how many bytes of timers and conversations that may write, nearly.
+const RING_BYTES: usize = 4 << 20;
 
 /// Timers that a conversation may have, those that have rung and wait for their turn among them.
 const MOST: usize = 64;
@@ -57,11 +63,15 @@ pub fn set(
 }
 
 fn write(batch: &mut Batch<'_>, name: &[u8], at: Timestamp, payload: &str) -> Step<()> {
-    let mut pen = Pen::new(&mut batch.buffer, 1);
-    pen.time(at);
-    pen.text(payload);
+    frame(&mut batch.buffer, at, payload);
     batch.tables.timers.put()?.insert(name, batch.buffer.as_slice())?;
     Ok(())
+}
+
+fn frame(buffer: &mut Vec<u8>, at: Timestamp, payload: &str) {
+    let mut pen = Pen::new(buffer, 1);
+    pen.time(at);
+    pen.text(payload);
 }
 
 pub fn cancel(batch: &mut Batch<'_>, key: &ConversationKey, timer: &str) -> Step<()> {
@@ -91,38 +101,60 @@ pub fn first_due(table: &impl ReadableTable<&'static [u8], ()>) -> Step<Timestam
 }
 
 /// Makes inbox entries of the timers that are due. One that cannot be read rings no more and keeps
-/// nobody else's from ringing.
+/// nobody else's from ringing. Tenants take turns, so that who has many that are large does not fill a
+/// commit alone.
 pub fn ring(batch: &mut Batch<'_>, now: Timestamp) -> Step<()> {
-    let end = due_key(now.plus_ms(1), &[]);
-    let mut due = Vec::new();
-    for row in batch.tables.timers_due.get()?.range(..end.as_slice())?.take(AT_ONCE) {
-        due.push(row?.0.value().to_vec());
-    }
-    for due in due {
-        batch.tables.timers_due.put()?.remove(due.as_slice())?;
-        batch.timers_changed = true;
-        match ring_one(batch, &due[8..], now) {
-            Err(Fault::Row(error)) => tracing::error!(%error, "a timer cannot be read and does not ring"),
-            done => done?,
+    let mut bytes = 0;
+    let mut tenants = due(batch, now)?;
+    while !tenants.is_empty() {
+        for keys in &mut tenants {
+            let Some(key) = keys.pop_front() else { continue };
+            batch.tables.timers_due.put()?.remove(key.as_slice())?;
+            batch.timers_changed = true;
+            match ring_one(batch, &key[8..], now) {
+                Err(Fault::Row(error)) => tracing::error!(%error, "a timer cannot be read and does not ring"),
+                written => bytes += written?,
+            }
+            if bytes >= RING_BYTES {
+                return Ok(());
+            }
         }
+        tenants.retain(|keys| !keys.is_empty());
     }
     Ok(())
 }
 
-fn ring_one(batch: &mut Batch<'_>, name: &[u8], now: Timestamp) -> Step<()> {
+/// The first that are due, by tenant, and in order within each and among them.
+fn due(batch: &Batch<'_>, now: Timestamp) -> Step<Vec<VecDeque<Vec<u8>>>> {
+    let end = due_key(now.plus_ms(1), &[]);
+    let (mut tenants, mut known) = (Vec::new(), HashMap::new());
+    for row in batch.tables.timers_due.get()?.range(..end.as_slice())?.take(AT_ONCE) {
+        let key = row?.0.value().to_vec();
+        let tenant = key.get(8..12).map(<[u8]>::to_vec);
+        let at = *known.entry(tenant).or_insert_with(|| {
+            tenants.push(VecDeque::new());
+            tenants.len() - 1
+        });
+        tenants[at].push_back(key);
+    }
+    Ok(tenants)
+}
+
+/// How many bytes that took, about.
+fn ring_one(batch: &mut Batch<'_>, name: &[u8], now: Timestamp) -> Step<usize> {
     let row = batch.tables.timers.get()?.get(name)?.map(|row| row.value().to_vec());
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(0) };
     let (at, payload) = read(&row)?;
     let (key, timer) = read_under("timers", name)?;
     let kept = lines::kept(batch, &conversation_key(&key))?;
     // What the brain wanted to be reminded of is not the human's business: it stays, due at no time,
     // until the conversation is given back.
     if kept.as_ref().is_some_and(|kept| kept.conversation.mode == Mode::Human) {
-        return Ok(());
+        return Ok(0);
     }
     let Some(mut kept) = kept else {
         batch.tables.timers.put()?.remove(name)?;
-        return Ok(());
+        return Ok(0);
     };
     let most = batch.mirror.quotas_of(key.tenant).turns_unprompted;
     let row = conversation_key(&key);
@@ -132,13 +164,15 @@ fn ring_one(batch: &mut Batch<'_>, name: &[u8], now: Timestamp) -> Step<()> {
             batch.mirror.tell_silenced(&key, most, now);
             lines::keep(batch, &row, &kept)?;
         }
-        return Ok(());
+        return Ok(batch.buffer.len());
     }
     kept.rang += 1;
     lines::keep(batch, &row, &kept)?;
+    let written = batch.buffer.len() + 2 * payload.len();
     batch.tables.timers.put()?.remove(name)?;
     let payload = pack(&(String::from_utf8_lossy(timer), payload));
-    inbox::enter(batch, &key, &kept.conversation, WaitingKind::Timer, at, &payload, now)
+    inbox::enter(batch, &key, &kept.conversation, WaitingKind::Timer, at, &payload, now)?;
+    Ok(written)
 }
 
 /// A timer that rang for a brain that is not asked any more waits on with the others. One that was
@@ -152,8 +186,7 @@ pub fn put_back(batch: &mut Batch<'_>, key: &ConversationKey, entry: &Waiting<'_
     Ok(())
 }
 
-/// The contact has written, or a human gave the conversation back: timers ring again. The caller keeps
-/// the row.
+/// The contact has written, and nothing less: timers ring again. The caller keeps the row.
 pub fn awake(batch: &mut Batch<'_>, key: &ConversationKey, kept: &mut Kept) -> Step<()> {
     kept.rang = 0;
     if std::mem::take(&mut kept.silenced) {
@@ -253,16 +286,28 @@ pub fn check(
     let mut rung = rung(batch, key)?;
     rung.retain(|(id, _)| !used.contains(id));
     let mut timers: HashSet<String> = rung.iter().map(|(_, timer)| timer.clone()).collect();
-    for (name, _) in of(batch, key)? {
+    let mut sizes = HashMap::new();
+    for (name, row) in of(batch, key)? {
+        sizes.insert(name.clone(), size(&name, &row));
         timers.insert(String::from_utf8_lossy(read_under("timers", &name)?.1).into_owned());
     }
+    let before: i64 = sizes.values().sum();
     let mut changed = HashSet::new();
     for change in changes {
-        let (TimerChange::Set { key, .. } | TimerChange::Cancel { key }) = change;
-        changed.insert(key.as_str());
+        let (TimerChange::Set { key: timer, .. } | TimerChange::Cancel { key: timer }) = change;
+        changed.insert(timer.as_str());
+        let name = name(key, timer);
         match change {
-            TimerChange::Set { .. } => drop(timers.insert(key.clone())),
-            TimerChange::Cancel { .. } => drop(timers.remove(key)),
+            TimerChange::Set { at, payload, .. } => {
+                let mut row = Vec::new();
+                frame(&mut row, *at, payload);
+                sizes.insert(name.clone(), size(&name, &row));
+                timers.insert(timer.clone());
+            }
+            TimerChange::Cancel { .. } => {
+                sizes.remove(&name);
+                timers.remove(timer);
+            }
         }
     }
     if timers.len() > MOST {
@@ -272,6 +317,11 @@ pub fn check(
             timers.len()
         );
         return Err(Error::Limit { code: "timers", message }.into());
+    }
+    let more = sizes.values().sum::<i64>() - before;
+    if more > 0 {
+        let kept = batch.usage(key.tenant).of(Shelf::Timers).bytes;
+        batch.mirror.allow(key.tenant, Kind::TimerBytes, kept.saturating_add_signed(more))?;
     }
     Ok(rung.into_iter().filter(|(_, timer)| changed.contains(timer.as_str())).map(|(id, _)| id).collect())
 }

@@ -7,20 +7,25 @@ use redb::{ReadTransaction, ReadableTable};
 use sha2::{Digest, Sha256};
 
 use super::batch::{Batch, Fault, Step};
-use super::codec::{conversation_key, owned_by, pack, place, under, unpack};
+use super::codec::{conversation_key, owned_by, pack, place, unpack};
 use super::lines::{self, NewLine};
 use super::mirror::{Effect, Mirror};
 use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
 use super::tables::define;
-use super::writer::Shared;
-use super::{coalesce_ms, handoff, inbox, leads, replies, timers};
+use super::writer::{Shared, Writer};
+use super::{coalesce_ms, dead, handoff, inbox, leads, replies, timers};
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, Timestamp};
 use crate::schedule::Pace;
+use crate::store::quotas::Shelf;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::tenant::quotas::Kind;
 
 /// More messages than this do not make one turn, however close together they came.
 pub const TOGETHER: usize = 20;
+
+/// Conversations whose entries are taken in for a human in one commit.
+const TAKEN_IN: usize = 64;
 
 /// What a claimed conversation turned out to hold.
 pub enum Found {
@@ -184,6 +189,27 @@ impl Held {
         let handed: HashSet<&ConversationKey> = claims.iter().map(|claim| &claim.key).collect();
         self.keys.retain(|key| !handed.contains(key.as_ref()));
     }
+
+    /// What came for a human is taken in, in one commit, which ends these claims; if it could not be, they
+    /// are given back.
+    pub fn take_in(
+        &mut self,
+        mut humans: Vec<(ConversationKey, Vec<InboxId>)>,
+        writer: &Writer,
+    ) -> impl Future<Output = crate::store::Result<()>> + Send + use<> {
+        humans.truncate(TAKEN_IN);
+        let (keys, others) = std::mem::take(&mut self.keys)
+            .into_iter()
+            .partition(|key| humans.iter().any(|(human, _)| human == key.as_ref()));
+        self.keys = others;
+        let mut held = Held { shared: self.shared.clone(), keys };
+        let done = writer.submit(move |batch| absorb_all(batch, &humans));
+        async move {
+            done.await?;
+            held.keys.clear();
+            Ok(())
+        }
+    }
 }
 
 impl Drop for Held {
@@ -296,6 +322,7 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     });
     let lead = leads::change(batch, key, &turn.leads, started, *now)?;
     let overtaken = timers::check(batch, key, &turn.timers, &turn.entries)?;
+    remembers(batch, key, &kept, turn.memory.as_deref())?;
     use_up(batch, key, &mut kept, &rows)?;
     kept.conversation.turns += 1;
     kept.conversation.brain_version = Some(turn.brain_version.clone());
@@ -304,6 +331,9 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
         kept.conversation.memory = Some(memory.clone());
     }
     let occasion = occasion(&rows);
+    if occasion == Occasion::Answer && !sends.is_empty() {
+        replies::wake(batch, key, *now)?;
+    }
     for send in sends {
         replies::queue_on(batch, key, &mut kept, (Author::Brain, occasion), send, *now)?;
     }
@@ -332,6 +362,17 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     batch.state.touch(*now);
     let gone = [turn.entries.as_slice(), &overtaken].concat();
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
+    Ok(())
+}
+
+/// May the brain remember this?
+fn remembers(batch: &Batch<'_>, key: &ConversationKey, kept: &Kept, memory: Option<&str>) -> Step<()> {
+    let before = kept.conversation.memory.as_ref().map_or(0, String::len);
+    let more = memory.map_or(0, str::len).saturating_sub(before) as u64;
+    if more > 0 {
+        let kept = batch.usage(key.tenant).of(Shelf::Conversations).bytes;
+        batch.mirror.allow(key.tenant, Kind::ConversationBytes, kept.saturating_add(more))?;
+    }
     Ok(())
 }
 
@@ -435,17 +476,26 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
         marked.push((id.seq, bytes));
     }
     let first = rows.first().map_or(0, |(id, _)| id.seq);
-    let name = under(key, &first.to_be_bytes());
     let entries = marked.iter().map(|(seq, row)| (*seq, row.as_slice())).collect();
-    Dead { at: failed.failure.now, error: &failed.error, entries }.write(&mut batch.buffer);
-    batch.tables.dead_turns.put()?.insert(name.as_slice(), batch.buffer.as_slice())?;
-    batch.state.dead_turns += 1;
+    dead::keep(batch, key, first, &Dead { at: failed.failure.now, error: &failed.error, entries })
+}
+
+fn absorb_all(batch: &mut Batch<'_>, humans: &[(ConversationKey, Vec<InboxId>)]) -> Step<()> {
+    for (key, entries) in humans {
+        match absorb(batch, key, entries) {
+            // What is not there any more needs no taking in, and keeps nobody waiting.
+            Err(Fault::Refused(Error::Conflict(_))) => {
+                batch.effects.push(Effect::TurnDone { key: key.clone(), gone: Vec::new() });
+            }
+            done => done?,
+        }
+    }
     Ok(())
 }
 
 /// Entries of a conversation that a human has taken over since they came: into the history without a
 /// turn. Timers meant for the brain wait until it is asked again.
-pub fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
+fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
     let row = conversation_key(key);
     let rows = entries_of(batch, key, entries)?;
     let mut kept = conversation_of(batch, &row)?;

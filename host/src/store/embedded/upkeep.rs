@@ -8,7 +8,7 @@ use redb::ReadableTableMetadata as _;
 
 use super::mirror::lock;
 use super::tables::define;
-use super::{Embedded, prune};
+use super::{Embedded, trim};
 use crate::clock;
 use crate::message::Timestamp;
 use crate::store::upkeep::{Compacted, FileBytes, Mark, Room, Upkeep};
@@ -35,7 +35,7 @@ impl Upkeep for Embedded {
     }
 
     async fn trim(&self, limit: usize) -> Result<usize> {
-        let (looked, come) = self.write(move |batch| prune::trim(batch, limit)).await?;
+        let (looked, come) = self.write(move |batch| trim::trim(batch, limit)).await?;
         lock(&self.mirror().trims).extend(come);
         Ok(looked)
     }

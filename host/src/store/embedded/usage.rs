@@ -122,6 +122,10 @@ fn read(bytes: &[u8]) -> Result<Usage, Unreadable> {
     usage.silenced = eye.u64()?;
     usage.file_bytes = eye.u64()?;
     for shelf in Shelf::ALL {
+        // A row from before this shelf was counted: see [`complete`].
+        if eye.is_at_end() {
+            break;
+        }
         let amount = usage.of_mut(shelf);
         amount.rows = eye.u64()?;
         amount.bytes = eye.u64()?;
@@ -176,6 +180,19 @@ pub fn rewrite(database: &Database) -> Step<()> {
         }
     }
     transaction.commit().map_err(redb::Error::from)?;
+    Ok(())
+}
+
+/// A file from before all shelves were counted is counted anew.
+pub fn complete(database: &Database) -> Step<()> {
+    let snapshot = database.begin_read().map_err(redb::Error::from)?;
+    let mut whole = Vec::new();
+    write(&Usage::default(), &mut whole);
+    for row in snapshot.open_table(define::usage)?.iter()? {
+        if row?.1.value().len() < whole.len() {
+            return rewrite(database);
+        }
+    }
     Ok(())
 }
 

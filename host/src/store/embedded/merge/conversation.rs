@@ -170,6 +170,10 @@ fn dead_turns(batch: &mut Batch<'_>, from: &ConversationKey, into: &Conversation
         let table = batch.tables.dead_turns.put()?;
         table.remove(under(from, rest).as_slice())?;
         table.insert(under(into, rest).as_slice(), batch.buffer.as_slice())?;
+        if let Some(seq) = rest.first_chunk::<8>() {
+            let at = place(u64::from_be_bytes(*seq), into.tenant);
+            batch.tables.dead_places.put()?.insert(&at, into.contact.as_str().as_bytes())?;
+        }
     }
     Ok(!rows.is_empty())
 }
