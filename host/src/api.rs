@@ -40,6 +40,7 @@ mod mapping;
 mod media;
 mod opt_outs;
 mod outbox;
+mod page;
 mod quotas;
 mod request;
 mod route;
