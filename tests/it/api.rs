@@ -21,6 +21,7 @@ mod others;
 mod pages;
 mod quotas;
 mod senders;
+mod shares;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
