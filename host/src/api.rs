@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::api::auth::Caller;
+use crate::api::threads::Threads;
+use crate::api::under_way::UnderWay;
 use crate::api::uploads::Uploads;
 use crate::brain::Brains;
 use crate::clock;
@@ -26,6 +30,7 @@ use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
 
+mod answers;
 mod audit;
 pub mod auth;
 mod brains;
@@ -40,6 +45,7 @@ mod mapping;
 mod media;
 mod opt_outs;
 mod outbox;
+mod page;
 mod quotas;
 mod request;
 mod route;
@@ -49,7 +55,9 @@ mod secrets;
 mod senders;
 mod templates;
 mod tenants;
+pub mod threads;
 mod turns;
+pub mod under_way;
 mod upkeep;
 pub mod uploads;
 mod users;
@@ -67,8 +75,10 @@ pub struct App {
     pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,
-    /// Brains, collections, imports.
+    /// Brains, collections, imports; large answers.
     pub uploads: Uploads,
+    pub threads: Arc<Threads>,
+    pub under_way: UnderWay,
     pub readiness: health::Readiness,
     pub failed_keys: failed_keys::FailedKeys,
 }
@@ -81,7 +91,7 @@ impl App {
     /// For what does not change the store and is an administrator's deed all the same.
     async fn audit(
         &self,
-        caller: &auth::Caller,
+        caller: &Caller,
         action: &str,
         subject: String,
         detail: serde_json::Value,
@@ -95,8 +105,8 @@ impl App {
 pub fn router(app: Arc<App>) -> Router {
     let (guarded, open) = routes::routers(&app);
     let guarded = guarded
-        .layer(middleware::from_fn(carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), quotas::counted))
+        .layer(middleware::from_fn_with_state(app.clone(), carry_out))
         .layer(middleware::from_fn_with_state(app.clone(), auth::known));
     open.merge(guarded).with_state(app)
 }
@@ -105,17 +115,29 @@ pub fn router(app: Arc<App>) -> Router {
 #[derive(Clone)]
 pub struct Gone(pub CancellationToken);
 
-/// What a request changes is carried out to its end, even if the caller goes away meanwhile; it is told
-/// of that.
-async fn carry_out(mut request: Request, next: Next) -> Response {
-    if request.method() == Method::GET {
-        return next.run(request).await;
-    }
+/// On the API's own threads. What a request changes is carried out to its end, even if the caller goes away
+/// meanwhile; it is told of that. What is only read then is not read any further.
+async fn carry_out(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        return error::Error::unauthorized().into_response();
+    };
+    let memory = app.uploads.memory_of(caller);
+    let begun = match caller.confined_to().map(|tenant| app.under_way.begin(tenant)) {
+        Some(None) => return error::Error::too_many_at_once(under_way::MOST).into_response(),
+        begun => begun.flatten(),
+    };
+    let reads = request.method() == Method::GET;
     let gone = CancellationToken::new();
     request.extensions_mut().insert(Gone(gone.clone()));
     let _gone = gone.drop_guard();
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
+    let work = app.threads.spawn(async move {
+        let answer = next.run(request).await;
+        drop(begun);
+        answers::held(&memory, answer)
+    });
+    let done = if reads { AbortOnDropHandle::new(work).await } else { work.await };
+    match done {
+        Ok(answer) => answer,
         Err(failure) => match failure.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => error::Error::internal().into_response(),

@@ -15,6 +15,8 @@ use crate::api::App;
 use crate::api::auth::OwnMachine;
 use crate::api::failed_keys::FailedKeys;
 use crate::api::health::Readiness;
+use crate::api::threads::Threads;
+use crate::api::under_way::UnderWay;
 use crate::api::uploads::Uploads;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
@@ -57,10 +59,13 @@ pub struct Gateway {
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
+    /// The same for what is asked of providers by way of the API.
+    asked: Egress,
     pub templates: Arc<Desk>,
     pub media: Arc<Media>,
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
+    threads: Arc<Threads>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -97,17 +102,21 @@ impl Gateway {
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
         let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        // A connection lives on the threads that opened it: no delivery goes out over one of the API's.
+        let asked = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
         let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
         let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
-        let sessions = Sessions::new(store.clone(), egress.clone(), metrics.clone(), pulse.clone(), waha);
-        let templates = Desk::new(store.clone(), egress.clone(), config.templates.clone());
+        let sessions = Sessions::new(store.clone(), asked.clone(), metrics.clone(), pulse.clone(), waha);
+        let templates = Desk::new(store.clone(), asked.clone(), config.templates.clone());
         Ok(Gateway {
             egress,
+            asked,
             templates,
             media,
             sessions,
             pulse,
+            threads: Arc::new(Threads::start().context("cannot start the API's threads")?),
             config: Arc::new(config),
             store,
             brains,
@@ -144,11 +153,13 @@ impl Gateway {
             brains: self.brains.clone(),
             media: self.media.clone(),
             metrics: self.metrics.clone(),
-            egress: self.egress.clone(),
+            egress: self.asked.clone(),
             sessions: self.sessions.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
             uploads: Uploads::new(http),
+            threads: self.threads.clone(),
+            under_way: UnderWay::default(),
             readiness: Readiness::default(),
             failed_keys: FailedKeys::default(),
         });

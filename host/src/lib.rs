@@ -44,7 +44,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file}
+//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority}
 //! ```
 
 pub mod api;
@@ -75,6 +75,7 @@ pub mod offer;
 pub mod opt_out;
 pub mod policy;
 pub mod presence;
+pub mod priority;
 pub mod regular_file;
 pub mod repeats;
 pub mod retry;

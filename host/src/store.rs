@@ -16,8 +16,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use self::watchers::Watchers;
 use crate::conversation::{
-    Author, Conversation, HistoryEntry, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
+    Author, Conversation, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
 };
 use crate::event::{Receipt, SessionChange};
 use crate::glyph::Shown;
@@ -32,10 +33,12 @@ mod audit;
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod pages;
 pub mod quotas;
 pub mod secrets;
 pub mod templates;
 pub mod upkeep;
+pub mod watchers;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -372,8 +375,8 @@ pub struct Retention {
 pub struct Wakes {
     pub turns: Notify,
     pub sends: Notify,
-    /// Any conversation grew a line or changed one; for those who watch a chat.
-    pub history: Notify,
+    /// A conversation grew a line or changed one; for those who watch it.
+    pub history: Watchers,
     /// A file is to be fetched.
     pub files: Notify,
     /// A tenant waits until something of it is trimmed.
@@ -388,6 +391,7 @@ pub trait Store:
     contacts::Contacts
     + templates::Templates
     + media::MediaShelf
+    + pages::Pages
     + secrets::Secrets
     + quotas::Accounts
     + upkeep::Upkeep
@@ -485,23 +489,15 @@ pub trait Store:
     /// Locks in key order, after `after`.
     fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>>;
     fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>>;
-    /// Entries after `after` in order, with their places; or the newest `limit` if `after` is none.
-    fn history(
-        &self,
-        key: &ConversationKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<(u64, HistoryEntry)>>;
-    fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>>;
     fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>>;
     fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>>;
     /// The same at once, where it lies ready.
     fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<Arc<Vec<serde_json::Value>>>;
+    /// Adds its records to `into` as they are kept: a list in JSON. `false`: there is no such collection.
+    fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool>;
     fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
-    fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>>;
     /// Puts a dead turn back in line, or makes a waiting one due now.
     async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
-    fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>>;
     async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
     async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
@@ -510,8 +506,6 @@ pub trait Store:
     /// From now on nobody is let in with it.
     async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey>;
     async fn audit(&self, entry: AuditEntry) -> Result<()>;
-    /// Newest first.
-    fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>>;
 
     // Housekeeping.
 

@@ -21,8 +21,10 @@ mod brains;
 mod collections;
 mod contacts;
 mod others;
+mod pages;
 mod quotas;
 mod senders;
+mod shares;
 
 /// A gateway with two tenants, no brain that runs, and an operator's token.
 struct Running {
@@ -470,7 +472,7 @@ async fn a_long_poll_ends_with_news_or_with_time() {
     let path = "/api/tenants/2/conversations/971501234567/messages";
     let began = std::time::Instant::now();
     let empty = gateway.operator(Method::GET, &format!("{path}?wait_s=1"), Value::Null).await;
-    assert_eq!(empty, json!({"messages": [], "settled": true}));
+    assert_eq!(empty, json!({"messages": [], "settled": true, "more": false, "next": null}));
     assert!(began.elapsed() >= std::time::Duration::from_secs(1));
     let waiting = gateway.operator(Method::GET, path, Value::Null);
     assert_eq!(waiting.await["settled"], true);

@@ -231,6 +231,9 @@ suite! { Files:
         a_conversation_shows_what_waits,
         the_journal_shows_what_a_turn_did,
         watchers_are_woken,
+        large_entries_are_read_page_by_page,
+        one_is_found_by_its_id,
+        settled_is_what_has_nothing_to_do,
     }
     templates {
         a_template_has_one_owner_at_an_account,

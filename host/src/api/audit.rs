@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::{self, Caller};
 use crate::api::error::{Error, Result};
+use crate::api::page::{self, Limit};
 use crate::api::request::{Asked, Params, Sent};
 use crate::clock;
 use crate::store::{ApiKey, AuditEntry};
@@ -78,12 +79,8 @@ pub async fn remove_key(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Newest {
-    #[serde(default = "a_hundred")]
-    limit: usize,
-}
-
-fn a_hundred() -> usize {
-    100
+    #[serde(default)]
+    limit: Limit,
 }
 
 pub async fn log(
@@ -97,8 +94,9 @@ pub async fn log(
         value["at"] = json!(entry.at.to_string());
         value
     };
-    let entries = app.store.audit_log(newest.limit.min(10_000))?;
-    Ok(Json(json!({"audit": entries.iter().map(shown).collect::<Vec<_>>()})))
+    let newest = app.store.audit_page(newest.limit.up_to(10_000)?, page::BYTES)?;
+    let entries: Vec<Value> = newest.entries.iter().map(shown).collect();
+    Ok(Json(json!({"audit": entries, "more": newest.more})))
 }
 
 #[derive(Default, Deserialize)]

@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
+use crate::api::page::{self, Limit};
 use crate::api::request::{Asked, Params};
 use crate::api::scoped;
 use crate::clock;
-use crate::conversation::{Conversation, HistoryEntry, Mode};
+use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Mode};
 use crate::message::{ConversationKey, DeliveryState};
-use crate::store::{Filter, TurnState, TurnSummary};
+use crate::store::pages::{Before, Span, Stretch};
 
 /// Nobody is kept waiting longer.
 const LONGEST_WAIT_S: u64 = 60;
@@ -31,19 +32,24 @@ const LONGEST_PAGE: usize = 1000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Since {
-    /// The place of the last entry that the caller has; none: the newest ones.
+    /// The place of the last entry that the caller has.
     after: Option<u64>,
+    /// Where the caller goes on to earlier ones: the last answer's `next`, or an entry's place.
+    before: Option<Before>,
     #[serde(default)]
     wait_s: u64,
     /// Wait no longer than until everything the contact said has been answered.
     #[serde(default)]
     until_settled: bool,
-    #[serde(default = "a_hundred")]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
 }
 
-fn a_hundred() -> usize {
-    100
+impl Since {
+    fn span(self) -> Result<Span> {
+        let limit = self.limit.up_to(LONGEST_PAGE)?;
+        Ok(Span { after: self.after, before: self.before, limit, bytes: page::BYTES })
+    }
 }
 
 pub async fn show(
@@ -95,9 +101,9 @@ fn found(app: &App, key: &ConversationKey) -> Result<Conversation> {
     })
 }
 
-/// Entries after `after`, in order. With `wait_s`, an answer with nothing new is held back until
+/// The newest entries after `after`, in order. With `wait_s`, an answer with nothing new is held back until
 /// there is something or the time is over. `settled`: nothing is being worked on; what the contact
-/// said has been answered as far as it will be.
+/// said has been answered as far as it will be. `more`: there are earlier ones, before `next`.
 pub async fn messages(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -105,17 +111,21 @@ pub async fn messages(
     Asked(since): Asked<Since>,
 ) -> Result<Json<Value>> {
     let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
-    let deadline = Instant::now() + Duration::from_secs(since.wait_s.min(LONGEST_WAIT_S));
+    let (wait, until_settled) = (Duration::from_secs(since.wait_s.min(LONGEST_WAIT_S)), since.until_settled);
+    let span = since.span()?;
+    let deadline = Instant::now() + wait;
     loop {
         // Asked for before looking, so that nothing said in between is missed.
-        let news = app.store.wakes().history.notified();
+        let news = app.store.wakes().history.of(&key).notified();
         // Before reading: a turn that ends in between is then seen as unsettled with its lines.
-        let settled = settled(&app, &key)?;
-        let entries = app.store.history(&key, since.after, since.limit.min(LONGEST_PAGE))?;
+        let settled = app.store.is_settled(&key, clock::now())?;
+        let found = app.store.history_span(&key, &span)?;
         let over = Instant::now() >= deadline || app.is_draining();
-        if !entries.is_empty() || over || (since.until_settled && settled) {
-            let entries: Vec<Value> = entries.iter().map(|(place, entry)| shown(*place, entry)).collect();
-            return Ok(Json(json!({"messages": entries, "settled": settled})));
+        if !found.entries.is_empty() || over || (until_settled && settled) {
+            let entries: Vec<Value> =
+                found.entries.iter().map(|(place, entry)| shown(*place, entry)).collect();
+            let (more, next) = earlier(&found);
+            return Ok(Json(json!({"messages": entries, "settled": settled, "more": more, "next": next})));
         }
         let glance = (Instant::now() + GLANCE).min(deadline);
         tokio::select! {
@@ -125,18 +135,9 @@ pub async fn messages(
     }
 }
 
-fn settled(app: &App, key: &ConversationKey) -> Result<bool> {
-    let filter = Filter {
-        tenant: Some(key.tenant),
-        contact: Some(key.contact.clone()),
-        ended: false,
-        limit: LONGEST_PAGE,
-    };
-    let now = clock::now();
-    let turns = app.store.turns(&filter)?;
-    // A timer that is not due yet is no work; a turn that failed and is tried again is.
-    let works = |turn: &TurnSummary| turn.at <= now || turn.failures > 0;
-    Ok(!turns.iter().any(|turn| turn.state == TurnState::Waiting && works(turn)))
+/// Are there earlier ones, and before which place?
+fn earlier<T>(found: &Stretch<T>) -> (bool, Option<String>) {
+    (found.earlier.is_some(), found.earlier.as_ref().map(ToString::to_string))
 }
 
 fn shown(place: u64, entry: &HistoryEntry) -> Value {
@@ -149,15 +150,34 @@ fn shown(place: u64, entry: &HistoryEntry) -> Value {
     })
 }
 
+/// A part of a journal.
+#[derive(Serialize)]
+pub struct Journal {
+    journal: Vec<Turn>,
+    more: bool,
+    next: Option<String>,
+}
+
+/// What a turn saw and did, and its place.
+#[derive(Serialize)]
+struct Turn {
+    seq: u64,
+    #[serde(flatten)]
+    entry: JournalEntry,
+}
+
 /// The newest turns and what they did, for brain developers.
 pub async fn journal(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
     Asked(since): Asked<Since>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Journal>> {
     let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let span = since.span()?;
     found(&app, &key)?;
-    let journal = app.store.journal(&key, since.limit.min(LONGEST_PAGE))?;
-    Ok(Json(json!({"journal": journal})))
+    let newest = app.store.journal_span(&key, &span)?;
+    let (more, next) = earlier(&newest);
+    let journal = newest.entries.into_iter().map(|(seq, entry)| Turn { seq, entry }).collect();
+    Ok(Json(Journal { journal, more, next }))
 }

@@ -65,6 +65,16 @@ impl Error {
         Error { retry_after: Some(60), ..error }
     }
 
+    pub fn too_many_at_once(most: usize) -> Self {
+        let error = error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_at_once",
+            format!("this tenant's keys have as many requests under way as they may have: limit {most}"),
+            "wait until some are answered; those that wait for news (wait_s) count too",
+        );
+        Error { retry_after: Some(1), ..error }
+    }
+
     pub fn operator_only() -> Self {
         error(
             StatusCode::FORBIDDEN,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
+use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Whole};
 use crate::media;
 use crate::message::TenantId;
@@ -34,12 +35,8 @@ pub struct Named {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    #[serde(default = "a_hundred")]
-    limit: usize,
-}
-
-fn a_hundred() -> usize {
-    100
+    #[serde(default)]
+    limit: Limit,
 }
 
 /// What is known of the newest files, also of those that could not be fetched, and why.
@@ -50,7 +47,7 @@ pub async fn list(
     Asked(page): Asked<Page>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, tenant)?.id;
-    let files = app.store.files(tenant, page.limit.min(LONGEST_PAGE))?;
+    let files = app.store.files(tenant, page.limit.up_to(LONGEST_PAGE)?)?;
     let files: Vec<Value> = files.iter().map(shown).collect();
     Ok(Json(json!({ "files": files, "stored_bytes": app.store.stored_bytes(tenant)? })))
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
+use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Sent};
 use crate::api::scoped;
 use crate::clock;
@@ -26,12 +27,8 @@ const LONGEST_REASON: usize = 256;
 pub struct Page {
     /// The last contact that the caller has; none: from the beginning.
     after: Option<String>,
-    #[serde(default = "a_hundred")]
-    limit: usize,
-}
-
-fn a_hundred() -> usize {
-    100
+    #[serde(default)]
+    limit: Limit,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +50,7 @@ pub async fn list(
     let tenant = caller.tenant(&app, tenant)?.id;
     let after = page.after.as_deref().map(|after| scoped::within(&app, tenant, after)).transpose()?;
     let after = after.as_ref().map(|after| &after.contact);
-    let found = app.store.opt_outs(tenant, after, page.limit.min(LONGEST_PAGE))?;
+    let found = app.store.opt_outs(tenant, after, page.limit.up_to(LONGEST_PAGE)?)?;
     let found: Vec<Value> = found.iter().map(|(contact, opt_out)| shown(contact, opt_out)).collect();
     Ok(Json(json!({"opt_outs": found})))
 }

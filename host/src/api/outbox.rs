@@ -9,20 +9,21 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
+use crate::api::page;
 use crate::api::request::{Asked, Params};
 use crate::api::scoped::{conversation_of, unknown};
 use crate::api::turns::Narrow;
 use crate::clock;
-use crate::message::ConversationKey;
-use crate::store::{Filter, SendSummary};
+use crate::store::SendSummary;
 
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Asked(narrow): Asked<Narrow>,
 ) -> Result<Json<Value>> {
-    let sends = app.store.outbox(&narrow.filter(&app, &caller)?)?;
-    Ok(Json(json!({"outbox": sends.iter().map(shown).collect::<Vec<_>>()})))
+    let found = app.store.outbox_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
+    let sends: Vec<Value> = found.entries.iter().map(shown).collect();
+    Ok(Json(json!({"outbox": sends, "more": found.more})))
 }
 
 pub async fn show(
@@ -30,10 +31,8 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
-    let ConversationKey { tenant, contact } = conversation_of(&app, &caller, &id)?;
-    let filter = Filter { tenant: Some(tenant), contact: Some(contact), ended: false, limit: usize::MAX };
-    let send =
-        app.store.outbox(&filter)?.into_iter().find(|send| send.id == id).ok_or_else(|| unknown(&id))?;
+    conversation_of(&app, &caller, &id)?;
+    let send = app.store.send(&id)?.ok_or_else(|| unknown(&id))?;
     Ok(Json(shown(&send)))
 }
 

@@ -124,9 +124,11 @@ fn route(method: Method, path: &'static str, who: Who, handler: MethodRouter<Arc
 }
 
 const PAGE: &[(&str, Names)] = &[("limit", Names::Value)];
-const SINCE: &[(&str, Names)] = &[("after", Names::Value), ("limit", Names::Value)];
+const SPAN: &[(&str, Names)] = &[("after", Names::Value), ("before", Names::Value), ("limit", Names::Value)];
+
 const THROUGH: &[(&str, Names)] = &[("sender", Names::Sender)];
-const NARROW: &[(&str, Names)] = &[("tenant", Names::Tenant), ("contact", Names::Contact)];
+const NARROW: &[(&str, Names)] =
+    &[("tenant", Names::Tenant), ("contact", Names::Contact), ("limit", Names::Value)];
 const VERSION: &[(&str, Names)] = &[("digest", Names::Digest)];
 const PHONE: &[(&str, Names)] = &[("phone", Names::Contact)];
 
@@ -249,14 +251,14 @@ fn of_conversations() -> Vec<Route> {
             ThatTenant,
             get(conversations::messages),
         )
-        .query(SINCE),
+        .query(SPAN),
         route(
             Method::GET,
             "/api/tenants/{tenant}/conversations/{contact}/journal",
             ThatTenant,
             get(conversations::journal),
         )
-        .query(PAGE),
+        .query(SPAN),
         route(
             Method::POST,
             "/api/tenants/{tenant}/conversations/{contact}/handoff",

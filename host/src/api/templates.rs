@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
+use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Sent};
 use crate::channel;
 use crate::clock;
@@ -178,14 +179,10 @@ pub async fn sync(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    #[serde(default = "a_hundred")]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// Those before this place: the last answer's `next`.
     before: Option<u64>,
-}
-
-fn a_hundred() -> usize {
-    100
 }
 
 /// Which templates were sent to whom, newest first.
@@ -196,7 +193,7 @@ pub async fn log(
     Asked(page): Asked<Page>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
-    let limit = page.limit.clamp(1, 10_000);
+    let limit = page.limit.up_to(10_000)?;
     let uses = app.store.template_log(tenant, page.before, limit)?;
     let next = uses.last().filter(|_| uses.len() == limit).map(|(place, _)| *place);
     let shown = |(_, sent): &(u64, Use)| {

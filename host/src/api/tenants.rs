@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -110,20 +112,20 @@ fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result
     })
 }
 
+/// As it is kept: nothing is parsed for whoever reads it.
 pub async fn collection(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params((id, name)): Params<(u32, String)>,
-) -> Result<Json<Value>> {
-    let tenant = caller.tenant(&app, id)?;
-    let reading = away(move || {
-        let records = app.store.collection(tenant.id, &name)?.ok_or_else(|| {
-            let what = format!("tenant {id} has no collection \"{name}\"");
-            Error::not_found(what, "put one: PUT at this address")
-        })?;
-        Ok(Json(json!({"tenant": tenant.id, "collection": name, "records": *records})))
-    });
-    reading.await
+) -> Result<Response> {
+    let tenant = caller.tenant(&app, id)?.id;
+    let mut json = format!("{{\"collection\":{},\"records\":", json!(name)).into_bytes();
+    if !app.store.collection_json(tenant, &name, &mut json)? {
+        let what = format!("tenant {id} has no collection \"{name}\"");
+        return Err(Error::not_found(what, "put one: PUT at this address"));
+    }
+    json.extend_from_slice(format!(",\"tenant\":{}}}", json!(tenant)).as_bytes());
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 /// Replaces the whole collection.

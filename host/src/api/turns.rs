@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
+use crate::api::page::{self, Limit};
 use crate::api::request::{Asked, Params};
 use crate::api::scoped::{self, conversation_of, unknown};
 use crate::clock;
-use crate::message::ConversationKey;
 use crate::store::{Filter, TurnSummary};
 
 /// Narrows a listing, here and of the outbox.
@@ -25,12 +25,8 @@ pub struct Narrow {
     /// Only what has given up.
     #[serde(default)]
     ended: bool,
-    #[serde(default = "a_hundred")]
-    limit: usize,
-}
-
-fn a_hundred() -> usize {
-    100
+    #[serde(default)]
+    limit: Limit,
 }
 
 /// No listing is longer; narrow it.
@@ -47,7 +43,7 @@ impl Narrow {
             (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written)?.contact),
             (Some(written), None) => Some(app.store.person(&scoped::anybody(caller, written)?)?.canonical),
         };
-        Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.min(LONGEST) })
+        Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.up_to(LONGEST)? })
     }
 }
 
@@ -56,8 +52,9 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Asked(narrow): Asked<Narrow>,
 ) -> Result<Json<Value>> {
-    let turns = app.store.turns(&narrow.filter(&app, &caller)?)?;
-    Ok(Json(json!({"turns": turns.iter().map(shown).collect::<Vec<_>>()})))
+    let found = app.store.turns_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
+    let turns: Vec<Value> = found.entries.iter().map(shown).collect();
+    Ok(Json(json!({"turns": turns, "more": found.more})))
 }
 
 pub async fn show(
@@ -65,10 +62,9 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
-    let ConversationKey { tenant, contact } = conversation_of(&app, &caller, &id)?;
-    let filter = Filter { tenant: Some(tenant), contact: Some(contact), ended: false, limit: LONGEST };
-    let turn = app.store.turns(&filter)?.into_iter().find(|turn| turn.id == id);
-    Ok(Json(shown(&turn.ok_or_else(|| unknown(&id))?)))
+    conversation_of(&app, &caller, &id)?;
+    let turn = app.store.turn(&id)?.ok_or_else(|| unknown(&id))?;
+    Ok(Json(shown(&turn)))
 }
 
 fn shown(turn: &TurnSummary) -> Value {

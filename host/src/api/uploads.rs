@@ -1,5 +1,5 @@
-//! What the bodies of API requests may take in memory: all of them together, and each tenant's together,
-//! so that one tenant's uploads leave room for the others'.
+//! What the bodies of API requests and of their answers may take in memory: all of them together, and each
+//! tenant's together, so that one tenant's leave room for the others'.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -37,11 +37,15 @@ impl Uploads {
 
     /// For a body of this caller's, on a route that takes so many bytes.
     pub fn bounds(&self, caller: &Caller, bytes: usize) -> Bounds {
-        let memory = match caller {
+        Bounds { bytes: bytes.min(self.bytes), timeout: self.timeout, memory: self.memory_of(caller) }
+    }
+
+    /// What this caller's bodies may take together.
+    pub fn memory_of(&self, caller: &Caller) -> Memory {
+        match caller {
             Caller::Operator { .. } => self.memory.clone(),
             Caller::Tenant { id, .. } => self.share_of(*id),
-        };
-        Bounds { bytes: bytes.min(self.bytes), timeout: self.timeout, memory }
+        }
     }
 
     fn share_of(&self, tenant: TenantId) -> Memory {

@@ -22,6 +22,7 @@ use async_task::Runnable;
 use tokio::runtime::Handle;
 
 use crate::message::TenantId;
+use crate::priority;
 
 /// So much of one turn runs promptly.
 const PROMPT: Duration = Duration::from_millis(1);
@@ -98,7 +99,7 @@ impl Executor {
     fn start(&self, name: String, nice: i32, class: fn(&Shared) -> &Class) -> io::Result<()> {
         let (shared, ticker) = (self.shared.clone(), self.ticker.clone());
         thread::Builder::new().name(name).spawn(move || {
-            lower_priority(nice);
+            priority::lower(nice);
             while let Some(ready) = class(&shared).next(&shared.closed) {
                 shared.poll(ready, &ticker);
             }
@@ -309,14 +310,6 @@ impl<R> Queue<R> {
         if stands {
             self.order.insert((lane.used, tenant));
         }
-    }
-}
-
-/// Of the calling thread. Where the system refuses, guests merely compete with everybody else.
-fn lower_priority(nice: i32) {
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), nice) {
-        tracing::debug!(nice, %error, "a guest's thread keeps its priority");
     }
 }
 

@@ -85,7 +85,7 @@ fn made_up_number(tenant: u32) -> String {
     format!("1555010{:04}", tenant % 10_000)
 }
 
-impl Conversation<'_> {
+impl<'c> Conversation<'c> {
     /// Lines on standard input are sent one by one, each when what came before has been answered.
     async fn by_script(&mut self, link: Option<String>) -> Result<()> {
         let mut lines = typed_lines();
@@ -114,14 +114,14 @@ impl Conversation<'_> {
             self.say(&link).await?;
         }
         loop {
-            let (client, news) = (self.client, self.news("&wait_s=20"));
+            let news = self.news("&wait_s=20");
             tokio::select! {
                 line = lines.recv() => match line {
                     Some(line) if line.trim().is_empty() => {}
                     Some(line) => self.say(&line).await?,
                     None => return Ok(()),
                 },
-                answer = client.get(&news) => self.show(&answer?)?,
+                answer = news => self.show(&answer?)?,
             }
         }
     }
@@ -137,10 +137,24 @@ impl Conversation<'_> {
         format!("/api/tenants/{}/conversations/{}/messages", self.tenant, part(&self.contact))
     }
 
-    /// Where the lines are that have not been seen yet.
-    fn news(&self, more: &str) -> String {
+    /// The lines that have not been seen yet, and how things stand.
+    fn news(&self, wait: &str) -> impl Future<Output = Result<Value>> + use<'c> {
         let after = self.seen.map(|seen| format!("&after={seen}")).unwrap_or_default();
-        format!("{}?limit=1000{after}{more}", self.address())
+        let unseen = format!("{}?limit=1000{after}", self.address());
+        let (client, first) = (self.client, format!("{unseen}{wait}"));
+        async move {
+            let mut news = client.get(&first).await?;
+            let mut lines = items(&news, "messages").to_vec();
+            // The newest come first where there are many.
+            let mut next = news["next"].as_str().map(str::to_owned);
+            while let Some(before) = next {
+                let answer = client.get(&format!("{unseen}&before={}", part(&before))).await?;
+                lines.splice(0..0, items(&answer, "messages").iter().cloned());
+                next = answer["next"].as_str().map(str::to_owned);
+            }
+            news["messages"] = lines.into();
+            Ok(news)
+        }
     }
 
     async fn say(&mut self, line: &str) -> Result<()> {
@@ -170,7 +184,7 @@ impl Conversation<'_> {
     async fn hear_all(&mut self) -> Result<()> {
         let began = Instant::now();
         loop {
-            let answer = self.client.get(&self.news("&wait_s=5&until_settled=true")).await?;
+            let answer = self.news("&wait_s=5&until_settled=true").await?;
             self.show(&answer)?;
             if answer["settled"] == true && items(&answer, "messages").is_empty() {
                 return Ok(());

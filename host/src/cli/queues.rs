@@ -1,7 +1,7 @@
 //! `switchboard turns` and `switchboard outbox`: what waits, what died and why, nothing hidden.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::client::{Client, part};
 use crate::cli::tenant::items;
@@ -91,7 +91,9 @@ impl Turns {
                     ("TRIGGER", |turn| screen::text(&turn["trigger"]["kind"])),
                     ("ERROR", |turn| screen::text(&turn["error"])),
                 ];
-                screen::list(items(&answer, "turns"), &columns, "No turn waits, and none has died.")
+                screen::list(items(&answer, "turns"), &columns, "No turn waits, and none has died.")?;
+                tell_of_others(&answer);
+                Ok(())
             }
             Turns::Show { id } => show(client, &format!("/api/turns/{}", part(&id)), json).await,
             Turns::Retry { id } => act(client, &format!("/api/turns/{}/retry", part(&id)), json).await,
@@ -116,12 +118,20 @@ impl Outbox {
                     ("DUE", |send| screen::text(&send["due_at"])),
                     ("LAST ERROR", |send| screen::text(&send["last_error"])),
                 ];
-                screen::list(items(&answer, "outbox"), &columns, "No reply waits, and none has died.")
+                screen::list(items(&answer, "outbox"), &columns, "No reply waits, and none has died.")?;
+                tell_of_others(&answer);
+                Ok(())
             }
             Outbox::Show { id } => show(client, &format!("/api/outbox/{}", part(&id)), json).await,
             Outbox::Retry { id } => act(client, &format!("/api/outbox/{}/retry", part(&id)), json).await,
             Outbox::Drop { id } => act(client, &format!("/api/outbox/{}/drop", part(&id)), json).await,
         }
+    }
+}
+
+fn tell_of_others(answer: &Value) {
+    if answer["more"] == true {
+        screen::note("There are others: narrow the list with --tenant and --contact, or raise --limit.");
     }
 }
 

@@ -27,12 +27,11 @@ use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Filter, Handover, ImportReport, Paced, Result,
-    Retention, SendClaim, SendId, SendSummary, Settlement, Store, TurnClaim, TurnCommit, TurnFailure,
-    TurnSummary, Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, Paced, Result, Retention,
+    SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
 };
 use crate::clock;
-use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
+use crate::conversation::{Conversation, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Lock;
@@ -67,6 +66,7 @@ mod open;
 mod opt_outs;
 mod overlay;
 mod own;
+mod pages;
 mod people;
 mod prune;
 mod quotas;
@@ -460,19 +460,6 @@ impl Store for Embedded {
         reads::conversation(self.mirror(), key, || self.snapshot()).map_err(told)
     }
 
-    fn history(
-        &self,
-        key: &ConversationKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<(u64, HistoryEntry)>> {
-        self.read(|snapshot| reads::history(snapshot, key, after, limit))
-    }
-
-    fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>> {
-        self.read(|snapshot| reads::journal(snapshot, key, limit))
-    }
-
     fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
         self.read(|snapshot| reads::lead(snapshot, organization, contact))
     }
@@ -484,6 +471,10 @@ impl Store for Embedded {
 
     fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<collections::Records> {
         self.mirror().parsed.find(tenant, collection).0
+    }
+
+    fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool> {
+        self.read(|snapshot| collections::json(snapshot, tenant, collection, into))
     }
 
     fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
@@ -499,10 +490,6 @@ impl Store for Embedded {
         })
     }
 
-    fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>> {
-        listing::turns(self.mirror(), || self.snapshot(), filter).map_err(told)
-    }
-
     async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
         let turn = listing::parse(id).ok_or_else(|| no_turn(id))?;
         let by = entry(actor, "retry turn", id, serde_json::Value::Null, now);
@@ -511,10 +498,6 @@ impl Store for Embedded {
             batch.audit(&by)
         })
         .await
-    }
-
-    fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>> {
-        listing::outbox(self.mirror(), || self.snapshot(), filter).map_err(told)
     }
 
     async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
@@ -559,10 +542,6 @@ impl Store for Embedded {
 
     async fn audit(&self, entry: AuditEntry) -> Result<()> {
         self.write(move |batch| batch.audit(&entry)).await
-    }
-
-    fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>> {
-        self.read(|snapshot| reads::audit_log(snapshot, limit))
     }
 
     async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize> {

@@ -11,6 +11,7 @@ use switchboard::message::{ContactKey, ConversationKey, DeliveryState};
 use switchboard::store::contacts::{Contacts as _, OptOut};
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
+use switchboard::store::pages::Pages as _;
 use switchboard::store::quotas::Shelf;
 use switchboard::store::{OutboxState, Store, TurnFate};
 use switchboard::tenant::quotas::Quotas;

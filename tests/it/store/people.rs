@@ -6,9 +6,11 @@ use switchboard::event::SamePerson;
 use switchboard::message::{ContactKey, OrganizationId, Provider, SenderName};
 use switchboard::route::Answer as Routing;
 use switchboard::store::contacts::OptOut;
+use switchboard::store::pages::{Before, Span};
 use switchboard::store::{Error, Filter, Retention, Settlement, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, key, says, tenant_id, text_of, words};
+use super::reads::paged;
 
 fn same(known: &str, also: &str, reason: &str) -> SamePerson {
     SamePerson {
@@ -96,6 +98,16 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
             "round {round}"
         );
         assert_eq!(lab.lines(1, "971501"), [""; 0]);
+        let person = key(1, "111@lid");
+        let whole = lab.store().history(&person, None, 100).expect("history");
+        for limit in 1..10 {
+            assert_eq!(paged(&lab, &person, None, limit), whole, "pages of {limit}");
+        }
+        for (at, (seq, _)) in whole.iter().enumerate() {
+            let span = Span { before: Some(Before { seq: *seq, chains: Vec::new() }), ..Span::newest(100) };
+            let before = lab.store().history_span(&person, &span).expect("history");
+            assert_eq!(before.entries, whole[..at], "before a line of whichever key");
+        }
         let journal = lab.store().journal(&key(1, "111@lid"), 10).expect("journal");
         assert_eq!(journal.iter().map(|entry| entry.at).collect::<Vec<_>>(), [at(0), at(10), at(20), at(30)]);
         lab.restart();

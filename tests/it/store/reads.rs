@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use switchboard::store::Filter;
+use switchboard::conversation::HistoryEntry;
+use switchboard::message::ConversationKey;
+use switchboard::store::pages::{Before, Span};
+use switchboard::store::{Filter, Settlement, TurnFate};
 
 use super::lab::{Factory, Lab, all, arrival, at, contact, key, says, tenant_id, text_of, turn};
 
@@ -23,16 +26,130 @@ pub async fn history_pages_both_ways(factory: &dyn Factory) {
     assert!(all.is_sorted_by_key(|(seq, _)| *seq));
     let newest = lab.store().history(&conversation, None, 5).expect("history");
     assert_eq!(newest, all[14..]);
-    let (mut paged, mut after) = (Vec::new(), 0);
-    loop {
-        let page = lab.store().history(&conversation, Some(after), 4).expect("history");
-        let Some((last, _)) = page.last() else { break };
-        assert!(page.len() <= 4);
-        after = *last;
-        paged.extend(page);
+    let last = all[18].0;
+    for after in [None, Some(0), Some(all[6].0), Some(last)] {
+        let expected = &all[all.partition_point(|(seq, _)| after.is_some_and(|after| *seq <= after))..];
+        assert_eq!(paged(&lab, &conversation, after, 4), expected, "page by page from the end: {after:?}");
     }
-    assert_eq!(paged, all, "page by page from the beginning");
-    assert_eq!(lab.store().history(&conversation, Some(after), 4).expect("history").len(), 0);
+    // Wherever somebody begins, and whether there is a line of this conversation or not.
+    for before in 0..last + 3 {
+        let span = Span { before: Some(Before { seq: before, chains: Vec::new() }), ..Span::newest(3) };
+        let page = lab.store().history_span(&conversation, &span).expect("history");
+        let end = all.partition_point(|(seq, _)| *seq < before);
+        let begin = end.saturating_sub(3);
+        assert_eq!(page.entries, all[begin..end], "{before}");
+        assert_eq!(page.earlier.is_some(), begin > 0, "{before}");
+    }
+    assert_eq!(lab.store().history(&conversation, Some(last), 4).expect("history").len(), 0);
+}
+
+/// Everything after `after`, read in pages of `limit`.
+pub fn paged(
+    lab: &Lab<'_>,
+    key: &ConversationKey,
+    after: Option<u64>,
+    limit: usize,
+) -> Vec<(u64, HistoryEntry)> {
+    let (mut whole, mut before) = (Vec::new(), None);
+    loop {
+        let span = Span { after, before, ..Span::newest(limit) };
+        let page = lab.store().history_span(key, &span).expect("history");
+        assert!(page.entries.len() <= limit, "{page:?}");
+        whole.splice(0..0, page.entries);
+        // As a caller would give it back.
+        let Some(earlier) = page.earlier else { return whole };
+        before = Some(earlier.to_string().parse().expect("a place"));
+    }
+}
+
+pub async fn large_entries_are_read_page_by_page(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 2, 0).await;
+    for n in 1..10 {
+        lab.hears("971501", &"x".repeat(1000), n).await;
+        let claim = lab.claim_one(n).await;
+        let mut commit = turn(&claim, says(&["a"]), at(n));
+        commit.journal.outcome = serde_json::json!({ "n": n, "long": "x".repeat(1000) });
+        lab.store().commit_turn(commit).await.expect("committed");
+    }
+    let conversation = key(2, "971501");
+    let whole = lab.store().journal(&conversation, 100).expect("journal");
+    for (bytes, most) in [(1, 1), (2_000, 2), (10_000, 9)] {
+        let (mut read, mut before) = (Vec::new(), None);
+        loop {
+            let span = Span { before, bytes, ..Span::newest(100) };
+            let page = lab.store().journal_span(&conversation, &span).expect("journal");
+            assert!(page.entries.is_sorted_by_key(|(seq, _)| *seq));
+            assert!((1..=most).contains(&page.entries.len()), "{bytes}: {}", page.entries.len());
+            read.splice(0..0, page.entries.into_iter().map(|(_, entry)| entry));
+            before = page.earlier;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, whole, "{bytes}");
+    }
+    for n in 10..20 {
+        lab.hears("971501", &"x".repeat(1000), n).await;
+    }
+    let page = lab.store().turns_page(&all(), 5_000).expect("turns");
+    assert!(page.more && (2..10).contains(&page.entries.len()), "{}", page.entries.len());
+    assert!(!lab.store().turns_page(&all(), 50_000).expect("turns").more);
+    let page = lab.store().audit_page(100, 1).expect("audit");
+    assert!(page.more && page.entries.len() == 1);
+    let filter = Filter { limit: 4, ..all() };
+    let page = lab.store().outbox_page(&filter, usize::MAX).expect("outbox");
+    assert!(page.more && page.entries.len() == 4);
+}
+
+pub async fn one_is_found_by_its_id(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 2, &["x", "y", "z"], 0).await;
+    let first = lab.sends(1, 5).await.remove(0);
+    lab.settle(&first, Settlement::Dead { error: "no".into() }, 6).await;
+    lab.hears("971501", "to die", 10).await;
+    let claim = lab.claim_one(10).await;
+    lab.fail(&claim, TurnFate::Dead { fallback: None }, 10).await;
+    lab.hears("971501", "waiting", 11).await;
+    let (turns, sends) =
+        (lab.store().turns(&all()).expect("turns"), lab.store().outbox(&all()).expect("outbox"));
+    assert_eq!((turns.len(), sends.len()), (2, 3));
+    for turn in &turns {
+        let found = lab.store().turn(&turn.id).expect("read").expect("there");
+        assert_eq!(serde_json::json!(found), serde_json::json!(turn));
+    }
+    for send in &sends {
+        let found = lab.store().send(&send.id).expect("read").expect("there");
+        assert_eq!(serde_json::json!(found), serde_json::json!(send));
+    }
+    for id in turns.iter().map(|turn| &turn.id).chain(sends.iter().map(|send| &send.id)) {
+        let (rest, seq) = id.rsplit_once('-').expect("an id");
+        assert_eq!(rest, "2-971501");
+        for wrong in
+            [format!("1-971501-{seq}"), format!("2-971509-{seq}"), format!("2-971501-9{seq}"), "2".into()]
+        {
+            assert!(lab.store().turn(&wrong).expect("read").is_none(), "{wrong}");
+            assert!(lab.store().send(&wrong).expect("read").is_none(), "{wrong}");
+        }
+    }
+}
+
+pub async fn settled_is_what_has_nothing_to_do(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    let (busy, other) = (key(2, "971501"), key(2, "971502"));
+    let settled = |key| lab.store().is_settled(key, at(100)).expect("read");
+    lab.meets("971501", 2, 0).await;
+    lab.meets("971502", 2, 0).await;
+    assert!(settled(&busy) && settled(&other));
+    lab.hears("971501", "hello", 1).await;
+    assert!(!settled(&busy) && settled(&other));
+    let claim = lab.claim_one(1).await;
+    assert!(!settled(&busy), "it is being worked on");
+    lab.fail(&claim, TurnFate::Retry { at: at(5_000) }, 1).await;
+    assert!(!settled(&busy), "it is tried again");
+    let claim = lab.claim_one(5_000).await;
+    lab.fail(&claim, TurnFate::Dead { fallback: None }, 5_000).await;
+    assert!(settled(&busy), "nothing more will come of it");
 }
 
 pub async fn listings_narrow_and_stop(factory: &dyn Factory) {
@@ -151,7 +268,15 @@ pub async fn watchers_are_woken(factory: &dyn Factory) {
     lab.hears("971501", "start_realty_2", 0).await;
     assert!(soon(wakes.turns.notified()).await, "a message wakes the turn loop");
     let claim = lab.claim_one(1).await;
-    let watcher = wakes.history.notified();
+    let bell = wakes.history.of(&key(2, "971501"));
+    // Some of very many share a bell.
+    let others = (0..).map(|n| wakes.history.of(&key(2, &format!("97150{n}"))));
+    let others = others.filter(|other| !std::ptr::eq(*other, bell)).take(10);
+    let mut others: Vec<_> = others.map(|other| Box::pin(other.notified())).collect();
+    for other in &mut others {
+        other.as_mut().enable();
+    }
+    let watcher = bell.notified();
     tokio::pin!(watcher);
     watcher.as_mut().enable();
     lab.commit(&claim, says(&["hi"]), 2).await;
@@ -160,4 +285,7 @@ pub async fn watchers_are_woken(factory: &dyn Factory) {
         tokio::time::timeout(Duration::from_secs(10), watcher).await.is_ok(),
         "a line wakes whoever watches"
     );
+    for other in &mut others {
+        assert!(!other.as_mut().enable(), "it wakes nobody else");
+    }
 }

@@ -284,7 +284,7 @@ fn put_down(
         word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;
     }
     lines::keep(batch, &row, &kept)?;
-    batch.effects.push(Effect::Line);
+    batch.effects.push(Effect::Line(key.clone()));
     Ok(is_human)
 }
 

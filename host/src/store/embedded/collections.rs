@@ -187,6 +187,16 @@ pub fn read(
     Ok(Some(records))
 }
 
+/// Adds the records to `into` as they are kept. `false`: there is no such collection.
+pub fn json(snapshot: &ReadTransaction, tenant: TenantId, name: &str, into: &mut Vec<u8>) -> Step<bool> {
+    let table = snapshot.open_table(define::collections)?;
+    let row = ReadableTable::get(&table, owned_by(tenant.get(), name).as_slice())?;
+    if let Some(row) = &row {
+        into.extend_from_slice(row.value());
+    }
+    Ok(row.is_some())
+}
+
 /// What a parsed value takes, about: itself, what it holds, and the room that lists and objects leave.
 fn memory(value: &Value) -> usize {
     const FIELD: usize = size_of::<Value>() + size_of::<String>() + 2 * size_of::<usize>();

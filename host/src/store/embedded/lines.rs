@@ -79,6 +79,11 @@ pub fn unsay(batch: &mut Batch<'_>, id: &SendId) -> Step<()> {
 pub struct Back(Vec<u64>);
 
 impl Back {
+    /// From these entries on, one of each chain.
+    pub fn from(ends: Vec<u64>) -> Self {
+        Back(ends)
+    }
+
     pub fn through_lines(kept: &Kept) -> Self {
         Back(std::iter::once(kept.last_line).chain(kept.chains.iter().map(|chain| chain.last_line)).collect())
     }
@@ -86,6 +91,11 @@ impl Back {
     pub fn through_journal(kept: &Kept) -> Self {
         let others = kept.chains.iter().map(|chain| chain.last_journal);
         Back(std::iter::once(kept.last_journal).chain(others).collect())
+    }
+
+    /// The next entry of each chain.
+    pub fn ends(&self) -> &[u64] {
+        &self.0
     }
 
     /// The place of the next entry; 0: there is none.

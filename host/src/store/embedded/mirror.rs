@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::Settings;
 use super::batch::Sealed;
@@ -150,7 +151,7 @@ pub enum Effect {
     /// So many contacts more, or fewer, want no messages.
     OptedOut(i64),
     /// A conversation's history changed, and nothing else did.
-    Line,
+    Line(ConversationKey),
     /// A file is to be fetched, now or later.
     File,
 }
@@ -343,15 +344,15 @@ impl Mirror {
         if woken.sends {
             self.wakes.sends.notify_one();
         }
-        if woken.history {
-            self.wakes.history.notify_waiters();
+        for watchers in woken.watchers {
+            watchers.notify_waiters();
         }
         if woken.files {
             self.wakes.files.notify_one();
         }
     }
 
-    fn apply_effects(&self, effects: Vec<Effect>) -> Woken {
+    fn apply_effects(&self, effects: Vec<Effect>) -> Woken<'_> {
         let mut woken = Woken::default();
         let mut directory: Option<Directory> = None;
         let mut given = Vec::new();
@@ -387,15 +388,16 @@ impl Mirror {
                     }
                     turns.release(&key);
                     woken.turns |= turns.next_at().is_some();
-                    woken.history = true;
+                    woken.watchers.push(self.wakes.history.of(&key));
                 }
                 Effect::Queued { key, seq, sender, due, class } => {
                     sends.put(&key, seq, Item { group: sender, tenant: key.tenant, due, class, alone: true });
-                    (woken.sends, woken.history) = (true, true);
+                    woken.sends = true;
+                    woken.watchers.push(self.wakes.history.of(&key));
                 }
                 Effect::Unqueued { key, seq } => {
                     sends.remove(&key, &seq);
-                    woken.history = true;
+                    woken.watchers.push(self.wakes.history.of(&key));
                 }
                 Effect::SendDone { key, seq } => {
                     sends.release_claim(&key, &seq);
@@ -404,11 +406,12 @@ impl Mirror {
                 Effect::Human { key, answers: true } => drop(lock(&self.humans).insert(key)),
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Moved(moved) => {
+                    woken.watchers.extend([&moved.from, &moved.into].map(|key| self.wakes.history.of(key)));
                     moved.apply(&mut turns, &mut sends);
-                    (woken.turns, woken.sends, woken.history) = (true, true, true);
+                    (woken.turns, woken.sends) = (true, true);
                 }
                 Effect::OptedOut(by) => drop(self.opted_out.fetch_add(by, Ordering::AcqRel)),
-                Effect::Line => woken.history = true,
+                Effect::Line(key) => woken.watchers.push(self.wakes.history.of(&key)),
                 Effect::File => woken.files = true,
             }
         }
@@ -421,10 +424,10 @@ impl Mirror {
 }
 
 #[derive(Default)]
-struct Woken {
+struct Woken<'m> {
     turns: bool,
     sends: bool,
-    history: bool,
+    watchers: Vec<&'m Notify>,
     files: bool,
 }
 

@@ -159,7 +159,7 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
     batch.tables.sent_ids.put()?.insert(&sent_id, &at)?;
     kept.last_line = seq;
     lines::keep(batch, &row, &kept)?;
-    batch.effects.push(Effect::Line);
+    batch.effects.push(Effect::Line(key.clone()));
     Ok(OwnKept::Said)
 }
 
@@ -198,7 +198,7 @@ fn is_ours(batch: &mut Batch<'_>, key: &ConversationKey, said: &Said, sent_id: [
     if reply.state == OutboxState::Unknown {
         sends::take_back(batch, &id, &reply)?;
         reached::write(batch, &id, &reply, &reached)?;
-        batch.effects.push(Effect::Line);
+        batch.effects.push(Effect::Line(key.clone()));
     } else {
         let reply = Reply { contact: key.contact.as_str(), ..reply };
         reached::write(batch, &id, &reply, &reached)?;

@@ -8,12 +8,14 @@ use super::batch::Step;
 use super::codec::{Place, conversation_key, owned_by, place, under, unpack};
 use super::lines::Back;
 use super::mirror::Mirror;
+use super::pages::Free;
 use super::rows::contact::Contact;
 use super::rows::{Journaled, Kept, Reply, Spoken, Waiting};
 use super::tables::define;
 use crate::conversation::{Conversation, HistoryEntry, JournalEntry, Lead};
 use crate::message::{ContactKey, ConversationKey, OrganizationId};
 use crate::route::Lock;
+use crate::store::pages::{Before, Page, Span, Stretch};
 use crate::store::{ApiKey, AuditEntry};
 
 /// As it stands, with what the messages that wait for their turn tell of it.
@@ -79,39 +81,89 @@ impl Lines {
     }
 }
 
-/// Walks back from the newest line. With `after`, everything newer than it is passed, and the oldest
-/// `limit` of that are returned.
+/// So many entries that were not asked for are passed at a time.
+const PASSED: usize = 10_000;
+
+/// An entry met on the way back.
+struct Met<T> {
+    previous: u64,
+    /// With its size; `None`: there is no room for it.
+    entry: Option<(usize, T)>,
+}
+
+/// Walks back from the newest entry, or from where the span says, and no further than the page. `read`
+/// reads the entry at a place if it has no more bytes than this; nothing if it is not there any more.
+fn stretch<T>(
+    ends: Vec<u64>,
+    span: &Span,
+    mut read: impl FnMut(u64, usize) -> Step<Option<Met<T>>>,
+) -> Step<Stretch<T>> {
+    let before = span.before.as_ref().map_or(u64::MAX, |before| before.seq);
+    let mut back = Back::from(start(ends, span, &mut read)?);
+    let (mut entries, mut free, mut passed) = (Vec::new(), Free::new(span.limit, span.bytes), 0);
+    let mut earlier = None;
+    while back.newest() > span.after.unwrap_or(0) {
+        let seq = back.newest();
+        let wanted = seq < before;
+        let Some(met) = read(seq, if wanted { free.room() } else { 0 })? else {
+            back.pass(seq, None);
+            continue;
+        };
+        match met.entry {
+            Some((bytes, entry)) => {
+                free.take(bytes);
+                entries.push((seq, entry));
+            }
+            None if !wanted && passed < PASSED => passed += 1,
+            None => {
+                let seq = entries.last().map(|(seq, _)| *seq);
+                let chains = if back.ends().len() > 1 || seq.is_none() { back.ends() } else { &[] };
+                earlier = Some(Before { seq: seq.unwrap_or(before), chains: chains.to_vec() });
+                break;
+            }
+        }
+        back.pass(seq, Some(met.previous));
+    }
+    entries.reverse();
+    Ok(Stretch { entries, earlier })
+}
+
+/// The entries to begin with, one of each chain.
+fn start<T>(
+    mut ends: Vec<u64>,
+    span: &Span,
+    read: &mut impl FnMut(u64, usize) -> Step<Option<Met<T>>>,
+) -> Step<Vec<u64>> {
+    let Some(before) = &span.before else { return Ok(ends) };
+    if before.chains.len() == ends.len() {
+        return Ok(ends.into_iter().zip(&before.chains).map(|(end, place)| end.min(*place)).collect());
+    }
+    let mut reach = ends.iter_mut().filter(|end| **end >= before.seq);
+    // The only chain that reaches so far is the one that the entry stands in.
+    if let (Some(end), None) = (reach.next(), reach.next())
+        && let Some(met) = read(before.seq, 0)?
+        && met.previous < before.seq
+    {
+        *end = met.previous;
+    }
+    Ok(ends)
+}
+
+/// A conversation's lines.
 pub fn history(
     snapshot: &ReadTransaction,
     key: &ConversationKey,
-    after: Option<u64>,
-    limit: usize,
-) -> Step<Vec<(u64, HistoryEntry)>> {
-    let Some(kept) = kept(snapshot, key)? else { return Ok(Vec::new()) };
+    span: &Span,
+) -> Step<Stretch<HistoryEntry>> {
+    let kept = kept(snapshot, key)?.unwrap_or_default();
     let lines = Lines::open(snapshot)?;
-    let mut back = Back::through_lines(&kept);
-    let mut places = std::collections::VecDeque::new();
-    while back.newest() > after.unwrap_or(0) {
-        if after.is_none() && places.len() == limit {
-            break;
-        }
-        let next = back.newest();
-        let previous = lines.with(key, &kept, next, |line| Ok(line.previous))?;
-        back.pass(next, previous);
-        if previous.is_some() {
-            places.push_front(next);
-        }
-        if places.len() > limit {
-            places.pop_back();
-        }
-    }
-    let mut entries = Vec::with_capacity(places.len());
-    for seq in places {
-        if let Some(entry) = lines.with(key, &kept, seq, |line| Ok(line.entry()?))? {
-            entries.push((seq, entry));
-        }
-    }
-    Ok(entries)
+    stretch(Back::through_lines(&kept).ends().to_vec(), span, |seq, room| {
+        lines.with(key, &kept, seq, |line| {
+            let bytes = size_of::<Spoken<'_>>() + line.payload.len();
+            let entry = (bytes <= room).then(|| line.entry()).transpose()?;
+            Ok(Met { previous: line.previous, entry: entry.map(|entry| (bytes, entry)) })
+        })
+    })
 }
 
 fn kept(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<Kept>> {
@@ -120,24 +172,22 @@ fn kept(snapshot: &ReadTransaction, key: &ConversationKey) -> Step<Option<Kept>>
     Ok(row.map(|row| Kept::read(row.value())).transpose()?)
 }
 
-/// The newest `limit`, oldest first.
-pub fn journal(snapshot: &ReadTransaction, key: &ConversationKey, limit: usize) -> Step<Vec<JournalEntry>> {
-    let Some(kept) = kept(snapshot, key)? else { return Ok(Vec::new()) };
+/// What its turns saw and did.
+pub fn journal(
+    snapshot: &ReadTransaction,
+    key: &ConversationKey,
+    span: &Span,
+) -> Step<Stretch<JournalEntry>> {
+    let kept = kept(snapshot, key)?.unwrap_or_default();
     let journal = snapshot.open_table(define::journal)?;
-    let mut back = Back::through_journal(&kept);
-    let mut entries = Vec::new();
-    while back.newest() > 0 && entries.len() < limit {
-        let next = back.newest();
-        let row = ReadableTable::get(&journal, &place(next, key.tenant))?;
+    stretch(Back::through_journal(&kept).ends().to_vec(), span, |seq, room| {
+        let row = ReadableTable::get(&journal, &place(seq, key.tenant))?;
         let entry = row.as_ref().map(|row| Journaled::read(row.value())).transpose()?;
-        let entry = entry.filter(|entry| kept.holds(key, entry.contact));
-        back.pass(next, entry.as_ref().map(|entry| entry.previous));
-        if let Some(entry) = entry {
-            entries.push(unpack("journal", entry.payload)?);
-        }
-    }
-    entries.reverse();
-    Ok(entries)
+        let Some(entry) = entry.filter(|entry| kept.holds(key, entry.contact)) else { return Ok(None) };
+        let bytes = size_of::<Journaled<'_>>() + entry.payload.len();
+        let read = (bytes <= room).then(|| unpack("journal", entry.payload)).transpose()?;
+        Ok(Some(Met { previous: entry.previous, entry: read.map(|read| (bytes, read)) }))
+    })
 }
 
 /// In key order, after `after`.
@@ -186,10 +236,59 @@ pub fn api_keys(snapshot: &ReadTransaction) -> Step<Vec<ApiKey>> {
 }
 
 /// Newest first.
-pub fn audit_log(snapshot: &ReadTransaction, limit: usize) -> Step<Vec<AuditEntry>> {
-    let mut entries = Vec::new();
-    for row in snapshot.open_table(define::audit)?.iter()?.rev().take(limit) {
-        entries.push(unpack("audit", row?.1.value())?);
+pub fn audit_log(snapshot: &ReadTransaction, limit: usize, bytes: usize) -> Step<Page<AuditEntry>> {
+    let mut page = Page { entries: Vec::new(), more: false };
+    let mut free = Free::new(limit, bytes);
+    for row in snapshot.open_table(define::audit)?.iter()?.rev() {
+        let row = row?.1;
+        if !free.take(row.value().len()) {
+            page.more = true;
+            break;
+        }
+        page.entries.push(unpack("audit", row.value())?);
     }
-    Ok(entries)
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAST: u64 = 200_000;
+
+    /// Reads a conversation whose entries stand at all even places: their places, where the earlier ones
+    /// are, and how many were looked at.
+    fn read(span: &Span) -> (Vec<u64>, Option<Before>, usize) {
+        let mut looked_at = 0;
+        let stretch = stretch(vec![LAST], span, |seq, room| {
+            looked_at += 1;
+            let met = Met { previous: seq.saturating_sub(2), entry: (room > 0).then_some((1, ())) };
+            Ok((seq % 2 == 0).then_some(met))
+        });
+        let Ok(stretch) = stretch else { panic!("it reads") };
+        (stretch.entries.iter().map(|(seq, ())| *seq).collect(), stretch.earlier, looked_at)
+    }
+
+    #[test]
+    fn a_page_of_a_long_conversation_costs_a_page() {
+        let newest = Span { after: Some(0), ..Span::newest(1) };
+        let (found, earlier, looked_at) = read(&newest);
+        assert_eq!((found, looked_at), (vec![LAST], 2));
+        let (found, _, looked_at) = read(&Span { before: earlier, ..newest });
+        assert_eq!((found, looked_at), (vec![LAST - 2], 3), "it goes on where the first ended");
+    }
+
+    #[test]
+    fn who_asks_from_where_nothing_stands_is_led_there_by_and_by() {
+        let mut before = Some(Before { seq: 5, chains: Vec::new() });
+        let mut asked = 0;
+        while let Some(place) = before {
+            asked += 1;
+            let (found, earlier, looked_at) = read(&Span { before: Some(place), ..Span::newest(10) });
+            assert!(looked_at <= PASSED + 3, "{looked_at}");
+            assert!(found.is_empty() || (found == [2, 4] && earlier.is_none()), "{found:?}");
+            before = earlier;
+        }
+        assert_eq!(asked, 10);
+    }
 }

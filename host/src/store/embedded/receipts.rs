@@ -126,7 +126,7 @@ fn forward(
     }
     let SendId { key, seq } = key_of(batch, place, line.contact)?;
     lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
-    batch.effects.push(super::mirror::Effect::Line);
+    batch.effects.push(super::mirror::Effect::Line(key.clone()));
     templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
     if line.said && after == DeliveryState::Failed {
         list_as_dead(batch, &SendId { key: key.clone(), seq }, &line, reported, now)?;
@@ -221,7 +221,7 @@ fn resolve_ended(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: 
     }
     sends::take_back(batch, &id, &reply)?;
     resolve(batch, &id, &reply, reported, now)?;
-    batch.effects.push(super::mirror::Effect::Line);
+    batch.effects.push(super::mirror::Effect::Line(id.key));
     Ok(true)
 }
 

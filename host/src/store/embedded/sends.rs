@@ -173,7 +173,7 @@ pub fn stillborn(
     let dead = Reply { state: OutboxState::Dead, error: Some(error), ..*reply };
     templates::used(batch, id, &dead, (DeliveryState::Failed, Some(error)), now)?;
     list(batch, id, &dead)?;
-    batch.effects.push(Effect::Line);
+    batch.effects.push(Effect::Line(id.key.clone()));
     tell_of_death(batch, id, reply, error, now)
 }
 
@@ -404,7 +404,7 @@ pub fn give_up(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()
     if batch.tables.history.get()?.get(&at)?.is_none() {
         lines::put(batch, &id.key, id.seq, &reply.line())?;
     }
-    batch.effects.push(Effect::Line);
+    batch.effects.push(Effect::Line(id.key.clone()));
     Ok(())
 }
 

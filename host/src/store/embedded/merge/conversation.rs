@@ -51,7 +51,7 @@ pub fn join(batch: &mut Batch<'_>, from: &ConversationKey, into: &ConversationKe
             batch.tables.humans.put()?.insert(new.as_slice(), ())?;
             batch.effects.push(Effect::Human { key: into.clone(), answers: true });
         }
-        batch.effects.push(Effect::Line);
+        batch.effects.extend([from, into].map(|key| Effect::Line(key.clone())));
     }
     Ok(anything)
 }

@@ -71,7 +71,7 @@ fn one_that_fails_does_so_alone() {
         Err(Error::Conflict("no".into()).into())
     });
     let (sly, seen) = job(|batch| -> Step<u64> {
-        batch.effects.push(Effect::Line);
+        batch.effects.push(Effect::File);
         Err(Error::Conflict("no".into()).into())
     });
     let (after, answered_after) = job(|batch| put(batch, "after"));
