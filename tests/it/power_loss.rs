@@ -11,6 +11,7 @@ use switchboard::route::Answer;
 use switchboard::schedule::Limits;
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
+use switchboard::store::upkeep::Upkeep as _;
 use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 use switchboard::tenant::quotas::Quotas;
 use switchboard_tests::power_loss::{Crash, Recorder};
@@ -229,6 +230,7 @@ fn plain(text: &str) -> &str {
 async fn examine(recorder: &Recorder, all_told: &[(usize, Told)], crash: Crash) {
     let store = open(recorder);
     assert_eq!(store.counters(), store.recount().expect("recount"), "{crash:?}: the counters are true");
+    assert_eq!(store.late_refusals(), 0, "{crash:?}");
     let told = || all_told.iter().filter(|(syncs, _)| *syncs <= crash.synced).map(|(_, told)| told);
     let mut locks = BTreeMap::new();
     for told in told() {

@@ -161,6 +161,8 @@ suite! { Files:
     handoffs {
         a_hand_back_tells_what_was_said,
         a_human_takes_over_by_itself,
+        a_first_message_that_waits_is_heard_by_who_takes_over,
+        a_refusal_costs_nobody_else_anything,
         a_conversation_has_few_timers,
         what_is_cancelled_does_not_ring,
         a_lead_does_not_grow_without_end,

@@ -343,5 +343,6 @@ impl<'f> Lab<'f> {
     pub fn assert_counters_true(&self) {
         assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
         assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
+        assert_eq!(self.store().late_refusals(), 0, "what is refused has written nothing");
     }
 }

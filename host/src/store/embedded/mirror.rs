@@ -2,7 +2,7 @@
 //! changes after a commit and only by what was committed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -191,6 +191,9 @@ pub struct Mirror {
     pub lookup: Mutex<Vec<u8>>,
     /// Those of the settings, until others are given.
     pub keys: ArcSwap<Ring>,
+    /// Operations that were refused after they had written. Each is a bug: the others of its group were
+    /// applied again.
+    pub late_refusals: AtomicU64,
     /// Makes seeds that no contact can foresee.
     pub secret: [u8; 32],
 }
@@ -231,6 +234,7 @@ impl Mirror {
             ended: Default::default(),
             stranger: Mutex::default(),
             lookup: Mutex::default(),
+            late_refusals: AtomicU64::default(),
             secret,
         }
     }
