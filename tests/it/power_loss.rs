@@ -36,6 +36,7 @@ fn settings() -> Settings {
         timer_floor_ms: 0,
         turns_per_tenant: 100,
         sends: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
+        fetches: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         keys: test_keys(),
     }
 }

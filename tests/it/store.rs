@@ -58,6 +58,7 @@ impl Files {
             timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,
             sends: options.sends,
+            fetches: options.fetches,
             keys: lab::test_keys(),
         }
     }
@@ -247,6 +248,12 @@ suite! { Files:
             ..Options::default()
         }),
         files_grow_old,
+        one_tenants_files_keep_nobody_waiting(Options {
+            fetches: Limits { in_all: 16, per_group: 4, per_tenant: 16 },
+            ..Options::default()
+        }),
+        files_wait_for_room(with(Quotas { file_bytes: 100, ..Quotas::default() })),
+        no_room_no_files(with(Quotas { file_bytes: 100, ..Quotas::default() })),
     }
     quotas {
         turns_over_the_minutes_quota_wait(with(Quotas { turns_per_minute: 3, ..Quotas::default() })),

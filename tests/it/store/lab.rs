@@ -25,6 +25,7 @@ pub struct Options {
     pub reserve: Reserve,
     pub turns_per_tenant: usize,
     pub sends: Limits,
+    pub fetches: Limits,
 }
 
 impl Default for Options {
@@ -36,6 +37,7 @@ impl Default for Options {
             reserve: Reserve::none(),
             turns_per_tenant: 100,
             sends: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
+            fetches: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
         }
     }
 }

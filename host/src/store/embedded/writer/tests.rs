@@ -26,6 +26,7 @@ fn shared() -> Arc<Shared> {
         timer_floor_ms: 0,
         turns_per_tenant: 1,
         sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
+        fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: crate::seal::Ring::default(),
     };
     let make = || Ok(Box::new(InMemoryBackend::new()) as Box<dyn redb::StorageBackend>);
