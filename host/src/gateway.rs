@@ -321,6 +321,11 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
             per_group: config.delivery.per_sender,
             per_tenant: config.delivery.per_tenant,
         },
+        fetches: Limits {
+            in_all: config.media.concurrent,
+            per_group: config.media.per_sender,
+            per_tenant: config.media.concurrent,
+        },
         keys,
     }
 }

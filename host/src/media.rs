@@ -11,9 +11,8 @@
 //! what lies on the disk without such a row is removed at the next start. The provider's own address
 //! of a file stays in the row; a handle of ours is all that anybody else sees.
 
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -64,8 +63,6 @@ pub struct Media {
     disk: Disk,
     /// Signs the addresses under which files are handed out.
     key: [u8; 32],
-    /// Handles that are being fetched, with their senders.
-    busy: Mutex<HashMap<String, String>>,
     freed: Notify,
     /// Some file came to its end.
     settled: Notify,
@@ -115,7 +112,6 @@ impl Media {
             settings: config.media.clone(),
             public_url: config.http.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             disk: Disk::open(config.media_dir())?,
-            busy: Mutex::default(),
             freed: Notify::new(),
             settled: Notify::new(),
             uploads: source::Uploads::default(),
@@ -129,7 +125,7 @@ impl Media {
         let running = TaskTracker::new();
         running.spawn(self.clone().keep_house(stop.clone()));
         while !stop.is_cancelled() {
-            let claims = self.claim();
+            let claims = self.claim().await;
             if claims.is_empty() {
                 self.rest(&stop).await;
                 continue;
@@ -137,9 +133,11 @@ impl Media {
             for (file, claim) in claims {
                 let (this, stop) = (self.clone(), stop.clone());
                 running.spawn(async move {
-                    let _claim = claim;
                     tokio::select! {
-                        () = this.attempt(file) => {}
+                        attempted = this.attempt(&file) => match attempted {
+                            Attempted::Settled => drop(claim),
+                            Attempted::NoRoom { bytes } => claim.park(&file, bytes),
+                        },
                         () = stop.cancelled() => {}
                     }
                 });
@@ -149,54 +147,26 @@ impl Media {
         running.wait().await;
     }
 
-    fn busy(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Files that are due, so many that no limit is passed.
-    fn claim(self: &Arc<Self>) -> Vec<(File, Claim)> {
-        let taken = self.busy().clone();
-        let free = self.settings.concurrent.saturating_sub(taken.len());
-        if free == 0 {
-            return Vec::new();
-        }
-        let mut of_sender: HashMap<String, usize> = HashMap::new();
-        for sender in taken.values() {
-            *of_sender.entry(sender.clone()).or_default() += 1;
-        }
-        let of_sender = Mutex::new(of_sender);
-        let busy = |sender: &str, handle: &str| {
-            let mut of_sender = of_sender.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = of_sender.entry(sender.to_owned()).or_default();
-            let busy = taken.contains_key(handle) || *count >= self.settings.per_sender;
-            *count += usize::from(!busy);
-            busy
+    async fn claim(self: &Arc<Self>) -> Vec<(File, Claim)> {
+        let due = match self.store.claim_files(self.settings.concurrent, clock::now()) {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(%error, "files to be fetched cannot be looked up; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+                Vec::new()
+            }
         };
-        let due = self.store.due_files(clock::now(), free, &busy).unwrap_or_else(|error| {
-            tracing::error!(%error, "files to be fetched cannot be looked up; trying again");
-            Vec::new()
-        });
-        let mut taken = self.busy();
         due.into_iter()
             .map(|file| {
-                let sender = file.sender.as_ref().map(ToString::to_string).unwrap_or_default();
-                taken.insert(file.handle.clone(), sender);
-                let claim = Claim { media: self.clone(), handle: file.handle.clone() };
-                (file, claim)
+                let (tenant, handle) = (file.tenant, file.handle.clone());
+                (file, Claim { media: self.clone(), tenant, handle, ended: false })
             })
             .collect()
     }
 
     async fn rest(&self, stop: &CancellationToken) {
-        let taken = self.busy().clone();
-        let busy = |_: &str, handle: &str| taken.contains_key(handle);
-        let next = self.store.due_files(clock::now().plus_ms(DAY_MS), 1, &busy).unwrap_or_default();
-        let due = next.first().and_then(|file| match file.state {
-            // Due and not claimed: its sender has enough to do, and frees a place when it is done.
-            FileState::Waiting { due_at, .. } => Some(due_at).filter(|due_at| *due_at > clock::now()),
-            _ => None,
-        });
-        let nap = clock::nap(due, TICK);
+        let nap = clock::nap(self.store.next_file_at(), TICK);
         tokio::select! {
             () = self.store.wakes().files.notified() => {}
             () = self.freed.notified() => {}
@@ -265,15 +235,37 @@ fn is_refused(error: &store::Error) -> bool {
     matches!(error, store::Error::Limit { .. } | store::Error::NotFound(_))
 }
 
+/// What became of an attempt.
+enum Attempted {
+    Settled,
+    /// So many bytes more than there is room for.
+    NoRoom {
+        bytes: u64,
+    },
+}
+
 /// A file is being fetched for as long as this lives.
 struct Claim {
     media: Arc<Media>,
+    tenant: TenantId,
     handle: String,
+    /// It has ended, and whoever claims the file next has another one.
+    ended: bool,
+}
+
+impl Claim {
+    /// The file waits until its tenant has room for it.
+    fn park(mut self, file: &File, bytes: u64) {
+        self.media.store.park_file(file, bytes);
+        self.ended = true;
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.media.busy().remove(&self.handle);
+        if !self.ended {
+            self.media.store.release_file(self.tenant, &self.handle);
+        }
         self.media.freed.notify_one();
     }
 }

@@ -212,6 +212,7 @@ pub struct Kept {
     file: FileBytes,
     tables: BTreeMap<&'static str, u64>,
     over: BTreeMap<&'static str, u64>,
+    late_refusals: u64,
 }
 
 impl Kept {
@@ -225,7 +226,13 @@ impl Kept {
                 *over.entry(gauge.name).or_default() += u64::from(gauge.level == Level::Over);
             }
         }
-        Kept { room: store.room(), file: store.file_bytes().unwrap_or_default(), tables, over }
+        Kept {
+            room: store.room(),
+            file: store.file_bytes().unwrap_or_default(),
+            tables,
+            over,
+            late_refusals: store.late_refusals(),
+        }
     }
 
     fn render(&self, text: &mut String) {
@@ -238,6 +245,11 @@ impl Kept {
             ("store_spare_bytes", "What a compaction would give back, about", one(self.file.spare)),
             ("disk_free_bytes", "What is left of the disk", one(self.room.free.unwrap_or_default())),
             ("disk_reserve_bytes", "What of it is kept in reserve", one(self.room.reserve)),
+            (
+                "store_late_refusals",
+                "Operations that were refused after they had written; each is a bug",
+                one(self.late_refusals),
+            ),
             ("kept_bytes", "What all tenants keep, by table", by("table", &self.tables)),
             ("tenants_over_quota", "Tenants that have used up a quota", by("quota", &self.over)),
         ] {

@@ -22,14 +22,16 @@ use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retry::Backoff;
-use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::store::{self, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 use loops::Loops;
 use readable::Readable;
+use refusal::{Refusal, fault};
 use running::Running;
 
 mod loops;
 mod readable;
+mod refusal;
 pub mod running;
 mod typed;
 
@@ -187,11 +189,12 @@ impl TurnLoop {
                 if let Some(reason) = &answer.hand_off_reason {
                     tracing::info!(tenant = %tenant.id, conversation = %claim.key, reason, "handed to a human");
                 }
-                self.commit(&tenant, commit(claim, answer, now), guard, began).await;
+                let failures = claim.failures;
+                self.commit(&tenant, (commit(claim, answer, now), failures), guard, began).await;
             }
             Err(failure) => {
                 let outcome = self.failed(&tenant, claim, failure, now);
-                let label = if matches!(outcome.fate, TurnFate::Retry { .. }) { "retried" } else { "dead" };
+                let label = label(&outcome.fate);
                 self.fail(outcome, label, guard, began).await;
             }
         }
@@ -226,28 +229,8 @@ impl TurnLoop {
         }
     }
 
-    /// Decides what a failure costs, and says so once.
     fn failed(&self, tenant: &Tenant, claim: TurnClaim, failure: Failure, now: Timestamp) -> TurnFailure {
-        let attempt = claim.failures + 1;
-        // A brain that takes too long holds a place each time; once more is enough.
-        let attempts = if failure.code == "wall-time" { 2 } else { self.settings.attempts };
-        let again = failure.retryable && attempt < attempts.min(self.settings.attempts);
-        let fate = if again {
-            let delay = self.backoff().delay_ms(attempt, None, rand::random());
-            tracing::warn!(
-                tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = %failure.message, attempt, retry_in_ms = delay,
-                "a turn failed and is tried again"
-            );
-            TurnFate::Retry { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)) }
-        } else {
-            tracing::error!(
-                tenant = %tenant.id, conversation = %claim.key, version = failure.version,
-                code = failure.code, error = %failure.message, attempt,
-                "a turn failed for good; see `switchboard turns list`"
-            );
-            TurnFate::Dead { fallback: apology(tenant, &claim.trigger) }
-        };
+        let fate = self.fate(tenant, (&claim.key, &claim.trigger, claim.failures), &failure, now);
         let journal = JournalEntry {
             turn: claim.conversation.turns + 1,
             at: now,
@@ -256,7 +239,7 @@ impl TurnLoop {
             trigger: claim.trigger.clone(),
             memory_before: claim.conversation.memory.clone(),
             host_calls: failure.host_calls,
-            outcome: serde_json::json!({"fault": {"code": failure.code, "message": failure.message}}),
+            outcome: fault(&failure.code, &failure.message),
             cost: failure.cost,
         };
         TurnFailure {
@@ -271,91 +254,99 @@ impl TurnLoop {
         }
     }
 
+    /// Decides what a failure costs, and says so once. `failures`: of this turn so far.
+    fn fate(
+        &self,
+        tenant: &Tenant,
+        (key, trigger, failures): (&ConversationKey, &Trigger, u32),
+        failure: &Failure,
+        now: Timestamp,
+    ) -> TurnFate {
+        let attempt = failures + 1;
+        // A brain that takes too long holds a place each time; once more is enough.
+        let attempts = if failure.code == "wall-time" { 2 } else { self.settings.attempts };
+        if !failure.retryable || attempt >= attempts.min(self.settings.attempts) {
+            tracing::error!(
+                tenant = %tenant.id, conversation = %key, version = failure.version,
+                code = failure.code, error = %failure.message, attempt,
+                "a turn failed for good; see `switchboard turns list`"
+            );
+            return TurnFate::Dead { fallback: apology(tenant, trigger) };
+        }
+        let delay = self.backoff().delay_ms(attempt, None, rand::random());
+        tracing::warn!(
+            tenant = %tenant.id, conversation = %key, version = failure.version,
+            code = failure.code, error = %failure.message, attempt, retry_in_ms = delay,
+            "a turn failed and is tried again"
+        );
+        TurnFate::Retry { at: now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX)) }
+    }
+
     fn backoff(&self) -> Backoff {
         Backoff { base_ms: self.settings.backoff_ms, max_ms: self.settings.backoff_max_ms }
     }
 
-    async fn commit(&self, tenant: &Tenant, turn: TurnCommit, mut guard: Release, began: Instant) {
+    /// `failures`: of this turn so far.
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        (turn, failures): (TurnCommit, u32),
+        mut guard: Release,
+        began: Instant,
+    ) {
         let refusal = Refusal::of(&turn);
-        match (self.store.commit_turn(turn).await, refusal) {
-            (Ok(()), _) => {
+        let error = match self.store.commit_turn(turn).await {
+            Ok(()) => {
                 guard.settled();
-                self.metrics.turn("done", began.elapsed());
+                return self.metrics.turn("done", began.elapsed());
             }
-            (Err(store::Error::Limit { code, message }), Some(refusal)) => {
-                tracing::error!(
-                    tenant = %tenant.id, conversation = %refusal.key, version = refusal.journal.brain_version,
-                    code, error = message,
-                    "a turn wanted more than is allowed; see `switchboard turns list`"
-                );
-                let fallback = apology(tenant, &refusal.journal.trigger);
-                self.fail(refusal.failure(code, message, fallback), "dead", guard, began).await;
-            }
-            (Err(error), _) => self.store_refused(&error, guard).await,
-        }
+            Err(error) => error,
+        };
+        let Some(failure) = refusal.failure(&error, self.is_alone(&error).await) else {
+            return self.store_is_away(&error, guard).await;
+        };
+        let fate =
+            self.fate(tenant, (&refusal.key, &refusal.journal.trigger, failures), &failure, refusal.now);
+        let label = label(&fate);
+        self.fail(refusal.failed(failure, fate), label, guard, began).await;
     }
 
     async fn fail(&self, failure: TurnFailure, label: &'static str, mut guard: Release, began: Instant) {
-        match self.store.fail_turn(failure).await {
+        let error = match self.store.fail_turn(failure).await {
             Ok(()) => {
                 guard.settled();
-                self.metrics.turn(label, began.elapsed());
+                return self.metrics.turn(label, began.elapsed());
             }
-            Err(error) => self.store_refused(&error, guard).await,
+            Err(error) => error,
+        };
+        if self.is_alone(&error).await {
+            tracing::error!(
+                conversation = ?guard.key.as_ref().map(ToString::to_string), %error,
+                "a turn can be neither committed nor failed and waits for the next start; see `switchboard check`"
+            );
+            return guard.settled();
         }
+        self.store_is_away(&error, guard).await;
     }
 
-    /// The turn happened nowhere; it is claimed again after a pause.
-    async fn store_refused(&self, error: &crate::store::Error, guard: Release) {
+    /// Does the store commit others, and fails at this turn alone?
+    async fn is_alone(&self, error: &store::Error) -> bool {
+        matches!(error, store::Error::Failed(_)) && self.store.probe().await.is_ok()
+    }
+
+    /// The turn happened nowhere, for no fault of its own; it is claimed again after a pause. So is one
+    /// whose contact was merged into another one meanwhile, if there is anything left of it here.
+    async fn store_is_away(&self, error: &store::Error, guard: Release) {
         tracing::error!(conversation = ?guard.key.as_ref().map(ToString::to_string), %error, "a turn could not be committed; it runs again");
         tokio::time::sleep(STORE_PAUSE).await;
         drop(guard);
     }
 }
 
-/// What is needed of a turn if the store refuses it for what it wants.
-struct Refusal {
-    key: ConversationKey,
-    entries: Vec<InboxId>,
-    journal: JournalEntry,
-    now: Timestamp,
-}
-
-impl Refusal {
-    /// Only what is counted over turns can be refused.
-    fn of(turn: &TurnCommit) -> Option<Self> {
-        let remembered = turn.journal.memory_before.as_ref().map_or(0, String::len);
-        let grows = turn.memory.as_ref().is_some_and(|memory| memory.len() > remembered);
-        if turn.timers.is_empty() && turn.leads.is_empty() && !grows {
-            return None;
-        }
-        let TurnCommit { key, entries, journal, now, .. } = turn;
-        let journal = JournalEntry {
-            turn: journal.turn,
-            at: journal.at,
-            brain_version: journal.brain_version.clone(),
-            seed: journal.seed,
-            trigger: journal.trigger.clone(),
-            memory_before: journal.memory_before.clone(),
-            host_calls: Vec::new(),
-            outcome: serde_json::Value::Null,
-            cost: journal.cost,
-        };
-        Some(Refusal { key: key.clone(), entries: entries.clone(), journal, now: *now })
-    }
-
-    fn failure(self, code: &str, message: String, fallback: Option<Outbound>) -> TurnFailure {
-        let outcome = serde_json::json!({"fault": {"code": code, "message": message}});
-        TurnFailure {
-            key: self.key,
-            entries: self.entries,
-            trigger: self.journal.trigger.clone(),
-            code: code.into(),
-            message: message.into(),
-            fate: TurnFate::Dead { fallback },
-            journal: Some(JournalEntry { outcome, ..self.journal }),
-            now: self.now,
-        }
+fn label(fate: &TurnFate) -> &'static str {
+    match fate {
+        TurnFate::Retry { .. } => "retried",
+        TurnFate::Dead { .. } => "dead",
     }
 }
 
@@ -504,38 +495,6 @@ fn refused(claim: &TurnClaim, code: &str, message: &str) -> TurnFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::TimerChange;
-    use crate::message::{ContactKey, TenantId};
-
-    fn turn(timers: Vec<TimerChange>) -> TurnCommit {
-        let trigger = Trigger::Timer { key: "k".into(), payload: String::new() };
-        TurnCommit {
-            key: ConversationKey {
-                tenant: TenantId::from_stored(2),
-                contact: ContactKey::from_stored("971501"),
-            },
-            entries: vec![InboxId { at: Timestamp::ZERO, seq: 7 }],
-            memory: Some("{}".into()),
-            brain_version: "v1".into(),
-            sends: vec![Outbound::text("never said")],
-            timers,
-            leads: Vec::new(),
-            mode: None,
-            wants_receipts: false,
-            journal: JournalEntry {
-                turn: 3,
-                at: Timestamp::ZERO,
-                brain_version: "v1".into(),
-                seed: 1,
-                trigger,
-                memory_before: Some("{\"before\":1}".into()),
-                host_calls: Vec::new(),
-                outcome: serde_json::json!({"actions": ["schedule"]}),
-                cost: Cost::default(),
-            },
-            now: Timestamp::from_ms(5),
-        }
-    }
 
     #[test]
     fn who_waits_for_no_answer_gets_no_apology() {
@@ -552,21 +511,5 @@ mod tests {
             let expected = apologizes.then(|| Outbound::text("sorry"));
             assert_eq!(apology(&tenant, &trigger), expected, "{trigger:?}");
         }
-    }
-
-    #[test]
-    fn a_turn_that_wants_too_much_dies_with_what_it_wanted() {
-        assert!(Refusal::of(&turn(Vec::new())).is_none(), "nothing of it can be refused");
-        let wants = turn(vec![TimerChange::Cancel { key: "k".into() }]);
-        let refusal = Refusal::of(&wants).expect("timers are counted");
-        let failure = refusal.failure("timers", "65 timers".into(), Some(Outbound::text("sorry")));
-        assert_eq!((&failure.key, &failure.entries), (&wants.key, &wants.entries));
-        assert_eq!((failure.code.as_str(), &*failure.message), ("timers", "65 timers"));
-        assert!(
-            matches!(&failure.fate, TurnFate::Dead { fallback: Some(said) } if *said == Outbound::text("sorry"))
-        );
-        let journal = failure.journal.expect("the turn is on record");
-        assert_eq!((journal.turn, journal.memory_before), (3, wants.journal.memory_before));
-        assert_eq!(journal.outcome, serde_json::json!({"fault": {"code": "timers", "message": "65 timers"}}));
     }
 }

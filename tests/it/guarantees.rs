@@ -10,6 +10,7 @@ use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::wait::until;
 
 mod failure;
+mod handoff;
 mod reload;
 mod separation;
 mod stop;

@@ -92,6 +92,12 @@ async fn ended(mut ground: Ground, beside: Beside, mut wrong: Vec<String>, cases
     // A few chosen cases may be over before it has come to that.
     assert!(cases < 10 || seen.turns.count() > 0, "the neighbour wrote");
     ground.settled().await;
+    let metrics = ground.gateway.metrics().await.expect("metrics");
+    assert_eq!(
+        metrics.value("switchboard_store_late_refusals"),
+        Some(0.0),
+        "nobody pays for another's refusal"
+    );
     assert!(ground.gateway.stop().await.success(), "it stops within its drain time");
 }
 

@@ -12,6 +12,7 @@ use switchboard::schedule::Limits;
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::store::pages::Pages as _;
+use switchboard::store::upkeep::Upkeep as _;
 use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
 use switchboard::tenant::quotas::Quotas;
 use switchboard_tests::power_loss::{Crash, Recorder};
@@ -36,6 +37,7 @@ fn settings() -> Settings {
         timer_floor_ms: 0,
         turns_per_tenant: 100,
         sends: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
+        fetches: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         keys: test_keys(),
     }
 }
@@ -231,6 +233,7 @@ fn plain(text: &str) -> &str {
 async fn examine(recorder: &Recorder, all_told: &[(usize, Told)], crash: Crash) {
     let store = open(recorder);
     assert_eq!(store.counters(), store.recount().expect("recount"), "{crash:?}: the counters are true");
+    assert_eq!(store.late_refusals(), 0, "{crash:?}");
     let told = || all_told.iter().filter(|(syncs, _)| *syncs <= crash.synced).map(|(_, told)| told);
     let mut locks = BTreeMap::new();
     for told in told() {

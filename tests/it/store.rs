@@ -59,6 +59,7 @@ impl Files {
             timer_floor_ms: 0,
             turns_per_tenant: options.turns_per_tenant,
             sends: options.sends,
+            fetches: options.fetches,
             keys: lab::test_keys(),
         }
     }
@@ -163,6 +164,8 @@ suite! { Files:
     handoffs {
         a_hand_back_tells_what_was_said,
         a_human_takes_over_by_itself,
+        a_first_message_that_waits_is_heard_by_who_takes_over,
+        a_refusal_costs_nobody_else_anything,
         a_conversation_has_few_timers,
         what_is_cancelled_does_not_ring,
         a_lead_does_not_grow_without_end,
@@ -253,6 +256,12 @@ suite! { Files:
             ..Options::default()
         }),
         files_grow_old,
+        one_tenants_files_keep_nobody_waiting(Options {
+            fetches: Limits { in_all: 16, per_group: 4, per_tenant: 16 },
+            ..Options::default()
+        }),
+        files_wait_for_room(with(Quotas { file_bytes: 100, ..Quotas::default() })),
+        no_room_no_files(with(Quotas { file_bytes: 100, ..Quotas::default() })),
     }
     quotas {
         turns_over_the_minutes_quota_wait(with(Quotas { turns_per_minute: 3, ..Quotas::default() })),

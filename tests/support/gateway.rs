@@ -305,6 +305,7 @@ impl Gateway {
             timer_floor_ms: 0,
             turns_per_tenant: 16,
             sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
+            fetches: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             keys: self.keys(),
         };
         let open = tokio::task::spawn_blocking(move || Embedded::open(settings));

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use http::header;
 
 use super::disk::{Finished, Refused};
-use super::{Media, STORE_PAUSE, kind, origin};
+use super::{Attempted, Media, STORE_PAUSE, kind, origin};
 use crate::channel::media::Fetch;
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
@@ -24,7 +24,15 @@ const ASKED_IN_VAIN: u32 = 3;
 /// A download that did not come to its end well.
 #[derive(Debug)]
 enum Problem {
-    Again { after_ms: Option<u64>, error: String },
+    Again {
+        after_ms: Option<u64>,
+        error: String,
+    },
+    /// Its tenant has no room for so many bytes more.
+    NoRoom {
+        bytes: u64,
+        error: String,
+    },
     Lost(String),
 }
 
@@ -62,14 +70,14 @@ impl From<origin::Refused> for Problem {
 
 impl Media {
     /// Fetches a file and writes down what came of it.
-    pub(super) async fn attempt(&self, file: File) {
+    pub(super) async fn attempt(&self, file: &File) -> Attempted {
         let directory = self.store.directory();
         let sender = file.sender.as_ref().and_then(|name| directory.senders.get(name));
         let fetched = match sender {
             None => Err(Problem::Lost("there is no sender that could fetch it".into())),
             Some(sender) if !sender.active => Err(Problem::again("the sender is switched off")),
             Some(sender) => {
-                let fetched = AssertUnwindSafe(self.fetch(sender, &file)).catch_unwind().await;
+                let fetched = AssertUnwindSafe(self.fetch(sender, file)).catch_unwind().await;
                 fetched.unwrap_or_else(|_| Err(Problem::again("the gateway panicked; see its log")))
             }
         };
@@ -81,12 +89,21 @@ impl Media {
                 self.store(File { state, mime_type: Some(mime_type), ..file.clone() }, provider).await
             }
         };
-        if let Some(problem) = problem {
-            let state = self.judge(&file, problem);
+        let attempted = match &problem {
+            Some(Problem::NoRoom { bytes, .. }) => Attempted::NoRoom { bytes: *bytes },
+            _ => Attempted::Settled,
+        };
+        // That it waits for room is written down and said once.
+        let is_news = match attempted {
+            Attempted::NoRoom { .. } => !self.store.has_waited_for_room(file.tenant, &file.handle),
+            Attempted::Settled => true,
+        };
+        if let Some(state) = problem.filter(|_| is_news).map(|problem| self.judge(file, problem)) {
             let written = self.store.settle_file(file.tenant, &file.handle, state.clone()).await;
-            self.written(&File { state, ..file }, provider, written).await;
+            self.written(&File { state, ..file.clone() }, provider, written).await;
         }
         self.settled.notify_waiters();
+        attempted
     }
 
     /// Writes down that the bytes are there; a tenant without room for them has a problem.
@@ -96,7 +113,7 @@ impl Media {
             self.discard(file.tenant, &file.handle).await;
         }
         if let Err(store::Error::Limit { message, .. }) = written {
-            return Some(Problem::again(message));
+            return Some(Problem::NoRoom { bytes: file.state.size(), error: message });
         }
         self.written(&file, provider, written).await;
         None
@@ -139,7 +156,10 @@ impl Media {
 
     /// A tenant whose room is used up waits for an operator, or for old files to go.
     fn room(&self, file: &File) -> Result<(), Problem> {
-        self.store.room_for_files(file.tenant).map_err(|error| Problem::again(error.to_string()))
+        self.store.room_for_files(file.tenant).map_err(|error| match error {
+            store::Error::Limit { message, .. } => Problem::NoRoom { bytes: 1, error: message },
+            error => Problem::again(error.to_string()),
+        })
     }
 
     async fn download(
@@ -183,6 +203,10 @@ impl Media {
     fn judge(&self, file: &File, problem: Problem) -> FileState {
         let (after_ms, error) = match problem {
             Problem::Lost(reason) => return FileState::Failed { reason },
+            Problem::NoRoom { error, .. } => {
+                let (due_at, attempts) = (clock::now(), attempts(file));
+                return FileState::Waiting { due_at, attempts, error: Some(error) };
+            }
             Problem::Again { after_ms, error } => (after_ms, error),
         };
         let now = clock::now();
@@ -270,6 +294,7 @@ mod tests {
             let found = match understand(status, after, asked) {
                 Ok(()) => "ok".to_owned(),
                 Err(Problem::Lost(_)) => "lost".to_owned(),
+                Err(Problem::NoRoom { .. }) => "no room".to_owned(),
                 Err(Problem::Again { after_ms: None, .. }) => "again".to_owned(),
                 Err(Problem::Again { after_ms: Some(after), .. }) => format!("again after {after}"),
             };

@@ -324,4 +324,60 @@ fn a_postponed_claim_is_over_and_waits() {
     assert_eq!(claim(&mut schedule, 1, 500), [7], "what has gone takes no other's time");
 }
 
+thread_local! {
+    static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Tells how often it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Watched(u32);
+
+impl Ord for Watched {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        LOOKS.set(LOOKS.get() + 1);
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Watched {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[test]
+fn a_claim_among_many_looks_at_few() {
+    let mut schedule = Schedule::new(Limits { in_all: 16, per_group: 4, per_tenant: 16 });
+    for conversation in 0..50_000 {
+        schedule.put(&Watched(conversation), 0, of(1, 1, Class::Answer, 0));
+    }
+    let asked = std::cell::Cell::new(0);
+    let claim = |schedule: &mut Schedule<Watched, u8, u32>| {
+        LOOKS.set(0);
+        asked.set(0);
+        schedule.claim(16, at(0), &mut |_| {
+            asked.set(asked.get() + 1);
+            Pace::Go
+        })
+    };
+    let busy = claim(&mut schedule);
+    assert_eq!((busy.len(), asked.get()), (3, 3), "the last place is for another tenant");
+    // All of its places are taken: nobody of those that wait is looked at.
+    assert_eq!((claim(&mut schedule).len(), LOOKS.get()), (0, 0));
+    LOOKS.set(0);
+    schedule.put(&Watched(100_000), 0, of(1, 1, Class::Answer, 0));
+    assert!(LOOKS.get() < 100, "{} looks at an arrival", LOOKS.get());
+    assert!(claim(&mut schedule).is_empty() && LOOKS.get() < 100, "{} looks", LOOKS.get());
+    schedule.put(&Watched(100_001), 0, of(1, 2, Class::Answer, 0));
+    let other = claim(&mut schedule);
+    assert_eq!(other.iter().map(|key| key.0).collect::<Vec<_>>(), [100_001]);
+    assert!(LOOKS.get() < 100 && asked.get() == 1, "{} looks, {} asked", LOOKS.get(), asked.get());
+    for done in [&other[0], &busy[0]] {
+        schedule.remove(done, &0);
+        schedule.release(done);
+    }
+    assert_eq!(claim(&mut schedule).len(), 1);
+    assert!(LOOKS.get() < 100 && asked.get() == 1, "{} looks, {} asked", LOOKS.get(), asked.get());
+}
+
 mod properties;

@@ -51,6 +51,7 @@ mod contacts;
 mod dead;
 mod disk;
 mod early;
+mod fetches;
 mod files;
 mod handoff;
 mod handover;
@@ -122,6 +123,8 @@ pub struct Settings {
     pub turns_per_tenant: usize,
     /// Sends that may be claimed at the same time; a group is a sender.
     pub sends: Limits,
+    /// Files that may be fetched at the same time; a group is a sender.
+    pub fetches: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
 }

@@ -54,9 +54,6 @@ impl FileState {
     }
 }
 
-/// Which waiting files somebody works on already, by sender and handle.
-pub type Busy<'b> = &'b (dyn Fn(&str, &str) -> bool + Sync);
-
 /// When files are past their life.
 #[derive(Clone, Copy, Debug)]
 pub struct FileAges {
@@ -71,8 +68,19 @@ pub trait MediaShelf: Send + Sync {
     fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>>;
     /// A tenant's files, newest first.
     fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;
-    /// Waiting files that are due at `now`, the longest due first, without those that are busy.
-    fn due_files(&self, now: Timestamp, limit: usize, busy: Busy<'_>) -> Result<Vec<File>>;
+    /// Up to `n` waiting files that are due, fair between senders and between a sender's tenants. Those of
+    /// a tenant whose room is used up wait until there is some. A claim lives in memory, and ends with
+    /// [`MediaShelf::release_file`] or [`MediaShelf::park_file`].
+    fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>>;
+    /// Ends a claim; a file that still waits is claimed again when it is due.
+    fn release_file(&self, tenant: TenantId, handle: &str);
+    /// Ends the claim of a file that turned out to have so many bytes, for which its tenant has no room. It
+    /// is claimed again when there is room for them, or after a start.
+    fn park_file(&self, file: &File, bytes: u64);
+    /// Was it given back so before, in this process?
+    fn has_waited_for_room(&self, tenant: TenantId, handle: &str) -> bool;
+    /// When [`MediaShelf::claim_files`] will next find something, if nobody stores or releases anything.
+    fn next_file_at(&self) -> Option<Timestamp>;
     /// How many bytes of a tenant's files lie on the disk.
     fn stored_bytes(&self, tenant: TenantId) -> Result<u64>;
     /// The bytes of a waiting file are on the disk. Refused with [`super::Error::Limit`] where the

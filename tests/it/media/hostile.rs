@@ -224,4 +224,25 @@ async fn a_full_tenant_waits() {
         (kept == 1).then_some(())
     })
     .await;
+    // It is not tried again until there is room, and then at once.
+    gateway.drained(SOON).await;
+    let fetched = || peer.calls().iter().filter(|call| call.path == PATH).count();
+    let before = fetched();
+    for _ in 0..3 {
+        let words = Webhook::text(&format!("{PHONE}@c.us"), "labels");
+        assert_eq!(answered(&peer, &hook, &words).await, "user_id=7");
+    }
+    assert_eq!((before, fetched()), (2, 2));
+    assert_eq!(gateway.log().matches("a file waits for another attempt").count(), 1);
+    let stored = in_state(&gateway, "stored").await;
+    let handle = stored["handle"].as_str().expect("a handle");
+    std::fs::remove_file(gateway.dir().join("data/media/1").join(handle)).expect("removed");
+    assert_eq!(download(&gateway, 1, handle).await.status, 404);
+    let second = waiting["handle"].as_str().expect("a handle");
+    until("the second is stored", SOON, async || {
+        let files = files(&gateway, 1).await;
+        files.into_iter().find(|file| file["state"] == "stored" && file["handle"] == second)
+    })
+    .await;
+    assert_eq!(download(&gateway, 1, second).await.text, WORDS);
 }

@@ -6,7 +6,7 @@ use switchboard::message::{Content, Media, MediaKind, Provider, SenderName, Tena
 use switchboard::store::media::{File, FileAges, FileState};
 use switchboard::store::{Arrival, Error, Store};
 
-use super::lab::{Factory, Lab, arrival, at, contact, key, tenant_id};
+use super::lab::{Factory, Lab, arrival, at, contact, key, tenant, tenant_id};
 
 const ADDRESS: &str = "http://localhost:3000/api/files/default/secret-name.jpg";
 
@@ -34,7 +34,9 @@ async fn shown(lab: &Lab<'_>, ms: i64) -> String {
 }
 
 fn due(store: &dyn Store, ms: i64) -> Vec<File> {
-    store.due_files(at(ms), 100, &|_, _| false).expect("looked up")
+    let files = store.claim_files(100, at(ms)).expect("claimed");
+    files.iter().for_each(|file| store.release_file(file.tenant, &file.handle));
+    files
 }
 
 fn stored(file: &File, size: u64) -> File {
@@ -134,8 +136,10 @@ pub async fn a_file_ends_once(factory: &dyn Factory) {
     assert_eq!(store.file(one.tenant, &one.handle).expect("read").expect("there").state, later);
     let left: Vec<String> = due(store.as_ref(), 999).into_iter().map(|file| file.handle).collect();
     assert_eq!((left.len(), &left[0]), (2, &two.handle), "the longest due comes first");
-    let busy = store.due_files(at(2000), 100, &|sender, handle| sender == "main" && handle == two.handle);
-    assert_eq!(busy.expect("looked up").len(), 2, "what is busy is left out");
+    let busy = store.claim_files(1, at(999)).expect("claimed");
+    assert_eq!(busy[0].handle, two.handle);
+    assert_eq!(due(store.as_ref(), 2000).len(), 2, "what is busy is left out");
+    store.release_file(two.tenant, &two.handle);
     store.store_file(stored(two, 40)).await.expect("stored");
     let failed = FileState::Failed { reason: "404".into() };
     store.settle_file(one.tenant, &one.handle, failed.clone()).await.expect("failed");
@@ -200,4 +204,88 @@ pub async fn files_grow_old(factory: &dyn Factory) {
     assert!(lab.store().file(tenant_id(1), &first).expect("read").is_none(), "forgotten");
     lab.restart();
     assert_eq!(lab.store().files(tenant_id(1), 10).expect("listed").len(), 2);
+}
+
+/// Tenants of one number take turns, whoever sends how much.
+pub async fn one_tenants_files_keep_nobody_waiting(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.meets("971502", 2, 0).await;
+    let many = (0..1000).map(|n| lab.accept(picture("971501", &format!("many {n}"), ADDRESS, 10)));
+    futures::future::join_all(many).await;
+    lab.restart();
+    let store = lab.store();
+    let mut busy = store.claim_files(16, at(20)).expect("claimed");
+    assert_eq!(busy.len(), 3, "the number's last place is for another tenant");
+    lab.accept(picture("971502", "single", ADDRESS, 30)).await;
+    let single = store.claim_files(16, at(30)).expect("claimed");
+    assert_eq!(single.iter().map(|file| file.tenant).collect::<Vec<_>>(), [tenant_id(2)]);
+    store.store_file(stored(&single[0], 10)).await.expect("stored");
+    store.release_file(single[0].tenant, &single[0].handle);
+    // Those of the first go on one after the other, each of them once.
+    let mut fetched = std::collections::HashSet::new();
+    while let Some(file) = busy.pop() {
+        assert!(fetched.insert(file.handle.clone()), "{}", file.handle);
+        store.store_file(stored(&file, 10)).await.expect("stored");
+        store.release_file(file.tenant, &file.handle);
+        busy.extend(store.claim_files(16, at(40)).expect("claimed"));
+    }
+    assert_eq!((fetched.len(), store.next_file_at()), (1000, None));
+}
+
+/// What there is no room for is not handed out until there is.
+pub async fn files_wait_for_room(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    for n in 0..4 {
+        lab.accept(picture("971501", &format!("picture {n}"), ADDRESS, 10 + n)).await;
+    }
+    let store = lab.store();
+    let claim = |ms: i64| store.claim_files(16, at(ms)).expect("claimed");
+    let mut files = claim(20);
+    let (third, fourth) = (files.remove(2), files.remove(2));
+    for file in &files {
+        store.store_file(stored(file, 45)).await.expect("there is room");
+        store.release_file(file.tenant, &file.handle);
+    }
+    for file in [&third, &fourth] {
+        assert!(!store.has_waited_for_room(file.tenant, &file.handle));
+        let refused = store.store_file(stored(file, 40)).await;
+        assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
+        store.park_file(file, 40);
+    }
+    for ms in [30, 1_000_000, 1_000_000_000] {
+        assert_eq!(claim(ms), [], "nothing is tried");
+    }
+    // Whatever else the tenant does makes no room.
+    lab.hears("971501", "hello", 40).await;
+    assert_eq!(claim(1_000_000_000), []);
+    store.settle_file(files[0].tenant, &files[0].handle, FileState::Gone).await.expect("gone");
+    let next = claim(1_000_000_000);
+    assert_eq!(next.len(), 1, "there is room for one of the two");
+    assert!(store.has_waited_for_room(next[0].tenant, &next[0].handle));
+    store.store_file(stored(&next[0], 40)).await.expect("there is room");
+    store.release_file(next[0].tenant, &next[0].handle);
+    assert_eq!(claim(1_000_000_000), []);
+    // So does a larger quota.
+    let mut larger = tenant(1, 1);
+    larger.quotas = serde_json::from_value(serde_json::json!({ "file_bytes": 125 })).expect("quotas");
+    store.put_tenant(larger, "test").await.expect("put");
+    assert_eq!(claim(1_000_000_000).len(), 1);
+    lab.assert_counters_true();
+}
+
+/// With all of it used up nothing is handed out, be it tried before or not.
+pub async fn no_room_no_files(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    lab.meets("971501", 1, 0).await;
+    lab.accept(picture("971501", "waits", ADDRESS, 10)).await;
+    lab.store().put_file(own(tenant_id(1), 1, 100, 20), "test").await.expect("put");
+    lab.accept(picture("971501", "waits too", ADDRESS, 30)).await;
+    assert_eq!(due(lab.store().as_ref(), 1000), []);
+    lab.restart();
+    assert_eq!(due(lab.store().as_ref(), 1000), []);
+    let gone = format!("file-{:032x}", 1);
+    lab.store().settle_file(tenant_id(1), &gone, FileState::Gone).await.expect("gone");
+    assert_eq!(due(lab.store().as_ref(), 1000).len(), 2);
 }

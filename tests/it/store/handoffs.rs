@@ -2,7 +2,7 @@
 
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
 use switchboard::event::Receipt;
-use switchboard::message::{DeliveryState, Provider};
+use switchboard::message::{DeliveryState, Provider, SenderName};
 use switchboard::store::{Error, Settlement, Store, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, arrival, at, contact, key, says, turn, words};
@@ -111,6 +111,80 @@ pub async fn a_human_takes_over_by_itself(factory: &dyn Factory) {
     let done: Vec<_> =
         lab.store().audit_log(2).expect("audit").into_iter().map(|entry| entry.action).collect();
     assert_eq!(done, ["hand back", "take over"]);
+    lab.assert_counters_true();
+}
+
+/// The first message waits, has failed once, or was absorbed; and the process may end in between.
+pub async fn a_first_message_that_waits_is_heard_by_who_takes_over(factory: &dyn Factory) {
+    let mut lab = Lab::new(factory).await;
+    let cases = (0..12).map(|n| (n % 3, n / 3 % 2 == 1, n / 6 == 1));
+    for (n, (fate, before, after)) in cases.enumerate() {
+        let who = format!("9715{n:02}");
+        let (conversation, ms) = (key(2, &who), 100 * n as i64);
+        lab.hears(&who, "start_realty_2", ms).await;
+        if fate == 1 {
+            let claim = lab.claim_one(ms).await;
+            lab.fail(&claim, TurnFate::Retry { at: at(ms + 20) }, ms).await;
+        }
+        lab.store().take_over(&conversation, "tenant 2", at(ms + 1)).await.expect("taken over");
+        let kept = lab.store().conversation(&conversation).expect("read").expect("there");
+        assert_eq!(
+            (kept.mode, kept.sender, kept.created_at),
+            (Mode::Human, Some(SenderName::new("main")), at(ms))
+        );
+        if before {
+            lab.restart();
+        }
+        if fate == 2 {
+            assert_eq!(lab.claim(10, ms + 2).await.len(), 0, "it is the human's");
+        }
+        lab.store().hand_back(&conversation, "tenant 2", at(ms + 3)).await.expect("given back");
+        if after {
+            lab.restart();
+        }
+        let claim = lab.claim_one(ms + 4).await;
+        assert_eq!(told(&claim.trigger).len(), usize::from(fate == 2), "{fate}");
+        lab.commit(&claim, says(&["I am back"]), ms + 5).await;
+        let send = lab.sends(1, ms + 6).await.remove(0);
+        assert_eq!((send.entry.to.as_str(), &send.id.key), (format!("{who}@c.us").as_str(), &conversation));
+        lab.settle(&send, Settlement::Sent { provider_id: None }, ms + 6).await;
+        if fate != 2 {
+            let claim = lab.claim_one(ms + 30).await;
+            assert_eq!(words(&claim.trigger), ["started: start_realty_2"]);
+            lab.commit(&claim, Answer::default(), ms + 30).await;
+        }
+        lab.assert_counters_true();
+    }
+}
+
+/// Whatever may be refused is refused before anything is written.
+pub async fn a_refusal_costs_nobody_else_anything(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.owes("971501", 1, &["one"], 0).await;
+    let store = lab.store();
+    let nobody = key(1, "971599");
+    let stranger = contact("971599");
+    let file = switchboard::store::media::FileState::Gone;
+    let refused = [
+        store.remove_api_key("nobody's", "test", at(1)).await.map(drop),
+        store.take_over(&nobody, "test", at(1)).await,
+        store.hand_back(&key(1, "971501"), "test", at(1)).await,
+        store.hand_back(&nobody, "test", at(1)).await,
+        store.unlock(&stranger, "test", at(1)).await.map(drop),
+        store.unmerge_contact(&stranger, "test", at(1)).await.map(drop),
+        store.merge_contacts(&stranger, &stranger, "test", at(1)).await.map(drop),
+        store.set_opt_out(&nobody, None, "test", at(1)).await,
+        store.retry_turn("1-971501-99", "test", at(1)).await,
+        store.retry_send("1-971501-99", "test", at(1)).await,
+        store.drop_send("1-971501-99", "test", at(1)).await,
+        store.settle_file(nobody.tenant, "file-0", file).await,
+        store.put_tenant(super::lab::tenant(9, 99), "test").await,
+        store.put_sender(super::lab::sender("new", "new", Some(99)), "test").await,
+        store.put_collection(super::lab::tenant_id(99), "homes", Vec::new(), "test").await,
+    ];
+    for (nth, refused) in refused.iter().enumerate() {
+        assert!(matches!(refused, Err(Error::NotFound(_) | Error::Conflict(_))), "{nth}: {refused:?}");
+    }
     lab.assert_counters_true();
 }
 

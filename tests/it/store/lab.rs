@@ -25,6 +25,7 @@ pub struct Options {
     pub reserve: Reserve,
     pub turns_per_tenant: usize,
     pub sends: Limits,
+    pub fetches: Limits,
 }
 
 impl Default for Options {
@@ -36,6 +37,7 @@ impl Default for Options {
             reserve: Reserve::none(),
             turns_per_tenant: 100,
             sends: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
+            fetches: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
         }
     }
 }
@@ -343,5 +345,6 @@ impl<'f> Lab<'f> {
     pub fn assert_counters_true(&self) {
         assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
         assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
+        assert_eq!(self.store().late_refusals(), 0, "what is refused has written nothing");
     }
 }

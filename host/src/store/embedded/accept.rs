@@ -354,10 +354,11 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
         conversation: Conversation { created_at: now, ..Conversation::default() },
         ..Kept::default()
     });
-    kept.conversation.sender = Some(incoming.sender.clone());
+    let sender = incoming.sender.clone();
+    kept.conversation.sender = Some(sender.clone());
     kept.conversation.reply_to.clone_from(&incoming.reply_to);
     kept.conversation.last_inbound_at = now;
     kept.conversation.wrote_at = kept.conversation.wrote_at.max(wrote_at(incoming.at, now));
-    replies::queue(batch, &key, &mut kept, Author::Gateway, &payload, now)?;
+    replies::queue(batch, &key, (&mut kept, sender), Author::Gateway, &payload, now)?;
     lines::keep(batch, &row, &kept)
 }

@@ -89,10 +89,10 @@ pub fn put_api_key(batch: &mut Batch<'_>, key: &ApiKey, by: &AuditEntry) -> Step
 }
 
 pub fn remove_api_key(batch: &mut Batch<'_>, hash: &str, actor: &str, now: Timestamp) -> Step<ApiKey> {
-    let removed = batch.tables.api_keys.put()?.remove(hash)?;
-    let removed: Option<ApiKey> =
-        removed.map(|row| super::codec::unpack("api_keys", row.value())).transpose()?;
-    let key = removed.ok_or_else(|| Error::NotFound("there is no such key".into()))?;
+    let known = batch.tables.api_keys.get()?.get(hash)?;
+    let known: Option<ApiKey> = known.map(|row| super::codec::unpack("api_keys", row.value())).transpose()?;
+    let key = known.ok_or_else(|| Error::NotFound("there is no such key".into()))?;
+    batch.tables.api_keys.put()?.remove(hash)?;
     let subject = key.tenant.map_or("operator".to_owned(), |tenant| format!("tenant {tenant}"));
     batch.audit(&entry(actor, "remove api key", subject, serde_json::json!({ "name": key.name }), now))?;
     Ok(key)

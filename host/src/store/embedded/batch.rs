@@ -42,6 +42,17 @@ impl From<redb::TableError> for Fault {
 
 pub type Step<T> = Result<T, Fault>;
 
+/// What an operation that is refused leaves as it was.
+#[derive(PartialEq)]
+pub struct Footprint {
+    writes: u64,
+    effects: usize,
+    state: State,
+    hashes: usize,
+    met: usize,
+    owners: usize,
+}
+
 /// One transaction's worth of work.
 pub struct Batch<'t> {
     pub tables: Tables<'t>,
@@ -83,6 +94,17 @@ impl<'t> Batch<'t> {
             timers_changed: false,
             lookups_changed: false,
             buffer: Vec::with_capacity(1024),
+        }
+    }
+
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            writes: self.tables.tally.writes(),
+            effects: self.effects.len(),
+            state: self.state,
+            hashes: self.hashes.len(),
+            met: self.met.len(),
+            owners: self.owners.len(),
         }
     }
 

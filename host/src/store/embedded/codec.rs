@@ -89,6 +89,11 @@ impl<'a> Eye<'a> {
         }
     }
 
+    /// Of a key, which has no version.
+    pub fn bare(table: &'static str, bytes: &'a [u8]) -> Self {
+        Eye { table, rest: bytes }
+    }
+
     pub fn wrong(&self, what: impl Into<String>) -> Unreadable {
         Unreadable { table: self.table, what: what.into() }
     }

@@ -10,13 +10,15 @@ use super::Embedded;
 use super::admin::entry;
 use super::batch::{Batch, Step};
 use super::codec::{Eye, Unreadable, owned_by, pack, unpack};
+use super::fetches::{Fetches, FileKey};
 use super::mirror::Effect;
 use super::tables::define;
 use crate::channel::media::{HANDLE_PREFIX, is_handle};
 use crate::clock;
 use crate::message::{Content, Provider, SenderName, TenantId, Timestamp};
-use crate::store::media::{Busy, File, FileAges, FileState, MediaShelf};
+use crate::store::media::{File, FileAges, FileState, MediaShelf};
 use crate::store::quotas::Shelf;
+use crate::store::upkeep::Mark;
 use crate::store::{Error, Result};
 use crate::tenant::quotas::Kind;
 
@@ -85,9 +87,7 @@ pub fn expect(
         state: FileState::Waiting { due_at: now, attempts: 0, error: None },
         received_at: now,
     };
-    insert(batch, &file)?;
-    batch.effects.push(Effect::File);
-    Ok(())
+    insert(batch, &file)
 }
 
 /// `time tenant handle`.
@@ -116,8 +116,9 @@ fn insert(batch: &mut Batch<'_>, file: &File) -> Step<()> {
     batch.tables.files.put()?.insert(key.as_slice(), pack(file).as_slice())?;
     batch.tables.files_by_age.put()?.insert(aged(file).as_slice(), ())?;
     if let FileState::Waiting { due_at, .. } = &file.state {
-        let sender = file.sender.as_ref().map(SenderName::as_str).unwrap_or_default();
-        batch.tables.files_due.put()?.insert(timed(*due_at, file).as_slice(), sender)?;
+        let sender = file.sender.clone().unwrap_or_else(|| SenderName::new(""));
+        batch.tables.files_due.put()?.insert(timed(*due_at, file).as_slice(), sender.as_str())?;
+        batch.effects.push(Effect::File { key: key_of(file), waits: Some((sender, *due_at)) });
     }
     batch.count_file_bytes(file.tenant, file.state.size(), 0);
     Ok(())
@@ -129,9 +130,14 @@ fn remove(batch: &mut Batch<'_>, file: &File) -> Step<()> {
     batch.tables.files_by_age.put()?.remove(aged(file).as_slice())?;
     if let FileState::Waiting { due_at, .. } = &file.state {
         batch.tables.files_due.put()?.remove(timed(*due_at, file).as_slice())?;
+        batch.effects.push(Effect::File { key: key_of(file), waits: None });
     }
     batch.count_file_bytes(file.tenant, 0, file.state.size());
     Ok(())
+}
+
+fn key_of(file: &File) -> FileKey {
+    FileKey { tenant: file.tenant, handle: file.handle.clone() }
 }
 
 fn find(batch: &mut Batch<'_>, tenant: TenantId, handle: &str) -> Step<Option<File>> {
@@ -175,9 +181,7 @@ fn settle(batch: &mut Batch<'_>, tenant: TenantId, handle: &str, state: &FileSta
     }
     let after = File { state: state.clone(), ..before.clone() };
     remove(batch, &before)?;
-    insert(batch, &after)?;
-    batch.effects.push(Effect::File);
-    Ok(())
+    insert(batch, &after)
 }
 
 /// What is past its life, oldest first: of what is there, and of what is only remembered.
@@ -242,22 +246,16 @@ fn newest(snapshot: &ReadTransaction, tenant: TenantId, limit: usize) -> Step<Ve
     Ok(files)
 }
 
-fn due(snapshot: &ReadTransaction, now: Timestamp, limit: usize, busy: Busy<'_>) -> Step<Vec<File>> {
-    let mut files = Vec::new();
+/// All that wait to be fetched.
+pub fn waiting(snapshot: &ReadTransaction, fetches: &mut Fetches) -> Step<()> {
     for row in snapshot.open_table(define::files_due)?.iter()? {
         let (key, sender) = row?;
-        let (at, rest) = key.value().split_at_checked(8).unwrap_or_default();
-        if files.len() >= limit || at > now.as_ms().max(0).to_be_bytes().as_slice() {
-            break;
-        }
-        let wrong = || Unreadable { table: "files_due", what: "a key is too short".into() };
-        let tenant = rest.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(wrong)?;
-        let handle = std::str::from_utf8(&rest[4..]).map_err(|_| wrong())?;
-        if !busy(sender.value(), handle) {
-            files.extend(read(snapshot, TenantId::from_stored(tenant), handle)?);
-        }
+        let mut eye = Eye::bare("files_due", key.value());
+        let due = Timestamp::from_ms(i64::try_from(eye.u64()?).unwrap_or(i64::MAX));
+        let (tenant, handle) = owner(eye)?;
+        fetches.put(&FileKey { tenant, handle }, SenderName::new(sender.value()), due);
     }
-    Ok(files)
+    Ok(())
 }
 
 #[async_trait]
@@ -270,8 +268,59 @@ impl MediaShelf for Embedded {
         self.read(|snapshot| newest(snapshot, tenant, limit))
     }
 
-    fn due_files(&self, now: Timestamp, limit: usize, busy: Busy<'_>) -> Result<Vec<File>> {
-        self.read(|snapshot| due(snapshot, now, limit, busy))
+    fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>> {
+        if !self.may_fetch() {
+            return Ok(Vec::new());
+        }
+        let claimed = self.mirror().files().claim(n, now);
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.read(|snapshot| {
+            Ok(claimed.iter().map(|key| read(snapshot, key.tenant, &key.handle)).collect::<Vec<_>>())
+        });
+        let found =
+            found.inspect_err(|_| claimed.iter().for_each(|key| self.mirror().files().release(key)))?;
+        let mut files = Vec::with_capacity(found.len());
+        for (key, found) in claimed.into_iter().zip(found) {
+            match found {
+                Ok(Some(file)) if matches!(file.state, FileState::Waiting { .. }) => files.push(file),
+                // Asked again it would fail again.
+                Err(error) => {
+                    let (tenant, handle) = (key.tenant, &key.handle);
+                    tracing::error!(%tenant, handle, %error, "a file cannot be looked up and waits for the next start");
+                }
+                Ok(_) => {
+                    let mut fetches = self.mirror().files();
+                    fetches.settle(&key, None);
+                    fetches.release(&key);
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    fn release_file(&self, tenant: TenantId, handle: &str) {
+        self.mirror().files().release(&FileKey { tenant, handle: handle.to_owned() });
+    }
+
+    fn park_file(&self, file: &File, bytes: u64) {
+        let sender = file.sender.clone().unwrap_or_else(|| SenderName::new(""));
+        let mirror = self.mirror();
+        let mut fetches = mirror.files();
+        fetches.park(&key_of(file), sender, bytes);
+        // There may be room for it by now.
+        if mirror.hold_files(&mut fetches, [file.tenant]) {
+            mirror.wakes.files.notify_one();
+        }
+    }
+
+    fn has_waited_for_room(&self, tenant: TenantId, handle: &str) -> bool {
+        self.mirror().files().has_waited_for_room(tenant, handle)
+    }
+
+    fn next_file_at(&self) -> Option<Timestamp> {
+        if self.may_fetch() { self.mirror().files().next_at() } else { None }
     }
 
     fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
@@ -305,5 +354,12 @@ impl MediaShelf for Embedded {
 
     fn media_key(&self) -> [u8; 32] {
         keyed(&self.mirror().secret, b"media links").finalize().into_bytes().into()
+    }
+}
+
+impl Embedded {
+    /// What there is no room for on the disk, or nothing to look it up in, waits until that is over.
+    fn may_fetch(&self) -> bool {
+        !self.shared.disk.is_compacting() && self.shared.space.check(Mark::Stored).is_ok()
     }
 }

@@ -8,8 +8,9 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, pack, place, under};
 use super::lines::Back;
+use super::merge::moved::waiting_turns;
 use super::mirror::Effect;
-use super::rows::{Kept, Reply, Spoken, WaitingKind};
+use super::rows::{Kept, Reply, Spoken, Waiting, WaitingKind};
 use super::{inbox, lines, timers};
 use crate::conversation::{HistoryEntry, Mode, Trigger};
 use crate::message::{ConversationKey, Timestamp};
@@ -47,12 +48,7 @@ pub fn change_mode(
 /// A human answers from now on, before the brain has asked for one.
 pub fn take_over(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) -> Step<()> {
     let row = conversation_key(key);
-    let mut kept = match lines::kept(batch, &row)? {
-        Some(kept) => kept,
-        // Its first message still waits for its turn.
-        None if batch.mirror.turns().items(key).next().is_some() => Kept::default(),
-        None => return Err(unknown(key)),
-    };
+    let mut kept = known(batch, key, &row)?;
     if kept.conversation.mode == Mode::Human {
         return Err(Error::Conflict("a human answers this contact already".into()).into());
     }
@@ -67,7 +63,7 @@ pub fn take_over(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
 /// contact.
 pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) -> Step<()> {
     let row = conversation_key(key);
-    let mut kept = lines::kept(batch, &row)?.ok_or_else(|| unknown(key))?;
+    let mut kept = known(batch, key, &row)?;
     if kept.conversation.mode != Mode::Human {
         return Err(Error::Conflict("no human answers this contact; the bot does".into()).into());
     }
@@ -79,6 +75,25 @@ pub fn hand_back(batch: &mut Batch<'_>, key: &ConversationKey, by: &AuditEntry) 
     let payload = pack(&Trigger::Handback { said });
     inbox::enter(batch, key, &kept.conversation, WaitingKind::Handback, at, &payload, by.at)?;
     batch.audit(by)
+}
+
+/// The conversation as it is kept. Where its first message still waits for its turn, what that tells of
+/// it is heard now: whoever is asked next, human or brain, answers to where it came from.
+fn known(batch: &Batch<'_>, key: &ConversationKey, row: &[u8]) -> Step<Kept> {
+    let kept = lines::kept(batch, row)?;
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.conversation.sender.is_some()) {
+        return Ok(kept.clone());
+    }
+    let is_known = kept.is_some();
+    let mut kept = kept.unwrap_or_default();
+    for id in waiting_turns(batch, key) {
+        let Some(row) = batch.tables.inbox.get()?.get(&place(id.seq, key.tenant))? else { continue };
+        let entry = Waiting::read(row.value())?;
+        if entry.contact == key.contact.as_str() {
+            kept.hear(&entry);
+        }
+    }
+    if is_known || kept.conversation.sender.is_some() { Ok(kept) } else { Err(unknown(key)) }
 }
 
 fn unknown(key: &ConversationKey) -> super::batch::Fault {

@@ -13,7 +13,7 @@ use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::timers::first_due;
 use super::writer::Shared;
-use super::{secrets, sends, usage};
+use super::{files, secrets, sends, usage};
 use crate::message::{ContactKey, ConversationKey, SenderName};
 use crate::schedule::Item;
 use crate::seal::Ring;
@@ -22,7 +22,7 @@ use crate::tenant::Directory;
 
 /// Everything the mirrors hold.
 pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
-    let (turns, sends) = mirror::schedules(&mirror.settings);
+    let (turns, sends, files) = mirror::schedules(&mirror.settings);
     let mut loaded = Loaded {
         directory: directory(snapshot, &mirror.keys.load())?,
         state: state(snapshot)?,
@@ -30,6 +30,7 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         usage: usage::load(snapshot)?,
         turns,
         sends,
+        files,
         next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
         next_lookup: first_due(&snapshot.open_table(define::lookups_due)?)?,
         opted_out: snapshot.open_table(define::opt_outs)?.len()? as i64,
@@ -55,6 +56,7 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         let (group, due, class) = (SenderName::new(reply.sender), reply.due, reply.class());
         loaded.sends.put(&key, seq, Item { group, tenant, due, class, alone: true });
     }
+    files::waiting(snapshot, &mut loaded.files)?;
     Ok(loaded)
 }
 

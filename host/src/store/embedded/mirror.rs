@@ -2,7 +2,7 @@
 //! changes after a commit and only by what was committed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use super::batch::Sealed;
 use super::codec::{Eye, Pen, Unreadable};
 use super::collections::Parsed;
 use super::early::Early;
+use super::fetches::{Fetches, FileKey};
 use super::merge::moved::Moved;
 use super::quotas::Meters;
 use super::trim::Trims;
@@ -152,8 +153,11 @@ pub enum Effect {
     OptedOut(i64),
     /// A conversation's history changed, and nothing else did.
     Line(ConversationKey),
-    /// A file is to be fetched, now or later.
-    File,
+    /// A file is to be fetched then, through this sender; `None`: no longer.
+    File {
+        key: FileKey,
+        waits: Option<(SenderName, Timestamp)>,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +174,7 @@ pub struct Mirror {
     counted: Mutex<Counted>,
     turns: Mutex<Turns>,
     sends: Mutex<Sends>,
+    files: Mutex<Fetches>,
     next_timer: AtomicI64,
     next_lookup: AtomicI64,
     /// How many want no messages.
@@ -192,6 +197,9 @@ pub struct Mirror {
     pub lookup: Mutex<Vec<u8>>,
     /// Those of the settings, until others are given.
     pub keys: ArcSwap<Ring>,
+    /// Operations that were refused after they had written. Each is a bug: the others of its group were
+    /// applied again.
+    pub late_refusals: AtomicU64,
     /// Makes seeds that no contact can foresee.
     pub secret: [u8; 32],
 }
@@ -203,15 +211,15 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// With nobody in them yet.
-pub fn schedules(settings: &Settings) -> (Turns, Sends) {
+pub fn schedules(settings: &Settings) -> (Turns, Sends, Fetches) {
     // How many turns run at the same time their loop knows.
     let turns = Limits { in_all: usize::MAX, per_group: usize::MAX, per_tenant: settings.turns_per_tenant };
-    (Schedule::new(turns), Schedule::new(settings.sends))
+    (Schedule::new(turns), Schedule::new(settings.sends), Fetches::new(settings.fetches))
 }
 
 impl Mirror {
     pub fn new(settings: Settings, secret: [u8; 32]) -> Self {
-        let (turns, sends) = schedules(&settings);
+        let (turns, sends, files) = schedules(&settings);
         Mirror {
             keys: ArcSwap::from_pointee(settings.keys.clone()),
             settings,
@@ -220,6 +228,7 @@ impl Mirror {
             counted: Mutex::default(),
             turns: Mutex::new(turns),
             sends: Mutex::new(sends),
+            files: Mutex::new(files),
             next_timer: AtomicI64::new(i64::MAX),
             next_lookup: AtomicI64::new(i64::MAX),
             opted_out: AtomicI64::new(0),
@@ -232,6 +241,7 @@ impl Mirror {
             ended: Default::default(),
             stranger: Mutex::default(),
             lookup: Mutex::default(),
+            late_refusals: AtomicU64::default(),
             secret,
         }
     }
@@ -260,6 +270,10 @@ impl Mirror {
 
     pub fn sends(&self) -> MutexGuard<'_, Sends> {
         lock(&self.sends)
+    }
+
+    pub fn files(&self) -> MutexGuard<'_, Fetches> {
+        lock(&self.files)
     }
 
     /// When the first timer is due; far in the future if there is none.
@@ -299,6 +313,10 @@ impl Mirror {
             }
             self.hold_turns(&mut loaded.turns, self.usages().into_keys());
             (*turns, *sends) = (loaded.turns, loaded.sends);
+            let mut files = self.files();
+            files.hand_claims_to(&mut loaded.files);
+            self.hold_files(&mut loaded.files, self.usages().into_keys());
+            *files = loaded.files;
         }
         self.next_timer.store(loaded.next_timer.as_ms(), Ordering::Release);
         self.next_lookup.store(loaded.next_lookup.as_ms(), Ordering::Release);
@@ -308,6 +326,7 @@ impl Mirror {
         *lock(&self.trims) = Trims::default();
         self.wakes.turns.notify_one();
         self.wakes.sends.notify_one();
+        self.wakes.files.notify_one();
     }
 
     /// What a commit changed, before anybody hears of the commit.
@@ -326,6 +345,9 @@ impl Mirror {
         }
         if self.hold_turns(&mut self.turns(), sealed.usage.iter().map(|(tenant, _)| *tenant)) {
             self.wakes.turns.notify_one();
+        }
+        if self.hold_files(&mut self.files(), sealed.usage.iter().map(|(tenant, _)| *tenant)) {
+            self.wakes.files.notify_one();
         }
         if let Some(at) = sealed.next_timer {
             self.next_timer.store(at.as_ms(), Ordering::Release);
@@ -353,11 +375,10 @@ impl Mirror {
     }
 
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken<'_> {
-        let mut woken = Woken::default();
+        let (mut woken, mut given) = (Woken::default(), Vec::new());
         let mut directory: Option<Directory> = None;
-        let mut given = Vec::new();
         let present = || (**self.directory.load()).clone();
-        let (mut turns, mut sends) = (self.turns(), self.sends());
+        let (mut turns, mut sends, mut files) = (self.turns(), self.sends(), self.files());
         for effect in effects {
             match effect {
                 Effect::Organization(organization) => {
@@ -412,12 +433,16 @@ impl Mirror {
                 }
                 Effect::OptedOut(by) => drop(self.opted_out.fetch_add(by, Ordering::AcqRel)),
                 Effect::Line(key) => woken.watchers.push(self.wakes.history.of(&key)),
-                Effect::File => woken.files = true,
+                Effect::File { key, waits } => {
+                    given.push(key.tenant);
+                    woken.files |= files.settle(&key, waits);
+                }
             }
         }
         if let Some(directory) = directory {
             self.directory.store(Arc::new(directory));
         }
+        woken.files |= self.hold_files(&mut files, given.iter().copied());
         self.hold_turns(&mut turns, given);
         woken
     }
@@ -439,6 +464,7 @@ pub struct Loaded {
     pub usage: HashMap<TenantId, Usage>,
     pub turns: Turns,
     pub sends: Sends,
+    pub files: Fetches,
     pub next_timer: Timestamp,
     pub next_lookup: Timestamp,
     pub opted_out: i64,

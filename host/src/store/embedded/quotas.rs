@@ -176,6 +176,12 @@ impl Mirror {
         self.allow(tenant, Kind::ConversationBytes, kept.bytes + 1)
     }
 
+    /// Says that nothing is left of it, if that is news.
+    pub fn tell_used_up(&self, tenant: TenantId, kind: Kind, used: u64) {
+        let limit = self.quotas_of(tenant).of(kind);
+        self.tell(&Use { tenant, kind, used, limit }, Level::Over);
+    }
+
     fn tell(&self, told: &Use, level: Level) {
         let mut meters = lock(&self.meters);
         let now = meters.last.unwrap_or_default();

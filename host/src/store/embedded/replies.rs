@@ -15,32 +15,41 @@ use crate::store::{Error, OutboxState, SendId};
 /// is down for long must not make every further answer dearer.
 const WOKEN: usize = 64;
 
-/// Queues a reply (`payload`: an `Outbound`) to where the conversation was last heard from. The
-/// caller keeps the row.
+/// Through whom this conversation is answered. Asked before anything is written: there is no answering
+/// who was never heard from.
+pub fn sender_of(key: &ConversationKey, kept: &Kept) -> Step<SenderName> {
+    let never = || {
+        let what =
+            format!("{key} was never heard from, so that no number leads to it; it has to write first");
+        Error::Conflict(what)
+    };
+    Ok(kept.conversation.sender.clone().ok_or_else(never)?)
+}
+
+/// Queues a reply (`payload`: an `Outbound`) to where the conversation was last heard from, through
+/// `sender`. The caller keeps the row.
 pub fn queue(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
-    kept: &mut Kept,
+    (kept, sender): (&mut Kept, SenderName),
     author: Author,
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
     wake(batch, key, now)?;
-    queue_on(batch, key, kept, (author, Occasion::Answer), payload, now)
+    queue_on(batch, key, (kept, sender), (author, Occasion::Answer), payload, now)
 }
 
-/// The same, by whom and on what occasion; who answers wakes the conversation once, before. Where the sender does not carry this tenant's words to this
-/// contact any more, the reply is dead at once and tells why.
+/// The same, by whom and on what occasion; who answers wakes the conversation once, before. Where the sender
+/// does not carry this tenant's words to this contact any more, the reply is dead at once and tells why.
 pub fn queue_on(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
-    kept: &mut Kept,
+    (kept, sender): (&mut Kept, SenderName),
     (author, occasion): (Author, Occasion),
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
-    let sender = kept.conversation.sender.clone();
-    let sender = sender.ok_or_else(|| Error::Conflict(format!("{key} was never heard from")))?;
     let seq = batch.seq();
     let reply = Reply {
         state: OutboxState::Waiting,

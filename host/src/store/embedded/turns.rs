@@ -252,8 +252,16 @@ fn conversation_of(batch: &Batch<'_>, row: &[u8]) -> Step<Kept> {
     Ok(lines::kept(batch, row)?.unwrap_or_default())
 }
 
-/// Takes entries out of the inbox. What the contact said goes into the history, unless it went there
-/// before.
+/// What the entries tell of their conversation. Nothing is written yet.
+fn hear(kept: &mut Kept, rows: &[(InboxId, Vec<u8>)]) -> Step<()> {
+    for (_, row) in rows {
+        kept.hear(&Waiting::read(row)?);
+    }
+    Ok(())
+}
+
+/// Takes entries that were heard out of the inbox. What the contact said goes into the history, unless it
+/// went there before.
 fn use_up(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
@@ -263,7 +271,6 @@ fn use_up(
     for (id, row) in rows {
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
-        kept.hear(&entry);
         if entry.kind.is_heard() {
             timers::awake(batch, key, kept)?;
         }
@@ -316,11 +323,9 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let rows = entries_of(batch, key, &turn.entries)?;
     let mut kept = conversation_of(batch, row)?;
     // Whatever may be refused is looked at before anything is written.
-    let started = kept.conversation.source.clone().or_else(|| {
-        let source = |row: &Vec<u8>| Waiting::read(row).ok()?.attribution.map(str::to_owned);
-        rows.iter().find_map(|(_, row)| source(row))
-    });
-    let lead = leads::change(batch, key, &turn.leads, started, *now)?;
+    hear(&mut kept, &rows)?;
+    let sender = if sends.is_empty() { None } else { Some(replies::sender_of(key, &kept)?) };
+    let lead = leads::change(batch, key, &turn.leads, kept.conversation.source.clone(), *now)?;
     let overtaken = timers::check(batch, key, &turn.timers, &turn.entries)?;
     remembers(batch, key, &kept, turn.memory.as_deref())?;
     use_up(batch, key, &mut kept, &rows)?;
@@ -331,11 +336,14 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
         kept.conversation.memory = Some(memory.clone());
     }
     let occasion = occasion(&rows);
-    if occasion == Occasion::Answer && !sends.is_empty() {
-        replies::wake(batch, key, *now)?;
-    }
-    for send in sends {
-        replies::queue_on(batch, key, &mut kept, (Author::Brain, occasion), send, *now)?;
+    if let Some(sender) = sender {
+        if occasion == Occasion::Answer {
+            replies::wake(batch, key, *now)?;
+        }
+        for send in sends {
+            let to = (&mut kept, sender.clone());
+            replies::queue_on(batch, key, to, (Author::Brain, occasion), send, *now)?;
+        }
     }
     // Who took over while this turn ran keeps the conversation.
     if let Some(mode) = turn.mode.filter(|_| kept.conversation.mode != Mode::Human) {
@@ -421,13 +429,13 @@ pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
     match fate {
         TurnFate::Retry { at } => put_off(batch, key, &rows, *at, &failed.error)?,
         TurnFate::Dead { .. } => {
+            hear(&mut kept, &rows)?;
             bury(batch, failed, &rows)?;
             use_up(batch, key, &mut kept, &rows)?;
             let told = rows.iter().any(|(_, row)| Waiting::read(row).is_ok_and(|entry| entry.told));
-            if let Some(fallback) =
-                failed.fallback.as_ref().filter(|_| !told && kept.conversation.sender.is_some())
-            {
-                replies::queue(batch, key, &mut kept, Author::Gateway, fallback, *now)?;
+            let fallback = failed.fallback.as_ref().filter(|_| !told);
+            if let Some((fallback, sender)) = fallback.zip(kept.conversation.sender.clone()) {
+                replies::queue(batch, key, (&mut kept, sender), Author::Gateway, fallback, *now)?;
             }
             gone.clone_from(entries);
         }
@@ -499,6 +507,7 @@ fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> 
     let row = conversation_key(key);
     let rows = entries_of(batch, key, entries)?;
     let mut kept = conversation_of(batch, &row)?;
+    hear(&mut kept, &rows)?;
     for (_, row) in &rows {
         let entry = Waiting::read(row)?;
         if entry.kind == WaitingKind::Timer {

@@ -1,6 +1,7 @@
 //! Keeps the file and its disk in order.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -61,6 +62,10 @@ impl Upkeep for Embedded {
         let sends = due(mirror.sends().next_at()) || mirror.sends().claimed().next().is_some();
         // A clock that was set back makes it wait for another look.
         since_ms >= quiet_ms && !turns && !sends
+    }
+
+    fn late_refusals(&self) -> u64 {
+        self.mirror().late_refusals.load(Ordering::Relaxed)
     }
 
     async fn compact(&self) -> Result<Compacted> {

@@ -54,9 +54,10 @@ impl Word {
         let payload = pack(&Outbound::text(opt_out::confirmation(self.wish, language)));
         // Who says it over and over is heard each time, and told as often as there is room for it.
         let waiting = batch.usage(key.tenant).of(Shelf::Outbox).rows + 1;
-        let place = match batch.mirror.allow(key.tenant, Kind::WaitingReplies, waiting) {
-            Ok(()) => Some(replies::queue(batch, key, kept, Author::Gateway, &payload, now)?),
-            Err(_) => None,
+        let room = batch.mirror.allow(key.tenant, Kind::WaitingReplies, waiting);
+        let place = match kept.conversation.sender.clone().filter(|_| room.is_ok()) {
+            Some(sender) => Some(replies::queue(batch, key, (kept, sender), Author::Gateway, &payload, now)?),
+            None => None,
         };
         match self.wish {
             Wish::NoMore => {

@@ -2,13 +2,16 @@
 //! waiting for more, applies all in one transaction, commits, brings the mirrors up to date and
 //! answers each. While it commits the next group gathers: load makes the groups larger by itself.
 //!
-//! An operation that panics or meets an unreadable row fails alone: the transaction is given up and
-//! the others of its group are applied again. An error of the file fails the whole group; the file
+//! An operation that panics or meets an unreadable row fails alone. If it had written by then, the
+//! transaction is given up and the others of its group are applied again: whoever could bring that about
+//! would make everybody pay for it, so what may be refused is looked at before anything is written, and
+//! a refusal that comes late is counted as a bug. An error of the file fails the whole group; the file
 //! is then opened again, after a pause that grows while it goes on failing, and until that succeeds
 //! every operation is answered with the error. A compaction has the file to itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -134,6 +137,8 @@ trait Job: Send {
     fn apply(&mut self, batch: &mut Batch<'_>) -> Step<()>;
     /// Was it refused, by the rules, when it was applied?
     fn refusal(&self) -> Option<&Error>;
+    /// It failed without having written anything; the others of its group stand.
+    fn fail(&mut self, error: Error);
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
 
@@ -159,6 +164,10 @@ where
 
     fn refusal(&self) -> Option<&Error> {
         self.result.as_ref().and_then(|result| result.as_ref().err())
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.result = Some(Err(error));
     }
 
     fn answer(self: Box<Self>, outcome: Result<()>) {
@@ -375,16 +384,21 @@ fn apply(group: &mut [Box<dyn Job>], batch: &mut Batch<'_>) -> std::result::Resu
 
 /// Holds the operation to its rule: what is refused has written nothing.
 fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>) -> Step<()> {
-    let (before, effects, state) = (batch.tables.tally.writes(), batch.effects.len(), batch.state);
-    job.apply(batch)?;
-    let untouched =
-        batch.tables.tally.writes() == before && batch.effects.len() == effects && batch.state == state;
-    match job.refusal() {
-        Some(error) if !untouched => {
+    let before = batch.footprint();
+    let done = job.apply(batch);
+    let untouched = batch.footprint() == before;
+    match (done, job.refusal()) {
+        (Err(Fault::Row(error)), _) if untouched => {
+            tracing::error!(%error, "an operation of the store failed");
+            job.fail(Error::Failed(error.to_string()));
+            Ok(())
+        }
+        (Ok(()), Some(error)) if !untouched => {
+            batch.mirror.late_refusals.fetch_add(1, Ordering::Relaxed);
             let what = format!("refused after it had written: {error}");
             Err(Fault::Row(super::codec::Unreadable { table: "(any)", what }))
         }
-        _ => Ok(()),
+        (done, _) => done,
     }
 }
 

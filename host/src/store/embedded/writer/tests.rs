@@ -26,6 +26,7 @@ fn shared() -> Arc<Shared> {
         timer_floor_ms: 0,
         turns_per_tenant: 1,
         sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
+        fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: crate::seal::Ring::default(),
     };
     let make = || Ok(Box::new(InMemoryBackend::new()) as Box<dyn redb::StorageBackend>);
@@ -71,11 +72,13 @@ fn one_that_fails_does_so_alone() {
         Err(Error::Conflict("no".into()).into())
     });
     let (sly, seen) = job(|batch| -> Step<u64> {
-        batch.effects.push(Effect::File);
+        batch.effects.push(Effect::OptedOut(1));
         Err(Error::Conflict("no".into()).into())
     });
+    let (blind, unseen) =
+        job(|_| -> Step<u64> { Err(Unreadable { table: "inbox", what: "it is too long".into() }.into()) });
     let (after, answered_after) = job(|batch| put(batch, "after"));
-    let mut group = vec![before, panics, between, unreadable, refused, liar, sly, after];
+    let mut group = vec![before, panics, between, unreadable, refused, liar, sly, blind, after];
     let mut writer = Loop::new(shared.clone());
     writer.commit(&mut group);
     assert!(group.is_empty() && writer.broken.is_none());
@@ -86,6 +89,7 @@ fn one_that_fails_does_so_alone() {
     for (failed, what) in [
         (panicked, "a bug"),
         (unread, "too short"),
+        (unseen, "too long"),
         (exposed, "after it had written"),
         (seen, "after it had written"),
     ] {
@@ -95,4 +99,5 @@ fn one_that_fails_does_so_alone() {
     assert!(matches!(answer(refusal), Err(Error::NotFound(_))));
     assert_eq!(names(&shared), ["after", "before", "between"]);
     assert_eq!(shared.mirror.state().next_seq, 3);
+    assert_eq!(shared.mirror.late_refusals.load(Ordering::Relaxed), 2, "the two that had written");
 }
