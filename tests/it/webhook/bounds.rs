@@ -115,7 +115,12 @@ async fn connections_beyond_the_limit_are_closed() {
     let mut working = Vec::new();
     for _ in 0..8 {
         let mut stream = connect(&gateway).await;
-        stream.write_all(format!("{head}Content-Length: 100\r\n\r\n{{").as_bytes()).await.expect("it reads");
+        let length = "Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+        stream.write_all(format!("{head}{length}").as_bytes()).await.expect("it reads");
+        let mut wanted = [0; 12];
+        let read = stream.read_exact(&mut wanted).await;
+        read.unwrap_or_else(|error| panic!("it wants the body of {}: {error}", working.len()));
+        assert_eq!(&wanted, b"HTTP/1.1 100");
         working.push(stream);
     }
     until("one more connection is closed at once", Duration::from_secs(20), async || {
