@@ -404,9 +404,7 @@ impl Mirror {
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
-                    for id in &gone {
-                        turns.remove(&key, id);
-                    }
+                    gone.iter().for_each(|id| turns.remove(&key, id));
                     turns.release(&key);
                     woken.turns |= turns.next_at().is_some();
                     woken.watchers.push(self.wakes.history.of(&key));
