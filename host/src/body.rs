@@ -11,6 +11,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub mod held;
+
 /// How much may come, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct Bounds {

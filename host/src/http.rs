@@ -27,9 +27,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::api::auth::From;
 use crate::api::{self, App};
+use crate::body::held::keep;
 use crate::config;
 use crate::http::connection::Impatient;
-use crate::http::held::Held;
 use crate::http::slots::{Full, Limits, Peer, Slot, Slots};
 use crate::metrics::Metrics;
 use crate::repeats::Kind;
@@ -38,7 +38,6 @@ use crate::webhook::{self, Webhook};
 mod browser;
 mod connection;
 pub mod control;
-mod held;
 pub mod own;
 mod slots;
 
@@ -204,7 +203,7 @@ fn service(
         request.extensions_mut().insert(from);
         async move {
             let response = router.oneshot(request).await?;
-            Ok(response.map(|body| Body::new(Held::new(body, work))))
+            Ok(response.map(|body| keep(body, work)))
         }
     })
 }

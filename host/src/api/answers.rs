@@ -2,16 +2,11 @@
 //! written, or until nobody is there to read it. So a caller that asks for much and reads slowly has room
 //! for a few answers, and others have theirs.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
-use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::api::error::Error;
+use crate::body::held::keep;
 use crate::body::{Memory, Room, SMALL};
 
 /// The answer with its room in `memory`, or that there is none. What is made while it is written, and so
@@ -24,53 +19,16 @@ pub fn held(memory: &Memory, answer: Response) -> Response {
     }
     let mut room = Room::default();
     match memory.grow(&mut room, bytes) {
-        Ok(()) => answer.map(|body| Body::new(Held { body, room: Arc::new(room) })),
+        Ok(()) => answer.map(|body| keep(body, room)),
         Err(error) => Error::from(error).into_response(),
-    }
-}
-
-struct Held {
-    body: Body,
-    room: Arc<Room>,
-}
-
-/// Bytes on their way out. They outlive the body: whoever writes them takes them out of it first.
-struct Piece {
-    bytes: Bytes,
-    _room: Arc<Room>,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let held = |bytes| Bytes::from_owner(Piece { bytes, _room: self.room.clone() });
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(held))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use axum::http::StatusCode;
+    use bytes::Bytes;
     use futures::stream;
     use http_body_util::BodyExt as _;
 
