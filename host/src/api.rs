@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
+use crate::vitals::Vitals;
 
 mod answers;
 mod audit;
@@ -78,6 +79,7 @@ pub struct App {
     /// Brains, collections, imports; large answers.
     pub uploads: Uploads,
     pub threads: Arc<Threads>,
+    pub vitals: Arc<Vitals>,
     pub under_way: UnderWay,
     pub readiness: health::Readiness,
     pub failed_keys: failed_keys::FailedKeys,

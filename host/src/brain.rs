@@ -19,6 +19,7 @@ use crate::conversation::{
 use crate::glyph::{self, Shown};
 use crate::message::{ConversationKey, Outbound, TenantId, Timestamp};
 use crate::tenant::{Organization, ResolvedLimits, Tenant};
+use crate::vitals::Vitals;
 
 use deploy::Deployer;
 use engine::{Engine, Turn, Version};
@@ -174,6 +175,8 @@ pub struct Settings {
     pub compiling: config::brains::Brains,
     /// The gateway's own program, which compiles in processes of its own.
     pub program: PathBuf,
+    /// Where the engine's threads are entered.
+    pub vitals: Arc<Vitals>,
 }
 
 /// This very program, also where its file was replaced since it was started.
@@ -265,8 +268,8 @@ impl Brains {
         settings: Settings,
         brain_of: impl Fn(TenantId) -> Option<String> + Send + Sync + 'static,
     ) -> std::io::Result<Arc<Self>> {
-        let engine =
-            Engine::new(settings.concurrent).map_err(|error| std::io::Error::other(format!("{error:#}")))?;
+        let engine = Engine::new(settings.concurrent, &settings.vitals)
+            .map_err(|error| std::io::Error::other(format!("{error:#}")))?;
         let engine = Arc::new(engine);
         let deployer = Arc::new(Deployer::open(settings, engine.clone(), Box::new(brain_of))?);
         deployer.land_compiled().await?;

@@ -1,9 +1,9 @@
-//! The delivery loop: claim the replies that are due, ask the policy ([`gate`]), begin those that may
-//! go, make the provider's request of each, send it, settle what came of it. In order per
-//! conversation; a provider that is down, and a sender that must be slow, delay their own replies
-//! only. What may have gone out is never sent again by itself.
+//! The delivery loop: claim the replies that are due, ask the policy ([`gate`]), and of each that may
+//! go: fetch its file, begin it, make the provider's request, send that, settle what came of it. In order
+//! per conversation; a provider that is down, and a sender that must be slow, delay their own replies
+//! only. A reply begins when its own request is about to leave, so that what is in doubt after a crash is
+//! what was on the wire. What may have gone out is never sent again by itself.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::channel::media::Source;
 use crate::channel::{self, Outcome, Outgoing};
 use crate::clock;
 use crate::config;
@@ -21,15 +22,19 @@ use crate::identity;
 use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SenderName};
 use crate::metrics::Metrics;
+use crate::policy::circuit::Came;
+use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 
+use circuits::{Circuits, Flight};
 use gate::{Decision, Gate, Parcel};
 use patience::Patience;
 
+mod circuits;
 mod gate;
 mod pace;
 mod patience;
@@ -45,6 +50,9 @@ pub struct DeliveryLoop {
     policy: config::Policy,
     egress: Egress,
     media: Arc<Media>,
+    circuits: Arc<Circuits>,
+    /// Does the store refuse what becomes of replies?
+    store_failed: Lasting,
 }
 
 impl DeliveryLoop {
@@ -56,23 +64,24 @@ impl DeliveryLoop {
         egress: Egress,
         media: Arc<Media>,
     ) -> Arc<Self> {
-        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media })
+        let circuits = Circuits::new(&settings);
+        let store_failed = Lasting::default();
+        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media, circuits, store_failed })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let running = TaskTracker::new();
-        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience());
+        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience(), self.circuits.clone());
         while !stop.is_cancelled() {
             let claims = self.claim(&mut gate).await;
             if claims.is_empty() {
                 self.rest(&stop).await;
                 continue;
             }
-            let passed = self.pass(claims, &mut gate, &running);
-            for (claim, parcel) in self.begin(passed).await {
-                let this = self.clone();
-                running.spawn(async move { this.deliver(claim, parcel).await });
+            for (claim, parcel) in self.pass(claims, &mut gate, &running) {
+                let (this, flight) = (self.clone(), self.circuits.begin(&parcel.sender));
+                running.spawn(async move { this.deliver(claim, parcel, flight).await });
             }
         }
         running.close();
@@ -86,6 +95,7 @@ impl DeliveryLoop {
     /// No more than may be on their way: that is the store's count.
     async fn claim(&self, gate: &mut Gate) -> Vec<SendClaim> {
         let (directory, now) = (self.store.directory(), clock::now());
+        self.circuits.round();
         let mut pace = |candidate: &Candidate<'_, SenderName>| {
             let pace = gate.pace(candidate, &directory, now);
             let sender = directory.senders.get(candidate.group).filter(|sender| sender.active);
@@ -97,7 +107,7 @@ impl DeliveryLoop {
         match self.store.claim_sends(self.settings.concurrent, now, &mut pace).await {
             Ok(claims) => claims,
             Err(error) => {
-                tracing::error!(%error, "replies cannot be claimed; trying again");
+                self.store_fails("replies cannot be claimed; trying again", &error);
                 tokio::time::sleep(STORE_PAUSE).await;
                 Vec::new()
             }
@@ -135,25 +145,32 @@ impl DeliveryLoop {
         passed
     }
 
-    /// Marks them as being sent, in one commit: whatever happens from here on, it is known that they
-    /// may have gone out.
-    async fn begin(&self, passed: Vec<(SendClaim, Parcel)>) -> Vec<(SendClaim, Parcel)> {
-        if passed.is_empty() {
-            return Vec::new();
-        }
-        let ids: Vec<_> = passed.iter().map(|(claim, _)| claim.id.clone()).collect();
-        let mut parcels: HashMap<_, _> =
-            passed.into_iter().map(|(claim, parcel)| (claim.id, parcel)).collect();
-        match self.store.begin_sends(&ids).await {
-            Ok(begun) => begun
-                .into_iter()
-                .filter_map(|claim| parcels.remove(&claim.id).map(|parcel| (claim, parcel)))
-                .collect(),
-            Err(error) => {
-                tracing::error!(%error, "replies cannot be marked as being sent; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-                Vec::new()
+    /// Marks it as being sent: whatever happens from here on, it is known that it may have gone out.
+    /// `None`: it does not go out now.
+    async fn begin(&self, claim: &SendClaim) -> Option<SendClaim> {
+        match self.store.begin_sends(std::slice::from_ref(&claim.id)).await {
+            Ok(begun) => {
+                self.store_works();
+                begun.into_iter().next()
             }
+            Err(error) => {
+                self.store_fails("replies cannot be marked as being sent; trying again", &error);
+                // Claimed again at once it would only fail again.
+                self.store.postpone_send(&claim.id, clock::now().plus_ms(STORE_PAUSE.as_millis() as i64));
+                None
+            }
+        }
+    }
+
+    fn store_fails(&self, what: &str, error: &store::Error) {
+        if self.store_failed.begins() {
+            tracing::error!(%error, "{what}");
+        }
+    }
+
+    fn store_works(&self) {
+        if self.store_failed.ends() {
+            tracing::info!("the store takes what becomes of replies again");
         }
     }
 
@@ -166,14 +183,20 @@ impl DeliveryLoop {
         }
     }
 
-    async fn deliver(&self, claim: SendClaim, parcel: Parcel) {
+    async fn deliver(&self, claim: SendClaim, parcel: Parcel, mut flight: Flight) {
+        // A file takes its time, and nothing leaves meanwhile.
+        let file = AssertUnwindSafe(self.file(&claim, &parcel))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Outcome::retry(None, "the gateway panicked over its file; see the log")));
+        let Some(claim) = self.begin(&claim).await else { return };
         let began = Instant::now();
         let sender = parcel.sender.clone();
         // A panic of ours says nothing about whether the request went out.
-        let (outcome, instead) =
-            AssertUnwindSafe(self.attempt(&claim, parcel)).catch_unwind().await.unwrap_or_else(|_| {
-                (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
-            });
+        let attempt = self.attempt(&claim, parcel, file, &mut flight);
+        let (outcome, instead) = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
+            (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
+        });
         if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
             self.opt_out(&claim).await;
         }
@@ -181,6 +204,9 @@ impl DeliveryLoop {
         let settlement = self.settlement(&claim.entry, outcome, instead);
         self.report(&claim, &sender, &settlement, began.elapsed());
         self.settle(&claim, settlement).await;
+        if flight.end() {
+            self.hurry(&circuits::host_of(&sender));
+        }
         if let Some(same) = same
             && let Err(error) = self.store.learn(same, clock::now()).await
         {
@@ -190,17 +216,25 @@ impl DeliveryLoop {
 
     /// One request, or a second one where the provider says that only a template may go out. What went
     /// out in place of the reply is told with the outcome.
-    async fn attempt(&self, claim: &SendClaim, parcel: Parcel) -> (Outcome, Option<Outbound>) {
-        let outcome = self.request(claim, &parcel).await;
-        let said = parcel.instead.as_ref().unwrap_or(&claim.entry.outbound);
+    async fn attempt(
+        &self,
+        claim: &SendClaim,
+        parcel: Parcel,
+        file: Result<Option<Source>, Outcome>,
+        flight: &mut Flight,
+    ) -> (Outcome, Option<Outbound>) {
+        let outcome = self.request(claim, &parcel, file, flight).await;
         let closed = matches!(outcome, Outcome::Failed { fate: Fate::WindowClosed, .. });
-        if !closed || matches!(said.content, OutboundContent::Template(_)) {
+        if !closed || matches!(said(claim, &parcel).content, OutboundContent::Template(_)) {
             return (outcome, parcel.instead);
         }
         let directory = self.store.directory();
         let policy = directory.tenant(claim.id.key.tenant).map(|tenant| &tenant.policy);
         match gate::fallback(&*self.store, claim, &parcel.sender, policy) {
-            Ok(Ok(parcel)) => (self.request(claim, &parcel).await, parcel.instead),
+            Ok(Ok(parcel)) => {
+                let file = self.file(claim, &parcel).await;
+                (self.request(claim, &parcel, file, flight).await, parcel.instead)
+            }
             Ok(Err(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
             Err(error) => {
                 (Outcome::retry(None, format!("the fallback template cannot be read: {error}")), None)
@@ -208,19 +242,28 @@ impl DeliveryLoop {
         }
     }
 
-    async fn request(&self, claim: &SendClaim, parcel: &Parcel) -> Outcome {
+    /// The file that it shows, if it shows one.
+    async fn file(&self, claim: &SendClaim, parcel: &Parcel) -> Result<Option<Source>, Outcome> {
+        match handle(claim, parcel) {
+            None => Ok(None),
+            Some(handle) => self.media.source(&parcel.sender, claim.id.key.tenant, handle).await.map(Some),
+        }
+    }
+
+    async fn request(
+        &self,
+        claim: &SendClaim,
+        parcel: &Parcel,
+        file: Result<Option<Source>, Outcome>,
+        flight: &mut Flight,
+    ) -> Outcome {
+        let file = match file {
+            Ok(file) => file,
+            Err(outcome) => return outcome,
+        };
         let adapter = channel::adapter(parcel.sender.provider);
         let to = claim.entry.to.as_str();
-        let outbound = parcel.instead.as_ref().unwrap_or(&claim.entry.outbound);
-        // Where files go no way, nothing is called: the contact reads the history.
-        let handle = channel::media::handle_in(outbound).filter(|_| adapter.media().is_some());
-        let file = match handle {
-            None => None,
-            Some(handle) => match self.media.source(&parcel.sender, claim.id.key.tenant, handle).await {
-                Ok(source) => Some(source),
-                Err(outcome) => return outcome,
-            },
-        };
+        let outbound = said(claim, parcel);
         let outgoing = Outgoing {
             sender: &parcel.sender,
             to,
@@ -232,17 +275,39 @@ impl DeliveryLoop {
         };
         let request = match adapter.encode(&outgoing) {
             Err(error) => return Outcome::failed(Fate::Permanent, error.to_string()),
-            Ok(None) => return Outcome::sent(None),
+            Ok(None) => {
+                flight.told(Came::Answer);
+                return Outcome::sent(None);
+            }
             Ok(Some(request)) => request,
         };
         let outcome = match self.egress.send(request).await {
-            Ok(answer) => adapter.outcome(answer.status, &answer.headers, &answer.body, to),
-            Err(outcome) => outcome,
+            Ok(answer) => {
+                flight.told(if answer.status < 500 { Came::Answer } else { Came::Trouble });
+                adapter.outcome(answer.status, &answer.headers, &answer.body, to)
+            }
+            Err(outcome) => {
+                // What cannot be made says nothing of whom it was for.
+                if !matches!(outcome, Outcome::Failed { fate: Fate::Permanent, .. }) {
+                    flight.told(Came::Nothing);
+                }
+                outcome
+            }
         };
-        if let (Some(handle), Outcome::Failed { fate: Fate::Permanent, .. }) = (handle, &outcome) {
+        if let (Some(handle), Outcome::Failed { fate: Fate::Permanent, .. }) =
+            (handle(claim, parcel), &outcome)
+        {
             self.media.refused(&parcel.sender, handle);
         }
         outcome
+    }
+
+    /// What is there answers again: what waits for its next attempt need not wait for it.
+    fn hurry(&self, host: &str) {
+        let (directory, now) = (self.store.directory(), clock::now());
+        for sender in directory.senders.values().filter(|sender| circuits::host_of(sender) == host) {
+            self.store.hurry_sends(&sender.name, now);
+        }
     }
 
     /// The contact has told the provider, not us. Kept before the reply is settled: those behind it
@@ -319,18 +384,29 @@ impl DeliveryLoop {
     async fn settle(&self, claim: &SendClaim, settlement: Settlement) {
         loop {
             match self.store.settle_send(&claim.id, settlement.clone(), clock::now()).await {
-                Ok(()) => return,
+                Ok(()) => return self.store_works(),
                 Err(error @ (store::Error::NotFound(_) | store::Error::Conflict(_))) => {
                     tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome has no place in the store any more");
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome could not be written down; trying again");
+                    self.store_fails("outcomes of replies cannot be written down; trying again", &error);
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
         }
     }
+}
+
+/// What goes out.
+fn said<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> &'a Outbound {
+    parcel.instead.as_ref().unwrap_or(&claim.entry.outbound)
+}
+
+/// Where files go no way, nothing is called: the contact reads the history.
+fn handle<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> Option<&'a str> {
+    let takes_files = channel::adapter(parcel.sender.provider).media().is_some();
+    channel::media::handle_in(said(claim, parcel)).filter(|_| takes_files)
 }
 
 /// A template may go out in the place of what was refused in the same attempt, and must not be taken

@@ -11,6 +11,10 @@ use crate::message::Fate;
 
 /// A provider's answer is read up to here; more is not an answer.
 const ANSWER_BYTES: usize = 1 << 20;
+/// A connection that nothing went over for so long is not used again. The other side closes it at a time
+/// of its own, and what is written into one that is being closed may have arrived or not: this is less than
+/// what servers keep them open for (Node's default, and so WAHA's, is 5 seconds).
+const IDLE: Duration = Duration::from_secs(4);
 /// Lists that come in one piece, however long they are, are read up to here.
 pub const LIST_BYTES: usize = 16 << 20;
 
@@ -59,6 +63,7 @@ impl Egress {
             .timeout(Duration::from_millis(settings.timeout_ms))
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(settings.per_sender)
+            .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
             .build()?;

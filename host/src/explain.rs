@@ -81,16 +81,12 @@ impl Explained {
             self.decision = Some("ignored: no sender has this account".into());
             return;
         };
-        if !sender.active {
-            self.decision = Some("ignored: the sender is not active".into());
-            return;
-        }
         let text = self.content.as_ref().and_then(Content::text);
         let link = text.and_then(|text| deep_link::parse(text, prefixes));
         let lock = lock_of(contact);
         match route::decide(directory, sender, link.as_ref(), lock.as_ref(), now) {
             Decision::Routed { tenant, .. } => {
-                self.decision = Some("routed".into());
+                self.decision = Some(route::routed(directory, sender, tenant).to_owned());
                 self.tenant_id = Some(tenant);
             }
             Decision::Ignored(reason) => self.decision = Some(format!("ignored: {reason}")),
@@ -274,7 +270,7 @@ mod tests {
             (hello, None, "ignored: user not associated with any tenant", None),
             (hello, Some(1), "routed", Some(1)),
             (elsewhere, Some(1), "ignored: no sender has this account", None),
-            (old, Some(1), "ignored: the sender is not active", None),
+            (old, Some(1), "routed; it waits until the sender is switched on", Some(1)),
         ] {
             assert_eq!(decided(body, lock), (Some(decision.to_owned()), tenant));
         }

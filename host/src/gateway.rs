@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use axum::Router;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
@@ -20,7 +23,6 @@ use crate::api::under_way::UnderWay;
 use crate::api::uploads::Uploads;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
-use crate::clock;
 use crate::config::Config;
 use crate::config::document::Problem;
 use crate::declared::{self, Applied, Environment, Surroundings};
@@ -31,7 +33,6 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
-use crate::repeats;
 use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
@@ -43,14 +44,14 @@ use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
 use crate::turn::running::Running;
+use crate::vitals::Vitals;
 use crate::webhook::Webhook;
 use crate::webhook::hearing::Hearing;
 
+mod upkeep;
+
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// Pruned in slices of this many, so that no message waits long behind housekeeping.
-const PRUNE_SLICE: usize = 2_000;
 
 /// Every part of a gateway, opened.
 pub struct Gateway {
@@ -66,6 +67,7 @@ pub struct Gateway {
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
     threads: Arc<Threads>,
+    vitals: Arc<Vitals>,
     /// Set while the gateway stops: `/ready` says so.
     pub draining: Arc<AtomicBool>,
 }
@@ -77,12 +79,15 @@ impl Gateway {
         rustls::crypto::ring::default_provider().install_default().ok();
         private_dir(&config.data)?;
         let keys = keyring::read(&config)?;
-        let settings = store_settings(&config, keys.ring.clone());
+        let vitals = Arc::new(Vitals::default());
+        let settings =
+            embedded::Settings { vitals: vitals.clone(), ..store_settings(&config, keys.ring.clone()) };
         // Checking a large file takes its time.
         let opened = tokio::task::spawn_blocking(move || Embedded::open(settings))
             .await
             .context("opening the store panicked")?;
         let opened = opened.map_err(|error| explained(error, &keys))?;
+        embedded::backup::remove_unfinished(&config.backups());
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
         opened.set_waha(HouseWaha { base_url, api_key });
@@ -95,6 +100,7 @@ impl Gateway {
             concurrent: config.turns.concurrent,
             compiling: config.brains.clone(),
             program: config.brains.program.clone().unwrap_or_else(|| brain::THIS_PROGRAM.into()),
+            vitals: vitals.clone(),
         };
         let tenants = store.clone();
         let brains =
@@ -117,6 +123,7 @@ impl Gateway {
             sessions,
             pulse,
             threads: Arc::new(Threads::start().context("cannot start the API's threads")?),
+            vitals,
             config: Arc::new(config),
             store,
             brains,
@@ -157,6 +164,7 @@ impl Gateway {
             sessions: self.sessions.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
+            vitals: self.vitals.clone(),
             uploads: Uploads::new(http),
             threads: self.threads.clone(),
             under_way: UnderWay::default(),
@@ -182,15 +190,17 @@ impl Gateway {
         let router = self.router();
         let own = router.clone().layer(axum::Extension(OwnMachine));
         let metrics = &self.metrics;
+        let world = http::serve(listener, router, settings.clone(), metrics.clone(), stop.clone());
+        let own = http::serve(control, own, settings, metrics.clone(), stop.clone());
         let doors = [
-            tokio::spawn(http::serve(listener, router, settings.clone(), metrics.clone(), stop.clone())),
-            tokio::spawn(http::serve(control, own, settings, metrics.clone(), stop.clone())),
+            tokio::spawn(self.vitals.clone().needed("the listener", stop.clone(), world)),
+            tokio::spawn(self.vitals.clone().needed("the control socket", stop.clone(), own)),
         ];
         let result = self.run(stop.clone()).await;
-        // A loop that failed leaves nothing to serve.
+        // A gateway that cannot go on leaves nothing to serve.
         stop.cancel();
         for door in doors {
-            door.await.context("the listener panicked")?;
+            door.await.ok();
         }
         std::fs::remove_file(&socket).ok();
         result
@@ -221,51 +231,43 @@ impl Gateway {
         let stop_delivery = CancellationToken::new();
         let file = self.config.data.join("running");
         let running = Running::open(&file).with_context(|| format!("cannot use {}", file.display()))?;
-        let mut turns = tokio::spawn(turns.run(running.clone(), stop.clone()));
-        let mut delivery = tokio::spawn(delivery.run(stop_delivery.clone()));
-        let background = [
-            tokio::spawn(self.brains.clone().watch()),
-            tokio::spawn(signs.run()),
-            tokio::spawn(sum_up(self.metrics.clone())),
-            tokio::spawn(self.templates.clone().run(stop.clone())),
-            tokio::spawn(self.media.clone().run(stop.clone())),
-            tokio::spawn(self.sessions.clone().watch()),
-            tokio::spawn(self.sessions.clone().look_up()),
-            tokio::spawn(prune(self.store.clone(), retention(&self.config))),
-            tokio::spawn(back_up(self.store.clone(), self.config.clone())),
-            tokio::spawn(compact(self.store.clone(), self.config.clone())),
-        ];
-        // A gateway whose loops are gone must not go on acknowledging messages.
-        let ended_early = tokio::select! {
+        let vitals = &self.vitals;
+        let turns =
+            vitals.clone().needed("the turn loop", stop.clone(), turns.run(running.clone(), stop.clone()));
+        let delivery = delivery.run(stop_delivery.clone());
+        let delivery = vitals.clone().needed("the delivery loop", stop_delivery.clone(), delivery);
+        let (turns, delivery) = (tokio::spawn(turns), tokio::spawn(delivery));
+        let background = self.background(signs, &stop);
+        // A gateway that has lost a part of the way must not go on acknowledging messages.
+        let lost = tokio::select! {
             // The loops end because of `stop`: then it is ready too.
             biased;
             () = stop.cancelled() => None,
-            ended = &mut turns => Some(("turn", ended)),
-            ended = &mut delivery => Some(("delivery", ended)),
+            lost = vitals.lost() => Some(lost),
         };
         self.draining.store(true, Ordering::Relaxed);
-        if let Some((name, ended)) = ended_early {
-            for task in background {
-                task.abort();
-            }
-            ended.with_context(|| format!("the {name} loop panicked"))?;
-            bail!("the {name} loop ended by itself");
+        if let Some(part) = lost {
+            drop(background);
+            turns.abort();
+            delivery.abort();
+            bail!(
+                "{part} ended by itself; the log says why. Nothing acknowledged is lost: start the gateway again"
+            );
         }
         let drain = Duration::from_millis(self.config.drain_timeout_ms);
         let drained = tokio::time::timeout(drain, async {
-            let turns = turns.await;
+            turns.await.ok();
             stop_delivery.cancel();
-            (turns, delivery.await)
+            delivery.await.ok();
         })
         .await;
-        for task in background {
-            task.abort();
-        }
+        drop(background);
         running.clear();
+        if let Some(part) = vitals.is_lost() {
+            bail!("{part} ended by itself while the gateway stopped; the log says why");
+        }
         match drained {
-            Ok((turns, delivery)) => {
-                turns.context("the turn loop panicked")?;
-                delivery.context("the delivery loop panicked")?;
+            Ok(()) => {
                 tracing::info!("stopped; nothing was left in mid-air");
             }
             Err(_) => tracing::warn!(
@@ -276,6 +278,45 @@ impl Gateway {
         }
         Ok(())
     }
+
+    /// What runs beside the loops, and begins anew where it ends. Dropping it ends it.
+    fn background(&self, signs: presence::Worker, stop: &CancellationToken) -> JoinSet<()> {
+        let (store, config) = (self.store.clone(), self.config.clone());
+        let stopping = (self.media.clone(), stop.clone());
+        let parts = [
+            part("packages", self.brains.clone(), |brains| brains.watch().boxed()),
+            part("presence", Arc::new(signs), |signs| async move { signs.run().await }.boxed()),
+            part("refused callers", self.metrics.clone(), |metrics| upkeep::sum_up(metrics).boxed()),
+            part("templates", (self.templates.clone(), stop.clone()), |(it, stop)| it.run(stop).boxed()),
+            part("files", stopping.clone(), |(media, stop)| media.run(stop).boxed()),
+            part("old files", stopping, |(media, stop)| media.keep_house(stop).boxed()),
+            part("WAHA sessions", self.sessions.clone(), |sessions| sessions.watch().boxed()),
+            part("hidden ids", self.sessions.clone(), |sessions| sessions.look_up().boxed()),
+            part("retention", (store.clone(), retention(&config)), |(it, days)| {
+                upkeep::prune(it, days).boxed()
+            }),
+            part("backups", (store.clone(), config.clone()), |(it, config)| {
+                upkeep::back_up(it, config).boxed()
+            }),
+            part("compaction", (store, config), |(it, config)| upkeep::compact(it, config).boxed()),
+        ];
+        let mut all = JoinSet::new();
+        for (name, begin) in parts {
+            all.spawn(self.vitals.clone().keep(name, stop.clone(), begin));
+        }
+        all
+    }
+}
+
+type Begin = Box<dyn FnMut() -> BoxFuture<'static, ()> + Send>;
+
+/// What is begun with `of`, as often as need be.
+fn part<T: Clone + Send + 'static>(
+    name: &'static str,
+    of: T,
+    run: fn(T) -> BoxFuture<'static, ()>,
+) -> (&'static str, Begin) {
+    (name, Box::new(move || run(of.clone())))
 }
 
 /// Why declared data was not applied.
@@ -327,6 +368,7 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
             per_tenant: config.media.concurrent,
         },
         keys,
+        vitals: Arc::default(),
     }
 }
 
@@ -360,93 +402,4 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
         .with_context(|| format!("cannot make the data directory {} private", dir.display()))
-}
-
-/// Says once a minute what strangers would have had said for each of their tries.
-async fn sum_up(metrics: Arc<Metrics>) {
-    loop {
-        tokio::time::sleep(repeats::EVERY).await;
-        metrics.repeats.sum_up();
-    }
-}
-
-/// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as
-/// long as the gateway runs.
-async fn prune(store: Arc<dyn Store>, retention: Retention) {
-    loop {
-        let slice = async {
-            let removed = store.prune(retention, clock::now(), PRUNE_SLICE).await?;
-            Ok::<_, store::Error>(removed.max(store.trim(PRUNE_SLICE).await?))
-        };
-        let pause = match slice.await {
-            // A full slice: there is more, and what else is to be written comes in between.
-            Ok(done) if done >= PRUNE_SLICE => Duration::ZERO,
-            Ok(_) => Duration::from_secs(60),
-            Err(error) => {
-                tracing::warn!(%error, "what is past its time or beyond a quota could not be removed; trying again");
-                Duration::from_secs(60)
-            }
-        };
-        if pause.is_zero() {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = store.wakes().trims.notified() => {}
-        }
-    }
-}
-
-/// Nothing was written for so long.
-const QUIET: Duration = Duration::from_secs(30);
-
-/// Less is not worth it.
-const WORTH_BYTES: u64 = 64 << 20;
-
-/// Gives back to the disk what the file does not need, in the hour that is named for it, when nobody waits
-/// and it is worth it.
-async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
-    let settings = &config.store;
-    loop {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let hour = clock::now().as_ms().rem_euclid(DAY_MS) / HOUR_MS;
-        if hour != i64::from(settings.compact_hour) || !store.is_idle(QUIET) {
-            continue;
-        }
-        let Ok(file) = store.file_bytes() else { continue };
-        let most = settings.compact_at_most_bytes;
-        let small = most == 0 || file.bytes <= most;
-        if !small || file.spare < WORTH_BYTES.max(file.bytes / 4) {
-            continue;
-        }
-        if let Err(error) = store.compact().await {
-            tracing::warn!(%error, "the store's file could not be compacted; trying again");
-        }
-        // What it could not give back now it cannot in a minute.
-        tokio::time::sleep(Duration::from_secs(3600)).await;
-    }
-}
-
-/// Backs up every so often and keeps the newest few.
-async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
-    if config.backup.every_hours == 0 {
-        return;
-    }
-    let every = Duration::from_secs(u64::from(config.backup.every_hours) * 3600);
-    let backups = config.backups();
-    loop {
-        tokio::time::sleep(embedded::backup::due_in(&backups, every)).await;
-        let to = backups.join(embedded::backup::file_name(clock::now()));
-        match store.backup(&to).await {
-            Ok(file) => {
-                tracing::info!(file = %file.display(), "backed up");
-                embedded::backup::keep_newest(&backups, config.backup.keep);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the backup failed; trying again in ten minutes");
-                tokio::time::sleep(Duration::from_secs(600)).await;
-            }
-        }
-    }
 }

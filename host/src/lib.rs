@@ -44,7 +44,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority}
+//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
 //! ```
 
 pub mod api;
@@ -88,4 +88,5 @@ pub mod template;
 pub mod template_sync;
 pub mod tenant;
 pub mod turn;
+pub mod vitals;
 pub mod webhook;

@@ -123,7 +123,6 @@ impl Media {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         self.sweep().await;
         let running = TaskTracker::new();
-        running.spawn(self.clone().keep_house(stop.clone()));
         while !stop.is_cancelled() {
             let claims = self.claim().await;
             if claims.is_empty() {
@@ -191,7 +190,8 @@ impl Media {
         }
     }
 
-    async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
+    /// Removes files past their time until `stop`.
+    pub async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let full = self.expire().await;
             let pause = if full { Duration::from_millis(100) } else { HOUSEKEEPING };

@@ -25,6 +25,11 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(ms))
     }
 
+    /// The same distance from `to` as from `from`: a time told by another clock.
+    pub const fn moved(self, from: Self, to: Self) -> Self {
+        to.plus_ms(self.0.saturating_sub(from.0))
+    }
+
     /// Whole days since 1970, for indexes that prune by day.
     pub const fn day(self) -> u32 {
         let day = self.0.div_euclid(86_400_000);

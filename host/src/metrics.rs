@@ -175,7 +175,8 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format, with what the store keeps count of.
-    pub fn render(&self, counters: &Counters, kept: &Kept) -> String {
+    /// `dead_parts`: of the gateway; see [`crate::vitals`].
+    pub fn render(&self, counters: &Counters, kept: &Kept, dead_parts: usize) -> String {
         let mut text = String::with_capacity(8 << 10);
         kept.render(&mut text);
         for (name, help, value) in [
@@ -191,6 +192,11 @@ impl Metrics {
                 counters.conflicts,
             ),
             ("messages_accepted", "Messages accepted, over all time", counters.accepted),
+            (
+                "dead_parts",
+                "Parts of the gateway that ended and do not run; `/health` names them",
+                dead_parts as u64,
+            ),
         ] {
             // Writing to a string cannot fail.
             let _ = writeln!(

@@ -5,6 +5,7 @@
 //! - [`quiet`]: what nobody waits for waits for the morning.
 //! - [`window`]: 24 hours after the contact's last message only approved templates go out.
 //! - [`rate`]: how fast a tenant, a sender, and a sender to one contact may write.
+//! - [`circuit`]: how many requests may be under way to whoever answers them, or does not.
 //! - [`breaker`]: when two machines talk to each other, a human is asked to look.
 //! - [`quota`]: what a tenant used lately, and whether there is any left.
 
@@ -17,6 +18,7 @@ use crate::tenant::policy::Policy;
 use quiet::Hours;
 
 pub mod breaker;
+pub mod circuit;
 pub mod quiet;
 pub mod quota;
 pub mod rate;

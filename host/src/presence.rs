@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::channel::{Request, Signal, adapter};
 use crate::egress::Egress;
@@ -31,7 +31,7 @@ pub struct Presence {
 
 /// Sends what was taken, for as long as it is run.
 pub struct Worker {
-    queue: mpsc::Receiver<Sign>,
+    queue: Mutex<mpsc::Receiver<Sign>>,
     egress: Egress,
     metrics: Arc<Metrics>,
 }
@@ -45,7 +45,7 @@ struct Sign {
 pub fn new(egress: Egress, metrics: Arc<Metrics>) -> (Arc<Presence>, Worker) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let presence = Presence { queue: sender, metrics: metrics.clone() };
-    (Arc::new(presence), Worker { queue: receiver, egress, metrics })
+    (Arc::new(presence), Worker { queue: Mutex::new(receiver), egress, metrics })
 }
 
 impl Presence {
@@ -69,17 +69,15 @@ impl Presence {
 }
 
 impl Worker {
-    pub async fn run(mut self) {
-        let signs = futures::stream::poll_fn(move |context| self.queue.poll_recv(context));
-        let (egress, metrics) = (self.egress, self.metrics);
+    pub async fn run(&self) {
+        let mut queue = self.queue.lock().await;
+        let signs = futures::stream::poll_fn(move |context| queue.poll_recv(context));
+        let (egress, metrics) = (&self.egress, &self.metrics);
         signs
-            .for_each_concurrent(CONCURRENT, |Sign { provider, request }| {
-                let (egress, metrics) = (&egress, &metrics);
-                async move {
-                    let answer = tokio::time::timeout(PATIENCE, egress.send(request)).await;
-                    let sent = matches!(answer, Ok(Ok(answer)) if (200..300).contains(&answer.status));
-                    metrics.signal(provider, if sent { "sent" } else { "failed" });
-                }
+            .for_each_concurrent(CONCURRENT, |Sign { provider, request }| async move {
+                let answer = tokio::time::timeout(PATIENCE, egress.send(request)).await;
+                let sent = matches!(answer, Ok(Ok(answer)) if (200..300).contains(&answer.status));
+                metrics.signal(provider, if sent { "sent" } else { "failed" });
             })
             .await;
     }
@@ -113,7 +111,7 @@ mod tests {
         }
         drop(presence);
         worker.run().await;
-        let counted = metrics.render(&crate::store::Counters::default(), &crate::metrics::Kept::default());
+        let counted = metrics.render(&crate::store::Counters::default(), &crate::metrics::Kept::default(), 0);
         for (outcome, count) in [("left_out", 7), ("failed", QUEUE)] {
             let line = format!("signals_total{{provider=\"waha\",outcome=\"{outcome}\"}} {count}");
             assert!(counted.contains(&line), "{line}\n{counted}");

@@ -4,6 +4,7 @@
 //! It knows kinds and no texts: who has something to say asks here whether to say it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,23 @@ pub struct Repeats {
 struct Said {
     at: Instant,
     left_out: u64,
+}
+
+/// A state that lasts: told when it begins and when it ends, and not with each try in between.
+#[derive(Debug, Default)]
+pub struct Lasting(AtomicBool);
+
+impl Lasting {
+    /// It is so now. Is that news?
+    pub fn begins(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// It is so no more. Is that news?
+    pub fn ends(&self) -> bool {
+        // Nearly always it was not.
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Repeats {

@@ -29,10 +29,8 @@ pub enum Answer {
 pub enum Reason {
     /// A shared sender, no lock, no valid link.
     NoTenant,
-    /// A link that names a tenant that is not there or not active.
+    /// A link, a lock or a dedicated sender that names a tenant that is not there.
     UnknownTenant,
-    /// The lock's or the dedicated sender's tenant is not active.
-    InactiveTenant,
 }
 
 /// The provider's and the operator's wording; the contact never sees it.
@@ -40,8 +38,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::NoTenant => "user not associated with any tenant",
-            Reason::UnknownTenant => "the link names no active tenant",
-            Reason::InactiveTenant => "the tenant is not active",
+            Reason::UnknownTenant => "there is no such tenant",
         })
     }
 }
@@ -117,21 +114,22 @@ pub fn decide(
     lock: Option<&Lock>,
     now: Timestamp,
 ) -> Decision {
-    let active = |id| directory.tenant(id).is_some_and(|tenant| tenant.active);
+    // What is for a tenant that is not active is kept until it is.
+    let known = |id| directory.tenant(id).is_some();
     let start_of = |tenant, first| {
         link.filter(|link| link.tenant == tenant)
             .map(|link| Start { first, attribution: link.attribution.clone() })
     };
     if let Some(tenant) = sender.tenant {
-        if !active(tenant) {
-            return Decision::Ignored(Reason::InactiveTenant);
+        if !known(tenant) {
+            return Decision::Ignored(Reason::UnknownTenant);
         }
         let known = lock.is_some_and(|lock| lock.tenant == tenant);
         return Decision::Routed { tenant, new_lock: None, start: start_of(tenant, !known), conflict: None };
     }
     if let Some(Lock { tenant, .. }) = lock {
-        if !active(*tenant) {
-            return Decision::Ignored(Reason::InactiveTenant);
+        if !known(*tenant) {
+            return Decision::Ignored(Reason::UnknownTenant);
         }
         let other = link.map(|link| link.tenant).filter(|other| other != tenant);
         return Decision::Routed {
@@ -144,7 +142,7 @@ pub fn decide(
     let Some(Link { tenant, attribution }) = link else {
         return Decision::Ignored(Reason::NoTenant);
     };
-    if !active(*tenant) {
+    if !known(*tenant) {
         return Decision::Ignored(Reason::UnknownTenant);
     }
     let lock = Lock {
@@ -154,6 +152,17 @@ pub fn decide(
         sender: Some(sender.name.clone()),
     };
     Decision::Routed { tenant: *tenant, new_lock: Some(lock), start: start_of(*tenant, true), conflict: None }
+}
+
+/// What becomes of what is routed to this tenant by this sender, in words.
+pub fn routed(directory: &Directory, sender: &Sender, tenant: TenantId) -> &'static str {
+    if !sender.active {
+        "routed; it waits until the sender is switched on"
+    } else if directory.tenant(tenant).is_some_and(|tenant| !tenant.active) {
+        "routed; it waits until the tenant is active"
+    } else {
+        "routed"
+    }
 }
 
 #[cfg(test)]
@@ -225,9 +234,9 @@ mod tests {
             ("another tenant's link", link(1), lock(2), routed(2, false, None, Some(1))),
             ("an inactive other's link", link(3), lock(2), routed(2, false, None, Some(3))),
             ("nobody's link, when locked", link(9), lock(2), routed(2, false, None, None)),
-            ("locked to an inactive tenant", None, lock(3), ignored(Reason::InactiveTenant)),
-            ("and no link frees from it", link(2), lock(3), ignored(Reason::InactiveTenant)),
-            ("locked to a tenant that is gone", None, lock(9), ignored(Reason::InactiveTenant)),
+            ("locked to an inactive tenant", None, lock(3), routed(3, false, None, None)),
+            ("and no link frees from it", link(2), lock(3), routed(3, false, None, Some(2))),
+            ("locked to a tenant that is gone", None, lock(9), ignored(Reason::UnknownTenant)),
         ] {
             let decision = decide(&directory(), &sender(None), link.as_ref(), lock.as_ref(), NOW);
             assert_eq!(decision, expected, "{case}");
@@ -249,8 +258,8 @@ mod tests {
                 lock(1),
                 routed(2, false, Some(true), None),
             ),
-            ("an inactive owner", 3, link(2), lock(2), Decision::Ignored(Reason::InactiveTenant)),
-            ("an owner that is gone", 9, None, None, Decision::Ignored(Reason::InactiveTenant)),
+            ("an inactive owner", 3, link(2), lock(2), routed(3, false, None, None)),
+            ("an owner that is gone", 9, None, None, Decision::Ignored(Reason::UnknownTenant)),
         ] {
             let decision = decide(&directory(), &sender(Some(owner)), link.as_ref(), lock.as_ref(), NOW);
             assert_eq!(decision, expected, "{case}");

@@ -27,6 +27,9 @@ pub use round::{Class, REMINDER_EVERY};
 mod queues;
 mod round;
 
+/// A clock that shows so much less than it did was set back; less of it is not worth the trouble.
+const SET_BACK_MS: i64 = 100;
+
 /// What the schedule knows of an item besides its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item<G> {
@@ -148,6 +151,10 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         now: Timestamp,
         pace: &mut dyn FnMut(&Candidate<'_, G>) -> Pace,
     ) -> Vec<Arc<C>> {
+        let back_ms = self.queues.asked_at().as_ms().saturating_sub(now.as_ms());
+        if back_ms > SET_BACK_MS {
+            self.set_back(back_ms);
+        }
         self.ripen(now);
         let mut claimed = Vec::new();
         while claimed.len() < n {
@@ -207,6 +214,34 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
                 pending.items[at].1.due = due;
             }
             self.release(conversation);
+        }
+    }
+
+    /// The clock was set back by so much. What somebody waits for keeps its distance from now; what is to
+    /// be said at a time of day keeps that. Pauses are asked for again.
+    fn set_back(&mut self, by_ms: i64) {
+        let queues = &mut self.queues;
+        queues.resume_all();
+        for pending in self.conversations.values_mut() {
+            for (_, entry) in pending.items.iter_mut().filter(|(_, entry)| entry.class == Class::Answer) {
+                entry.due = entry.due.plus_ms(by_ms.saturating_neg());
+            }
+            pending.settle(queues);
+        }
+    }
+
+    /// Answers of this group that stand first in their conversations and are not due are due now.
+    pub fn hurry(&mut self, group: &G, now: Timestamp) {
+        let queues = &mut self.queues;
+        for pending in self.conversations.values_mut().filter(|pending| !pending.is_claimed()) {
+            if let Some((_, first)) = pending.items.front_mut()
+                && first.class == Class::Answer
+                && first.due > now
+                && queues.whose(first.line).0 == group
+            {
+                first.due = now;
+                pending.settle(queues);
+            }
         }
     }
 

@@ -187,6 +187,17 @@ pub enum OutboxState {
     Unknown,
 }
 
+impl OutboxState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            OutboxState::Waiting => "waiting",
+            OutboxState::Sending => "sending",
+            OutboxState::Dead => "dead",
+            OutboxState::Unknown => "unknown",
+        }
+    }
+}
+
 /// A reply, and the right to send it: until it is settled none of its conversation follows.
 #[derive(Clone, Debug)]
 pub struct SendClaim {
@@ -237,6 +248,8 @@ pub struct TurnSummary {
     pub id: String,
     pub tenant: TenantId,
     pub contact: ContactKey,
+    /// By which it came in; empty before there was one.
+    pub sender: String,
     pub state: TurnState,
     pub at: Timestamp,
     pub failures: u32,
@@ -249,6 +262,15 @@ pub struct TurnSummary {
 pub enum TurnState {
     Waiting,
     Dead,
+}
+
+impl TurnState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            TurnState::Waiting => "waiting",
+            TurnState::Dead => "dead",
+        }
+    }
 }
 
 /// A reply as `switchboard outbox` shows it.
@@ -266,9 +288,18 @@ pub struct SendSummary {
 pub struct Filter {
     pub tenant: Option<TenantId>,
     pub contact: Option<ContactKey>,
+    pub sender: Option<SenderName>,
+    /// As [`OutboxState::name`] and [`TurnState::name`] say it.
+    pub state: Option<String>,
+    /// A part of its error.
+    pub error: Option<String>,
+    /// What is older than this.
+    pub before: Option<Timestamp>,
     /// Only what has given up: dead turns; dead and unknown sends.
     pub ended: bool,
     pub limit: usize,
+    /// Goes on where a page ended: its `next`.
+    pub after: Option<String>,
 }
 
 /// Kept, never recounted per request; [`Store::recount`] proves it.
@@ -426,11 +457,14 @@ pub trait Store:
     /// Marks claimed sends as [`OutboxState::Sending`], durably and in one commit: from here on a crash
     /// leaves them unknown. What its sender does not carry any more ([`crate::route::carries`]) is dead
     /// instead. Returns those that are still there, as they are kept now. The claims of the
-    /// others end; after an error all of them do.
+    /// others end; after an error all of them are still the caller's.
     async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>>;
     /// Gives a claim back that has not begun. It is not claimed again before `until`, as long as this
     /// process lives.
     fn postpone_send(&self, id: &SendId, until: Timestamp);
+    /// The sender answers again: answers of its that wait for another attempt are due at once, as long as
+    /// this process lives.
+    fn hurry_sends(&self, sender: &SenderName, now: Timestamp);
     /// Writes down what came of a send. One that is settled already stays as it is; of one that was
     /// claimed and has not begun only [`Settlement::Later`], [`Settlement::Postponed`] and
     /// [`Settlement::Dead`] can be said.
@@ -500,6 +534,11 @@ pub trait Store:
     async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
     async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
     async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
+    /// The same of many, in one commit and one entry of the audit. Those that are not there any more, or
+    /// on their way, are left out. How many it was done to.
+    async fn retry_turns(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
+    async fn retry_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
+    async fn drop_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
     fn api_keys(&self) -> Result<Vec<ApiKey>>;
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;

@@ -117,11 +117,10 @@ impl TurnLoop {
         tasks.wait().await;
     }
 
-    /// A tenant that is not active is told of elsewhere.
+    /// A tenant that is not there is told of elsewhere.
     fn has_brain(&self, claim: &TurnClaim) -> bool {
         let directory = self.store.directory();
-        let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
-        tenant.is_none_or(|tenant| self.brains.answers(tenant))
+        directory.tenant(claim.key.tenant).is_none_or(|tenant| self.brains.answers(tenant))
     }
 
     /// A brain that is being compiled, or that the operator has yet to mend, is no failure of this turn:
@@ -159,9 +158,8 @@ impl TurnLoop {
     async fn turn(&self, mut claim: TurnClaim, deaths: u8, guard: Release) {
         let began = Instant::now();
         let directory = self.store.directory();
-        let tenant = directory.tenant(claim.key.tenant).filter(|tenant| tenant.active);
-        let Some(tenant) = tenant.cloned() else {
-            let failure = refused(&claim, "inactive-tenant", "the tenant is not active");
+        let Some(tenant) = directory.tenant(claim.key.tenant).cloned() else {
+            let failure = refused(&claim, "no-tenant", "there is no such tenant");
             return self.fail(failure, "dead", guard, began).await;
         };
         let now = clock::now();

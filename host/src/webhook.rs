@@ -136,12 +136,11 @@ impl Webhook {
         }
         let account = event.account().map(str::to_owned);
         match proven.sender(directory, account.as_deref()) {
-            // What became of replies that have left is worth knowing whatever became of their sender.
-            proven::Found::Sender(sender) if sender.active || matches!(event, Event::Receipt(_)) => {
+            // Switched off it sends nothing; what it is told is kept, and waits.
+            proven::Found::Sender(sender) => {
                 self.hears(&sender);
                 self.keep_for(&sender, event, None).await
             }
-            proven::Found::Sender(_) => Ok(ignored("the sender is switched off", None)),
             proven::Found::Unproven => {
                 self.metrics.webhook(provider, "unverified");
                 let account = account.unwrap_or_default();
@@ -386,11 +385,10 @@ fn answer_body(answer: &Answer, labels: Value) -> Value {
             }
             body
         }
-        // A link to a tenant that is not there says no more than no link at all.
+        // A tenant that is not there is no more than no link at all.
         Answer::Ignored(Reason::NoTenant | Reason::UnknownTenant) => {
             ignored("user not associated with any tenant", Some("please_use_agent_link"))
         }
-        Answer::Ignored(Reason::InactiveTenant) => ignored("the tenant is not active", None),
     }
 }
 

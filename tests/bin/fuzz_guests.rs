@@ -82,7 +82,7 @@ async fn go_on(first: u64, until: Instant) -> Result<String> {
         }
     }
     drop(beside);
-    ground.settled().await;
+    ground.settles().await?;
     let stopped = ground.gateway.stop().await;
     if !stopped.success() {
         bail!("the gateway ended with {stopped}");

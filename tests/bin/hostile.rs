@@ -117,12 +117,14 @@ async fn go_round(minutes: f64, filter: &str) -> Result<bool> {
         round += 1;
     }
     drop(beside);
-    ground.settled().await;
     if ground.gateway.pid() != pid {
         bail!("the gateway is another process than at the begin");
     }
+    let settles = ground.settles().await;
     let stopped = stops(&mut ground, &cases).await;
-    Ok(summary(&quiet, &loud, stopped) && well)
+    let met = summary(&quiet, &loud, stopped);
+    settles?;
+    Ok(met && well)
 }
 
 /// The neighbour beside conversations of an idle guest.

@@ -125,6 +125,7 @@ impl Workshop {
                 concurrent: 1,
                 compiling: Compiling::default(),
                 program: program(),
+                vitals: Arc::default(),
             };
             let open = || {
                 let runtime =
@@ -181,6 +182,7 @@ impl Workshop {
             concurrent: self.concurrent,
             compiling: self.compiling.clone(),
             program: program(),
+            vitals: Arc::default(),
         }
     }
 

@@ -11,7 +11,10 @@ use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::waha::{FakeWaha, Fault};
 use switchboard_tests::wait::until;
 
+mod asleep;
+mod clock;
 mod fairness;
+mod many;
 mod senders;
 
 const PHONE: &str = "971501234567";

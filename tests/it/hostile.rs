@@ -91,7 +91,7 @@ async fn ended(mut ground: Ground, beside: Beside, mut wrong: Vec<String>, cases
     );
     // A few chosen cases may be over before it has come to that.
     assert!(cases < 10 || seen.turns.count() > 0, "the neighbour wrote");
-    ground.settled().await;
+    ground.settles().await.expect("it holds no more than before");
     let metrics = ground.gateway.metrics().await.expect("metrics");
     assert_eq!(
         metrics.value("switchboard_store_late_refusals"),

@@ -39,6 +39,7 @@ fn settings() -> Settings {
         sends: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         fetches: Limits { in_all: 300, per_group: 100, per_tenant: 100 },
         keys: test_keys(),
+        vitals: Default::default(),
     }
 }
 

@@ -61,6 +61,7 @@ impl Files {
             sends: options.sends,
             fetches: options.fetches,
             keys: lab::test_keys(),
+            vitals: Default::default(),
         }
     }
 

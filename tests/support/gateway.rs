@@ -21,6 +21,7 @@ use switchboard::tenant::quotas::Quotas;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::clock::Clock;
 use crate::package;
 use crate::process::Process;
 use crate::wait::until;
@@ -153,6 +154,7 @@ impl Setup {
             process: None,
             client: crate::client::client(),
             file_size_limit: None,
+            clock: None,
         }
     }
 
@@ -178,9 +180,20 @@ pub struct Gateway {
     process: Option<Process>,
     client: reqwest::Client,
     file_size_limit: Option<u64>,
+    clock: Option<Clock>,
 }
 
 impl Gateway {
+    /// From its next start on it goes by a clock that can be set.
+    pub fn with_clock(&mut self) {
+        self.clock = Some(Clock::make(self.dir.path()));
+    }
+
+    /// Sets that clock.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.clock.as_ref().expect("it has a clock of its own").set_ahead(seconds);
+    }
+
     /// Starts it and waits until it listens and every brain is compiled. Panics with its log if it does
     /// not.
     pub async fn start(&mut self) {
@@ -307,6 +320,7 @@ impl Gateway {
             sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             fetches: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
             keys: self.keys(),
+            vitals: Default::default(),
         };
         let open = tokio::task::spawn_blocking(move || Embedded::open(settings));
         Arc::new(open.await.expect("opening does not panic").expect("the store is sound"))
@@ -414,6 +428,7 @@ impl Gateway {
             command.env_remove(format!("SWITCHBOARD_{variable}"));
         }
         command.current_dir(self.dir.path()).env_remove("RUST_LOG");
+        command.envs(self.clock.iter().flat_map(Clock::environment));
         Ok(command)
     }
 }

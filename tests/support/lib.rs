@@ -2,6 +2,7 @@
 //! real HTTP, a disk that loses its power.
 
 pub mod client;
+pub mod clock;
 pub mod gateway;
 pub mod gupshup;
 pub mod hook;

@@ -1,4 +1,5 @@
-//! `GET /health`: the process is up. `GET /ready`: it can take messages, or 503 and why not.
+//! `GET /health`: the process is up, and which of its parts are not. `GET /ready`: it can take messages, or
+//! 503 and why not.
 //! `GET /metrics`: Prometheus' text format.
 //!
 //! `/health` and `/ready` are open to anyone, so they say nothing of anybody. `/metrics` is open
@@ -33,14 +34,20 @@ pub struct Readiness {
     last: Mutex<Option<(Instant, std::result::Result<(), String>)>>,
 }
 
-pub async fn health() -> Response {
-    Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})).into_response()
+pub async fn health(State(app): State<Arc<App>>) -> Response {
+    let dead = app.vitals.dead();
+    let status = if dead.is_empty() { "ok" } else { "impaired" };
+    let version = env!("CARGO_PKG_VERSION");
+    Json(json!({"status": status, "version": version, "dead": dead})).into_response()
 }
 
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let mut reasons = Vec::new();
     if app.is_draining() {
         reasons.push("the gateway is stopping".to_owned());
+    }
+    for part in app.vitals.dead() {
+        reasons.push(format!("a part of the gateway has ended: {part}; the log says why"));
     }
     if let Err(reason) = probe(&app).await {
         reasons.push(reason);
@@ -85,7 +92,7 @@ pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Re
         }
     }
     let kept = Kept::of(&*app.store, clock::now());
-    let text = app.metrics.render(&app.store.counters(), &kept);
+    let text = app.metrics.render(&app.store.counters(), &kept, app.vitals.dead().len());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -10,9 +10,9 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::Result;
 use crate::api::page;
-use crate::api::request::{Asked, Params};
+use crate::api::request::{Asked, Params, Sent};
 use crate::api::scoped::{conversation_of, unknown};
-use crate::api::turns::Narrow;
+use crate::api::turns::{self, Many, Narrow};
 use crate::clock;
 use crate::store::SendSummary;
 
@@ -23,7 +23,7 @@ pub async fn list(
 ) -> Result<Json<Value>> {
     let found = app.store.outbox_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
     let sends: Vec<Value> = found.entries.iter().map(shown).collect();
-    Ok(Json(json!({"outbox": sends, "more": found.more})))
+    Ok(Json(json!({"outbox": sends, "more": found.more, "next": found.next})))
 }
 
 pub async fn show(
@@ -41,6 +41,35 @@ fn shown(send: &SendSummary) -> Value {
     value["due_at"] = json!(send.entry.due_at.to_string());
     value["created_at"] = json!(send.entry.created_at.to_string());
     value
+}
+
+/// Sends those that match again, now: counted first, then done.
+pub async fn retry_many(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Sent(many): Sent<Many>,
+) -> Result<Json<Value>> {
+    let (filter, count) = many.filter(&app, &caller)?;
+    let found = app.store.sends_like(&filter, turns::AT_ONCE)?;
+    let done = match turns::is_meant(&found, count)? {
+        true => app.store.retry_sends(&found, &caller.actor(), clock::now()).await?,
+        false => 0,
+    };
+    Ok(turns::of_many(&found, done))
+}
+
+pub async fn drop_many(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Sent(many): Sent<Many>,
+) -> Result<Json<Value>> {
+    let (filter, count) = many.filter(&app, &caller)?;
+    let found = app.store.sends_like(&filter, turns::AT_ONCE)?;
+    let done = match turns::is_meant(&found, count)? {
+        true => app.store.drop_sends(&found, &caller.actor(), clock::now()).await?,
+        false => 0,
+    };
+    Ok(turns::of_many(&found, done))
 }
 
 /// Sends it again, now. For one of unknown outcome that may mean twice; the operator decides.

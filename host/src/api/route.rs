@@ -64,10 +64,6 @@ fn answer(directory: &Directory, sender: &Sender, link: Option<&Link>, lock: Opt
         "account": sender.account,
         "number": sender.number,
     });
-    if !sender.active {
-        answer["decision"] = json!("ignored: the sender is switched off");
-        return answer;
-    }
     let because = match (sender.tenant, lock, link) {
         (Some(_), _, _) => "the number is this tenant's own",
         (None, Some(_), _) => "the contact is locked to this tenant",
@@ -78,7 +74,7 @@ fn answer(directory: &Directory, sender: &Sender, link: Option<&Link>, lock: Opt
     match route::decide(directory, sender, link, lock, clock::now()) {
         Decision::Ignored(reason) => answer["decision"] = json!(format!("ignored: {reason}")),
         Decision::Routed { tenant, .. } => {
-            answer["decision"] = json!("routed");
+            answer["decision"] = json!(route::routed(directory, sender, tenant));
             answer["tenant_id"] = json!(tenant);
             if let Some(tenant) = directory.tenant(tenant) {
                 answer["tenant_name"] = json!(tenant.name);

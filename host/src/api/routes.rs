@@ -127,8 +127,17 @@ const PAGE: &[(&str, Names)] = &[("limit", Names::Value)];
 const SPAN: &[(&str, Names)] = &[("after", Names::Value), ("before", Names::Value), ("limit", Names::Value)];
 
 const THROUGH: &[(&str, Names)] = &[("sender", Names::Sender)];
-const NARROW: &[(&str, Names)] =
-    &[("tenant", Names::Tenant), ("contact", Names::Contact), ("limit", Names::Value)];
+const NARROW: &[(&str, Names)] = &[
+    ("tenant", Names::Tenant),
+    ("contact", Names::Contact),
+    ("sender", Names::Value),
+    ("state", Names::Value),
+    ("error", Names::Value),
+    ("older_than_minutes", Names::Value),
+    ("limit", Names::Value),
+    ("after", Names::Value),
+];
+const MANY: &[(&str, Names)] = &[("tenant", Names::Tenant), ("contact", Names::Contact)];
 const VERSION: &[(&str, Names)] = &[("digest", Names::Digest)];
 const PHONE: &[(&str, Names)] = &[("phone", Names::Contact)];
 
@@ -153,6 +162,9 @@ fn of_everybody() -> Vec<Route> {
         route(Method::GET, "/api/tenants", Own, get(tenants::list)),
         route(Method::GET, "/api/turns", Own, get(turns::list)).query(NARROW),
         route(Method::GET, "/api/turns/{turn}", Own, get(turns::show)),
+        route(Method::POST, "/api/turns/retry", Own, post(turns::retry_many)).json(MANY),
+        route(Method::POST, "/api/outbox/retry", Own, post(outbox::retry_many)).json(MANY),
+        route(Method::POST, "/api/outbox/drop", Own, post(outbox::drop_many)).json(MANY),
         route(Method::POST, "/api/turns/{turn}/retry", Own, post(turns::retry)),
         route(Method::GET, "/api/outbox", Own, get(outbox::list)).query(NARROW),
         route(Method::GET, "/api/outbox/{reply}", Own, get(outbox::show)),

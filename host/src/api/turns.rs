@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use crate::api::App;
 use crate::api::auth::Caller;
-use crate::api::error::Result;
+use crate::api::error::{Error, Result};
 use crate::api::page::{self, Limit};
-use crate::api::request::{Asked, Params};
+use crate::api::request::{Asked, Params, Sent};
 use crate::api::scoped::{self, conversation_of, unknown};
 use crate::clock;
-use crate::store::{Filter, TurnSummary};
+use crate::message::SenderName;
+use crate::store::{Filter, SendId, TurnSummary};
 
 /// Narrows a listing, here and of the outbox.
 #[derive(Deserialize)]
@@ -22,14 +23,73 @@ use crate::store::{Filter, TurnSummary};
 pub struct Narrow {
     tenant: Option<u32>,
     contact: Option<String>,
+    sender: Option<String>,
+    state: Option<String>,
+    /// A part of the last error.
+    error: Option<String>,
+    older_than_minutes: Option<u32>,
     /// Only what has given up.
     #[serde(default)]
     ended: bool,
     #[serde(default)]
     limit: Limit,
+    /// The `next` of the page before.
+    after: Option<String>,
 }
 
-/// No listing is longer; narrow it.
+/// Which of them something is to be done to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Many {
+    tenant: Option<u32>,
+    contact: Option<String>,
+    sender: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+    older_than_minutes: Option<u32>,
+    /// How many there are; without it they are only counted.
+    count: Option<usize>,
+}
+
+/// At most so many at once; the answer tells whether there are more.
+pub const AT_ONCE: usize = 10_000;
+
+impl Many {
+    pub fn filter(self, app: &App, caller: &Caller) -> Result<(Filter, Option<usize>)> {
+        let Many { tenant, contact, sender, state, error, older_than_minutes, count } = self;
+        let narrow = Narrow {
+            tenant,
+            contact,
+            sender,
+            state,
+            error,
+            older_than_minutes,
+            ended: false,
+            limit: Limit::default(),
+            after: None,
+        };
+        Ok((narrow.filter(app, caller)?, count))
+    }
+}
+
+/// Is it to be done to what was found? Not where it is only counted; an error where it is not what was
+/// counted before.
+pub fn is_meant(found: &[SendId], count: Option<usize>) -> Result<bool> {
+    match count {
+        None => Ok(false),
+        Some(count) if count == found.len() => Ok(true),
+        Some(count) => Err(Error::conflict(
+            format!("{} match by now, and not {count}; nothing was done", found.len()),
+            "look at what they are, and send the same with this count",
+        )),
+    }
+}
+
+pub fn of_many(found: &[SendId], done: usize) -> Json<Value> {
+    Json(json!({"matching": found.len(), "more": found.len() >= AT_ONCE, "done": done}))
+}
+
+/// No listing is longer; go on with its `next`.
 const LONGEST: usize = 10_000;
 
 impl Narrow {
@@ -43,7 +103,18 @@ impl Narrow {
             (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written)?.contact),
             (Some(written), None) => Some(app.store.person(&scoped::anybody(caller, written)?)?.canonical),
         };
-        Ok(Filter { tenant, contact, ended: self.ended, limit: self.limit.up_to(LONGEST)? })
+        let age = self.older_than_minutes.map(|minutes| i64::from(minutes) * 60_000);
+        Ok(Filter {
+            tenant,
+            contact,
+            sender: self.sender.map(SenderName::new),
+            state: self.state,
+            error: self.error,
+            before: age.map(|age| clock::now().plus_ms(-age)),
+            ended: self.ended,
+            limit: self.limit.up_to(LONGEST)?,
+            after: self.after,
+        })
     }
 }
 
@@ -54,7 +125,7 @@ pub async fn list(
 ) -> Result<Json<Value>> {
     let found = app.store.turns_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
     let turns: Vec<Value> = found.entries.iter().map(shown).collect();
-    Ok(Json(json!({"turns": turns, "more": found.more})))
+    Ok(Json(json!({"turns": turns, "more": found.more, "next": found.next})))
 }
 
 pub async fn show(
@@ -71,6 +142,21 @@ fn shown(turn: &TurnSummary) -> Value {
     let mut value = json!(turn);
     value["at"] = json!(turn.at.to_string());
     value
+}
+
+/// Those that match once more, now: counted first, then done.
+pub async fn retry_many(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Sent(many): Sent<Many>,
+) -> Result<Json<Value>> {
+    let (filter, count) = many.filter(&app, &caller)?;
+    let found = app.store.turns_like(&filter, AT_ONCE)?;
+    let done = match is_meant(&found, count)? {
+        true => app.store.retry_turns(&found, &caller.actor(), clock::now()).await?,
+        false => 0,
+    };
+    Ok(of_many(&found, done))
 }
 
 pub async fn retry(

@@ -33,6 +33,7 @@ use super::reading::Reading;
 use super::sandbox::State;
 use super::{Answer, Ask};
 use crate::tenant::ResolvedLimits;
+use crate::vitals::Vitals;
 
 /// What one component may be made of. A Rust brain has 3 core instances, 1 memory and 2 tables; those
 /// of other languages have more.
@@ -129,12 +130,16 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
 impl Engine {
     /// For so many turns at once. Without the address space for a pool, instances are made one by
     /// one, which costs about five times as much a turn.
-    pub fn new(concurrent: usize) -> wasmtime::Result<Self> {
+    pub fn new(concurrent: usize, vitals: &Arc<Vitals>) -> wasmtime::Result<Self> {
         let concurrent = concurrent.clamp(1, 4096);
-        Self::with_pool(concurrent, pool(concurrent as u32))
+        Self::with_pool(concurrent, pool(concurrent as u32), vitals)
     }
 
-    fn with_pool(concurrent: usize, pool: PoolingAllocationConfig) -> wasmtime::Result<Self> {
+    fn with_pool(
+        concurrent: usize,
+        pool: PoolingAllocationConfig,
+        vitals: &Arc<Vitals>,
+    ) -> wasmtime::Result<Self> {
         let mut pooled = config();
         pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = match wasmtime::Engine::new(&pooled) {
@@ -150,7 +155,7 @@ impl Engine {
             }
         };
         let ticked = engine.clone();
-        let executor = Arc::new(Executor::new(move || ticked.increment_epoch())?);
+        let executor = Arc::new(Executor::new(vitals, move || ticked.increment_epoch())?);
         let reading = Arc::new(Reading::new(executor.clone()));
         let slots = Arc::new(Semaphore::new(concurrent));
         Ok(Engine { engine, executor, reading, slots, versions: Arc::default() })
@@ -387,13 +392,13 @@ mod tests {
         let mut impossible = pool(1);
         // 2^32 memories of 4 GiB are more than an address holds.
         impossible.total_memories(u32::MAX);
-        let engine = Engine::with_pool(1, impossible).expect("falls back");
+        let engine = Engine::with_pool(1, impossible, &Arc::default()).expect("falls back");
         let compiled = |engine: &Engine| {
             let mut hash = std::hash::DefaultHasher::new();
             std::hash::Hash::hash(&engine.wasmtime().precompile_compatibility_hash(), &mut hash);
             std::hash::Hasher::finish(&hash)
         };
-        let pooled = Engine::new(1).expect("an engine");
+        let pooled = Engine::new(1, &Arc::default()).expect("an engine");
         assert_eq!(compiled(&engine), compiled(&pooled), "compiled code serves both");
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! A turn begins on a *prompt* thread, where nearly all turns end within microseconds. One that
 //! has used up [`PROMPT`] goes on on a *patient* thread, of a low priority: a guest that computes
-//! takes what of the processor others leave. On both, tenants take turns by the time that they have
-//! used, so that one with many conversations waits for its own.
+//! takes what of the processor others leave. So does a tenant that has used up its prompt time of
+//! late ([`Allowance`]): its turns begin patiently. On both, tenants take turns by the time that they
+//! have used, so that one with many conversations waits for its own.
 //!
 //! A guest gives way after some fuel and at every tick of the engine's epoch, which an own thread
 //! counts for as long as any guest runs.
@@ -23,9 +24,15 @@ use tokio::runtime::Handle;
 
 use crate::message::TenantId;
 use crate::priority;
+use crate::vitals::Vitals;
 
 /// So much of one turn runs promptly.
 const PROMPT: Duration = Duration::from_millis(1);
+
+/// So much prompt time a tenant may use at once, and so much of every second in the long run: ordinary
+/// turns of some hundred microseconds by the hundred, but not a millisecond of each of many that compute.
+const PROMPT_BURST: Duration = Duration::from_millis(50);
+const PROMPT_SHARE: f64 = 0.05;
 
 /// Between two ticks of the epoch, at each of which a running guest gives way and is asked for the time.
 const TICK: Duration = Duration::from_millis(1);
@@ -78,7 +85,7 @@ type Ready = Runnable<About>;
 
 impl Executor {
     /// `tick` counts the engine's epoch on.
-    pub fn new(tick: impl Fn() + Send + 'static) -> io::Result<Self> {
+    pub fn new(vitals: &Arc<Vitals>, tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let shared = Arc::new(Shared {
             prompt: Class::default(),
@@ -86,19 +93,30 @@ impl Executor {
             active: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         });
-        let of = shared.clone();
-        let ticker = thread::Builder::new().name("epoch".into()).spawn(move || of.tick(tick))?;
+        let (of, running) = (shared.clone(), vitals.thread("epoch"));
+        let ticker = thread::Builder::new().name("epoch".into()).spawn(move || {
+            let _running = running;
+            of.tick(tick);
+        })?;
         let executor = Executor { shared, ticker: ticker.thread().clone() };
         for number in 0..cores {
-            executor.start(format!("guest-{number}"), PROMPT_NICE, |shared| &shared.prompt)?;
-            executor.start(format!("patient-{number}"), PATIENT_NICE, |shared| &shared.patient)?;
+            executor.start(vitals, format!("guest-{number}"), PROMPT_NICE, |shared| &shared.prompt)?;
+            executor.start(vitals, format!("patient-{number}"), PATIENT_NICE, |shared| &shared.patient)?;
         }
         Ok(executor)
     }
 
-    fn start(&self, name: String, nice: i32, class: fn(&Shared) -> &Class) -> io::Result<()> {
+    fn start(
+        &self,
+        vitals: &Arc<Vitals>,
+        name: String,
+        nice: i32,
+        class: fn(&Shared) -> &Class,
+    ) -> io::Result<()> {
         let (shared, ticker) = (self.shared.clone(), self.ticker.clone());
+        let running = vitals.thread(name.clone());
         thread::Builder::new().name(name).spawn(move || {
+            let _running = running;
             priority::lower(nice);
             while let Some(ready) = class(&shared).next(&shared.closed) {
                 shared.poll(ready, &ticker);
@@ -124,7 +142,7 @@ impl Executor {
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let used = Used::default();
-        used.add(PROMPT);
+        used.be_patient();
         self.run_from(used, tenant, work).await
     }
 
@@ -163,9 +181,14 @@ impl Shared {
     }
 
     fn enqueue(&self, ready: Ready) {
-        let class = self.class(&ready.metadata().used);
-        class.queue().put(ready);
-        class.wake.notify_one();
+        let About { tenant, used, .. } = ready.metadata();
+        if used.get() < PROMPT {
+            if self.prompt.queue().affords(*tenant, Instant::now()) {
+                return self.prompt.put(ready);
+            }
+            used.be_patient();
+        }
+        self.patient.put(ready);
     }
 
     fn poll(&self, ready: Ready, ticker: &Thread) {
@@ -215,6 +238,11 @@ impl Used {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 
+    /// From here on on a patient thread.
+    fn be_patient(&self) {
+        self.add(PROMPT);
+    }
+
     fn add(&self, more: Duration) {
         self.0.fetch_add(more.as_nanos() as u64, Ordering::Relaxed);
     }
@@ -223,6 +251,12 @@ impl Used {
 impl Class {
     fn queue(&self) -> MutexGuard<'_, Queue<Ready>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, ready: Ready) {
+        let tenant = ready.metadata().tenant;
+        self.queue().push(tenant, ready);
+        self.wake.notify_one();
     }
 
     /// The next turn, once there is one; none when the executor is gone.
@@ -255,6 +289,30 @@ struct Queue<R> {
 struct Lane<R> {
     ready: VecDeque<R>,
     used: Duration,
+    allowance: Allowance,
+}
+
+/// What a tenant may still use at once. It grows with time, and may be overdrawn by one poll.
+#[derive(Clone, Copy)]
+struct Allowance {
+    /// In seconds.
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn new(at: Instant) -> Self {
+        Allowance { left: PROMPT_BURST.as_secs_f64(), at }
+    }
+
+    fn left(&self, now: Instant) -> f64 {
+        let grown = now.saturating_duration_since(self.at).as_secs_f64() * PROMPT_SHARE;
+        (self.left + grown).min(PROMPT_BURST.as_secs_f64())
+    }
+
+    fn take(&mut self, took: Duration, now: Instant) {
+        *self = Allowance { left: self.left(now) - took.as_secs_f64(), at: now };
+    }
 }
 
 impl<R> Default for Queue<R> {
@@ -268,23 +326,23 @@ impl<R> Default for Queue<R> {
     }
 }
 
-impl Queue<Ready> {
-    fn put(&mut self, ready: Ready) {
-        let tenant = ready.metadata().tenant;
-        self.push(tenant, ready);
-    }
-}
-
 impl<R> Queue<R> {
     fn push(&mut self, tenant: TenantId, ready: R) {
         if self.lanes.len() >= self.lanes_before_sweep {
             let floor = self.floor;
-            self.lanes.retain(|_, lane| !lane.ready.is_empty() || lane.used > floor);
+            let now = Instant::now();
+            self.lanes.retain(|_, lane| {
+                !lane.ready.is_empty() || lane.used > floor || lane.allowance.left(now) < 0.0
+            });
             // As many again before the next look, however many tenants are busy: a look at all of them
             // must not come with every turn.
             self.lanes_before_sweep = LANES.max(2 * self.lanes.len());
         }
-        let lane = self.lanes.entry(tenant).or_insert(Lane { ready: VecDeque::new(), used: self.floor });
+        let lane = self.lanes.entry(tenant).or_insert_with(|| Lane {
+            ready: VecDeque::new(),
+            used: self.floor,
+            allowance: Allowance::new(Instant::now()),
+        });
         if lane.ready.is_empty() {
             lane.used = lane.used.max(self.floor);
             self.order.insert((lane.used, tenant));
@@ -303,10 +361,15 @@ impl<R> Queue<R> {
         ready
     }
 
+    fn affords(&self, tenant: TenantId, now: Instant) -> bool {
+        self.lanes.get(&tenant).is_none_or(|lane| lane.allowance.left(now) > 0.0)
+    }
+
     fn charge(&mut self, tenant: TenantId, took: Duration) {
         let Some(lane) = self.lanes.get_mut(&tenant) else { return };
         let stands = self.order.remove(&(lane.used, tenant));
         lane.used += took;
+        lane.allowance.take(took, Instant::now());
         if stands {
             self.order.insert((lane.used, tenant));
         }
@@ -390,7 +453,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_runs_on_a_thread_of_its_own_and_its_panic_is_the_callers() {
-        let executor = Executor::new(|| {}).expect("threads");
+        let executor = Executor::new(&Arc::default(), || {}).expect("threads");
         let name = executor.run(tenant(1), async {
             // Waiting needs the caller's runtime.
             tokio::time::sleep(ms(1)).await;
@@ -405,7 +468,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_computes_goes_on_patiently_and_others_are_prompt() {
-        let executor = Executor::new(|| {}).expect("threads");
+        let executor = Executor::new(&Arc::default(), || {}).expect("threads");
         let name = executor.run(tenant(66), async {
             let began = Instant::now();
             while began.elapsed() <= PROMPT {}
@@ -413,6 +476,36 @@ mod tests {
             thread::current().name().map(str::to_owned)
         });
         assert!(name.await.is_some_and(|name| name.starts_with("patient-")));
+    }
+
+    #[test]
+    fn prompt_time_is_used_up_and_comes_back() {
+        let began = Instant::now();
+        let mut allowance = Allowance::new(began);
+        allowance.take(PROMPT_BURST + ms(10), began);
+        assert!(allowance.left(began) < 0.0, "a poll may overdraw it");
+        assert!(allowance.left(began + ms(100)) < 0.0);
+        assert!(allowance.left(began + ms(300)) > 0.0);
+        assert!(
+            allowance.left(began + ms(1_000_000)) <= PROMPT_BURST.as_secs_f64(),
+            "no more than this is saved up"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_computed_much_begins_patiently() {
+        let executor = Executor::new(&Arc::default(), || {}).expect("threads");
+        let on = || thread::current().name().map(str::to_owned).unwrap_or_default();
+        for _ in 0..2 {
+            executor
+                .run(tenant(66), async {
+                    let began = Instant::now();
+                    while began.elapsed() <= PROMPT_BURST {}
+                })
+                .await;
+        }
+        assert!(executor.run(tenant(66), async move { on() }).await.starts_with("patient-"));
+        assert!(executor.run(tenant(1), async move { on() }).await.starts_with("guest-"), "others do not");
     }
 
     #[tokio::test]
@@ -423,7 +516,7 @@ mod tests {
                 self.0.take().map(|tell| tell.send(()));
             }
         }
-        let executor = Executor::new(|| {}).expect("threads");
+        let executor = Executor::new(&Arc::default(), || {}).expect("threads");
         let (tell, told) = tokio::sync::oneshot::channel();
         let dropped = Dropped(Some(tell));
         let endless = executor.run(tenant(1), async move {

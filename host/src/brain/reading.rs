@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_parsed_at_a_low_priority_and_few_are_in_use_at_once() {
-        let executor = Arc::new(Executor::new(|| {}).expect("threads"));
+        let executor = Arc::new(Executor::new(&Arc::default(), || {}).expect("threads"));
         let reading = Reading::new(executor);
         let (two, three) = (TenantId::from_stored(2), TenantId::from_stored(3));
         let read = async |tenant| {

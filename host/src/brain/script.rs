@@ -29,7 +29,8 @@ pub async fn test_package(directory: &Path, settings: Settings) -> Result<Report
     let name =
         directory.file_name().map_or_else(|| "brain".into(), |name| name.to_string_lossy().into_owned());
     let limits = settings.limits;
-    let engine = Engine::new(1).map_err(|error| refused(format!("the engine cannot start: {error:#}")))?;
+    let engine = Engine::new(1, &Arc::default())
+        .map_err(|error| refused(format!("the engine cannot start: {error:#}")))?;
     let engine = Arc::new(engine);
     let deployer = Deployer::open(settings, engine.clone(), Box::new(|_| None))
         .map_err(|error| refused(format!("the cache directory cannot be used: {error}")))?;

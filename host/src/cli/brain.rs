@@ -103,6 +103,7 @@ async fn test(place: &Place, directory: &Path) -> Result<()> {
         concurrent: 1,
         compiling: config.brains,
         program: brain::THIS_PROGRAM.into(),
+        vitals: Default::default(),
     };
     let report = brain::script::test_package(directory, settings).await.map_err(anyhow::Error::from)?;
     if place.json {

@@ -106,6 +106,7 @@ async fn brains(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<S
         concurrent: 1,
         compiling: config.brains.clone(),
         program: brain::THIS_PROGRAM.into(),
+        vitals: Default::default(),
     };
     let brains = Brains::open(settings, |_| None).await.context("the plugins directory cannot be read");
     let brains = brains?;

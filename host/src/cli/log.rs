@@ -1,12 +1,16 @@
 //! The log: one line an event, on standard error. Whatever is in an event, its line is one line, bounded,
 //! and shows nothing that a terminal would obey: no text that a guest, contact or stranger wrote can pass
-//! for a line of ours. A line that cannot be written is lost and counted, and nothing else happens: a
-//! full disk or a reader that went away stops no gateway.
+//! for a line of ours. Who logs waits for nothing: a thread of its own writes. A line that cannot be written,
+//! or that finds too many waiting, is lost and counted, and nothing else happens: a full disk, a reader that
+//! went away or one that reads no more stops no gateway.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use prometheus_client::metrics::counter::Counter;
@@ -26,22 +30,75 @@ use crate::glyph;
 /// The most that one field of a line takes, its message too.
 const FIELD_BYTES: usize = glyph::Shown::MOST;
 
-/// Log lines go to standard error from here on, panics as well.
-pub fn start(settings: &config::Log) -> Result<Arc<Lost>> {
+/// So many lines wait to be written; one more is lost.
+const WAITING: usize = 4_096;
+
+/// At the end, what waits has this long to be written.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Log lines go to standard error from here on, panics as well, until what is returned is dropped.
+pub fn start(settings: &config::Log) -> Result<Log> {
     // The watcher of the plugins directory warns of every directory that is replaced; we say what
     // became of it ourselves. `log.level` can still name it.
     let directives = format!("notify=error,{}", settings.level);
     let filter = EnvFilter::try_new(directives).map_err(|error| anyhow!("log.level: {error}"))?;
-    let lost = Arc::new(Lost::default());
+    let log = Log::start(io::stderr());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(Lossy { to: io::stderr, lost: lost.clone() })
+        .with_writer(log.lines.clone())
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false)
         .event_format(Line(settings.format));
     lines.try_init().map_err(|error| anyhow!("the log cannot be set up: {error}"))?;
     log_panics();
-    Ok(lost)
+    Ok(log)
+}
+
+/// The thread that writes.
+#[derive(Clone)]
+pub struct Log {
+    pub lost: Arc<Lost>,
+    lines: Lines,
+    written: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Log {
+    fn start(mut to: impl io::Write + Send + 'static) -> Self {
+        let lost = Arc::new(Lost::default());
+        let (queue, waiting) = mpsc::sync_channel::<Task>(WAITING);
+        let (tell, written) = mpsc::sync_channel(1);
+        let uncounted = lost.clone();
+        let write = move || {
+            for task in waiting {
+                match task {
+                    Task::Line(line) => {
+                        if to.write_all(&line).and_then(|()| to.flush()).is_err() {
+                            uncounted.count();
+                        }
+                    }
+                    Task::Tell => drop(tell.try_send(())),
+                }
+            }
+        };
+        // Without the thread every line is lost, and counted.
+        thread::Builder::new().name("log".into()).spawn(write).ok();
+        let lines = Lines { queue, lost: lost.clone() };
+        Log { lost, lines, written: Arc::new(Mutex::new(written)) }
+    }
+
+    /// Waits until what was said is written, but not for long.
+    pub fn flush(&self) {
+        if self.lines.queue.try_send(Task::Tell).is_ok() {
+            let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.recv_timeout(LAST).ok();
+        }
+    }
+}
+
+enum Task {
+    Line(Vec<u8>),
+    /// Everything before is written.
+    Tell,
 }
 
 /// A panic is a line like any other; its backtrace, where one is asked for, follows as it is.
@@ -85,24 +142,26 @@ impl Lost {
     }
 }
 
-/// A writer that never fails. The subscriber hands over one line at a time.
-struct Lossy<M> {
-    to: M,
+/// A writer that never fails and never waits. The subscriber hands over one line at a time.
+#[derive(Clone)]
+struct Lines {
+    queue: SyncSender<Task>,
     lost: Arc<Lost>,
 }
 
-impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Lossy<M> {
-    type Writer = Lossy<M::Writer>;
+impl MakeWriter<'_> for Lines {
+    type Writer = Lines;
 
-    fn make_writer(&'a self) -> Self::Writer {
-        Lossy { to: self.to.make_writer(), lost: self.lost.clone() }
+    fn make_writer(&self) -> Self::Writer {
+        self.clone()
     }
 }
 
-impl<W: io::Write> io::Write for Lossy<W> {
+impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.to.write_all(line).and_then(|()| self.to.flush()).is_err() {
-            self.lost.count();
+        match self.queue.try_send(Task::Line(line.to_vec())) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lost.count(),
         }
         Ok(line.len())
     }
@@ -230,29 +289,35 @@ mod tests {
 
     use super::*;
 
+    /// Takes what is written.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("whole").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     /// What is written while `what` runs.
     fn written(format: LogFormat, what: impl FnOnce()) -> String {
-        #[derive(Clone, Default)]
-        struct Lines(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Lines {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.lock().expect("whole").extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let lines = Lines::default();
-        let to = lines.clone();
+        let to = Written::default();
+        let log = Log::start(to.clone());
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
-            .with_writer(Lossy { to: move || to.clone(), lost: Arc::default() })
+            .with_writer(log.lines.clone())
             .with_ansi(false)
             .event_format(Line(format))
             .finish();
         tracing::subscriber::with_default(subscriber, what);
-        String::from_utf8(lines.0.lock().expect("whole").clone()).expect("text")
+        log.flush();
+        let bytes = to.0.lock().expect("whole").clone();
+        String::from_utf8(bytes).expect("text")
     }
 
     const FORGED: &str = "hi\n2026-11-30T10:00:00Z ERROR the store failed\r\u{202E}\u{1b}[2J\u{85}\u{2028}x";
@@ -309,15 +374,44 @@ mod tests {
                 Ok(())
             }
         }
-        let lost = Arc::new(Lost::default());
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(Lossy { to: || Full, lost: lost.clone() }).finish();
+        let log = Log::start(Full);
+        let subscriber = tracing_subscriber::fmt().with_writer(log.lines.clone()).finish();
         let counter = Counter::default();
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!("one");
-            lost.count_in(counter.clone());
+            log.flush();
+            log.lost.count_in(counter.clone());
             tracing::error!("two");
         });
+        log.flush();
         assert_eq!(counter.get(), 2);
+    }
+
+    #[test]
+    fn who_logs_waits_for_no_reader() {
+        /// Takes one line, and nothing more until it is let.
+        struct Stalled(mpsc::Receiver<()>);
+        impl io::Write for Stalled {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.recv().ok();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (_never, stalled) = mpsc::channel();
+        let log = Log::start(Stalled(stalled));
+        let subscriber = tracing_subscriber::fmt().with_writer(log.lines.clone()).finish();
+        let counter = Counter::default();
+        log.lost.count_in(counter.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..2 * WAITING {
+                tracing::error!("again");
+            }
+        });
+        let lost = counter.get();
+        assert!((WAITING as u64 - 1..=WAITING as u64).contains(&lost), "{lost}");
+        log.flush();
     }
 }

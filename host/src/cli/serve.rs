@@ -1,6 +1,7 @@
 //! `switchboard serve`: runs the gateway until it is told to stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -9,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::auth;
 use crate::cli::failure::counted;
-use crate::cli::{Place, Result, log, screen, setup};
+use crate::cli::log::{self, Log};
+use crate::cli::{Place, Result, screen, setup};
+use crate::config::Config;
 use crate::gateway::Gateway;
 
 pub const EXAMPLES: &str = "Examples:
@@ -21,13 +24,19 @@ begun is brought to its end; a second signal stops it at once, and nothing ackno
 
 pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     let (config, file) = setup::config(place, listen)?;
-    let lost = log::start(&config.log)?;
+    let log = log::start(&config.log)?;
+    let ended = run(config, file, &log).await;
+    log.flush();
+    ended
+}
+
+async fn run(config: Config, file: Option<PathBuf>, log: &Log) -> Result<()> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; if another program does, choose another with --listen", config.listen)
     })?;
     let address = listener.local_addr()?;
     let gateway = Gateway::open(config).await?;
-    lost.count_in(gateway.metrics.log_lines_lost.clone());
+    log.lost.count_in(gateway.metrics.log_lines_lost.clone());
     let applied = gateway.declare(&setup::environment).await?;
     let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
     let directory = gateway.store.directory();
@@ -44,7 +53,7 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     );
     // Before anybody is told that it runs, and might stop it.
     let stop = CancellationToken::new();
-    stop_on_signals(stop.clone())?;
+    stop_on_signals(stop.clone(), log.clone())?;
     screen::line(&format!(
         "Switchboard {} listens on http://{address} with {}, {} and {}.",
         env!("CARGO_PKG_VERSION"),
@@ -66,7 +75,7 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
 }
 
 /// The first signal stops in order, the second at once.
-fn stop_on_signals(stop: CancellationToken) -> Result<()> {
+fn stop_on_signals(stop: CancellationToken, log: Log) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -81,6 +90,7 @@ fn stop_on_signals(stop: CancellationToken) -> Result<()> {
                 tracing::warn!(
                     "stopped at once by a second signal; what had not ended is done again after the next start"
                 );
+                log.flush();
                 std::process::exit(130);
             }
             stop.cancel();

@@ -3,14 +3,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
+use super::circuits::Circuits;
 use super::pace::{Pacer, Rates};
 use super::patience::Patience;
 use crate::channel;
 use crate::config;
 use crate::message::{self, Outbound, OutboundContent, SenderName, Timestamp};
+use crate::policy::quota::Steady;
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
 use crate::route;
@@ -32,6 +35,9 @@ pub struct Gate {
     settings: config::Policy,
     patience: Patience,
     pacer: Pacer,
+    /// What the pacer goes by: a clock that is set back makes nobody wait.
+    steady: Steady,
+    circuits: Arc<Circuits>,
     /// Senders that were found switched off and have not been found switched on since.
     switched_off: HashSet<SenderName>,
 }
@@ -56,8 +62,21 @@ pub struct Parcel {
 }
 
 impl Gate {
-    pub fn new(store: Arc<dyn Store>, settings: config::Policy, patience: Patience) -> Self {
-        Gate { store, settings, patience, pacer: Pacer::new(), switched_off: HashSet::new() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        settings: config::Policy,
+        patience: Patience,
+        circuits: Arc<Circuits>,
+    ) -> Self {
+        Gate {
+            store,
+            settings,
+            patience,
+            pacer: Pacer::new(),
+            steady: Steady::default(),
+            circuits,
+            switched_off: HashSet::new(),
+        }
     }
 
     /// May this be claimed now? It has a place of its sender's and its tenant's rate then, until it is
@@ -79,19 +98,39 @@ impl Gate {
         if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
         }
+        if let Err(wait) = self.circuits.admits(sender, Instant::now()) {
+            return self
+                .too_old(candidate, now)
+                .unwrap_or_else(|end| Pace::GroupWaits(end.min(after(now, wait))));
+        }
         let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
-        self.pacer.take(&sender.name, candidate.tenant, &rates, now)
+        let steady = self.steady(now);
+        match self.pacer.take(&sender.name, candidate.tenant, &rates, steady) {
+            Pace::Go => Pace::Go,
+            Pace::GroupWaits(until) => Pace::GroupWaits(until.moved(steady, now)),
+            Pace::TenantWaits(until) => Pace::TenantWaits(until.moved(steady, now)),
+        }
+    }
+
+    fn steady(&mut self, now: Timestamp) -> Timestamp {
+        Timestamp::from_ms(i64::try_from(self.steady.at(now)).unwrap_or(i64::MAX))
+    }
+
+    /// What has waited for too long comes to its end, whatever holds it up; else when it will have.
+    fn too_old(&self, candidate: &Candidate<'_, SenderName>, now: Timestamp) -> Result<Pace, Timestamp> {
+        let end = self.patience.ends(candidate.due);
+        if end <= now { Ok(Pace::Go) } else { Err(end) }
     }
 
     /// All of them wait, and that is said once. What has waited for too long comes to its end.
     fn switched_off(&mut self, candidate: &Candidate<'_, SenderName>, now: Timestamp) -> Pace {
-        let Candidate { group: sender, due, .. } = *candidate;
+        let sender = candidate.group;
         if !self.switched_off.contains(sender) {
             tracing::warn!(%sender, "the sender is switched off: its replies wait");
             self.switched_off.insert(sender.clone());
         }
-        let end = self.patience.ends(due);
-        if end <= now { Pace::Go } else { Pace::TenantWaits(end.min(now.plus_ms(SWITCHED_OFF_MS))) }
+        let look = now.plus_ms(SWITCHED_OFF_MS);
+        self.too_old(candidate, now).unwrap_or_else(|end| Pace::TenantWaits(end.min(look)))
     }
 
     pub fn decide(&mut self, claim: &SendClaim, directory: &Directory, now: Timestamp) -> Decision {
@@ -103,20 +142,23 @@ impl Gate {
         if let Err(why) = route::carries(sender, claim.id.key.tenant, None) {
             return Decision::Settle(Settlement::Dead { error: why.to_string() });
         }
-        if !sender.active {
-            let error = format!("the sender {} is switched off", sender.name);
-            return match self.patience.end(&claim.entry, &error, now) {
-                Some(settlement) => Decision::Settle(settlement),
-                None => Decision::Wait(now.plus_ms(SWITCHED_OFF_MS)),
-            };
+        let switched_off = (!sender.active).then(|| format!("the sender {} is switched off", sender.name));
+        let why = switched_off.as_deref().unwrap_or("it waited for too long");
+        if let Some(settlement) = self.patience.end(&claim.entry, why, now) {
+            return Decision::Settle(settlement);
+        }
+        if switched_off.is_some() {
+            return Decision::Wait(now.plus_ms(SWITCHED_OFF_MS));
         }
         // The gateway's own words have no tenant.
         let tenant = directory.tenant(claim.id.key.tenant).map(Arc::as_ref);
         let rates = self.rates(sender, tenant);
+        let steady = self.steady(now);
         let decision = match self.check(claim, sender, tenant, now) {
-            Ok(Ok(parcel)) => match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, now) {
+            Ok(Ok(parcel)) => match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, steady)
+            {
                 None => return Decision::Send(Box::new(parcel)),
-                Some(at) => Decision::Wait(at),
+                Some(at) => Decision::Wait(at.moved(steady, now)),
             },
             Ok(Err(settlement)) => Decision::Settle(settlement),
             Err(error) => {
@@ -176,6 +218,11 @@ impl Gate {
                 .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
         }
     }
+}
+
+/// At least a millisecond later.
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    now.plus_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).max(1))
 }
 
 /// The tenant's fallback template in place of a reply that the provider found the window closed for;

@@ -35,7 +35,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
     if !sender.active {
         return vec![Finding::warning(
             subject,
-            "it is switched off: its messages are left alone and its replies wait",
+            "it is switched off: what is written to it is kept, and waits; so do its replies",
             "set `active = true`, if that is not meant",
         )];
     }

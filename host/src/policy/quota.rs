@@ -63,6 +63,13 @@ impl Window {
         *slot = slot.saturating_add(amount);
     }
 
+    /// What was just added was not used.
+    pub fn take_back(&mut self, amount: u64, steady_ms: u64) {
+        self.advance(steady_ms);
+        let slot = &mut self.used[Self::slot(self.newest)];
+        *slot = slot.saturating_sub(amount);
+    }
+
     pub fn used(&mut self, steady_ms: u64) -> u64 {
         self.advance(steady_ms);
         self.used.iter().fold(0, |sum, part| sum.saturating_add(*part))

@@ -334,6 +334,19 @@ impl<C, G: Clone + Eq + Hash> Queues<C, G> {
         }
     }
 
+    /// When something was last asked for.
+    pub fn asked_at(&self) -> Timestamp {
+        self.asked_at
+    }
+
+    /// Whatever anybody was paused for is to be asked again.
+    pub fn resume_all(&mut self) {
+        self.asked_at = Timestamp::ZERO;
+        while let Some((until, paused)) = self.pauses.first().copied() {
+            self.end_pause(until, paused);
+        }
+    }
+
     /// Whatever a group, or a tenant in it, was paused for is over.
     pub fn resume(&mut self, name: &G) {
         let Some(group) = self.group_ids.get(name).copied() else { return };

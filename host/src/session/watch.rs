@@ -84,7 +84,8 @@ impl Sessions {
     pub async fn watch(self: Arc<Self>) {
         let pause = Duration::from_millis(self.settings.waha.watch_every_ms);
         if pause.is_zero() {
-            return;
+            // Off.
+            return std::future::pending().await;
         }
         let began = clock::now();
         let mut memories: HashMap<SenderName, Memory> = HashMap::new();

@@ -40,6 +40,7 @@ use crate::seal::Ring;
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
+use crate::vitals::Vitals;
 
 mod accept;
 mod admin;
@@ -127,6 +128,8 @@ pub struct Settings {
     pub fetches: Limits,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
+    /// Where the writer's thread is entered.
+    pub vitals: Arc<Vitals>,
 }
 
 /// The store in one file. Dropping it finishes what is queued and closes the file.
@@ -153,7 +156,7 @@ impl Embedded {
         make: impl Fn() -> std::io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> std::result::Result<Self, OpenError> {
         let shared = open::open(&settings, Box::new(make)).map_err(|flaw| open::explain(flaw, &settings))?;
-        let writer = Writer::start(shared.clone(), settings.queue)
+        let writer = Writer::start(shared.clone(), settings.queue, &settings.vitals)
             .map_err(|source| OpenError::Io { path: settings.path, source })?;
         Ok(Embedded { writer, shared })
     }
@@ -168,6 +171,32 @@ impl Embedded {
 
     fn mirror(&self) -> &Mirror {
         &self.shared.mirror
+    }
+
+    /// Does this to each, in one commit. What cannot be done to one of them is left out.
+    async fn each(
+        &self,
+        ids: &[SendId],
+        (actor, what): (&str, &str),
+        now: Timestamp,
+        act: fn(&mut Batch<'_>, &SendId, Timestamp) -> Step<()>,
+    ) -> Result<usize> {
+        let (ids, by) = (ids.to_vec(), entry(actor, what, ids.len(), serde_json::Value::Null, now));
+        self.write(move |batch| {
+            let mut done = 0;
+            for id in &ids {
+                match act(batch, id, now) {
+                    Ok(()) => done += 1,
+                    Err(Fault::Refused(_)) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+            if done > 0 {
+                batch.audit(&by)?;
+            }
+            Ok(done)
+        })
+        .await
     }
 
     /// What was committed last, for reading.
@@ -257,6 +286,7 @@ impl Store for Embedded {
         for found in found {
             match found {
                 Found::Turn(claim) => claims.push(*claim),
+                Found::Asleep(key, first) => held.put_to_sleep(&key, &first, now),
                 Found::Nothing => {}
                 Found::ForHuman(key, entries) => humans.push((key, entries)),
             }
@@ -312,12 +342,23 @@ impl Store for Embedded {
     async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>> {
         let mut held = sends::Held::again(&self.shared, ids);
         let ids = held.ids.clone();
-        let begun = self.write(move |batch| sends::begin(batch, &ids)).await?;
-        Ok(held.hand_over(begun))
+        match self.write(move |batch| sends::begin(batch, &ids)).await {
+            Ok(begun) => Ok(held.hand_over(begun)),
+            Err(error) => {
+                // They stay the caller's.
+                held.ids.clear();
+                Err(error)
+            }
+        }
     }
 
     fn postpone_send(&self, id: &SendId, until: Timestamp) {
         self.mirror().sends().postpone(&id.key, &id.seq, until);
+    }
+
+    fn hurry_sends(&self, sender: &SenderName, now: Timestamp) {
+        self.mirror().sends().hurry(sender, now);
+        self.wakes().sends.notify_one();
     }
 
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {
@@ -521,6 +562,18 @@ impl Store for Embedded {
             batch.audit(&by)
         })
         .await
+    }
+
+    async fn retry_turns(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
+        self.each(ids, (actor, "retry turns"), now, listing::retry_turn).await
+    }
+
+    async fn retry_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
+        self.each(ids, (actor, "retry sends"), now, sends::retry).await
+    }
+
+    async fn drop_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
+        self.each(ids, (actor, "drop sends"), now, sends::drop_it).await
     }
 
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{AuditEntry, Filter, Result, SendSummary, TurnSummary};
+use super::{AuditEntry, Filter, Result, SendId, SendSummary, TurnSummary};
 use crate::conversation::{HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Timestamp};
 
@@ -77,6 +77,8 @@ pub struct Page<T> {
     pub entries: Vec<T>,
     /// There are others.
     pub more: bool,
+    /// Where they begin, for a filter's `after`.
+    pub next: Option<String>,
 }
 
 pub trait Pages: Send + Sync {
@@ -86,6 +88,9 @@ pub trait Pages: Send + Sync {
     fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>>;
     /// Newest first.
     fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>>;
+    /// Every one that the filter lets through, `most` at most.
+    fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
+    fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
     /// One that waits or died, by its id.
     fn turn(&self, id: &str) -> Result<Option<TurnSummary>>;
     /// One that waits or ended, by its id.

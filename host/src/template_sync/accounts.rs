@@ -93,7 +93,8 @@ impl Desk {
     /// Looks at the lists until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         if self.settings.sync_minutes == 0 {
-            return;
+            // Off.
+            return stop.cancelled().await;
         }
         loop {
             tokio::select! {

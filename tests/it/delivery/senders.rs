@@ -53,6 +53,73 @@ async fn a_provider_that_hangs_delays_its_own_sender_only() {
     assert_eq!(hanging.sent().len(), 0);
 }
 
+/// However many providers hang and however much there is for them, a healthy one's replies go out at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn providers_that_hang_together_hold_no_place_of_a_healthy_one() {
+    let healthy = FakeWaha::start().await;
+    let mut hanging = Vec::new();
+    for _ in 0..4 {
+        hanging.push(FakeWaha::start().await);
+    }
+    let mut setup = Setup::new()
+        .package("echo")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
+        .sender(&sender("main", "default", healthy.url(), &healthy.api_key()))
+        .config("[delivery]\ntimeout_ms = 60_000\nconcurrent = 64\nper_sender = 32\nper_tenant = 64\n");
+    for (n, waha) in hanging.iter().enumerate() {
+        let name = format!("hangs{n}");
+        waha.set_session(&name, "WORKING");
+        waha.fail_next_times(100, Fault::Hang);
+        setup = setup
+            .sender(&format!("{}\nrate_per_second = 500", sender(&name, &name, waha.url(), &waha.api_key())));
+    }
+    let gateway = setup.start().await;
+    let hook = Hook::to(&gateway);
+    for n in 0..20 {
+        for number in 0..hanging.len() {
+            let link = text(&format!("9715070{number}{n:04}"), &format!("H{number}-{n}"), "start_realty_1");
+            hook.say(&link.on_session(&format!("hangs{number}"))).await;
+        }
+    }
+    for waha in &hanging {
+        until("it hangs", SOON, async || (waha.requests() >= 8).then_some(())).await;
+    }
+    for n in 0..16 {
+        hook.say(&text(&format!("97150800{n:04}"), &format!("K{n}"), "start_realty_1")).await;
+    }
+    healthy.wait_for(16, SOON).await;
+    let held: Vec<usize> = hanging.iter().map(FakeWaha::requests).collect();
+    assert_eq!(held, [8; 4], "no more than it begins with until one is answered");
+}
+
+/// A provider that stops answering puts few replies in doubt, is asked one at a time, and gets what waits
+/// as soon as it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_stopped_answering_is_asked_one_at_a_time() {
+    let waha = FakeWaha::start().await;
+    let gateway = Setup::new()
+        .package("echo")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
+        .sender(&format!("{}\nrate_per_second = 500", sender("main", "default", waha.url(), &waha.api_key())))
+        .config("[delivery]\ntimeout_ms = 300\n")
+        .start()
+        .await;
+    waha.fail_next_times(9, Fault::Hang);
+    let hook = Hook::to(&gateway);
+    for n in 0..40 {
+        hook.say(&text(&format!("97150700{n:04}"), &format!("S{n}"), "start_realty_1")).await;
+    }
+    gateway.wait_for_line("a sender's provider does not answer").await;
+    gateway.wait_for_line("a sender's provider answers again").await;
+    waha.wait_for(31, SOON).await;
+    settled(&gateway).await;
+    let (unknown, waiting): (Vec<_>, Vec<_>) =
+        outbox(&gateway).await.into_iter().partition(|reply| reply["state"] == "unknown");
+    assert_eq!((unknown.len(), waiting.len()), (9, 0), "what was on the wire, and one that asked");
+    assert_eq!(waha.requests(), 40);
+    assert_eq!(gateway.log().matches("does not answer").count(), 2, "the sender and its host, once each");
+}
+
 /// Nothing listens: the replies wait with the reason, and go out in order once somebody does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_wait_for_a_provider_that_is_not_there() {

@@ -149,12 +149,20 @@ impl Ground {
     }
 
     /// The same process still runs, and holds what it held before the first case.
-    pub async fn settled(&self) {
+    pub async fn settles(&self) -> Result<()> {
         // A brain that is live keeps the file of its code open.
-        let descriptors = Slack::default().descriptors + self.tenants;
-        usage::settled(self.gateway.pid(), self.before, Slack { descriptors, ..Slack::default() }).await;
+        let Slack { descriptors, resident_bytes, threads } = Slack::default();
+        let slack = Slack {
+            descriptors: descriptors + self.tenants,
+            resident_bytes: resident_bytes + self.tenants as u64 * BYTES_OF_TENANT,
+            threads,
+        };
+        usage::settles(self.gateway.pid(), self.before, slack).await
     }
 }
+
+/// Its brain as it runs, and what is known of what it keeps.
+const BYTES_OF_TENANT: u64 = 1 << 20;
 
 /// The tenant of the case with this number.
 pub fn tenant_of(number: usize) -> u32 {

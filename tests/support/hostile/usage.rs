@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
+
 /// Now, by the kernel's word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -57,21 +59,21 @@ impl Usage {
     }
 }
 
-/// Waits until the process holds no more than before and the slack.
+/// Waits until the process holds no more than before and the slack; when the time is over, an error that
+/// says what it holds still.
 ///
 /// # Panics
-/// When the time is over, saying what it holds still.
-pub async fn settled(pid: u32, before: Usage, slack: Slack) {
+/// Where the process has ended.
+pub async fn settles(pid: u32, before: Usage, slack: Slack) -> Result<()> {
     let deadline = Instant::now() + SETTLES;
     loop {
         let now = Usage::of(pid).unwrap_or_else(|| panic!("process {pid} has ended"));
         if now.within(&before, &slack) {
-            return;
+            return Ok(());
         }
-        assert!(
-            Instant::now() < deadline,
-            "process {pid} holds after {SETTLES:?} {now:?}; before {before:?}, and {slack:?}"
-        );
+        if Instant::now() >= deadline {
+            bail!("process {pid} holds after {SETTLES:?} {now:?}; before {before:?}, and {slack:?}");
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -46,7 +46,7 @@ fn work(bounds: Bounds, to: &mut impl Write) -> io::Result<()> {
     if let Err(why) = preflight::look_inside(&component) {
         return refuse(to, &Unmade::Component { why });
     }
-    let engine = match Engine::new(1) {
+    let engine = match Engine::new(1, &Arc::default()) {
         Ok(engine) => engine,
         Err(error) => return refuse(to, &unmade(&error, |why| Unmade::Broken { why })),
     };

@@ -227,12 +227,13 @@ fn take_in(
         opt_outs::wrote(batch, key, incoming.at)?;
     }
     let due = incoming.received_at.plus_ms(patience(batch, key.tenant, kind));
+    let at = in_order(batch, key, incoming);
     let attribution = start.as_ref().and_then(Option::as_deref).or(incoming.source.as_deref());
     let waiting = Waiting {
         kind,
         told: word.is_some(),
         failures: 0,
-        at: incoming.at,
+        at,
         received_at: incoming.received_at,
         due,
         contact: key.contact.as_str(),
@@ -253,12 +254,21 @@ fn take_in(
     batch.state.inbox += 1;
     batch.effects.push(Effect::Waits {
         key: key.clone(),
-        id: InboxId { at: incoming.at, seq },
+        id: InboxId { at, seq },
         due,
         class: waiting.class(),
         alone: waiting.alone(),
     });
     Ok(())
+}
+
+/// What only our clock stamped does not come before what waits already: the clock may have been set back.
+fn in_order(batch: &Batch<'_>, key: &ConversationKey, incoming: &Incoming) -> Timestamp {
+    if incoming.at != incoming.received_at {
+        return incoming.at;
+    }
+    let last = batch.mirror.turns().items(key).next_back().map(|last| last.at);
+    last.map_or(incoming.at, |last| last.max(incoming.at))
 }
 
 /// Into the history at once, where a human answers or the message is a word about messages. Whether that

@@ -51,6 +51,26 @@ pub(super) fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, E
     done.map(|()| to)
 }
 
+const UNFINISHED: &str = ".redb.unfinished-";
+
+/// Removes the halves of copies that a process before this one did not come to the end of. Whoever has the
+/// store to itself may do so: nobody else writes backups of it there.
+pub fn remove_unfinished(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        if !entry.file_name().to_string_lossy().contains(UNFINISHED) {
+            continue;
+        }
+        let file = entry.path();
+        match std::fs::remove_file(&file) {
+            Ok(()) => tracing::info!(file = %file.display(), "removed a backup that was not finished"),
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "a backup that was not finished cannot be removed");
+            }
+        }
+    }
+}
+
 fn copy(snapshot: &ReadTransaction, to: &Path) -> Result<(), redb::Error> {
     match std::fs::remove_file(to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),

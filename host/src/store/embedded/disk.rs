@@ -103,15 +103,18 @@ fn open(make: &Maker, cache_bytes: usize) -> Result<Database, DatabaseError> {
     Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(make()?))
 }
 
+/// Is there no room for what was to be written?
+pub fn is_full(error: &redb::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error, redb::Error::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+}
+
 /// What the store answers to an error of its file.
 pub fn failed(error: &redb::Error) -> Error {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     match error {
-        redb::Error::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded | FileTooLarge) => {
-            Error::Busy(format!(
-                "its disk is full ({io}); nothing was kept. Make room on the disk that holds it"
-            ))
-        }
+        redb::Error::Io(io) if is_full(error) => Error::Busy(format!(
+            "its disk is full ({io}); nothing was kept. Make room on the disk that holds it"
+        )),
         other => Error::Failed(other.to_string()),
     }
 }

@@ -28,14 +28,69 @@ pub fn parse(text: &str) -> Option<SendId> {
     Some(SendId { key, seq: seq.parse().ok()? })
 }
 
+/// Where a listing stands: what has ended comes first, then what waits, each in order of conversations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand {
+    pub waits: bool,
+    pub id: SendId,
+}
+
+impl Stand {
+    pub fn text(&self) -> String {
+        format!("{}-{}", if self.waits { "waiting" } else { "ended" }, text(&self.id.key, self.id.seq))
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once('-')?;
+        let waits = match kind {
+            "waiting" => true,
+            "ended" => false,
+            _ => return None,
+        };
+        Some(Stand { waits, id: parse(id)? })
+    }
+}
+
 fn matches(filter: &Filter, key: &ConversationKey) -> bool {
     filter.tenant.is_none_or(|tenant| tenant == key.tenant)
         && filter.contact.as_ref().is_none_or(|contact| *contact == key.contact)
 }
 
-/// The pending items of a schedule that the filter lets through: its limit, and one to tell that there are
-/// others.
-fn select<G, I>(schedule: &Schedule<ConversationKey, G, I>, filter: &Filter) -> Vec<(ConversationKey, I)>
+/// Does what is said of it in its row match as well?
+trait Matches {
+    fn matches(&self, filter: &Filter) -> bool;
+}
+
+fn has(filter: &Filter, sender: &str, state: &str, error: Option<&str>, since: Timestamp) -> bool {
+    filter.sender.as_ref().is_none_or(|wanted| wanted.as_str() == sender)
+        && filter.state.as_ref().is_none_or(|wanted| wanted == state)
+        && filter.error.as_ref().is_none_or(|part| error.is_some_and(|error| error.contains(part.as_str())))
+        && filter.before.is_none_or(|before| since < before)
+}
+
+impl Matches for SendSummary {
+    fn matches(&self, filter: &Filter) -> bool {
+        let entry = &self.entry;
+        has(filter, entry.sender.as_str(), entry.state.name(), entry.last_error.as_deref(), entry.created_at)
+    }
+}
+
+impl Matches for TurnSummary {
+    fn matches(&self, filter: &Filter) -> bool {
+        has(filter, &self.sender, self.state.name(), self.error.as_deref(), self.at)
+    }
+}
+
+/// So many of what waits are taken from the schedule at once: it is held meanwhile.
+const AT_ONCE: usize = 1_000;
+
+/// Pending items of a schedule from one on.
+fn waiting<G, I>(
+    schedule: &Schedule<ConversationKey, G, I>,
+    filter: &Filter,
+    after: Option<&SendId>,
+    seq_of: impl Fn(&I) -> u64,
+) -> Vec<SendId>
 where
     G: Clone + Eq + Hash,
     I: Ord + Clone,
@@ -44,18 +99,28 @@ where
         tenant,
         contact: filter.contact.clone().unwrap_or_else(|| ContactKey::from_stored("")),
     });
-    let from = first.as_ref().map_or(Bound::Unbounded, Bound::Included);
-    let tenant = |key: &ConversationKey| filter.tenant.is_none_or(|tenant| tenant == key.tenant);
-    // Whoever waits for one conversation does not pass all those behind it.
-    let only = first.as_ref().filter(|_| filter.contact.is_some());
-    let within = schedule
-        .from(from)
-        .take_while(|(key, _)| only.map_or_else(|| tenant(key), |only| only == *key))
-        .filter(|(key, _)| matches(filter, key));
-    within
-        .flat_map(|(key, items)| items.map(move |id| (key.clone(), id.clone())))
-        .take(filter.limit.saturating_add(1))
-        .collect()
+    let from = after.map(|after| &after.key).or(first.as_ref()).map_or(Bound::Unbounded, Bound::Included);
+    let mut found = Vec::new();
+    for (key, items) in schedule.from(from) {
+        // Whoever wants one tenant's or one conversation's does not pass all those behind.
+        let beyond = filter.tenant.is_some_and(|tenant| tenant != key.tenant)
+            || filter.tenant.is_some() && filter.contact.as_ref().is_some_and(|only| *only < key.contact);
+        if beyond {
+            break;
+        }
+        if !matches(filter, key) {
+            continue;
+        }
+        let mut seqs: Vec<u64> = items.map(&seq_of).collect();
+        seqs.sort_unstable();
+        let behind = after.filter(|after| after.key == *key).map_or(0, |after| after.seq);
+        found
+            .extend(seqs.into_iter().filter(|seq| *seq > behind).map(|seq| SendId { key: key.clone(), seq }));
+        if found.len() >= AT_ONCE {
+            break;
+        }
+    }
+    found
 }
 
 /// The range of keys under a tenant, and one of its conversations if the filter names both.
@@ -74,72 +139,161 @@ fn range_of(filter: &Filter) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
 type Named = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Placed = redb::ReadOnlyTable<&'static Place, &'static [u8]>;
 
-/// Something that is listed: its place, whose it is, and its row if it has ended.
-type Found = (u64, ConversationKey, Option<Vec<u8>>);
+/// Goes on, or has seen enough.
+type Going = std::ops::ControlFlow<()>;
 
-/// The rows of a table of ended things that the filter lets through, as many as a page holds. Whether there
-/// are others.
-fn ended(table: &Named, name: &'static str, filter: &Filter, bytes: usize) -> Step<(Vec<Found>, bool)> {
-    let (from, to) = range_of(filter);
-    let range = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
-    let mut free = Free::new(filter.limit, bytes);
-    let mut rows = Vec::new();
-    for row in ReadableTable::range::<&[u8]>(table, range)? {
-        let (name_of, row) = row?;
-        let (key, seq) = read_under(name, name_of.value())?;
-        let Some(seq) = seq.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { continue };
-        if !matches(filter, &key) {
-            continue;
-        }
-        if !free.take(row.value().len()) {
-            return Ok((rows, true));
-        }
-        rows.push((seq, key, Some(row.value().to_vec())));
-    }
-    Ok((rows, false))
+/// What is listed of one kind, and how.
+struct Kind<'a, T> {
+    /// Of what has ended, and its name.
+    ended: (Named, &'static str),
+    /// Of what waits.
+    waiting: Placed,
+    next: &'a dyn Fn(Option<&SendId>) -> Vec<SendId>,
+    show: &'a dyn Fn(&SendId, &[u8], bool) -> Step<Option<T>>,
 }
 
-/// What fits of what was found, in order of the places. `show` is told whether the row is of what has ended.
-fn page<T>(
-    (mut found, mut more): (Vec<Found>, bool),
-    (limit, bytes): (usize, usize),
-    waiting: &Placed,
-    show: impl Fn(&ConversationKey, u64, &[u8], bool) -> Step<Option<T>>,
-) -> Step<Page<T>> {
-    found.sort_by_key(|(seq, ..)| *seq);
-    let mut free = Free::new(limit, bytes);
-    let mut entries = Vec::new();
-    for (seq, key, ended) in &found {
-        let row = match ended {
-            Some(_) => None,
-            None => ReadableTable::get(waiting, &place(*seq, key.tenant))?,
-        };
-        let row = ended.as_deref().or_else(|| row.as_ref().map(|row| row.value()));
-        let Some(row) = row else { continue };
-        if !free.take(row.len()) {
-            more = true;
-            break;
+impl<T: Matches> Kind<'_, T> {
+    /// Shows what the filter lets through, with the size of its row, from where the filter says on.
+    fn walk(&self, filter: &Filter, visit: &mut dyn FnMut(Stand, T, usize) -> Going) -> Step<()> {
+        let after = filter.after.as_deref().and_then(Stand::parse);
+        if after.as_ref().is_none_or(|after| !after.waits)
+            && self.walk_ended(filter, after.as_ref(), visit)?.is_break()
+        {
+            return Ok(());
         }
-        entries.extend(show(key, *seq, row, ended.is_some())?);
+        if filter.ended {
+            return Ok(());
+        }
+        let mut after = after.filter(|after| after.waits).map(|after| after.id);
+        loop {
+            let next = (self.next)(after.as_ref());
+            let Some(last) = next.last().cloned() else { return Ok(()) };
+            for id in next {
+                let row = ReadableTable::get(&self.waiting, &place(id.seq, id.key.tenant))?;
+                let Some(row) = row else { continue };
+                if self.visit((true, id, row.value()), filter, visit)?.is_break() {
+                    return Ok(());
+                }
+            }
+            after = Some(last);
+        }
     }
-    Ok(Page { entries, more })
+
+    fn walk_ended(
+        &self,
+        filter: &Filter,
+        after: Option<&Stand>,
+        visit: &mut dyn FnMut(Stand, T, usize) -> Going,
+    ) -> Step<Going> {
+        let (table, name) = &self.ended;
+        let (mut from, to) = range_of(filter);
+        if let Some(Stand { id, .. }) = after {
+            from = Bound::Excluded(under(&id.key, &id.seq.to_be_bytes()));
+        }
+        let range = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        for row in ReadableTable::range::<&[u8]>(table, range)? {
+            let (name_of, row) = row?;
+            let (key, seq) = read_under(name, name_of.value())?;
+            let Some(seq) = seq.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { continue };
+            if matches(filter, &key)
+                && self.visit((false, SendId { key, seq }, row.value()), filter, visit)?.is_break()
+            {
+                return Ok(Going::Break(()));
+            }
+        }
+        Ok(Going::Continue(()))
+    }
+
+    fn visit(
+        &self,
+        (waits, id, row): (bool, SendId, &[u8]),
+        filter: &Filter,
+        visit: &mut dyn FnMut(Stand, T, usize) -> Going,
+    ) -> Step<Going> {
+        let shown = (self.show)(&id, row, !waits)?.filter(|shown| shown.matches(filter));
+        Ok(match shown {
+            None => Going::Continue(()),
+            Some(shown) => visit(Stand { waits, id }, shown, row.len()),
+        })
+    }
+
+    /// As many as a page holds, in order of arrival.
+    fn page(&self, filter: &Filter, bytes: usize) -> Step<Page<T>> {
+        let mut free = Free::new(filter.limit, bytes);
+        let (mut found, mut more, mut last) = (Vec::new(), false, None);
+        self.walk(filter, &mut |stand, shown, size| {
+            if !free.take(size) {
+                more = true;
+                return Going::Break(());
+            }
+            found.push((stand.id.seq, shown));
+            last = Some(stand);
+            Going::Continue(())
+        })?;
+        found.sort_by_key(|(seq, _)| *seq);
+        let next = last.filter(|_| more).map(|last| last.text());
+        Ok(Page { entries: found.into_iter().map(|(_, shown)| shown).collect(), more, next })
+    }
+
+    /// All of them, but no more than `most`.
+    fn ids(&self, filter: &Filter, most: usize) -> Step<Vec<SendId>> {
+        let mut ids = Vec::new();
+        self.walk(filter, &mut |stand, _, _| {
+            ids.push(stand.id);
+            if ids.len() >= most { Going::Break(()) } else { Going::Continue(()) }
+        })?;
+        Ok(ids)
+    }
 }
 
-/// In order of arrival.
+fn with_turns<R>(
+    mirror: &Mirror,
+    snapshot: &ReadTransaction,
+    filter: &Filter,
+    work: impl FnOnce(&Kind<'_, TurnSummary>) -> Step<R>,
+) -> Step<R> {
+    let show = |SendId { key, seq }: &SendId, row: &[u8], dead| {
+        if dead { dead_turn(key, *seq, row) } else { waiting_turn(key, *seq, row).map(Some) }
+    };
+    work(&Kind {
+        ended: (snapshot.open_table(define::dead_turns)?, "dead_turns"),
+        waiting: snapshot.open_table(define::inbox)?,
+        next: &|after| waiting(&mirror.turns(), filter, after, |id| id.seq),
+        show: &show,
+    })
+}
+
+fn with_sends<R>(
+    mirror: &Mirror,
+    snapshot: &ReadTransaction,
+    filter: &Filter,
+    work: impl FnOnce(&Kind<'_, SendSummary>) -> Step<R>,
+) -> Step<R> {
+    let show = |SendId { key, seq }: &SendId, row: &[u8], _| reply(key, *seq, &Reply::read(row)?).map(Some);
+    work(&Kind {
+        ended: (snapshot.open_table(define::ended_sends)?, "ended_sends"),
+        waiting: snapshot.open_table(define::outbox)?,
+        next: &|after| waiting(&mirror.sends(), filter, after, |seq| *seq),
+        show: &show,
+    })
+}
+
 pub fn turns(
     mirror: &Mirror,
-    snapshot: impl FnOnce() -> Step<ReadTransaction>,
+    snapshot: &ReadTransaction,
     filter: &Filter,
     bytes: usize,
 ) -> Step<Page<TurnSummary>> {
-    let waiting = if filter.ended { Vec::new() } else { select(&mirror.turns(), filter) };
-    let snapshot = snapshot()?;
-    let (mut found, more) = ended(&snapshot.open_table(define::dead_turns)?, "dead_turns", filter, bytes)?;
-    found.extend(waiting.into_iter().map(|(key, id)| (id.seq, key, None)));
-    let inbox = snapshot.open_table(define::inbox)?;
-    page((found, more), (filter.limit, bytes), &inbox, |key, seq, row, dead| {
-        if dead { dead_turn(key, seq, row) } else { waiting_turn(key, seq, row).map(Some) }
-    })
+    with_turns(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
+}
+
+pub fn turn_ids(
+    mirror: &Mirror,
+    snapshot: &ReadTransaction,
+    filter: &Filter,
+    most: usize,
+) -> Step<Vec<SendId>> {
+    with_turns(mirror, snapshot, filter, |kind| kind.ids(filter, most))
 }
 
 /// One of them.
@@ -198,6 +352,7 @@ fn summary(key: &ConversationKey, seq: u64, entry: &Waiting<'_>, state: TurnStat
         id: text(key, seq),
         tenant: key.tenant,
         contact: key.contact.clone(),
+        sender: entry.sender.to_owned(),
         state,
         at: entry.received_at,
         failures: entry.failures,
@@ -206,21 +361,22 @@ fn summary(key: &ConversationKey, seq: u64, entry: &Waiting<'_>, state: TurnStat
     })
 }
 
-/// In order of their places.
 pub fn outbox(
     mirror: &Mirror,
-    snapshot: impl FnOnce() -> Step<ReadTransaction>,
+    snapshot: &ReadTransaction,
     filter: &Filter,
     bytes: usize,
 ) -> Step<Page<SendSummary>> {
-    let waiting = if filter.ended { Vec::new() } else { select(&mirror.sends(), filter) };
-    let snapshot = snapshot()?;
-    let (mut found, more) = ended(&snapshot.open_table(define::ended_sends)?, "ended_sends", filter, bytes)?;
-    found.extend(waiting.into_iter().map(|(key, seq)| (seq, key, None)));
-    let outbox = snapshot.open_table(define::outbox)?;
-    page((found, more), (filter.limit, bytes), &outbox, |key, seq, row, _| {
-        reply(key, seq, &Reply::read(row)?).map(Some)
-    })
+    with_sends(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
+}
+
+pub fn send_ids(
+    mirror: &Mirror,
+    snapshot: &ReadTransaction,
+    filter: &Filter,
+    most: usize,
+) -> Step<Vec<SendId>> {
+    with_sends(mirror, snapshot, filter, |kind| kind.ids(filter, most))
 }
 
 /// One of them.

@@ -14,11 +14,18 @@ use super::tables::define;
 use super::timers::first_due;
 use super::writer::Shared;
 use super::{files, secrets, sends, usage};
-use crate::message::{ContactKey, ConversationKey, SenderName};
-use crate::schedule::Item;
+use crate::clock;
+use crate::message::{ContactKey, ConversationKey, SenderName, Timestamp};
+use crate::schedule::{Class, Item};
 use crate::seal::Ring;
 use crate::store::{Counters, InboxId, OutboxState, SendId};
 use crate::tenant::Directory;
+
+/// What somebody waits for and the clock says is yet to come into being was written under another clock,
+/// which tells nothing of when it is due.
+fn due_by(due: Timestamp, class: Class, since: Timestamp, now: Timestamp) -> Timestamp {
+    if class == Class::Answer && since > now { due.min(now) } else { due }
+}
 
 /// Everything the mirrors hold.
 pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
@@ -36,6 +43,7 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         opted_out: snapshot.open_table(define::opt_outs)?.len()? as i64,
         humans: HashSet::new(),
     };
+    let now = clock::now();
     for row in snapshot.open_table(define::humans)?.iter()? {
         loaded.humans.insert(read_conversation_key("humans", row?.0.value())?);
     }
@@ -44,7 +52,8 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         let (seq, tenant) = read_place(place.value());
         let entry = Waiting::read(row.value())?;
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(entry.contact) };
-        let (due, class, alone) = (entry.due, entry.class(), entry.alone());
+        let (class, alone) = (entry.class(), entry.alone());
+        let due = due_by(entry.due, class, entry.received_at, now);
         let item = Item { group: (), tenant, due, class, alone };
         loaded.turns.put(&key, InboxId { at: entry.at, seq }, item);
     }
@@ -53,7 +62,8 @@ pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
         let (seq, tenant) = read_place(place.value());
         let reply = Reply::read(row.value())?;
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(reply.contact) };
-        let (group, due, class) = (SenderName::new(reply.sender), reply.due, reply.class());
+        let (group, class) = (SenderName::new(reply.sender), reply.class());
+        let due = due_by(reply.due, class, reply.retried_at.unwrap_or(reply.created_at), now);
         loaded.sends.put(&key, seq, Item { group, tenant, due, class, alone: true });
     }
     files::waiting(snapshot, &mut loaded.files)?;

@@ -17,6 +17,7 @@ use super::fetches::{Fetches, FileKey};
 use super::merge::moved::Moved;
 use super::quotas::Meters;
 use super::trim::Trims;
+use crate::clock;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::schedule::{Class, Item, Limits, Schedule};
 use crate::seal::Ring;
@@ -394,7 +395,8 @@ impl Mirror {
                 Effect::Sender(sender) => {
                     // Switched on, or given another rate.
                     sends.resume(&sender.name);
-                    woken.sends = true;
+                    turns.hurry(&(), clock::now());
+                    (woken.turns, woken.sends) = (true, true);
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),

@@ -4,7 +4,7 @@ use super::{Embedded, listing, reads, told};
 use crate::conversation::{HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::pages::{Page, Pages, Span, Stretch};
-use crate::store::{AuditEntry, Filter, Result, SendSummary, TurnSummary};
+use crate::store::{AuditEntry, Filter, Result, SendId, SendSummary, TurnSummary};
 
 /// What is free of a page. The first entry always has room.
 pub struct Free {
@@ -49,11 +49,19 @@ impl Pages for Embedded {
     }
 
     fn turns_page(&self, filter: &Filter, bytes: usize) -> Result<Page<TurnSummary>> {
-        listing::turns(self.mirror(), || self.snapshot(), filter, bytes).map_err(told)
+        self.read(|snapshot| listing::turns(self.mirror(), snapshot, filter, bytes))
     }
 
     fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>> {
-        listing::outbox(self.mirror(), || self.snapshot(), filter, bytes).map_err(told)
+        self.read(|snapshot| listing::outbox(self.mirror(), snapshot, filter, bytes))
+    }
+
+    fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>> {
+        self.read(|snapshot| listing::turn_ids(self.mirror(), snapshot, filter, most))
+    }
+
+    fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>> {
+        self.read(|snapshot| listing::send_ids(self.mirror(), snapshot, filter, most))
     }
 
     fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>> {

@@ -19,17 +19,70 @@ use crate::template::Use;
 pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
     let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
     let mut removed = dedup(batch, before(retention.dedup_ms), limit)?;
-    removed += history(batch, before(retention.history_ms), limit.saturating_sub(removed))?;
+    let log = |keep_ms: i64| Log { before: before(keep_ms), now };
+    removed += history(batch, log(retention.history_ms), limit.saturating_sub(removed))?;
     let ends = (before(retention.ended_ms), before(retention.history_ms));
     removed += ended(batch, ends, limit.saturating_sub(removed))?;
-    removed += journal(batch, before(retention.journal_ms), limit.saturating_sub(removed))?;
-    removed += audit(batch, before(retention.audit_ms), limit.saturating_sub(removed))?;
-    removed += template_uses(batch, before(retention.template_log_ms), limit.saturating_sub(removed))?;
+    removed += journal(batch, log(retention.journal_ms), limit.saturating_sub(removed))?;
+    removed += audit(batch, log(retention.audit_ms), limit.saturating_sub(removed))?;
+    removed += template_uses(batch, log(retention.template_log_ms), limit.saturating_sub(removed))?;
     // As long as its notice is remembered or its lines are kept, a stranger is.
     let strangers = retention.history_ms.max(batch.mirror.settings.notice_every_ms);
     removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
     removed += lookups::prune(batch, before(strangers), limit.saturating_sub(removed))?;
     Ok(removed)
+}
+
+/// A row that says of itself that it was written later than this from now tells nothing of when it was.
+const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// So many times as many rows are looked at as are removed, where they tell nothing.
+const DOUBTFUL: usize = 50;
+
+/// What of a log is past its time.
+#[derive(Clone, Copy)]
+struct Log {
+    before: Timestamp,
+    now: Timestamp,
+}
+
+/// How a row of a log stands to it.
+enum Age {
+    Old,
+    Young,
+    /// It cannot be read, or is from the future: it is as old as its neighbours.
+    Unknown,
+}
+
+impl Log {
+    fn age(self, at: Option<Timestamp>) -> Age {
+        match at {
+            Some(at) if at < self.before => Age::Old,
+            Some(at) if at <= self.now.plus_ms(AHEAD_MS) => Age::Young,
+            _ => Age::Unknown,
+        }
+    }
+
+    /// Of rows in the order in which they were written those that are old. One that tells nothing of its
+    /// age stops nobody: it is as old as the next that does.
+    fn old<T>(self, rows: impl Iterator<Item = Step<(T, Option<Timestamp>)>>, limit: usize) -> Step<Vec<T>> {
+        let (mut old, mut unknown) = (Vec::new(), Vec::new());
+        for row in rows.take(limit.saturating_mul(DOUBTFUL)) {
+            let (row, at) = row?;
+            match self.age(at) {
+                Age::Old => {
+                    old.append(&mut unknown);
+                    old.push(row);
+                }
+                Age::Young => break,
+                Age::Unknown => unknown.push(row),
+            }
+            if old.len() >= limit {
+                break;
+            }
+        }
+        Ok(old)
+    }
 }
 
 /// A commit's records leave together: at most a group too many.
@@ -58,16 +111,14 @@ fn dedup(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> 
     Ok(removed)
 }
 
-fn history(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
-    let mut old: Vec<(Place, Option<[u8; 16]>)> = Vec::new();
-    for row in batch.tables.history.get()?.iter()?.take(limit) {
+fn history(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
+    let rows = batch.tables.history.get()?.iter()?.map(|row| {
         let (place, row) = row?;
-        let line = Spoken::read(row.value())?;
-        if line.at >= before {
-            break;
-        }
-        old.push((*place.value(), line.sent_id));
-    }
+        let line = Spoken::read(row.value()).ok();
+        let sent_id = line.as_ref().and_then(|line| line.sent_id);
+        Ok(((*place.value(), sent_id), line.map(|line| line.at)))
+    });
+    let old: Vec<(Place, Option<[u8; 16]>)> = log.old(rows, limit)?;
     for (place, sent_id) in &old {
         batch.tables.history.put()?.remove(place)?;
         if let Some(sent_id) = sent_id {
@@ -133,30 +184,24 @@ fn next_old(
     Ok(())
 }
 
-fn journal(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
-    let mut old: Vec<Place> = Vec::new();
-    for row in batch.tables.journal.get()?.iter()?.take(limit) {
+fn journal(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
+    let rows = batch.tables.journal.get()?.iter()?.map(|row| {
         let (place, row) = row?;
-        if Journaled::read(row.value())?.at >= before {
-            break;
-        }
-        old.push(*place.value());
-    }
+        Ok((*place.value(), Journaled::read(row.value()).ok().map(|turn| turn.at)))
+    });
+    let old: Vec<Place> = log.old(rows, limit)?;
     for place in &old {
         batch.tables.journal.put()?.remove(place)?;
     }
     Ok(old.len())
 }
 
-fn audit(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
-    let mut old = Vec::new();
-    for row in batch.tables.audit.get()?.iter()?.take(limit) {
+fn audit(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
+    let rows = batch.tables.audit.get()?.iter()?.map(|row| {
         let (seq, row) = row?;
-        if unpack::<AuditEntry>("audit", row.value())?.at >= before {
-            break;
-        }
-        old.push(seq.value());
-    }
+        Ok((seq.value(), unpack::<AuditEntry>("audit", row.value()).ok().map(|entry| entry.at)))
+    });
+    let old: Vec<_> = log.old(rows, limit)?;
     for seq in &old {
         batch.tables.audit.put()?.remove(seq)?;
     }
@@ -165,7 +210,7 @@ fn audit(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> 
 
 /// They lie by tenant, and each tenant's in order: what is old stands at the beginning of each. Goes on
 /// from tenant to tenant, call by call.
-fn template_uses(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+fn template_uses(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
     let mut from = lock(&batch.mirror.template_tenant).to_be_bytes().to_vec();
     let mut old: Vec<Vec<u8>> = Vec::new();
     let mut looked = 0;
@@ -182,12 +227,14 @@ fn template_uses(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step
         let (key, row) = row?;
         let key = key.value();
         let tenant = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-        if unpack::<Use>("template_uses", row.value())?.at < before {
-            old.push(key.to_vec());
-            from = [key, &[0]].concat();
-        } else {
-            let Some(next) = tenant.checked_add(1) else { break 0 };
-            from = next.to_be_bytes().to_vec();
+        from = [key, &[0]].concat();
+        match log.age(unpack::<Use>("template_uses", row.value()).ok().map(|used| used.at)) {
+            Age::Old => old.push(key.to_vec()),
+            Age::Unknown => {}
+            Age::Young => {
+                let Some(next) = tenant.checked_add(1) else { break 0 };
+                from = next.to_be_bytes().to_vec();
+            }
         }
     };
     *lock(&batch.mirror.template_tenant) = next;

@@ -101,6 +101,13 @@ impl Mirror {
         }
     }
 
+    /// The turn that was just admitted does not run.
+    pub fn take_back(&self, tenant: TenantId, now: Timestamp) {
+        let mut meters = lock(&self.meters);
+        let (meter, steady_ms) = meters.at(tenant, now);
+        meter.turns.take_back(1, steady_ms);
+    }
+
     /// May the tenant have this much of what is kept? Refused with [`Error::Limit`].
     pub fn allow(&self, tenant: TenantId, kind: Kind, wanted: u64) -> Result<()> {
         let quotas = self.quotas_of(tenant);
@@ -116,7 +123,8 @@ impl Mirror {
     }
 
     /// Holds these tenants to the replies that may wait: from four fifths on their timers wait, at the
-    /// limit all their turns do. So they do while more is kept of them than can be trimmed in passing.
+    /// limit all their turns do. So they do while more is kept of them than can be trimmed in passing, and
+    /// for as long as they are not active.
     /// Whether one is held otherwise than before.
     pub fn hold_turns(&self, turns: &mut Turns, tenants: impl IntoIterator<Item = TenantId>) -> bool {
         let kind = Kind::WaitingReplies;
@@ -129,8 +137,9 @@ impl Mirror {
                 self.tell(&Use { tenant, kind, used, limit }, level);
             }
             let piles_up = self.piles_up(tenant, &usage, &quotas);
+            let asleep = self.directory.load().tenant(tenant).is_some_and(|tenant| !tenant.active);
             let admits = match level {
-                _ if piles_up => Admits::Nothing,
+                _ if asleep || piles_up => Admits::Nothing,
                 Level::Fine => Admits::All,
                 Level::Near => Admits::Answers,
                 Level::Over => Admits::Nothing,

@@ -237,7 +237,7 @@ pub fn api_keys(snapshot: &ReadTransaction) -> Step<Vec<ApiKey>> {
 
 /// Newest first.
 pub fn audit_log(snapshot: &ReadTransaction, limit: usize, bytes: usize) -> Step<Page<AuditEntry>> {
-    let mut page = Page { entries: Vec::new(), more: false };
+    let mut page = Page { entries: Vec::new(), more: false, next: None };
     let mut free = Free::new(limit, bytes);
     for row in snapshot.open_table(define::audit)?.iter()?.rev() {
         let row = row?.1;

@@ -17,6 +17,9 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 /// No more than this part of a disk is kept in reserve.
 const MOST_OF_DISK: u64 = 20;
 
+/// With less a file that met the end of its disk is not tried again.
+const ROOM_OF_COMMIT: u64 = 32 << 20;
+
 /// Bytes free and in all.
 pub type Free = (u64, u64);
 
@@ -88,6 +91,11 @@ impl Space {
         }
         let reserve = known.free.map_or(self.reserve.bytes, |(_, total)| self.kept(total));
         Room { free: known.free.map(|(free, _)| free), reserve, short: known.short }
+    }
+
+    /// Is there room for a commit, as far as anybody knows?
+    pub fn may_be_written(&self) -> bool {
+        self.room().free.is_none_or(|free| free >= ROOM_OF_COMMIT)
     }
 
     /// What is kept in reserve of a disk of this size.

@@ -32,9 +32,14 @@ pub enum Found {
     Turn(Box<TurnClaim>),
     /// A human answers now: these entries are not for the brain.
     ForHuman(ConversationKey, Vec<InboxId>),
+    /// Its number is switched off: what would be said could not leave.
+    Asleep(ConversationKey, InboxId),
     /// The entries have gone.
     Nothing,
 }
+
+/// A conversation whose number is switched off is looked at again after this time.
+const ASLEEP_MS: i64 = 30_000;
 
 /// Reads what a turn needs, from a snapshot.
 pub struct Reader<'m> {
@@ -73,7 +78,14 @@ impl<'m> Reader<'m> {
             triggers.push(trigger(&entry)?);
         }
         let Some(trigger) = together(triggers) else { return Ok(Found::Nothing) };
-        let organization = self.mirror.directory.load().organization_of(key.tenant);
+        let directory = self.mirror.directory.load();
+        let sender = kept.conversation.sender.as_ref().and_then(|name| directory.senders.get(name));
+        if let Some(first) = entries.first()
+            && sender.is_some_and(|sender| !sender.active)
+        {
+            return Ok(Found::Asleep(key.clone(), *first));
+        }
+        let organization = directory.organization_of(key.tenant);
         let lead = match organization {
             None => None,
             Some(organization) => {
@@ -188,6 +200,13 @@ impl Held {
     pub fn hand_over(&mut self, claims: &[TurnClaim]) {
         let handed: HashSet<&ConversationKey> = claims.iter().map(|claim| &claim.key).collect();
         self.keys.retain(|key| !handed.contains(key.as_ref()));
+    }
+
+    /// This one waits, and has cost its tenant no turn.
+    pub fn put_to_sleep(&mut self, key: &ConversationKey, first: &InboxId, now: Timestamp) {
+        self.keys.retain(|held| held.as_ref() != key);
+        self.shared.mirror.turns().postpone(key, first, now.plus_ms(ASLEEP_MS));
+        self.shared.mirror.take_back(key.tenant, now);
     }
 
     /// What came for a human is taken in, in one commit, which ends these claims; if it could not be, they

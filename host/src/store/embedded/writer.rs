@@ -19,12 +19,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::batch::{Batch, Fault, Sealed, Step};
-use super::disk::{Disk, failed};
+use super::disk::{Disk, failed, is_full};
 use super::load;
 use super::mirror::Mirror;
 use super::space::Space;
 use super::tally::Tally;
 use crate::store::{Error, Result};
+use crate::vitals::Vitals;
 
 /// More operations than this are not put into one transaction.
 const GROUP: usize = 1024;
@@ -32,8 +33,10 @@ const GROUP: usize = 1024;
 /// Between two attempts to open a failed file again.
 const REOPEN_AFTER: Duration = Duration::from_millis(250);
 
-/// Opening repairs, and what is repaired over and over serves nobody.
 const REOPEN_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Opening repairs, and nothing can be read meanwhile: the pause is so many times what it took last time.
+const PAUSE_PER_REPAIR: u32 = 10;
 
 /// Failures in a row that make one line of the log.
 const SAID_EVERY: u32 = 60;
@@ -59,10 +62,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn start(shared: Arc<Shared>, capacity: usize) -> std::io::Result<Self> {
+    pub fn start(shared: Arc<Shared>, capacity: usize, vitals: &Arc<Vitals>) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(capacity.max(1));
         let name = std::thread::Builder::new().name("store-writer".into());
-        let thread = name.spawn(move || Loop::new(shared).run(&jobs))?;
+        let running = vitals.thread("store-writer");
+        let thread = name.spawn(move || {
+            let _running = running;
+            Loop::new(shared).run(&jobs);
+        })?;
         Ok(Writer { queue: Some(queue), capacity, thread: Some(thread) })
     }
 
@@ -207,11 +214,13 @@ struct Loop {
     broken: Option<Broken>,
     /// How often the file failed since it was written to last. Said at the first time, and now and then.
     failures: u32,
+    /// How long it took to open it last time.
+    repair: Duration,
 }
 
 impl Loop {
     fn new(shared: Arc<Shared>) -> Self {
-        Loop { shared, broken: None, failures: 0 }
+        Loop { shared, broken: None, failures: 0, repair: Duration::ZERO }
     }
 
     fn run(mut self, tasks: &Receiver<Task>) {
@@ -267,6 +276,7 @@ impl Loop {
     /// The file failed. It is opened again after a pause, which grows as long as it goes on failing.
     fn fail(&mut self, error: redb::Error, operations: usize) {
         let pause = REOPEN_AFTER.saturating_mul(1 << self.failures.min(6)).min(REOPEN_AT_MOST);
+        let pause = pause.max(self.repair * PAUSE_PER_REPAIR);
         if self.failures.is_multiple_of(SAID_EVERY) {
             tracing::error!(%error, operations, "the store's file failed; nothing of the group was acknowledged");
         }
@@ -326,10 +336,17 @@ impl Loop {
         if broken.tried.elapsed() < broken.pause {
             return false;
         }
+        // What is committed can be read as long as it stays as it is.
+        if is_full(&broken.error) && !self.shared.space.may_be_written() {
+            broken.tried = Instant::now();
+            return false;
+        }
+        let began = Instant::now();
         let reopened = guarded(|| {
             self.shared.disk.reopen().map_err(redb::Error::from)?;
             load::again(&self.shared).map_err(Setback::All)
         });
+        self.repair = began.elapsed();
         match reopened {
             Ok(()) => {
                 tracing::debug!(after = %broken.error, "the store's file is open again");

@@ -12,7 +12,6 @@ pub fn write(buffer: &mut Vec<u8>, answer: &Answer) {
         Answer::Ignored(reason) => pen.u8(match reason {
             Reason::NoTenant => 0,
             Reason::UnknownTenant => 1,
-            Reason::InactiveTenant => 2,
         }),
         Answer::Routed { tenant, contact, is_new_session } => {
             pen.u8(if *is_new_session { 9 } else { 8 });
@@ -28,7 +27,6 @@ pub fn read(bytes: &[u8]) -> Read<Answer> {
     Ok(match kind {
         0 => Answer::Ignored(Reason::NoTenant),
         1 => Answer::Ignored(Reason::UnknownTenant),
-        2 => Answer::Ignored(Reason::InactiveTenant),
         8 | 9 => {
             let tenant = TenantId::from_stored(eye.u32()?);
             let contact = String::from_utf8_lossy(eye.rest()).into_owned();

@@ -31,6 +31,7 @@ fn settings(directory: &Path, keys: &[u8]) -> Settings {
         sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: Ring::new(keys.iter().map(|byte| key(*byte))),
+        vitals: Default::default(),
     }
 }
 

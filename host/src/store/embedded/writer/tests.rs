@@ -28,6 +28,7 @@ fn shared() -> Arc<Shared> {
         sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
         keys: crate::seal::Ring::default(),
+        vitals: Default::default(),
     };
     let make = || Ok(Box::new(InMemoryBackend::new()) as Box<dyn redb::StorageBackend>);
     open::open(&settings, Box::new(make)).expect("memory opens")

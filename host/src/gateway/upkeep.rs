@@ -1,0 +1,107 @@
+//! What a gateway does beside the way of a message, by the clock: it prunes, compacts, backs up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::repeats;
+use crate::store::embedded;
+use crate::store::{self, Retention, Store};
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Pruned in slices of this many, so that no message waits long behind housekeeping.
+const PRUNE_SLICE: usize = 2_000;
+
+/// Says once a minute what strangers would have had said for each of their tries.
+pub async fn sum_up(metrics: Arc<Metrics>) {
+    loop {
+        tokio::time::sleep(repeats::EVERY).await;
+        metrics.repeats.sum_up();
+    }
+}
+
+/// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as
+/// long as the gateway runs.
+pub async fn prune(store: Arc<dyn Store>, retention: Retention) {
+    loop {
+        let slice = async {
+            let removed = store.prune(retention, clock::now(), PRUNE_SLICE).await?;
+            Ok::<_, store::Error>(removed.max(store.trim(PRUNE_SLICE).await?))
+        };
+        let pause = match slice.await {
+            // A full slice: there is more, and what else is to be written comes in between.
+            Ok(done) if done >= PRUNE_SLICE => Duration::ZERO,
+            Ok(_) => Duration::from_secs(60),
+            Err(error) => {
+                tracing::warn!(%error, "what is past its time or beyond a quota could not be removed; trying again");
+                Duration::from_secs(60)
+            }
+        };
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = store.wakes().trims.notified() => {}
+        }
+    }
+}
+
+/// Nothing was written for so long.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Less is not worth it.
+const WORTH_BYTES: u64 = 64 << 20;
+
+/// Gives back to the disk what the file does not need, in the hour that is named for it, when nobody waits
+/// and it is worth it.
+pub async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
+    let settings = &config.store;
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let hour = clock::now().as_ms().rem_euclid(DAY_MS) / HOUR_MS;
+        if hour != i64::from(settings.compact_hour) || !store.is_idle(QUIET) {
+            continue;
+        }
+        let Ok(file) = store.file_bytes() else { continue };
+        let most = settings.compact_at_most_bytes;
+        let small = most == 0 || file.bytes <= most;
+        if !small || file.spare < WORTH_BYTES.max(file.bytes / 4) {
+            continue;
+        }
+        if let Err(error) = store.compact().await {
+            tracing::warn!(%error, "the store's file could not be compacted; trying again");
+        }
+        // What it could not give back now it cannot in a minute.
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+}
+
+/// Backs up every so often and keeps the newest few.
+pub async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
+    if config.backup.every_hours == 0 {
+        // Off.
+        return std::future::pending().await;
+    }
+    let every = Duration::from_secs(u64::from(config.backup.every_hours) * 3600);
+    let backups = config.backups();
+    loop {
+        tokio::time::sleep(embedded::backup::due_in(&backups, every)).await;
+        let to = backups.join(embedded::backup::file_name(clock::now()));
+        match store.backup(&to).await {
+            Ok(file) => {
+                tracing::info!(file = %file.display(), "backed up");
+                embedded::backup::keep_newest(&backups, config.backup.keep);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the backup failed; trying again in ten minutes");
+                tokio::time::sleep(Duration::from_secs(600)).await;
+            }
+        }
+    }
+}
