@@ -12,7 +12,7 @@ use crate::channel::claim::{Claims, Look};
 use crate::channel::signature::Signature;
 use crate::event::Event;
 use crate::glyph::Shown;
-use crate::message::{Fate, Outbound, OutboundContent, Provider};
+use crate::message::{Fate, Outbound, OutboundContent, Provider, Timestamp};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
@@ -83,6 +83,16 @@ pub trait Adapter: Sync {
     /// The request that marks a received message as read, or shows that an answer is being written.
     fn signal(&self, _sender: &Sender, _to: &str, _message_id: &str, _signal: Signal) -> Option<Request> {
         None
+    }
+
+    /// A request that shows what our number said to this contact since then, where the provider can be asked.
+    fn recall(&self, _sender: &Sender, _to: &str, _since: Timestamp) -> Option<Request> {
+        None
+    }
+
+    /// The answer to [`Adapter::recall`]: what was said, as [`Event::Own`].
+    fn recalled(&self, _sender: &Sender, _body: &[u8]) -> Vec<Event> {
+        Vec::new()
     }
 
     /// A request that changes nothing and shows whether the provider knows this sender and takes its

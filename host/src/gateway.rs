@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::config::document::Problem;
 use crate::declared::{self, Applied, Environment, Surroundings};
 use crate::delivery::DeliveryLoop;
+use crate::doubt::Doubts;
 use crate::egress::Egress;
 use crate::http::{self, control};
 use crate::keyring;
@@ -292,6 +293,7 @@ impl Gateway {
             part("old files", stopping, |(media, stop)| media.keep_house(stop).boxed()),
             part("WAHA sessions", self.sessions.clone(), |sessions| sessions.watch().boxed()),
             part("hidden ids", self.sessions.clone(), |sessions| sessions.look_up().boxed()),
+            part("doubts", Doubts::new(store.clone(), self.asked.clone()), |doubts| doubts.run().boxed()),
             part("retention", (store.clone(), retention(&config)), |(it, days)| {
                 upkeep::prune(it, days).boxed()
             }),

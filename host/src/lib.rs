@@ -19,7 +19,7 @@
 //! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
 //!
 //! Beside the way stand [`media`] (the files that messages bring and show), [`presence`] (read marks and
-//! typing), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
+//! typing), [`doubt`] (replies of unknown outcome), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
 //! providers say of templates) and [`doctor`]. Every request to a provider leaves through [`egress`].
 //!
 //! # Guarantees
@@ -41,7 +41,7 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, presence, media, session, template_sync}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
@@ -59,6 +59,7 @@ pub mod declared;
 pub mod deep_link;
 pub mod delivery;
 pub mod doctor;
+pub mod doubt;
 pub mod egress;
 pub mod event;
 pub mod explain;

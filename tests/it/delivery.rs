@@ -13,6 +13,7 @@ use switchboard_tests::wait::until;
 
 mod asleep;
 mod clock;
+mod doubt;
 mod fairness;
 mod many;
 mod senders;

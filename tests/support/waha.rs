@@ -60,6 +60,8 @@ pub struct Waha {
     api_key: String,
     engine: Engine,
     sent: usize,
+    /// What it shows of its chats.
+    said: Vec<Sent>,
     pub sessions: Sessions,
 }
 
@@ -72,6 +74,11 @@ impl Contract for Waha {
         if let Some(answer) = self.sessions.call(call) {
             return Ok((None, answer?));
         }
+        if let Some(chat) = contract::recall(call)? {
+            self.sessions.working(&chat.session)?;
+            let said = self.said.iter().filter(|sent| sent.session == chat.session && sent.chat == chat.chat);
+            return Ok((None, Reply::json(200, &Value::Array(said.map(answer::recalled).collect()))));
+        }
         let message = contract::message(call)?;
         self.sessions.working(&message.session)?;
         if !message.sends {
@@ -82,6 +89,7 @@ impl Contract for Waha {
         let contract::Message { session, chat, body, .. } = message;
         let sent = Sent { at: Instant::now(), path: call.path.clone(), session, chat, body, id };
         let reply = Reply::json(201, &answer::to(self.engine, &sent));
+        self.said.push(sent.clone());
         Ok((Some(sent), reply))
     }
 
@@ -131,7 +139,7 @@ impl FakeWaha {
     async fn listen(address: SocketAddr, engine: Engine) -> Self {
         let mut sessions = Sessions::default();
         sessions.sessions.insert("default".into(), Session::new("WORKING"));
-        let waha = Waha { api_key: "waha-api-key".into(), engine, sent: 0, sessions };
+        let waha = Waha { api_key: "waha-api-key".into(), engine, sent: 0, said: Vec::new(), sessions };
         FakeWaha(Peer::start_on(address, waha).await)
     }
 

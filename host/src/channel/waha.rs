@@ -13,6 +13,7 @@
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
 use crate::channel::claim::Look;
 use crate::channel::signature::Signature;
@@ -21,7 +22,7 @@ use crate::channel::{
     proof,
 };
 use crate::event::Event;
-use crate::message::OutboundContent;
+use crate::message::{OutboundContent, Timestamp};
 use crate::tenant::{HmacAlgorithm, Sender};
 
 mod content;
@@ -36,6 +37,9 @@ pub mod session;
 
 #[derive(Debug)]
 pub struct Waha;
+
+/// So many messages of a chat are asked for.
+const RECALLED: usize = 100;
 
 impl Adapter for Waha {
     fn claims(&self) -> &'static Look {
@@ -93,6 +97,32 @@ impl Adapter for Waha {
             404 => Err("WAHA has no such session".into()),
             status => Err(format!("WAHA answers {status}")),
         }
+    }
+
+    fn recall(&self, sender: &Sender, to: &str, since: Timestamp) -> Option<Request> {
+        let base = sender.base_url.as_deref()?.trim_end_matches('/');
+        let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
+        let chat = utf8_percent_encode(to, NON_ALPHANUMERIC);
+        let seconds = since.as_ms().div_euclid(1_000);
+        let request = Request::get(format!(
+            "{base}/api/{session}/chats/{chat}/messages?limit={RECALLED}&downloadMedia=false&filter.fromMe=true\
+             &filter.timestamp.gte={seconds}"
+        ));
+        Some(match sender.api_key.is_empty() {
+            true => request,
+            false => request.header("X-Api-Key", sender.api_key.expose()),
+        })
+    }
+
+    /// A chat's messages have the form of the webhook's.
+    fn recalled(&self, sender: &Sender, body: &[u8]) -> Vec<Event> {
+        let Ok(messages) = serde_json::from_slice::<Vec<Value>>(body) else { return Vec::new() };
+        let mut events = Vec::new();
+        for message in messages.into_iter().take(RECALLED) {
+            let webhook = json!({"event": "message.any", "session": sender.account, "payload": message});
+            events.extend(self.decode(webhook.to_string().as_bytes(), false).unwrap_or_default());
+        }
+        events
     }
 
     /// WAHA documents its own buttons and lists as deprecated: they may not show.

@@ -98,6 +98,9 @@ pub trait Contacts: Send + Sync {
     /// it was an alias of.
     async fn unmerge_contact(&self, alias: &ContactKey, actor: &str, now: Timestamp) -> Result<Person>;
 
+    /// Is it a reply of ours of which nobody knew whether it went out, or that is on its way? Then it has gone
+    /// out; anything else is left alone.
+    async fn recognize_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<bool>;
     /// `tenant`: whose it is, where no lock and no sender says so.
     async fn record_own(
         &self,

@@ -20,6 +20,26 @@ pub struct Policy {
     /// What goes out in place of a brain's words once the 24-hour window is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_template: Option<FallbackTemplate>,
+    /// What becomes of a reply of which nobody knows whether it went out; without it, it stays and is listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+}
+
+/// Once no evidence has settled it for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    pub after_minutes: u32,
+    pub then: Then,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    /// Again, though it may arrive twice.
+    Send,
+    /// Not at all, though it may never have arrived.
+    Drop,
 }
 
 impl Policy {

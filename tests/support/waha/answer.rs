@@ -46,3 +46,23 @@ pub fn to(engine: Engine, sent: &Sent) -> Value {
         }
     }
 }
+
+/// A message of ours as its chat shows it.
+pub fn recalled(sent: &Sent) -> Value {
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    json!({
+        "id": sent.id,
+        "timestamp": seconds - sent.at.elapsed().as_secs(),
+        "from": sent.chat,
+        "fromMe": true,
+        "source": "api",
+        "to": null,
+        "body": sent.text(),
+        "hasMedia": false,
+        "ack": 2,
+        "ackName": "DEVICE",
+        "vCards": null,
+        "_data": { "Info": { "Chat": sent.chat.replace("@c.us", "@s.whatsapp.net"), "IsFromMe": true } },
+    })
+}

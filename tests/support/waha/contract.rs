@@ -116,6 +116,29 @@ pub fn message(call: &Call) -> Result<Message, Reply> {
     Ok(Message { session, chat, sends, body })
 }
 
+/// A chat that is asked for what was said in it.
+pub struct Recall {
+    pub session: String,
+    pub chat: String,
+}
+
+/// `GET /api/{session}/chats/{chatId}/messages`, with what the real one insists on.
+pub fn recall(call: &Call) -> Result<Option<Recall>, Reply> {
+    let parts: Vec<&str> = call.path.split('/').collect();
+    let ["", "api", session, "chats", chat, "messages"] = parts[..] else { return Ok(None) };
+    if call.method != "GET" {
+        return Ok(None);
+    }
+    let given = |name: &str| call.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let limit = given("limit").and_then(|limit| limit.parse::<usize>().ok());
+    let since = given("filter.timestamp.gte").map(str::parse::<i64>);
+    if limit.is_none() || matches!(since, Some(Err(_))) {
+        return Err(nest(400, json!(["limit must be a number"]), "Bad Request"));
+    }
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Ok(Some(Recall { session: decoded(session), chat: decoded(chat) }))
+}
+
 /// The body, which must be an object.
 pub fn read(call: &Call) -> Result<Value, Reply> {
     let content_type = call.header("content-type").unwrap_or("");

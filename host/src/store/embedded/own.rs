@@ -100,20 +100,31 @@ impl Said {
     }
 }
 
-pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
+/// Whether it settles a reply that it was not known for.
+pub fn recognize(batch: &mut Batch<'_>, said: &Said) -> Step<bool> {
     let sent_id = sent_hash(said.provider, &said.account, &said.id);
     if batch.tables.sent_ids.get()?.get(&sent_id)?.is_some() {
-        return Ok(OwnKept::Known);
+        return Ok(false);
     }
     if let Some(reported) = &said.named {
+        let before = batch.state.outbox_unknown;
         receipts::record(batch, reported, said.now)?;
-        return Ok(OwnKept::Known);
+        return Ok(batch.state.outbox_unknown < before);
     }
-    // Before it is asked whose the number is now: what we sent is its sender's, however long ago.
     for key in conversations_of(batch, &said.contact)? {
         if is_ours(batch, &key, said, sent_id)? {
-            return Ok(OwnKept::Known);
+            return Ok(true);
         }
+    }
+    Ok(false)
+}
+
+pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
+    let sent_id = sent_hash(said.provider, &said.account, &said.id);
+    let known = batch.tables.sent_ids.get()?.get(&sent_id)?.is_some() || said.named.is_some();
+    // Before it is asked whose the number is now: what we sent is its sender's, however long ago.
+    if recognize(batch, said)? || known {
+        return Ok(OwnKept::Known);
     }
     let person = contacts::resolve(batch, &said.contact, &[])?;
     let directory = batch.mirror.directory.load_full();

@@ -71,6 +71,12 @@ impl Contacts for Embedded {
             .await
     }
 
+    async fn recognize_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<bool> {
+        let said = own::Said::new(own, (sender, None), &self.mirror().secret, now);
+        let Some(said) = said else { return Ok(false) };
+        self.write(move |batch| own::recognize(batch, &said)).await
+    }
+
     async fn record_own(
         &self,
         own: Own,

@@ -1,0 +1,58 @@
+//! What nobody knows of settles itself: by what its chat shows, and where that shows nothing by the tenant's
+//! word.
+
+use super::*;
+
+fn with_word(waha: &FakeWaha, word: &str) -> Setup {
+    Setup::new()
+        .package("echo")
+        .tenant(&format!("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'\n{word}"))
+        .sender(&sender("main", "default", waha.url(), &waha.api_key()))
+        .config("[delivery]\ntimeout_ms = 500\n")
+}
+
+/// Opens the conversation, and has the next reply meet this fault.
+async fn meets(setup: Setup, waha: &FakeWaha, fault: Fault) -> Gateway {
+    let gateway = setup.start().await;
+    let hook = begin(&gateway, waha).await;
+    settled(&gateway).await;
+    waha.fail_next(fault);
+    hook.say(&text(PHONE, "D1", "one")).await;
+    in_state(&gateway, "unknown").await;
+    hook.say(&text(PHONE, "D2", "two")).await;
+    gateway
+}
+
+async fn nothing_is_listed(gateway: &Gateway) {
+    until("nothing is in doubt", SOON, async || outbox(gateway).await.is_empty().then_some(())).await;
+    settled(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_its_chat_shows_has_gone_out() {
+    let waha = FakeWaha::start().await;
+    let word = "policy = { doubt = { after_minutes = 60, then = 'send' } }";
+    let gateway = meets(with_word(&waha, word), &waha, Fault::HangAfterSending).await;
+    nothing_is_listed(&gateway).await;
+    assert_eq!(waha.texts_to(CHAT)[1..], [echo("one", 1), echo("two", 2)], "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_nobody_saw_is_sent_again_where_its_tenant_says_so() {
+    let waha = FakeWaha::start().await;
+    let word = "policy = { doubt = { after_minutes = 0, then = 'send' } }";
+    let gateway = meets(with_word(&waha, word), &waha, Fault::Hang).await;
+    nothing_is_listed(&gateway).await;
+    let mut said = waha.texts_to(CHAT).split_off(1);
+    said.sort();
+    assert_eq!(said, [echo("one", 1), echo("two", 2)], "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_nobody_saw_is_dropped_where_its_tenant_says_so() {
+    let waha = FakeWaha::start().await;
+    let word = "policy = { doubt = { after_minutes = 0, then = 'drop' } }";
+    let gateway = meets(with_word(&waha, word), &waha, Fault::Hang).await;
+    nothing_is_listed(&gateway).await;
+    assert_eq!(waha.texts_to(CHAT)[1..], [echo("two", 2)]);
+}
