@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
-use crate::api::request::{Params, Sent};
+use crate::api::request::{Asked, Params, Sent};
 use crate::clock;
 use crate::declared::rules;
 use crate::message::SenderName;
@@ -105,6 +105,27 @@ pub async fn put(
     }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
     Ok(Json(shown(&app, &sender)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// Replies that wait are dropped with it.
+    #[serde(default)]
+    drop_waiting: bool,
+}
+
+/// Takes a sender out. What its contacts said and were told stays; so does what its provider has of it.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+    Asked(removal): Asked<Removal>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let name = SenderName::new(name);
+    let removed = app.store.remove_sender(&name, removal.drop_waiting, &caller.actor(), clock::now()).await?;
+    Ok(Json(json!(removed)))
 }
 
 #[derive(Deserialize)]

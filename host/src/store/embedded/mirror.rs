@@ -107,6 +107,7 @@ pub enum Effect {
     Organization(Organization),
     Tenant(Tenant),
     Sender(Sender),
+    SenderGone(SenderName),
     /// These keys open from now on, and the last of them seals.
     Keys(Ring),
     /// This tenant's collection of this name is another one now.
@@ -381,9 +382,7 @@ impl Mirror {
         let (mut turns, mut sends, mut files) = (self.turns(), self.sends(), self.files());
         for effect in effects {
             match effect {
-                Effect::Organization(organization) => {
-                    directory.get_or_insert_with(present).put_organization(organization);
-                }
+                Effect::Organization(it) => directory.get_or_insert_with(present).put_organization(it),
                 Effect::Tenant(tenant) => {
                     // It may have been given more.
                     turns.resume(&());
@@ -397,6 +396,7 @@ impl Mirror {
                     woken.sends = true;
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
+                Effect::SenderGone(name) => directory.get_or_insert_with(present).remove_sender(&name),
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {
