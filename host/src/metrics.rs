@@ -115,7 +115,7 @@ impl Metrics {
         );
         registry.register(
             "session_alerts",
-            "WhatsApp sessions that the watchdog restarted or could not look at, by why",
+            "WhatsApp sessions that the watchdog mended or could not look at, by why",
             metrics.sessions.clone(),
         );
         registry.register(
@@ -169,7 +169,8 @@ impl Metrics {
         self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
     }
 
-    /// `failed`, `unheard`, `deaf`, `silent`: restarted; `unwatched`.
+    /// `settings`: put right; `stopped`: started; `failed`, `starting`, `unheard`, `deaf`, `silent`: restarted;
+    /// `unset`, `unwatched`.
     pub fn session(&self, why: &'static str) {
         self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
