@@ -516,4 +516,27 @@ mod tests {
         assert_eq!(found(&directory, "20").as_deref(), Some("b"));
         assert_eq!(found(&directory, "30"), None);
     }
+
+    /// With every way of leaving things out: what is the house's is not kept, what is the sender's own is.
+    #[test]
+    fn what_is_lent_is_not_kept() {
+        const HERE: &str = "http://waha:3000";
+        let house = HouseWaha { base_url: Some(HERE.into()), api_key: Secret::new("house") };
+        for (base_url, api_key, kept) in [
+            (None, "house", (None, "")),
+            (None, "", (None, "")),
+            (Some(HERE), "house", (None, "")),
+            (Some("http://waha:3000/"), "", (None, "")),
+            (None, "own", (None, "own")),
+            (Some(HERE), "own", (Some(HERE), "own")),
+            (Some("http://other:3000"), "house", (Some("http://other:3000"), "house")),
+        ] {
+            let sender: Sender = serde_json::from_value(serde_json::json!({
+                "name": "main", "provider": "waha", "account": "default", "base_url": base_url, "api_key": api_key,
+            }))
+            .expect("a sender");
+            let left = house.take_back(sender);
+            assert_eq!((left.base_url.as_deref(), left.api_key.expose()), kept, "{base_url:?} {api_key}");
+        }
+    }
 }

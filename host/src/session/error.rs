@@ -56,7 +56,7 @@ impl From<Refusal> for Error {
             Refusal::Busy(what) => Error::Busy(what),
             Refusal::StoreOff => Error::Refused("the session keeps no chats (noweb.store is off)".into()),
             Refusal::NoCall(what) | Refusal::Refused(what) => Error::Refused(what),
-            Refusal::Failed(what) => Error::Waha(what),
+            Refusal::KeyRefused(what) | Refusal::Failed(what) => Error::Waha(what),
         }
     }
 }

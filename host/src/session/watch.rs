@@ -211,6 +211,7 @@ impl Sessions {
             Ok(Err(
                 Refusal::Refused(_)
                 | Refusal::NoCall(_)
+                | Refusal::KeyRefused(_)
                 | Refusal::OneSession(_)
                 | Refusal::StoreOff
                 | Refusal::Exists,

@@ -57,6 +57,8 @@ pub enum Refusal {
     StoreOff,
     /// WAHA or its engine has no such call.
     NoCall(String),
+    /// It does not take the key.
+    KeyRefused(String),
     /// The call is refused as it is.
     Refused(String),
     /// Nothing was done: WAHA was about something else with this session for too long.
@@ -244,10 +246,6 @@ fn named(status: u16, body: &[u8], field: &str) -> Result<String, Refusal> {
 
 /// The answer to [`phone_of`]; `None`: WAHA does not know, today.
 pub fn read_phone_of(status: u16, body: &[u8]) -> Result<Option<ContactKey>, Refusal> {
-    // A wrong key is put right some day; it says nothing of the call.
-    if matches!(status, 401 | 403) {
-        return Err(Refusal::Failed(format!("WAHA refuses its key ({status})")));
-    }
     let answer = taken(status, body)?;
     let phone = json::text(&answer, "pn").and_then(|phone| identity::contact(phone).ok());
     Ok(phone.filter(identity::is_phone))
@@ -298,6 +296,7 @@ fn taken(status: u16, body: &[u8]) -> Result<Object, Refusal> {
         400 | 500 if says("noweb") && says("store") => Refusal::StoreOff,
         500 if says("async-lock") => Refusal::Busy(format!("{told}; its lock on the session timed out")),
         501 => Refusal::NoCall(told),
+        401 | 403 => Refusal::KeyRefused(told),
         408 | 425 | 429 | 500 | 502.. => Refusal::Failed(told),
         _ => Refusal::Refused(told),
     })

@@ -91,7 +91,7 @@ fn answers() {
         (
             401,
             r#"{"message":"Unauthorized"}"#,
-            Err(Refusal::Refused("WAHA answered 401: Unauthorized; check the sender's api_key".into())),
+            Err(Refusal::KeyRefused("WAHA answered 401: Unauthorized; check the sender's api_key".into())),
         ),
         (500, r#"{"exception":{"name":"Error","message":"secret"}}"#, failed("WAHA answered 500: Error")),
         (200, "<html>", failed("WAHA's answer is no JSON; check the sender's base_url")),
