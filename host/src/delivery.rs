@@ -21,6 +21,7 @@ use crate::identity;
 use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SenderName};
 use crate::metrics::Metrics;
+use crate::refused_keys::RefusedKeys;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
@@ -45,6 +46,7 @@ pub struct DeliveryLoop {
     policy: config::Policy,
     egress: Egress,
     media: Arc<Media>,
+    refused_keys: Arc<RefusedKeys>,
 }
 
 impl DeliveryLoop {
@@ -55,14 +57,16 @@ impl DeliveryLoop {
         policy: config::Policy,
         egress: Egress,
         media: Arc<Media>,
+        refused_keys: Arc<RefusedKeys>,
     ) -> Arc<Self> {
-        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media })
+        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media, refused_keys })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let running = TaskTracker::new();
-        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience());
+        let keys = self.refused_keys.clone();
+        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience(), keys);
         while !stop.is_cancelled() {
             let claims = self.claim(&mut gate).await;
             if claims.is_empty() {
@@ -177,6 +181,7 @@ impl DeliveryLoop {
         if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
             self.opt_out(&claim).await;
         }
+        self.hear_of_key(&sender, &outcome);
         let same = same_person(&claim, &sender, &outcome);
         let settlement = self.settlement(&claim.entry, outcome, instead);
         self.report(&claim, &sender, &settlement, began.elapsed());
@@ -185,6 +190,26 @@ impl DeliveryLoop {
             && let Err(error) = self.store.learn(same, clock::now()).await
         {
             tracing::warn!(conversation = %claim.id.key, %error, "another address of a contact could not be kept");
+        }
+    }
+
+    /// A key that is refused is told once and pauses its sender; that it is taken again, once too.
+    fn hear_of_key(&self, sender: &Sender, outcome: &Outcome) {
+        let name = &sender.name;
+        match outcome {
+            Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
+                if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
+                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
+                    self.metrics.held_back(sender.provider, "key_refused");
+                }
+            }
+            Outcome::Sent { .. } => {
+                if self.refused_keys.take(sender) {
+                    tracing::info!(sender = %name, "the provider takes the sender's key again: its replies go out");
+                }
+            }
+            // Whether anybody looked at the key is not said.
+            Outcome::Failed { .. } => {}
         }
     }
 
@@ -259,7 +284,9 @@ impl DeliveryLoop {
         match (outcome, instead) {
             (Outcome::Sent { provider_id, .. }, None) => Settlement::Sent { provider_id },
             (Outcome::Sent { provider_id, .. }, Some(by)) => Settlement::Replaced { provider_id, by },
-            (Outcome::Failed { fate: Fate::Retry, after_ms, error }, _) => self.later(entry, after_ms, error),
+            (Outcome::Failed { fate: Fate::Retry | Fate::KeyRefused, after_ms, error }, _) => {
+                self.later(entry, after_ms, error)
+            }
             (Outcome::Failed { fate: Fate::Unknown, error, .. }, None) => Settlement::Unknown { error },
             (Outcome::Failed { fate: Fate::Unknown, error, .. }, Some(by)) => {
                 let error = format!("{error}; it was the tenant's fallback template");

@@ -38,13 +38,16 @@ pub async fn show(
     Ok(Json(shown(&app, sender)?))
 }
 
-/// The sender and its session; of each secret only whether it is set.
+/// The sender, whether its key is refused, and its session; of each secret only whether it is set.
 fn shown(app: &App, sender: &Sender) -> Result<Value> {
     let mut value = json!(sender);
     for (key, secret) in sender.secrets() {
         value[key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
     }
     let session = app.store.session(&sender.name)?;
+    if let Some(refused) = app.refused_keys.of(sender) {
+        value["key_refused"] = json!({"since": refused.since.to_string(), "error": refused.error});
+    }
     value["session"] = session.map_or(
         Value::Null,
         |session| json!({"status": session.status, "number": session.number, "at": session.at.to_string()}),
@@ -72,7 +75,9 @@ pub async fn put(
     caller.operator()?;
     let directory = app.store.directory();
     let before = directory.senders.get(&SenderName::new(name.as_str()));
-    body.remove("session");
+    for shown_only in ["session", "key_refused"] {
+        body.remove(shown_only);
+    }
     let named = body.insert("name".into(), json!(name));
     if named.is_some_and(|named| named != json!(name)) {
         return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));

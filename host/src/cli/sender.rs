@@ -170,7 +170,7 @@ impl Sender {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [screen::Column; 8] = [
+                let columns: [screen::Column; 9] = [
                     ("NAME", |sender| screen::text(&sender["name"])),
                     ("PROVIDER", |sender| screen::text(&sender["provider"])),
                     ("ACCOUNT", |sender| screen::text(&sender["account"])),
@@ -180,6 +180,7 @@ impl Sender {
                     }),
                     ("WEBHOOKS", webhooks),
                     ("ACTIVE", |sender| screen::text(&sender["active"])),
+                    ("KEY", |sender| if sender["key_refused"].is_null() { "-" } else { "refused" }.into()),
                     ("SESSION", |sender| screen::text(&sender["session"]["status"])),
                     ("API", |sender| screen::text(&sender["base_url"])),
                 ];

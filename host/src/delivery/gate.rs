@@ -13,6 +13,7 @@ use crate::config;
 use crate::message::{self, Outbound, OutboundContent, SenderName, Timestamp};
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
+use crate::refused_keys::RefusedKeys;
 use crate::route;
 use crate::schedule::{Candidate, Pace};
 use crate::store::{self, SendClaim, Settlement, Store};
@@ -32,6 +33,7 @@ pub struct Gate {
     settings: config::Policy,
     patience: Patience,
     pacer: Pacer,
+    refused_keys: Arc<RefusedKeys>,
     /// Senders that were found switched off and have not been found switched on since.
     switched_off: HashSet<SenderName>,
 }
@@ -56,8 +58,14 @@ pub struct Parcel {
 }
 
 impl Gate {
-    pub fn new(store: Arc<dyn Store>, settings: config::Policy, patience: Patience) -> Self {
-        Gate { store, settings, patience, pacer: Pacer::new(), switched_off: HashSet::new() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        settings: config::Policy,
+        patience: Patience,
+        refused_keys: Arc<RefusedKeys>,
+    ) -> Self {
+        let (pacer, switched_off) = (Pacer::new(), HashSet::new());
+        Gate { store, settings, patience, pacer, refused_keys, switched_off }
     }
 
     /// May this be claimed now? It has a place of its sender's and its tenant's rate then, until it is
@@ -78,6 +86,9 @@ impl Gate {
         }
         if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
+        }
+        if let Some(until) = self.refused_keys.waits_until(sender, now, rand::random()) {
+            return Pace::GroupWaits(until);
         }
         let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
         self.pacer.take(&sender.name, candidate.tenant, &rates, now)

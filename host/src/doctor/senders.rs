@@ -53,6 +53,13 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         return findings;
     }
     findings.extend(session(patient, sender, &subject));
+    if let Some(refused) = patient.refused_keys.of(sender) {
+        findings.push(Finding::error(
+            subject.as_str(),
+            format!("its key is refused since {}, and its replies wait: {}", refused.since, refused.error),
+            "set api_key to a key that the provider takes: what waits goes out by itself",
+        ));
+    }
     findings.extend(at_the_provider(patient, sender, &subject).await);
     if findings.is_empty() {
         findings.push(Finding::good(subject, "ready"));

@@ -3,7 +3,8 @@
 //! | answer | fate | because |
 //! |---|---|---|
 //! | 2xx | sent | WAHA answers after the engine took it; the id differs by engine |
-//! | 400, 401, 403, 405, 413, ... | permanent | the same request will be refused again |
+//! | 401, 403 | key refused | everything waits for another key |
+//! | 400, 405, 413, ... | permanent | the same request will be refused again |
 //! | 404 `Session not found` | retry | an operator can create the session; nothing went out |
 //! | 404 otherwise | permanent | the address is not a WAHA's |
 //! | 408, 421, 425 | retry | the request was not taken |
@@ -40,6 +41,7 @@ pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome 
         404 | 422 if about_session => Outcome::retry(None, error()),
         408 | 421 | 425 | 429 => Outcome::retry(retry_after_ms(headers), error()),
         503 if retry_after_ms(headers).is_some() => Outcome::retry(retry_after_ms(headers), error()),
+        401 | 403 => Outcome::failed(Fate::KeyRefused, error()),
         501 => Outcome::failed(Fate::Permanent, error()),
         500.. => Outcome::failed(Fate::Unknown, error()),
         _ => Outcome::failed(Fate::Permanent, error()),
@@ -180,6 +182,7 @@ mod tests {
             }
             Outcome::Failed { fate: Fate::Retry, .. } => "retry".into(),
             Outcome::Failed { fate: Fate::Permanent, .. } => "permanent".into(),
+            Outcome::Failed { fate: Fate::KeyRefused, .. } => "key refused".into(),
             Outcome::Failed { fate: Fate::OptedOut, .. } => "opted out".into(),
             Outcome::Failed { fate: Fate::WindowClosed, .. } => "window closed".into(),
             Outcome::Failed { fate: Fate::Unknown, .. } => "unknown".into(),
@@ -220,8 +223,8 @@ mod tests {
                 r#"{"statusCode":400,"message":["text must be a string"],"error":"Bad Request"}"#,
                 "permanent",
             ),
-            (401, &[], r#"{"message":"Unauthorized","statusCode":401}"#, "permanent"),
-            (403, &[], r#"{"message":"Forbidden","statusCode":403}"#, "permanent"),
+            (401, &[], r#"{"message":"Unauthorized","statusCode":401}"#, "key refused"),
+            (403, &[], r#"{"message":"Forbidden","statusCode":403}"#, "key refused"),
             (404, &[], no_session, "retry"),
             (404, &[], no_path, "permanent"),
             (404, &[], "", "permanent"),
