@@ -201,6 +201,7 @@ pub struct Mirror {
     /// Operations that were refused after they had written. Each is a bug: the others of its group were
     /// applied again.
     pub late_refusals: AtomicU64,
+    pub commits: AtomicU64,
     /// Makes seeds that no contact can foresee.
     pub secret: [u8; 32],
 }
@@ -243,6 +244,7 @@ impl Mirror {
             stranger: Mutex::default(),
             lookup: Mutex::default(),
             late_refusals: AtomicU64::default(),
+            commits: AtomicU64::default(),
             secret,
         }
     }
@@ -332,6 +334,7 @@ impl Mirror {
 
     /// What a commit changed, before anybody hears of the commit.
     pub fn apply(&self, state: State, sealed: Sealed, effects: Vec<Effect>) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         {
             let mut counted = lock(&self.counted);
             counted.state = state;
