@@ -296,7 +296,11 @@ impl Sessions {
     async fn bring_up(&self, sender: &Sender, session: Session, wanted: &Wanted) -> Result<()> {
         let mut session = session;
         if let Some(config) = wanted.put_right(&session) {
+            let kept_nothing = wanted.faults(&session).contains(&Fault::Store);
             self.ask(api::replace(sender, &config, session.apps.as_ref()), api::done).await?;
+            if kept_nothing {
+                self.look_up_again(sender).await;
+            }
             session = self.look(sender).await?;
         }
         match session.status.as_str() {

@@ -20,6 +20,7 @@ use crate::identity;
 use crate::message::{ContactKey, Provider};
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
+use crate::tenant::Sender;
 
 const TICK: Duration = Duration::from_secs(1);
 /// A store that says that something is due and hands out nothing is not asked without a pause.
@@ -31,6 +32,8 @@ const AT_ONCE: usize = 4;
 const MISSES: Backoff = Backoff { base_ms: 120_000, max_ms: 86_400_000 };
 /// Where the session keeps nothing to look up in: until it does, which the watchdog sees to.
 const STORE_OFF: Backoff = Backoff { base_ms: 120_000, max_ms: 3_600_000 };
+/// As many are asked for at once when it does; the others in their time.
+const ANEW: usize = 10_000;
 /// Where WAHA refuses the call as it is.
 const REFUSED_MS: i64 = 86_400_000;
 /// Where WAHA could not be asked.
@@ -103,6 +106,13 @@ impl Sessions {
                 let nap = clock::nap(self.store.next_lookup_at(), TICK);
                 tokio::time::sleep(nap.max(PAUSE)).await;
             }
+        }
+    }
+
+    /// The session begins to keep what hidden ids are looked up in: what it did not know is asked for anew.
+    pub(super) async fn look_up_again(&self, sender: &Sender) {
+        if let Err(error) = self.store.look_up_again(&sender.name, clock::now(), ANEW).await {
+            tracing::warn!(sender = %sender.name, %error, "hidden ids could not be made due; they are asked for later");
         }
     }
 

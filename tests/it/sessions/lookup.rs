@@ -84,10 +84,16 @@ async fn a_store_that_is_off_is_no_answer_for_ever() {
     let again = store.next_lookup_at().expect("it is asked for again");
     assert!(again.as_ms() - clock::now().as_ms() <= 3_600_000, "within the hour: {again}");
     drop(store);
+    waha.with(|known| known.lids.insert(LID.into(), PHONE.into()));
     gateway.start().await;
     gateway.api(Method::POST, "/api/senders/main/whatsapp/connect").await.ok();
     let session = waha.session("default").unwrap();
     assert_eq!(session.config["noweb"]["store"]["enabled"], true, "connect switches it on");
+    until("it is asked for again, and known", SOON, async || {
+        let told = gateway.get(&format!("/api/gateway/user/{PHONE}/tenant")).await;
+        (told.status == 200 && told.json()["tenant_id"] == 1).then_some(())
+    })
+    .await;
 }
 
 /// What one tenant's own number finds out of another tenant's contact is not joined for all. It is an answer
