@@ -108,7 +108,8 @@ impl Sessions {
             memory.starting_since = None;
         }
         // Whoever set it up by hand puts it right by hand.
-        let by_hand = wish == Wish::Unsaid && faults.contains(&Fault::NoWebhook);
+        let led_elsewhere = self.wanted(sender).is_ok_and(|wanted| wanted.is_led_elsewhere(&session));
+        let by_hand = wish == Wish::Unsaid && led_elsewhere;
         let trouble = match session.status.as_str() {
             _ if wish == Wish::LoggedOut && session.status != api::WORKING => None,
             api::STARTING => self.starts_for_long(memory).then_some(Trouble::Starting),
@@ -121,7 +122,7 @@ impl Sessions {
         }
         match trouble {
             Some(trouble) => self.mend(sender, session, &trouble, wish, memory).await?,
-            None if by_hand => self.unset(sender, &faults, memory),
+            None if by_hand && !faults.is_empty() => self.unset(sender, &faults, memory),
             None => self.is_well(sender, memory),
         }
         Ok(())

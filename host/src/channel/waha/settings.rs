@@ -110,11 +110,23 @@ impl Wanted {
 
     /// What lacks, as far as it is the gateway's to say. `is_ours`: the gateway has set it up itself. Else
     /// somebody has, who may have told WAHA of a webhook where no session shows it, or under another
-    /// address of the gateway: `was_heard` tells.
+    /// address of the gateway: `was_heard` tells. Another door serves as well as ours.
     pub fn lacking(&self, session: &Session, is_ours: bool, was_heard: bool) -> Vec<Fault> {
+        let mut faults = self.faults(session);
+        if is_ours {
+            return faults;
+        }
+        if faults.contains(&Fault::NoWebhook) && (was_heard || self.is_met_elsewhere(session)) {
+            return Vec::new();
+        }
+        faults.retain(|fault| *fault != Fault::Address);
+        faults
+    }
+
+    /// Is it not led to just where the gateway would lead it?
+    pub fn is_led_elsewhere(&self, session: &Session) -> bool {
         let faults = self.faults(session);
-        let by_hand = !is_ours && faults.contains(&Fault::NoWebhook);
-        if by_hand && (was_heard || self.is_met_elsewhere(session)) { Vec::new() } else { faults }
+        faults.contains(&Fault::NoWebhook) || faults.contains(&Fault::Address)
     }
 
     /// Does a webhook lead to a door of a gateway under another address, with this sender's key? Then

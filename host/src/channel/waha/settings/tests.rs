@@ -167,6 +167,33 @@ fn a_webhook_set_up_by_hand_is_known_by_its_key() {
     }
 }
 
+/// What somebody set up by hand is judged by whether its messages come in, not by how.
+#[test]
+fn what_is_not_ours_is_judged_by_what_is_heard() {
+    let at = |url: &str, key: &str| {
+        session(json!({"webhooks": [{"url": url, "events": ["*"], "hmac": {"key": key}}]}))
+    };
+    let (another_door, elsewhere) =
+        (at("http://gateway:8000/api/gateway/waha", "k2"), at("http://b/hook", "k2"));
+    let (by_name, wrong_key) =
+        (at("http://b/api/gateway/waha", "k2"), at("http://gateway:8000/api/gateway/waha", "k3"));
+    let ours = session(json!({"webhooks": [our_entry()]}));
+    for (case, session, is_ours, was_heard, lacking, led_elsewhere) in [
+        ("just so", &ours, false, false, vec![], false),
+        ("lost, and ours", &elsewhere, true, true, vec![Fault::NoWebhook], true),
+        ("not ours, and heard", &elsewhere, false, true, vec![], true),
+        ("not ours, and not heard", &elsewhere, false, false, vec![Fault::NoWebhook], true),
+        ("under another name", &by_name, false, false, vec![], true),
+        ("another door, and ours", &another_door, true, false, vec![Fault::Address], true),
+        ("another door, by hand", &another_door, false, false, vec![], true),
+        ("a wrong key, by hand", &wrong_key, false, false, vec![Fault::Key], true),
+    ] {
+        let wanted = wanted(json!({}));
+        assert_eq!(wanted.lacking(session, is_ours, was_heard), lacking, "{case}");
+        assert_eq!(wanted.is_led_elsewhere(session), led_elsewhere, "{case}");
+    }
+}
+
 #[test]
 fn each_sender_has_its_door() {
     for (more, path) in [
