@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::media::Media;
 use crate::metrics::Metrics;
+use crate::refused_keys::RefusedKeys;
 use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
@@ -73,6 +74,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub sessions: Arc<Sessions>,
+    pub refused_keys: Arc<RefusedKeys>,
     pub templates: Arc<Desk>,
     /// Set while the gateway stops.
     pub draining: Arc<AtomicBool>,

@@ -15,6 +15,7 @@ use crate::tenant::{ResolvedLimits, Secret};
 
 mod advice;
 pub mod brains;
+mod callback;
 mod check;
 pub mod document;
 
@@ -510,6 +511,8 @@ pub struct Waha {
     pub watch_every_ms: u64,
     /// A session that works is looked at more closely when nothing was heard of it for this long.
     pub silent_ms: u64,
+    /// A session that starts for this long is restarted.
+    pub starting_ms: u64,
     /// Before the same session is restarted again; doubled each time.
     pub restart_backoff_ms: u64,
     pub restart_backoff_max_ms: u64,
@@ -523,6 +526,7 @@ impl Default for Waha {
             webhook_url: None,
             watch_every_ms: 60_000,
             silent_ms: 30 * 60_000,
+            starting_ms: 5 * 60_000,
             restart_backoff_ms: 60_000,
             restart_backoff_max_ms: 3_600_000,
         }

@@ -23,6 +23,7 @@ use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SenderName};
 use crate::metrics::Metrics;
 use crate::policy::circuit::Came;
+use crate::refused_keys::RefusedKeys;
 use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
@@ -53,6 +54,7 @@ pub struct DeliveryLoop {
     circuits: Arc<Circuits>,
     /// Does the store refuse what becomes of replies?
     store_failed: Lasting,
+    refused_keys: Arc<RefusedKeys>,
 }
 
 impl DeliveryLoop {
@@ -63,16 +65,28 @@ impl DeliveryLoop {
         policy: config::Policy,
         egress: Egress,
         media: Arc<Media>,
+        refused_keys: Arc<RefusedKeys>,
     ) -> Arc<Self> {
         let circuits = Circuits::new(&settings);
         let store_failed = Lasting::default();
-        Arc::new(DeliveryLoop { store, metrics, settings, policy, egress, media, circuits, store_failed })
+        Arc::new(DeliveryLoop {
+            store,
+            metrics,
+            settings,
+            policy,
+            egress,
+            media,
+            refused_keys,
+            circuits,
+            store_failed,
+        })
     }
 
     /// Claims until `stop`; then returns when every send that had begun is settled.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let running = TaskTracker::new();
-        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience(), self.circuits.clone());
+        let holds = (self.circuits.clone(), self.refused_keys.clone());
+        let mut gate = Gate::new(self.store.clone(), self.policy, self.patience(), holds);
         while !stop.is_cancelled() {
             let claims = self.claim(&mut gate).await;
             if claims.is_empty() {
@@ -200,6 +214,7 @@ impl DeliveryLoop {
         if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
             self.opt_out(&claim).await;
         }
+        self.hear_of_key(&sender, &outcome);
         let same = same_person(&claim, &sender, &outcome);
         let settlement = self.settlement(&claim.entry, outcome, instead);
         self.report(&claim, &sender, &settlement, began.elapsed());
@@ -211,6 +226,27 @@ impl DeliveryLoop {
             && let Err(error) = self.store.learn(same, clock::now()).await
         {
             tracing::warn!(conversation = %claim.id.key, %error, "another address of a contact could not be kept");
+        }
+    }
+
+    /// A key that is refused is told once and pauses its sender; that it is taken again, once too.
+    fn hear_of_key(&self, sender: &Sender, outcome: &Outcome) {
+        let name = &sender.name;
+        match outcome {
+            Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
+                if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
+                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
+                    self.metrics.held_back(sender.provider, "key_refused");
+                }
+            }
+            Outcome::Sent { .. } => {
+                if self.refused_keys.take(sender) {
+                    tracing::info!(sender = %name, "the provider takes the sender's key again: its replies go out");
+                    self.store.hurry_sends(name, clock::now());
+                }
+            }
+            // Whether anybody looked at the key is not said.
+            Outcome::Failed { .. } => {}
         }
     }
 
@@ -324,7 +360,9 @@ impl DeliveryLoop {
         match (outcome, instead) {
             (Outcome::Sent { provider_id, .. }, None) => Settlement::Sent { provider_id },
             (Outcome::Sent { provider_id, .. }, Some(by)) => Settlement::Replaced { provider_id, by },
-            (Outcome::Failed { fate: Fate::Retry, after_ms, error }, _) => self.later(entry, after_ms, error),
+            (Outcome::Failed { fate: Fate::Retry | Fate::KeyRefused, after_ms, error }, _) => {
+                self.later(entry, after_ms, error)
+            }
             (Outcome::Failed { fate: Fate::Unknown, error, .. }, None) => Settlement::Unknown { error },
             (Outcome::Failed { fate: Fate::Unknown, error, .. }, Some(by)) => {
                 let error = format!("{error}; it was the tenant's fallback template");

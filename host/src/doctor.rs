@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::brain::Brains;
 use crate::config::Config;
 use crate::egress::Egress;
-use crate::message::Timestamp;
+use crate::message::{SenderName, Timestamp};
+use crate::refused_keys::RefusedKeys;
 use crate::store::Store;
 
 mod queues;
@@ -22,6 +23,9 @@ pub struct Patient<'a> {
     pub store: &'a Arc<dyn Store>,
     pub brains: &'a Brains,
     pub egress: &'a Egress,
+    pub refused_keys: &'a RefusedKeys,
+    /// Did this sender's provider call since the gateway began?
+    pub heard: &'a (dyn Fn(&SenderName) -> bool + Sync),
     pub now: Timestamp,
 }
 

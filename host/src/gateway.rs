@@ -34,6 +34,8 @@ use crate::keyring;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
+use crate::refused_keys::RefusedKeys;
+use crate::retry::Backoff;
 use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
@@ -67,6 +69,7 @@ pub struct Gateway {
     pub media: Arc<Media>,
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
+    refused_keys: Arc<RefusedKeys>,
     threads: Arc<Threads>,
     vitals: Arc<Vitals>,
     /// Set while the gateway stops: `/ready` says so.
@@ -116,7 +119,10 @@ impl Gateway {
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         let sessions = Sessions::new(store.clone(), asked.clone(), metrics.clone(), pulse.clone(), waha);
         let templates = Desk::new(store.clone(), asked.clone(), config.templates.clone());
+        let delivery = &config.delivery;
+        let backoff = Backoff { base_ms: delivery.backoff_ms, max_ms: delivery.backoff_max_ms };
         Ok(Gateway {
+            refused_keys: Arc::new(RefusedKeys::new(backoff)),
             egress,
             asked,
             templates,
@@ -163,6 +169,7 @@ impl Gateway {
             metrics: self.metrics.clone(),
             egress: self.asked.clone(),
             sessions: self.sessions.clone(),
+            refused_keys: self.refused_keys.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
             vitals: self.vitals.clone(),
@@ -217,6 +224,7 @@ impl Gateway {
             self.config.policy,
             self.egress.clone(),
             self.media.clone(),
+            self.refused_keys.clone(),
         );
         let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(

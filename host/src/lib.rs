@@ -42,7 +42,7 @@
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
-//!      > {metrics, declared, keyring} > {repeats} > {store, brain, explain, egress}
+//!      > {metrics, declared, keyring, refused_keys} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
 //! ```
@@ -77,6 +77,7 @@ pub mod opt_out;
 pub mod policy;
 pub mod presence;
 pub mod priority;
+pub mod refused_keys;
 pub mod regular_file;
 pub mod repeats;
 pub mod retry;

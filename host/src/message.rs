@@ -365,6 +365,8 @@ impl DeliveryState {
 pub enum Fate {
     /// Nothing went out; the same may go well later.
     Retry,
+    /// Nothing went out, and nothing will until the sender has a key that the provider takes.
+    KeyRefused,
     /// Never again.
     Permanent,
     /// The contact does not want messages.

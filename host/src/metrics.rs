@@ -34,7 +34,8 @@ pub struct OutcomeLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SendLabels {
     pub provider: &'static str,
-    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`;
+    /// `sent`, `later`, `dead`, `unknown`; without an attempt `paced`, `postponed`, `refused`; `key_refused`
+    /// once for each key that the provider does not take;
     /// after `sent`, `returned`: the provider told later that it did not arrive.
     pub outcome: &'static str,
 }
@@ -115,7 +116,7 @@ impl Metrics {
         );
         registry.register(
             "session_alerts",
-            "WhatsApp sessions that the watchdog restarted or could not look at, by why",
+            "WhatsApp sessions that the watchdog mended or could not look at, by why",
             metrics.sessions.clone(),
         );
         registry.register(
@@ -169,7 +170,8 @@ impl Metrics {
         self.files.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
     }
 
-    /// `failed`, `unheard`, `deaf`, `silent`: restarted; `unwatched`.
+    /// `settings`: put right; `stopped`: started; `failed`, `starting`, `unheard`, `deaf`, `silent`: restarted;
+    /// `unset`, `unwatched`.
     pub fn session(&self, why: &'static str) {
         self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
@@ -219,6 +221,7 @@ pub struct Kept {
     tables: BTreeMap<&'static str, u64>,
     over: BTreeMap<&'static str, u64>,
     late_refusals: u64,
+    commits: u64,
 }
 
 impl Kept {
@@ -238,6 +241,7 @@ impl Kept {
             tables,
             over,
             late_refusals: store.late_refusals(),
+            commits: store.commits(),
         }
     }
 
@@ -251,6 +255,7 @@ impl Kept {
             ("store_spare_bytes", "What a compaction would give back, about", one(self.file.spare)),
             ("disk_free_bytes", "What is left of the disk", one(self.room.free.unwrap_or_default())),
             ("disk_reserve_bytes", "What of it is kept in reserve", one(self.room.reserve)),
+            ("store_commits", "Commits since the start", one(self.commits)),
             (
                 "store_late_refusals",
                 "Operations that were refused after they had written; each is a bug",

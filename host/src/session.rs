@@ -1,38 +1,43 @@
-//! WAHA sessions: logs numbers in and out, and sees to it that their webhooks lead here. One session is
-//! one number; a tenant has one of its own, and a shared number's is an operator's business.
+//! WAHA sessions: logs numbers in and out, and sees to it that they run and that their webhooks lead here.
+//! One session is one number; a tenant has one of its own, and a shared number's is an operator's business.
 //!
 //! Everything can be asked for twice: what is so already stays, and two who connect the same at the
 //! same time make one session. WAHA's key goes to WAHA and nowhere else.
 //!
 //! - [`pulse`] remembers when each session was last heard.
-//! - [`watch`] restarts sessions that failed or have fallen silent.
+//! - [`calls`] asks WAHA, and asks again where it was busy.
+//! - [`watch`] puts right what WAHA lost, and starts again what stopped, failed or has fallen silent;
+//!   [`trouble`] says which of these it is.
 //! - [`lookup`] asks whose phone a hidden id is.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::channel::waha::session::{self as api, Order, Refusal, Session, Webhook};
-use crate::channel::{EncodeError, Outcome, Request};
+use crate::channel::waha::session::{self as api, Order, Refusal, Session};
+use crate::channel::waha::settings::{Fault, Wanted};
+use crate::clock;
 use crate::config;
 use crate::declared::rules;
-use crate::egress::{Egress, LIST_BYTES};
+use crate::egress::Egress;
 use crate::identity;
-use crate::internet::is_this_machine;
-use crate::message::{Fate, Provider, SenderName, TenantId};
+use crate::message::{Provider, SenderName, TenantId};
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::store::numbers::Wish;
 use crate::tenant::{Secret, Sender, WebhookAuth};
 
+mod calls;
 pub mod error;
 mod lookup;
 pub mod naming;
 pub mod pulse;
 pub mod state;
+mod trouble;
 mod watch;
 
 use self::error::{Error, Result};
-use self::naming::{door, new_sender};
+use self::naming::new_sender;
 use self::pulse::Pulse;
 use self::state::State;
 
@@ -80,28 +85,37 @@ impl Sessions {
     }
 
     /// Sees to it that there is a session, that its webhook leads here, and that it runs. `session`:
-    /// the name for a shared sender that is not there yet.
+    /// the name for a shared sender that is not there yet. Where that fails there is no more than before.
     pub async fn connect(&self, whose: &Whose, session: Option<&str>, actor: &str) -> Result<State> {
         let change = self.change(whose, session);
         let _alone = change.lock().await;
-        let sender = self.ready(whose, session, actor).await?;
-        let path = door(&sender);
-        let webhook = Webhook {
-            gateway: &self.gateway_url(&sender)?,
-            path: &path,
-            hmac_key: sender.hmac_key.expose(),
-            shared_key: sender.webhook_key.expose(),
-        };
-        let found = match self.look(&sender).await {
-            Err(Error::NoSession) => self.create(&sender, &webhook).await?,
-            found => Some(found?),
-        };
-        if let Some(found) = found {
-            self.bring_up(&sender, found, &webhook).await?;
+        let (sender, is_new) = self.ready(whose, session, actor).await?;
+        if let Err(error) = self.set_up(&sender).await {
+            if is_new
+                && let Err(error) = self.store.remove_sender(&sender.name, true, actor, clock::now()).await
+            {
+                tracing::error!(sender = %sender.name, %error, "a sender that could not be connected is still there");
+            }
+            return Err(error);
         }
+        self.store.set_wish(&sender.name, Wish::Connected).await?;
         let session = self.look(&sender).await?;
         tracing::info!(sender = %sender.name, status = session.status, "the WhatsApp session is connected to the gateway");
-        Ok(State::of(&sender, &session))
+        let faults = self.lacking(&sender, &session, Wish::Connected);
+        Ok(State::of(&sender, &session, faults))
+    }
+
+    /// A session with the right settings, that runs.
+    async fn set_up(&self, sender: &Sender) -> Result<()> {
+        let wanted = self.wanted(sender)?;
+        let found = match self.look(sender).await {
+            Err(Error::NoSession) => self.create(sender, &wanted).await?,
+            found => Some(found?),
+        };
+        match found {
+            Some(found) => self.bring_up(sender, found, &wanted).await,
+            None => Ok(()),
+        }
     }
 
     pub async fn status(&self, whose: &Whose) -> Result<State> {
@@ -111,7 +125,11 @@ impl Sessions {
                 let (session, sender) = (sender.account, Some(sender.name));
                 Ok(State { session, sender, ..State::not_connected(whose) })
             }
-            session => Ok(State::of(&sender, &session?)),
+            session => {
+                let session = session?;
+                let faults = self.lacking(&sender, &session, self.store.wish(&sender.name)?);
+                Ok(State::of(&sender, &session, faults))
+            }
         }
     }
 
@@ -120,15 +138,38 @@ impl Sessions {
         let change = self.change(whose, None);
         let _alone = change.lock().await;
         let Some(sender) = self.find(whose)? else { return Ok(State::not_connected(whose)) };
+        let before = self.store.wish(&sender.name)?;
+        // Said first: what stops from here on was asked to.
+        self.store.set_wish(&sender.name, Wish::LoggedOut).await?;
+        if let Err(error) = self.log_out(&sender, before).await {
+            self.store.set_wish(&sender.name, before).await?;
+            return Err(error);
+        }
+        tracing::info!(sender = %sender.name, "the WhatsApp session is logged out");
+        self.status(whose).await
+    }
+
+    /// A stopped session is started for it: the phone hears nothing of a logout while it does not run.
+    async fn log_out(&self, sender: &Sender, before: Wish) -> Result<()> {
+        match self.look(sender).await {
+            Err(Error::NoSession) => return Ok(()),
+            Ok(session) if session.status == api::STOPPED => {
+                if before == Wish::LoggedOut {
+                    return Ok(());
+                }
+                self.order(sender, Order::Start).await?;
+                self.started(sender).await?;
+            }
+            session => drop(session?),
+        }
         for order in [Order::LogOut, Order::Stop] {
-            match self.order(&sender, order).await {
+            match self.order(sender, order).await {
                 // Logged out is what it should be.
                 Ok(()) | Err(Error::NoSession | Error::NotNow { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        tracing::info!(sender = %sender.name, "the WhatsApp session is logged out");
-        self.status(whose).await
+        Ok(())
     }
 
     /// The code to scan, as a PNG.
@@ -184,8 +225,9 @@ impl Sessions {
         Ok(sender.map(|sender| Sender::clone(sender)))
     }
 
-    /// The sender as it must be before WAHA sends anything: known to the store, with keys.
-    async fn ready(&self, whose: &Whose, session: Option<&str>, actor: &str) -> Result<Sender> {
+    /// The sender as it must be before WAHA sends anything: known to the store, with keys. Was it not there
+    /// before?
+    async fn ready(&self, whose: &Whose, session: Option<&str>, actor: &str) -> Result<(Sender, bool)> {
         let found = match self.find(whose) {
             Err(Error::NoSender(_)) => None,
             found => found?,
@@ -208,16 +250,40 @@ impl Sessions {
         if !faults.is_empty() {
             return Err(Error::Faults(faults));
         }
-        if directory.senders.get(&sender.name).is_none_or(|known| **known != sender) {
+        let known = directory.senders.get(&sender.name);
+        if known.is_none_or(|known| **known != sender) {
             self.store.put_sender(sender.clone(), actor).await?;
         }
-        Ok(sender)
+        Ok((sender, known.is_none()))
+    }
+
+    /// Since the gateway began.
+    pub fn was_heard(&self, sender: &SenderName) -> bool {
+        self.pulse.last(sender).is_some()
+    }
+
+    /// What this sender's session must have.
+    fn wanted(&self, sender: &Sender) -> Result<Wanted> {
+        let Settings { waha, listen, .. } = &self.settings;
+        let gateway = waha.gateway_for(sender.base_url.as_deref(), *listen).ok_or_else(|| {
+            let waha = sender.base_url.clone().unwrap_or_default();
+            Error::Unreachable { waha, listen: *listen }
+        })?;
+        Ok(Wanted::of(sender, &gateway))
+    }
+
+    /// What lacks in the session's settings, as far as the gateway can say.
+    fn lacking(&self, sender: &Sender, session: &Session, wish: Wish) -> Vec<Fault> {
+        let Ok(wanted) = self.wanted(sender) else { return Vec::new() };
+        if wish == Wish::LoggedOut && session.status != api::WORKING {
+            return Vec::new();
+        }
+        wanted.lacking(session, wish == Wish::Connected, self.was_heard(&sender.name))
     }
 
     /// `None`: created. Somebody may have been faster; then it is that one.
-    async fn create(&self, sender: &Sender, webhook: &Webhook<'_>) -> Result<Option<Session>> {
-        let config = api::with_webhook(&serde_json::Map::new(), webhook).unwrap_or_default();
-        let request = api::create(sender, &config).map_err(unmade)?;
+    async fn create(&self, sender: &Sender, wanted: &Wanted) -> Result<Option<Session>> {
+        let request = api::create(sender, &wanted.anew()).map_err(calls::unmade)?;
         match self.send(request, api::done).await? {
             Ok(()) => Ok(None),
             Err(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
@@ -225,66 +291,22 @@ impl Sessions {
         }
     }
 
-    /// Adds the webhook where it is missing, and starts what does not run. A session that is as it
-    /// should be is not touched: replacing its configuration would restart it.
-    async fn bring_up(&self, sender: &Sender, session: Session, webhook: &Webhook<'_>) -> Result<()> {
+    /// Puts the settings right, and starts what does not run. A session that is as it should be is not
+    /// touched: replacing its configuration would restart it.
+    async fn bring_up(&self, sender: &Sender, session: Session, wanted: &Wanted) -> Result<()> {
         let mut session = session;
-        if let Some(config) = api::with_webhook(&session.config, webhook) {
-            self.ask(api::replace(sender, &config), api::done).await?;
+        if let Some(config) = wanted.put_right(&session) {
+            let kept_nothing = wanted.faults(&session).contains(&Fault::Store);
+            self.ask(api::replace(sender, &config, session.apps.as_ref()), api::done).await?;
+            if kept_nothing {
+                self.look_up_again(sender).await;
+            }
             session = self.look(sender).await?;
         }
         match session.status.as_str() {
             api::STOPPED => self.order(sender, Order::Start).await,
             api::FAILED => self.order(sender, Order::Restart).await,
             _ => Ok(()),
-        }
-    }
-
-    async fn look(&self, sender: &Sender) -> Result<Session> {
-        self.ask(api::look(sender), api::read).await
-    }
-
-    async fn order(&self, sender: &Sender, order: Order) -> Result<()> {
-        self.ask(api::order(sender, order), api::done).await
-    }
-
-    async fn ask<T>(
-        &self,
-        request: std::result::Result<Request, EncodeError>,
-        read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
-    ) -> Result<T> {
-        Ok(self.send(request.map_err(unmade)?, read).await??)
-    }
-
-    /// The outer error: no answer at all.
-    async fn send<T>(
-        &self,
-        request: Request,
-        read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
-    ) -> Result<std::result::Result<T, Refusal>> {
-        // An overview of chats holds messages whole, with thumbnails.
-        match self.egress.send_within(request, LIST_BYTES).await {
-            Ok(answer) => Ok(read(answer.status, &answer.body)),
-            Err(Outcome::Failed { fate: Fate::Unknown, .. }) => {
-                Err(Error::Waha("WAHA did not answer in time".into()))
-            }
-            Err(Outcome::Failed { error, .. }) => Err(Error::Waha(format!("WAHA cannot be asked: {error}"))),
-            Err(Outcome::Sent { .. }) => Err(Error::Waha("WAHA gave no answer".into())),
-        }
-    }
-
-    /// The gateway as WAHA sees it. Without a configured address it is the one that is listened on,
-    /// which WAHA reaches if both are on this machine.
-    fn gateway_url(&self, sender: &Sender) -> Result<String> {
-        if let Some(url) = &self.settings.waha.webhook_url {
-            return Ok(url.trim_end_matches('/').to_owned());
-        }
-        let waha = sender.base_url.clone().unwrap_or_default();
-        let listen = self.settings.listen;
-        let local = url::Url::parse(&waha).is_ok_and(|url| url.host_str().is_some_and(is_this_machine));
-        match local && listen.ip().is_loopback() {
-            true => Ok(format!("http://{listen}")),
-            false => Err(Error::Unreachable { waha, listen }),
         }
     }
 
@@ -295,8 +317,4 @@ impl Sessions {
         let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         changing.entry(account).or_default().clone()
     }
-}
-
-fn unmade(error: EncodeError) -> Error {
-    Error::Waha(error.to_string())
 }

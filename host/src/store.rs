@@ -33,6 +33,7 @@ mod audit;
 pub mod contacts;
 pub mod embedded;
 pub mod media;
+pub mod numbers;
 pub mod pages;
 pub mod quotas;
 pub mod secrets;
@@ -425,6 +426,7 @@ pub trait Store:
     + pages::Pages
     + secrets::Secrets
     + quotas::Accounts
+    + numbers::Numbers
     + upkeep::Upkeep
     + Send
     + Sync

@@ -369,8 +369,10 @@ impl HouseWaha {
     /// The sender as it is kept: a copy of what the configuration says would stay as it is when that
     /// changes.
     pub fn take_back(&self, mut sender: Sender) -> Sender {
+        // Without an address of its own it is used at the configured one.
+        let is_here = self.is_at(&self.lend(sender.clone()));
         let lent = sender.api_key.is_empty() || sender.api_key == self.api_key;
-        if sender.provider == Provider::Waha && lent && self.is_at(&sender) {
+        if sender.provider == Provider::Waha && lent && is_here {
             (sender.base_url, sender.api_key) = (None, Secret::default());
         }
         sender
@@ -418,14 +420,7 @@ impl Directory {
 
     pub fn put_sender(&mut self, sender: Sender) {
         let sender = self.waha.lend(sender);
-        if let Some(old) = self.senders.get(&sender.name) {
-            for account in old.accounts() {
-                self.by_account.remove(&(old.provider, account_key(old.provider, account)));
-            }
-            if let Some(numbers) = old.business_account.as_ref().and_then(|it| self.by_business.get_mut(it)) {
-                numbers.remove(&old.name);
-            }
-        }
+        self.remove_sender(&sender.name);
         if let (Provider::Meta, Some(business)) = (sender.provider, &sender.business_account) {
             self.by_business.entry(business.clone()).or_default().insert(sender.name.clone());
         }
@@ -434,6 +429,16 @@ impl Directory {
             self.by_account.insert((sender.provider, account), sender.name.clone());
         }
         self.senders.insert(sender.name.clone(), Arc::new(sender));
+    }
+
+    pub fn remove_sender(&mut self, name: &SenderName) {
+        let Some(old) = self.senders.remove(name) else { return };
+        for account in old.accounts() {
+            self.by_account.remove(&(old.provider, account_key(old.provider, account)));
+        }
+        if let Some(numbers) = old.business_account.as_ref().and_then(|it| self.by_business.get_mut(it)) {
+            numbers.remove(&old.name);
+        }
     }
 
     pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
@@ -510,5 +515,28 @@ mod tests {
         assert_eq!(found(&directory, "10").as_deref(), Some("a"), "better one that is off than none");
         assert_eq!(found(&directory, "20").as_deref(), Some("b"));
         assert_eq!(found(&directory, "30"), None);
+    }
+
+    /// With every way of leaving things out: what is the house's is not kept, what is the sender's own is.
+    #[test]
+    fn what_is_lent_is_not_kept() {
+        const HERE: &str = "http://waha:3000";
+        let house = HouseWaha { base_url: Some(HERE.into()), api_key: Secret::new("house") };
+        for (base_url, api_key, kept) in [
+            (None, "house", (None, "")),
+            (None, "", (None, "")),
+            (Some(HERE), "house", (None, "")),
+            (Some("http://waha:3000/"), "", (None, "")),
+            (None, "own", (None, "own")),
+            (Some(HERE), "own", (Some(HERE), "own")),
+            (Some("http://other:3000"), "house", (Some("http://other:3000"), "house")),
+        ] {
+            let sender: Sender = serde_json::from_value(serde_json::json!({
+                "name": "main", "provider": "waha", "account": "default", "base_url": base_url, "api_key": api_key,
+            }))
+            .expect("a sender");
+            let left = house.take_back(sender);
+            assert_eq!((left.base_url.as_deref(), left.api_key.expose()), kept, "{base_url:?} {api_key}");
+        }
     }
 }

@@ -15,6 +15,7 @@ mod asleep;
 mod clock;
 mod doubt;
 mod fairness;
+mod keys;
 mod many;
 mod senders;
 
@@ -209,16 +210,12 @@ async fn a_send_that_a_crash_interrupts_is_unknown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_for_good_is_dead_and_says_what_to_do() {
     let waha = FakeWaha::start().await;
-    let gateway = Setup::new()
-        .package("echo")
-        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
-        .sender(&sender("main", "default", waha.url(), "not the key"))
-        .start()
-        .await;
+    let gateway = setup(&waha).start().await;
+    waha.fail_next(Fault::Say { status: 404, body: Value::Null });
     Hook::to(&gateway).say(&text(PHONE, "G1", "start_realty_1")).await;
     let dead = in_state(&gateway, "dead").await;
     let error = dead["last_error"].as_str().expect("an error");
-    assert!(error.contains("401") && error.contains("api_key"), "{error}");
+    assert!(error.contains("404") && error.contains("base_url"), "{error}");
     assert_eq!((waha.requests(), waha.sent().len()), (1, 0));
     let log = gateway.log();
     assert!(log.contains("switchboard outbox list") && !log.contains(PHONE), "{log}");

@@ -274,7 +274,7 @@ async fn fails_as_told_and_then_works_again() {
         (Fault::Unavailable { retry_after: None }, Fate::Retry, 0),
         (Fault::Error, Fate::Unknown, 0),
         (Fault::ErrorAfterSending, Fate::Unknown, 1),
-        (Fault::Say { status: 401, body: meta::error(190, "Session has expired") }, Fate::Permanent, 0),
+        (Fault::Say { status: 401, body: meta::error(190, "Session has expired") }, Fate::KeyRefused, 0),
         (
             Fault::Say { status: 200, body: meta::error(131_047, "Re-engagement message") },
             Fate::WindowClosed,

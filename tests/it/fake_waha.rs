@@ -129,7 +129,7 @@ async fn sessions_must_be_there_and_working() {
     let mut elsewhere = text("hi");
     elsewhere["session"] = json!("other");
     let answer = post(&waha, "/api/sendText", elsewhere).await;
-    assert_eq!(answer.body, json!({"statusCode": 404, "message": "Session not found", "error": "Not Found"}));
+    assert_eq!(answer.body, json!({"error": "Session \"other\" does not exist", "session": "other"}));
     waha.set_session("default", "STARTING");
     let answer = post(&waha, "/api/sendText", text("hi")).await;
     assert_eq!((answer.status, &answer.body["status"]), (422, &json!("STARTING")));
@@ -137,7 +137,7 @@ async fn sessions_must_be_there_and_working() {
     waha.set_session("default", "WORKING");
     assert_eq!(post(&waha, "/api/sendText", text("hi")).await.status, 201);
     waha.remove_session("default");
-    assert_eq!(post(&waha, "/api/sendText", text("hi")).await.status, 404);
+    assert_eq!(post(&waha, "/api/sendText", text("hi")).await.status, 422);
     assert_eq!(waha.texts_to(CHAT), ["hi"]);
 }
 
@@ -368,6 +368,8 @@ async fn sessions_keep_to_the_contract() {
         (&post, "/api/a/auth/request-code", json!({"phoneNumber": "+971"}), 400, ""),
         (&post, "/api/a/auth/request-code", json!({"phoneNumber": "971500000009"}), 201, ""),
         (&put, "/api/sessions/b", json!({"config": {}}), 404, ""),
+        (&post, "/api/sessions/b/start", json!({}), 404, ""),
+        (&post, "/api/sessions/b/stop", json!({}), 201, ""),
         (&put, "/api/sessions/a", json!({"config": {}}), 200, "STARTING"),
         (&post, "/api/sessions/a/stop", json!({}), 201, "STOPPED"),
         (&get, "/api/a/auth/qr", json!({}), 422, "STOPPED"),
@@ -414,4 +416,48 @@ async fn files_and_hidden_ids() {
             "{lid}"
         );
     }
+}
+
+/// What WAHA does that no documentation tells: CORE's one session, settings lost at a restart, a logout that
+/// the phone does not hear of, a store that is off, a lock that is not got.
+#[tokio::test]
+async fn the_darker_sides_of_waha() {
+    let waha = FakeWaha::start_as(Engine::Noweb).await;
+    let key = waha.api_key();
+    let ask = async |method: Method, path: &str| {
+        call(&waha, method, path, &key, "application/json", "{}".into()).await
+    };
+    waha.with(|known| known.is_core = true);
+    let second = post(&waha, "/api/sessions", json!({"name": "second"})).await;
+    assert_eq!(second.status, 422);
+    assert!(second.body["message"].as_str().unwrap().contains("support only 'default' session"));
+    let lid = "/api/default/lids/7@lid";
+    let off = ask(Method::GET, lid).await;
+    assert_eq!(off.status, 400);
+    assert!(off.body["message"].as_str().unwrap().starts_with("Enable NOWEB store"), "{:?}", off.body);
+    assert_eq!(ask(Method::GET, "/api/default/chats/overview").await.status, 400);
+    let on = json!({"config": {"noweb": {"store": {"enabled": true, "fullSync": false}}}}).to_string();
+    call(&waha, Method::PUT, "/api/sessions/default", &key, "application/json", on).await;
+    assert_eq!(ask(Method::GET, lid).await.status, 200);
+    waha.with(|known| known.lose_settings("default", "STOPPED"));
+    let lost = ask(Method::GET, "/api/sessions/default").await.body;
+    assert_eq!((&lost["status"], &lost["config"]), (&json!("STOPPED"), &Value::Null));
+    waha.set_session("a", "WORKING");
+    for (session, orders, linked) in
+        [("default", &["logout"][..], true), ("a", &["stop", "start", "logout"], false)]
+    {
+        for order in orders {
+            ask(Method::POST, &format!("/api/sessions/{session}/{order}")).await;
+        }
+        assert_eq!(waha.session(session).unwrap().linked, linked, "{session}");
+    }
+    waha.with(|known| known.busy = 1);
+    let busy = ask(Method::GET, "/api/sessions/default").await;
+    assert!(busy.body["exception"]["message"].as_str().unwrap().contains("async-lock timed out"));
+    assert_eq!(ask(Method::GET, "/api/sessions/default").await.status, 200);
+    waha.set_session("default", "WORKING");
+    waha.close_connection();
+    let closed = send(&waha, CHAT, OutboundContent::Text { text: "hi".into() }).await;
+    let Outcome::Failed { fate: Fate::Unknown, error, .. } = closed else { panic!("{closed:?}") };
+    assert_eq!(error, "WAHA answered 500: Connection Closed");
 }

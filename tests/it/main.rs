@@ -12,6 +12,7 @@ mod guarantees;
 mod hostile;
 mod journey;
 mod kill;
+mod loops;
 mod media;
 mod payloads;
 mod policy;

@@ -13,6 +13,9 @@ use switchboard_tests::waha::webhook::Webhook;
 mod door;
 mod lent;
 mod lookup;
+mod mend;
+mod refused;
+mod remove;
 mod screen;
 mod watch;
 
@@ -62,6 +65,7 @@ async fn a_number_is_connected_scanned_talked_to_and_disconnected() {
         json!({
             "tenant_id": 1, "sender": "tenant-1", "session": "tenant_1", "status": "SCAN_QR_CODE", "number": null,
             "next": "scan the QR code with WhatsApp on the phone: Settings, Linked devices, Link a device",
+            "faults": [],
         })
     );
     let session = waha.session("tenant_1").unwrap();

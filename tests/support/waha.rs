@@ -137,7 +137,7 @@ impl FakeWaha {
     }
 
     async fn listen(address: SocketAddr, engine: Engine) -> Self {
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions { engine: engine.name(), ..Sessions::default() };
         sessions.sessions.insert("default".into(), Session::new("WORKING"));
         let waha = Waha { api_key: "waha-api-key".into(), engine, sent: 0, said: Vec::new(), sessions };
         FakeWaha(Peer::start_on(address, waha).await)
@@ -157,7 +157,10 @@ impl FakeWaha {
     }
 
     pub fn set_engine(&self, engine: Engine) {
-        self.0.with(|waha| waha.engine = engine);
+        self.0.with(|waha| {
+            waha.engine = engine;
+            waha.sessions.engine = engine.name();
+        });
     }
 
     /// `WORKING`, `STARTING`, `SCAN_QR_CODE`, ...
@@ -192,6 +195,7 @@ impl FakeWaha {
             assert_eq!(known.status, "SCAN_QR_CODE", "there is nothing to scan");
             known.status = "WORKING".into();
             known.number = Some(number.into());
+            known.linked = true;
         });
         self.tell(session, &Webhook::session("WORKING")).await
     }
@@ -225,6 +229,14 @@ impl FakeWaha {
             answers.push(Answer::of(request).await.expect("the webhook is answered"));
         }
         answers
+    }
+
+    /// The engine's line to WhatsApp is closed under the next message.
+    pub fn close_connection(&self) {
+        let exception = json!({ "message": "Connection Closed", "isBoom": true, "data": null });
+        let body =
+            json!({ "statusCode": 500, "exception": exception, "request": { "path": "/api/sendText" } });
+        self.fail_next(Fault::Say { status: 500, body });
     }
 
     /// The fault of the next message that no fault is set for yet.

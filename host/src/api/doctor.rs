@@ -22,6 +22,8 @@ pub async fn examine(
         store: &app.store,
         brains: &app.brains,
         egress: &app.egress,
+        refused_keys: &app.refused_keys,
+        heard: &|sender| app.sessions.was_heard(sender),
         now: clock::now(),
     };
     Ok(Json(json!({"findings": doctor::examine(&patient).await})))

@@ -275,7 +275,10 @@ impl From<session::Error> for Error {
             session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
                 Error::invalid(message, action)
             }
-            session::Error::Waha(why) => {
+            session::Error::Waha(why)
+            | session::Error::OneSession(why)
+            | session::Error::Busy(why)
+            | session::Error::Refused(why) => {
                 tracing::warn!(why, "WAHA did not do what was asked of it");
                 error(StatusCode::BAD_GATEWAY, "provider", message, action)
             }

@@ -331,6 +331,8 @@ fn of_senders() -> Vec<Route> {
             ("account", Names::Value),
             ("tenant", Names::Tenant),
         ]),
+        route(Method::DELETE, SENDER, Operator, delete(senders::remove))
+            .query(&[("drop_waiting", Names::Value)]),
         route(Method::POST, "/api/senders/{sender}/owner", Operator, post(senders::give))
             .json(&[("tenant", Names::Tenant), ("apply", Names::Value)]),
         route(Method::POST, "/api/senders/{sender}/whatsapp/connect", Operator, post(whatsapp::connect))

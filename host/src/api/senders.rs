@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
-use crate::api::request::{Params, Sent};
+use crate::api::request::{Asked, Params, Sent};
 use crate::clock;
 use crate::declared::rules;
 use crate::message::SenderName;
@@ -38,13 +38,16 @@ pub async fn show(
     Ok(Json(shown(&app, sender)?))
 }
 
-/// The sender and its session; of each secret only whether it is set.
+/// The sender, whether its key is refused, and its session; of each secret only whether it is set.
 fn shown(app: &App, sender: &Sender) -> Result<Value> {
     let mut value = json!(sender);
     for (key, secret) in sender.secrets() {
         value[key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
     }
     let session = app.store.session(&sender.name)?;
+    if let Some(refused) = app.refused_keys.of(sender) {
+        value["key_refused"] = json!({"since": refused.since.to_string(), "error": refused.error});
+    }
     value["session"] = session.map_or(
         Value::Null,
         |session| json!({"status": session.status, "number": session.number, "at": session.at.to_string()}),
@@ -72,7 +75,9 @@ pub async fn put(
     caller.operator()?;
     let directory = app.store.directory();
     let before = directory.senders.get(&SenderName::new(name.as_str()));
-    body.remove("session");
+    for shown_only in ["session", "key_refused"] {
+        body.remove(shown_only);
+    }
     let named = body.insert("name".into(), json!(name));
     if named.is_some_and(|named| named != json!(name)) {
         return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));
@@ -105,6 +110,27 @@ pub async fn put(
     }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
     Ok(Json(shown(&app, &sender)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// Replies that wait are dropped with it.
+    #[serde(default)]
+    drop_waiting: bool,
+}
+
+/// Takes a sender out. What its contacts said and were told stays; so does what its provider has of it.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<String>,
+    Asked(removal): Asked<Removal>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let name = SenderName::new(name);
+    let removed = app.store.remove_sender(&name, removal.drop_waiting, &caller.actor(), clock::now()).await?;
+    Ok(Json(json!(removed)))
 }
 
 #[derive(Deserialize)]

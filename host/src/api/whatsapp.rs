@@ -55,6 +55,7 @@ fn shown(state: &state::State) -> Value {
         "status": state.status,
         "number": state.number,
         "next": state.next,
+        "faults": state.faults.iter().map(|fault| fault.what()).collect::<Vec<_>>(),
     })
 }
 

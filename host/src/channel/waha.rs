@@ -9,7 +9,8 @@
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
 //! - [`media`] says where files are fetched.
-//! - [`session`] makes and reads the calls that log a number in and out.
+//! - [`session`] makes and reads the calls that log a number in and out; [`settings`] says what the
+//!   settings of its session must be.
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -34,6 +35,7 @@ mod own;
 mod person;
 mod referral;
 pub mod session;
+pub mod settings;
 
 #[derive(Debug)]
 pub struct Waha;

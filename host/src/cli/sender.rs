@@ -17,6 +17,7 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender test +9613451652                                who gets a message to this number
   switchboard sender test 971500000001 --from 971501234567 --text start_realty_2
   switchboard sender give office --tenant 9              what that would come to; --apply does it
+  switchboard sender remove office                       taken out, if no reply waits there
   switchboard sender connect main                       set up its WAHA session and scan the QR code
   switchboard sender connect main --phone 971501234567  log in by a code typed on that phone instead
 
@@ -33,6 +34,14 @@ pub enum Sender {
     Test(Test),
     /// Give a sender to another tenant, or to all. Says what becomes of what waits there until --apply.
     Give(Give),
+    /// Take a sender out. What was said through it stays; a WAHA session is logged out with `disconnect`
+    /// before.
+    Remove {
+        name: String,
+        /// Replies that wait to go out through it are dropped; else they keep it.
+        #[arg(long)]
+        drop_waiting: bool,
+    },
     /// Log a WAHA number in: create and start its session, lead its webhook here, show the QR code.
     Connect {
         /// The sender; one that is not there yet is added at the configured WAHA, shared.
@@ -161,7 +170,7 @@ impl Sender {
                 if json {
                     return screen::json(&answer);
                 }
-                let columns: [screen::Column; 8] = [
+                let columns: [screen::Column; 9] = [
                     ("NAME", |sender| screen::text(&sender["name"])),
                     ("PROVIDER", |sender| screen::text(&sender["provider"])),
                     ("ACCOUNT", |sender| screen::text(&sender["account"])),
@@ -171,6 +180,7 @@ impl Sender {
                     }),
                     ("WEBHOOKS", webhooks),
                     ("ACTIVE", |sender| screen::text(&sender["active"])),
+                    ("KEY", |sender| if sender["key_refused"].is_null() { "-" } else { "refused" }.into()),
                     ("SESSION", |sender| screen::text(&sender["session"]["status"])),
                     ("API", |sender| screen::text(&sender["base_url"])),
                 ];
@@ -178,6 +188,7 @@ impl Sender {
             }
             Sender::Test(test) => test.run(client, json).await,
             Sender::Give(give) => give.run(client, json).await,
+            Sender::Remove { name, drop_waiting } => remove(client, &name, drop_waiting, json).await,
             Sender::Connect { name, session, how } => {
                 let body = session.map_or_else(|| json!({}), |session| json!({ "session": session }));
                 whatsapp::connect(client, &whatsapp_of(&name), body, &how, json).await
@@ -199,6 +210,20 @@ impl Sender {
             }
         }
     }
+}
+
+async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> Result<()> {
+    let answer = client.delete(&format!("/api/senders/{}?drop_waiting={drop_waiting}", part(name))).await?;
+    if json {
+        return screen::json(&answer);
+    }
+    if answer["dropped"] != 0 {
+        screen::line(&format!("{} replies that waited are dropped.", screen::text(&answer["dropped"])))?;
+    }
+    screen::line(&format!(
+        "Sender {name} is gone. If a declared directory names it, take it out there too: the next start puts \
+         it back."
+    ))
 }
 
 /// How its webhooks prove themselves.

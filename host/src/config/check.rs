@@ -100,6 +100,7 @@ fn waha(waha: &config::Waha, report: Report<'_>) {
     const WEEK_MS: u64 = 7 * 86_400_000;
     within("waha.watch_every_ms", waha.watch_every_ms, 0, 86_400_000);
     within("waha.silent_ms", waha.silent_ms, 10, WEEK_MS);
+    within("waha.starting_ms", waha.starting_ms, 10, WEEK_MS);
     within("waha.restart_backoff_ms", waha.restart_backoff_ms, 1, WEEK_MS);
     at_most(
         report,

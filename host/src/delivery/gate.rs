@@ -16,6 +16,7 @@ use crate::message::{self, Outbound, OutboundContent, SenderName, Timestamp};
 use crate::policy::quota::Steady;
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
+use crate::refused_keys::RefusedKeys;
 use crate::route;
 use crate::schedule::{Candidate, Pace};
 use crate::store::{self, SendClaim, Settlement, Store};
@@ -38,6 +39,7 @@ pub struct Gate {
     /// What the pacer goes by: a clock that is set back makes nobody wait.
     steady: Steady,
     circuits: Arc<Circuits>,
+    refused_keys: Arc<RefusedKeys>,
     /// Senders that were found switched off and have not been found switched on since.
     switched_off: HashSet<SenderName>,
 }
@@ -66,7 +68,7 @@ impl Gate {
         store: Arc<dyn Store>,
         settings: config::Policy,
         patience: Patience,
-        circuits: Arc<Circuits>,
+        (circuits, refused_keys): (Arc<Circuits>, Arc<RefusedKeys>),
     ) -> Self {
         Gate {
             store,
@@ -75,6 +77,7 @@ impl Gate {
             pacer: Pacer::new(),
             steady: Steady::default(),
             circuits,
+            refused_keys,
             switched_off: HashSet::new(),
         }
     }
@@ -98,10 +101,10 @@ impl Gate {
         if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
         }
-        if let Err(wait) = self.circuits.admits(sender, Instant::now()) {
-            return self
-                .too_old(candidate, now)
-                .unwrap_or_else(|end| Pace::GroupWaits(end.min(after(now, wait))));
+        let refused = self.refused_keys.waits_until(sender, now, rand::random());
+        let silent = || self.circuits.admits(sender, Instant::now()).err().map(|wait| after(now, wait));
+        if let Some(until) = refused.or_else(silent) {
+            return self.too_old(candidate, now).unwrap_or_else(|end| Pace::GroupWaits(end.min(until)));
         }
         let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
         let steady = self.steady(now);

@@ -8,10 +8,13 @@ use futures::future::join_all;
 use http::header::DATE;
 
 use super::{Finding, Patient};
+use crate::channel::waha::session as waha;
+use crate::channel::waha::settings::{Fault, Wanted};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
 use crate::internet::is_this_machine;
 use crate::message::{Provider, Timestamp};
+use crate::store::numbers::Wish;
 use crate::tenant::{Sender, WebhookAuth};
 
 /// A provider that takes longer to say who we are is not well.
@@ -40,7 +43,23 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         )];
     }
     let mut findings = on_paper(sender, &subject);
+    let wish = patient.store.wish(&sender.name).unwrap_or_default();
+    if wish == Wish::LoggedOut {
+        findings.push(Finding::warning(
+            subject,
+            "its number was logged out here: nothing comes in and its replies wait",
+            format!("`switchboard sender connect {}`, if that is not meant", sender.name),
+        ));
+        return findings;
+    }
     findings.extend(session(patient, sender, &subject));
+    if let Some(refused) = patient.refused_keys.of(sender) {
+        findings.push(Finding::error(
+            subject.as_str(),
+            format!("its key is refused since {}, and its replies wait: {}", refused.since, refused.error),
+            "set api_key to a key that the provider takes: what waits goes out by itself",
+        ));
+    }
     findings.extend(at_the_provider(patient, sender, &subject).await);
     if findings.is_empty() {
         findings.push(Finding::good(subject, "ready"));
@@ -131,6 +150,7 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
         Ok(Err(Outcome::Sent { .. })) => Vec::new(),
         Ok(Ok(answer)) => {
             let mut findings = vec![verdict(sender, &answer, subject)];
+            findings.extend(settings(patient, sender, &answer, subject));
             findings.extend(skew(&answer, patient.now, subject));
             findings
         }
@@ -161,6 +181,31 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
             Finding::error(subject, said, action)
         }
     }
+}
+
+/// A WAHA session may say that it works, and have lost what makes its messages come here.
+fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
+    if sender.provider != Provider::Waha {
+        return None;
+    }
+    let session = waha::read(answer.status, &answer.body).ok()?;
+    let config = patient.config;
+    let gateway = config.waha.gateway_for(sender.base_url.as_deref(), config.listen)?;
+    let is_ours = patient.store.wish(&sender.name).ok()? == Wish::Connected;
+    let faults = Wanted::of(sender, &gateway).lacking(&session, is_ours, (patient.heard)(&sender.name));
+    if faults.is_empty() {
+        return None;
+    }
+    let action = format!("`switchboard sender connect {}` puts it right", sender.name);
+    Some(match faults.as_slice() {
+        [Fault::Store | Fault::Address] => Finding::warning(subject, Fault::told(&faults), action),
+        // Nobody knows whether they come another way.
+        _ if !is_ours && faults.contains(&Fault::NoWebhook) => {
+            let what = format!("{}, unless WAHA was told of it outside the session", Fault::told(&faults));
+            Finding::warning(subject, what, action)
+        }
+        _ => Finding::error(subject, Fault::told(&faults), action),
+    })
 }
 
 fn skew(answer: &Answer, now: Timestamp, subject: &str) -> Option<Finding> {

@@ -52,7 +52,7 @@ impl From<EncodeError> for Problem {
 impl From<Outcome> for Problem {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Failed { fate: Fate::Retry | Fate::Unknown, after_ms, error } => {
+            Outcome::Failed { fate: Fate::Retry | Fate::KeyRefused | Fate::Unknown, after_ms, error } => {
                 Problem::Again { after_ms, error }
             }
             Outcome::Failed { error, .. } => Problem::Lost(error),

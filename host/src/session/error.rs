@@ -25,6 +25,15 @@ pub enum Error {
     NotNow { status: String },
     #[error("this is no phone number: {0}")]
     NoNumber(identity::Error),
+    /// It holds one session, which is called otherwise. In its words.
+    #[error("{0}")]
+    OneSession(String),
+    /// It was asked again and again, and was about something else.
+    #[error("{0}")]
+    Busy(String),
+    /// It answers, and does not do this.
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     Waha(String),
     #[error("the sender would not be valid")]
@@ -43,7 +52,11 @@ impl From<Refusal> for Error {
             Refusal::NoSession => Error::NoSession,
             Refusal::NotNow { status } => Error::NotNow { status },
             Refusal::Exists => Error::Waha("WAHA says that the session exists, and does not show it".into()),
-            Refusal::Refused(what) | Refusal::Failed(what) => Error::Waha(what),
+            Refusal::OneSession(what) => Error::OneSession(what),
+            Refusal::Busy(what) => Error::Busy(what),
+            Refusal::StoreOff => Error::Refused("the session keeps no chats (noweb.store is off)".into()),
+            Refusal::NoCall(what) | Refusal::Refused(what) => Error::Refused(what),
+            Refusal::KeyRefused(what) | Refusal::Failed(what) => Error::Waha(what),
         }
     }
 }
@@ -64,6 +77,13 @@ impl Error {
             Error::NoSession => api::next_step(api::STOPPED).into(),
             Error::NotNow { status } => api::next_step(status).into(),
             Error::NoNumber(_) => "write it with its country code, such as 971501234567".into(),
+            Error::OneSession(_) => {
+                "connect the one session that it has (`--session default`), or use a WAHA that holds more than \
+                 one: WAHA Plus, or one WAHA for each number"
+                    .into()
+            }
+            Error::Busy(_) => "WAHA is about something else with this session; try again in a moment".into(),
+            Error::Refused(_) => "see what WAHA says, its version and engine, and the sender's account".into(),
             Error::Waha(_) => "check that WAHA runs, and its address and key".into(),
             Error::Faults(faults) => {
                 let actions: Vec<&str> = faults.iter().map(|fault| fault.action.as_str()).collect();

@@ -1,9 +1,13 @@
 //! Asks WAHA whose phone a hidden id (`@lid`) is. Contacts come in under what they wrote from and wait
 //! for nobody; what is learnt afterwards joins the two keys. Who is not known is asked for again, at
 //! first soon, because WAHA learns as well, and then seldom.
+//!
+//! Whatever comes of an answer, its row moves on: it is due later, or never. Should one not, the floor
+//! keeps WAHA from being asked for the same hidden id again and again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -13,9 +17,10 @@ use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
 use crate::event::SamePerson;
 use crate::identity;
-use crate::message::Provider;
+use crate::message::{ContactKey, Provider};
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
+use crate::tenant::Sender;
 
 const TICK: Duration = Duration::from_secs(1);
 /// A store that says that something is due and hands out nothing is not asked without a pause.
@@ -23,10 +28,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 const BATCH: usize = 64;
 const AT_ONCE: usize = 4;
 
-/// From a minute to a day.
-const MISSES: Backoff = Backoff { base_ms: 60_000, max_ms: 86_400_000 };
+/// From a minute or two to a day.
+const MISSES: Backoff = Backoff { base_ms: 120_000, max_ms: 86_400_000 };
+/// Where the session keeps nothing to look up in: until it does, which the watchdog sees to.
+const STORE_OFF: Backoff = Backoff { base_ms: 120_000, max_ms: 3_600_000 };
+/// As many are asked for at once when it does; the others in their time.
+const ANEW: usize = 10_000;
+/// Where WAHA refuses the call as it is.
+const REFUSED_MS: i64 = 86_400_000;
 /// Where WAHA could not be asked.
 const PUT_OFF_MS: i64 = 60_000;
+/// Between two questions for the same hidden id.
+const FLOOR: Duration = Duration::from_secs(60);
 
 /// What came of asking.
 enum Found {
@@ -35,23 +48,51 @@ enum Found {
     Nobody,
     /// Nobody can tell: not WAHA's, or a WAHA or an engine without this call.
     Never,
+    /// Nobody could tell, until the session's store is on.
+    StoreOff,
+    Refused,
     /// WAHA could not be asked, which says nothing of the hidden id.
     Unasked,
+}
+
+/// When each hidden id was asked for last, as far as that matters.
+#[derive(Default)]
+struct Floor(HashMap<ContactKey, Instant>);
+
+impl Floor {
+    /// What it need not remember any more.
+    fn forget(&mut self, now: Instant) {
+        self.0.retain(|_, asked| now.saturating_duration_since(*asked) < FLOOR);
+    }
+
+    /// May it be asked for now? Then it is.
+    fn passes(&mut self, contact: &ContactKey, now: Instant) -> bool {
+        let passes = self.0.get(contact).is_none_or(|asked| now.saturating_duration_since(*asked) >= FLOOR);
+        if passes {
+            self.0.insert(contact.clone(), now);
+        }
+        passes
+    }
 }
 
 impl Sessions {
     /// Looks up what is due, for as long as the gateway runs.
     pub async fn look_up(self: Arc<Self>) {
+        let mut floor = Floor::default();
         loop {
             let due = self.store.due_lookups(clock::now(), BATCH).unwrap_or_else(|error| {
                 tracing::error!(%error, "the hidden ids that wait for a lookup cannot be read; trying again");
                 Vec::new()
             });
             let full = due.len() == BATCH;
+            floor.forget(Instant::now());
             let this = &self;
-            let asked = due.into_iter().map(|lookup| async move {
-                let found = this.whose_phone(&lookup).await;
-                (lookup, found)
+            let asked = due.into_iter().map(|lookup| {
+                let passes = floor.passes(&lookup.contact, Instant::now());
+                async move {
+                    let found = if passes { this.whose_phone(&lookup).await } else { Found::Unasked };
+                    (lookup, found)
+                }
             });
             let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
             let mut all_kept = true;
@@ -65,6 +106,13 @@ impl Sessions {
                 let nap = clock::nap(self.store.next_lookup_at(), TICK);
                 tokio::time::sleep(nap.max(PAUSE)).await;
             }
+        }
+    }
+
+    /// The session begins to keep what hidden ids are looked up in: what it did not know is asked for anew.
+    pub(super) async fn look_up_again(&self, sender: &Sender) {
+        if let Err(error) = self.store.look_up_again(&sender.name, clock::now(), ANEW).await {
+            tracing::warn!(sender = %sender.name, %error, "hidden ids could not be made due; they are asked for later");
         }
     }
 
@@ -89,9 +137,17 @@ impl Sessions {
                 })
             }
             Ok(Ok(_)) => Found::Nobody,
-            Ok(Err(Refusal::Refused(what))) => {
+            Ok(Err(Refusal::NoCall(what))) => {
                 tracing::debug!(sender = %sender.name, what, "WAHA looks up no hidden ids");
                 Found::Never
+            }
+            Ok(Err(Refusal::StoreOff)) => {
+                tracing::debug!(sender = %sender.name, "the session keeps nothing that hidden ids could be looked up in");
+                Found::StoreOff
+            }
+            Ok(Err(Refusal::Refused(what))) => {
+                tracing::debug!(sender = %sender.name, what, "WAHA refuses to look a hidden id up");
+                Found::Refused
             }
             Ok(Err(refusal)) => {
                 tracing::debug!(sender = %sender.name, ?refusal, "a hidden id could not be looked up");
@@ -107,6 +163,10 @@ impl Sessions {
     /// Is it kept?
     async fn keep(&self, lookup: &Lookup, found: Found) -> bool {
         let (now, contact) = (clock::now(), &lookup.contact);
+        let after = |backoff: Backoff| {
+            let wait = backoff.delay_ms(lookup.misses.saturating_add(1), None, rand::random());
+            Some(now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX)))
+        };
         let kept = match found {
             Found::Phone(same) => {
                 tracing::debug!(
@@ -114,19 +174,46 @@ impl Sessions {
                     phone = same.also.masked(),
                     "a hidden id has a phone"
                 );
-                self.store.learn(same, now).await.map(drop)
+                // Also where the two are not joined: what was answered is answered.
+                match self.store.learn(same, now).await {
+                    Ok(_) => self.store.lookup_missed(contact, None).await,
+                    Err(error) => Err(error),
+                }
             }
             Found::Never => self.store.lookup_missed(contact, None).await,
-            Found::Nobody => {
-                let wait = MISSES.delay_ms(lookup.misses.saturating_add(1), None, rand::random());
-                let again = now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX));
-                self.store.lookup_missed(contact, Some(again)).await
-            }
+            Found::Nobody => self.store.lookup_missed(contact, after(MISSES)).await,
+            Found::StoreOff => self.store.lookup_missed(contact, after(STORE_OFF)).await,
+            Found::Refused => self.store.lookup_missed(contact, Some(now.plus_ms(REFUSED_MS))).await,
             Found::Unasked => self.store.lookup_put_off(contact, now.plus_ms(PUT_OFF_MS)).await,
         };
         if let Err(error) = &kept {
             tracing::error!(contact = contact.masked(), %error, "what a lookup said could not be kept; it is asked again");
         }
         kept.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_id_is_not_asked_for_twice_within_a_minute() {
+        let (one, other) = (ContactKey::from_stored("111@lid"), ContactKey::from_stored("222@lid"));
+        let (mut floor, began) = (Floor::default(), Instant::now());
+        let at = |seconds| began + Duration::from_secs(seconds);
+        for (contact, seconds, expected) in [
+            (&one, 0, true),
+            (&one, 1, false),
+            (&other, 1, true),
+            (&one, 59, false),
+            (&one, 60, true),
+            (&other, 60, false),
+            (&other, 61, true),
+        ] {
+            assert_eq!(floor.passes(contact, at(seconds)), expected, "{contact} at {seconds}");
+        }
+        floor.forget(at(120));
+        assert_eq!(floor.0.len(), 1, "nothing piles up");
     }
 }

@@ -1,8 +1,7 @@
-//! What sessions and their senders are called, and where their webhooks come in.
+//! What sessions and their senders are called.
 
 use serde_json::json;
 
-use crate::channel::waha::session::DOORS;
 use crate::message::{Provider, SenderName, TenantId};
 use crate::session::Whose;
 use crate::tenant::Sender;
@@ -38,16 +37,6 @@ pub fn new_sender(whose: &Whose, session: Option<&str>) -> Sender {
         }),
     };
     serde_json::from_value(sender).expect("all that has no default is given")
-}
-
-/// Where the webhooks of this sender come in. A tenant's are told apart by their address as well.
-pub fn door(sender: &Sender) -> String {
-    let [tenants, senders] = DOORS;
-    match (sender.webhook_path.is_empty(), sender.tenant) {
-        (false, _) => format!("{senders}/{}", sender.webhook_path.expose()),
-        (true, Some(tenant)) => format!("{tenants}?tenant_id={tenant}"),
-        (true, None) => senders.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How a number stands, in WAHA's word and in words for a person.
 
 use crate::channel::waha::session::{self as api, Session};
+use crate::channel::waha::settings::Fault;
 use crate::message::{SenderName, TenantId};
 use crate::session::Whose;
 use crate::session::naming::{DEFAULT_SESSION, session_of};
@@ -21,17 +22,23 @@ pub struct State {
     pub number: Option<String>,
     /// For a person.
     pub next: &'static str,
+    /// What lacks in its settings at WAHA.
+    pub faults: Vec<Fault>,
 }
 
 impl State {
-    pub fn of(sender: &Sender, session: &Session) -> Self {
+    pub fn of(sender: &Sender, session: &Session, faults: Vec<Fault>) -> Self {
         State {
             tenant: sender.tenant,
             sender: Some(sender.name.clone()),
             session: sender.account.clone(),
             status: session.status.clone(),
             number: session.number.as_ref().map(|number| number.as_str().to_owned()),
-            next: api::next_step(&session.status),
+            next: match faults.is_empty() {
+                true => api::next_step(&session.status),
+                false => "connect it: that puts right what lacks",
+            },
+            faults,
         }
     }
 
@@ -41,6 +48,6 @@ impl State {
             Whose::Sender(_) => (None, DEFAULT_SESSION.to_owned()),
         };
         let (status, next) = (NOT_CONNECTED.to_owned(), api::next_step(api::STOPPED));
-        State { tenant, sender: None, session, status, number: None, next }
+        State { tenant, sender: None, session, status, number: None, next, faults: Vec::new() }
     }
 }

@@ -1,9 +1,12 @@
-//! The watchdog: restarts sessions that failed, and those that say they work and let nothing through.
+//! The watchdog: looks at every session and mends what is wrong with it. WAHA loses sessions' settings when
+//! it is restarted, stops them, and lets some say that they work and let nothing through.
 //!
-//! A number that nobody writes to is silent too, at night above all, so that silence alone restarts
-//! nothing: WAHA is asked first. A session is restarted if WAHA knows of messages that its webhooks
-//! never brought, or if it cannot reach WhatsApp; and if WAHA can tell neither. Every restart is told
-//! in the log and counted, and each one of the same session waits longer than the one before.
+//! What lacks in the settings is put right, what stopped is started, unless it was disconnected here, and
+//! what failed is restarted. A number that nobody writes to is silent too, at night above all, so that
+//! silence alone restarts nothing: WAHA is asked first, and as long as all is well ever more seldom. A
+//! session is restarted if WAHA knows of messages that its webhooks never brought, or if it cannot reach
+//! WhatsApp; and if WAHA can tell neither. All that is done is told in the log and counted, and each time
+//! with the same session waits longer than the one before.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,71 +15,57 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::{Error, Sessions};
+use super::trouble::{Remedy, Said, Trouble, judge};
+use super::{Error, Sessions, Whose};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
+use crate::channel::waha::settings::Fault;
 use crate::channel::{EncodeError, Request};
 use crate::clock;
 use crate::event::SessionChange;
 use crate::message::{Provider, SenderName, Timestamp};
 use crate::retry::Backoff;
+use crate::store::numbers::Wish;
 use crate::tenant::Sender;
 
 const AT_ONCE: usize = 16;
 /// A message is on its way for a moment, and clocks differ.
 const LATE_MS: i64 = 60_000;
 
-/// What is wrong with a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    Failed,
-    /// WAHA has messages that did not come here.
-    Unheard,
-    /// WAHA gets no answer from WhatsApp, or gives none itself.
-    Deaf,
-    /// Silent, and WAHA cannot say why.
-    Silent,
-}
-
-impl Trouble {
-    /// For the log.
-    fn what(self) -> &'static str {
-        match self {
-            Trouble::Failed => "the WhatsApp session failed",
-            Trouble::Unheard => "the WhatsApp session works, but messages at WAHA never came here",
-            Trouble::Deaf => "the WhatsApp session works, but does not reach WhatsApp",
-            Trouble::Silent => "the WhatsApp session works, but nothing was heard of it",
-        }
-    }
-
-    fn counted_as(self) -> &'static str {
-        match self {
-            Trouble::Failed => "failed",
-            Trouble::Unheard => "unheard",
-            Trouble::Deaf => "deaf",
-            Trouble::Silent => "silent",
-        }
-    }
-}
-
-/// What WAHA says to a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said<T> {
-    Yes(T),
-    /// It is not asked, or has no such call.
-    Nothing,
-    /// The call failed.
-    Failure,
-    /// The session is in another status by now.
-    Changed,
-}
-
 /// What is remembered of a session between two looks.
-#[derive(Default)]
 struct Memory {
-    restarts: u32,
+    /// How often something was done with it since it last was well.
+    mended: u32,
     not_before: Timestamp,
+    /// Until it is heard, it is silent since then.
+    silent_since: Timestamp,
+    /// How often WAHA was asked during this silence, and found nothing wrong.
+    asked: u32,
+    ask_at: Timestamp,
+    starting_since: Option<Timestamp>,
     /// What was told of it last, so that it is not told every minute.
     told: Option<String>,
+}
+
+impl Memory {
+    fn new(began: Timestamp) -> Self {
+        Memory {
+            mended: 0,
+            not_before: Timestamp::ZERO,
+            silent_since: began,
+            asked: 0,
+            ask_at: Timestamp::ZERO,
+            starting_since: None,
+            told: None,
+        }
+    }
+
+    /// Is it news?
+    fn is_news(&mut self, told: String) -> bool {
+        let told = Some(told);
+        let is_news = self.told != told;
+        self.told = told;
+        is_news
+    }
 }
 
 impl Sessions {
@@ -96,41 +85,119 @@ impl Sessions {
             let mut senders = Vec::new();
             for sender in directory.senders_of(Provider::Waha) {
                 if sender.active && sender.base_url.is_some() {
-                    senders.push(Sender::clone(sender));
+                    let memory = memories.remove(&sender.name).unwrap_or_else(|| Memory::new(began));
+                    senders.push((Sender::clone(sender), memory));
                 }
             }
             let this = &self;
-            let looks = senders.into_iter().map(|sender| async move {
-                let found = this.examine(&sender, began).await;
-                (sender, found)
+            let looks = senders.into_iter().map(|(sender, mut memory)| async move {
+                if let Err(error) = this.look_after(&sender, &mut memory).await {
+                    this.not_watched(&sender, &error, &mut memory);
+                }
+                (sender.name, memory)
             });
-            let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
-            for (sender, found) in found {
-                let memory = memories.entry(sender.name.clone()).or_default();
-                self.see_to(&sender, found, memory).await;
-            }
+            memories.extend(stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
         }
     }
 
-    /// What is wrong with a session, if anything is.
-    async fn examine(&self, sender: &Sender, began: Timestamp) -> Result<Option<Trouble>, Error> {
+    async fn look_after(&self, sender: &Sender, memory: &mut Memory) -> Result<(), Error> {
         let session = self.look(sender).await?;
         self.note(sender, &session).await;
-        if session.status == api::FAILED {
-            return Ok(Some(Trouble::Failed));
+        let wish = self.store.wish(&sender.name)?;
+        let faults = self.lacking(sender, &session, wish);
+        if session.status != api::STARTING {
+            memory.starting_since = None;
         }
-        let heard = self.pulse.last(&sender.name).unwrap_or(began);
-        let silent_ms = clock::now().as_ms().saturating_sub(heard.as_ms());
+        // Whoever set it up by hand puts it right by hand.
+        let led_elsewhere = self.wanted(sender).is_ok_and(|wanted| wanted.is_led_elsewhere(&session));
+        let by_hand = wish == Wish::Unsaid && led_elsewhere;
+        let trouble = match session.status.as_str() {
+            _ if wish == Wish::LoggedOut && session.status != api::WORKING => None,
+            api::STARTING => self.starts_for_long(memory).then_some(Trouble::Starting),
+            _ if !faults.is_empty() && !by_hand => Some(Trouble::Settings(faults.clone())),
+            api::WORKING => self.silence(sender, &session, memory).await,
+            _ => Trouble::of(&session),
+        };
+        if faults.is_empty() && wish == Wish::Unsaid {
+            self.adopt(sender, &session).await?;
+        }
+        match trouble {
+            Some(trouble) => self.mend(sender, session, &trouble, wish, memory).await?,
+            None if by_hand && !faults.is_empty() => self.unset(sender, &faults, memory),
+            None => self.is_well(sender, memory),
+        }
+        Ok(())
+    }
+
+    /// One that has the gateway's webhook, just as it should be, is the gateway's from now on.
+    async fn adopt(&self, sender: &Sender, session: &Session) -> Result<(), Error> {
+        if self.wanted(sender).is_ok_and(|wanted| wanted.faults(session).is_empty()) {
+            self.store.set_wish(&sender.name, Wish::Connected).await?;
+        }
+        Ok(())
+    }
+
+    fn is_well(&self, sender: &Sender, memory: &mut Memory) {
+        let long_ago = i64::try_from(self.settings.waha.restart_backoff_max_ms).unwrap_or(i64::MAX);
+        // What was done proves itself by what is heard after it, or in time.
+        if self.pulse.last(&sender.name).is_some_and(|heard| heard > memory.not_before)
+            || clock::now() > memory.not_before.plus_ms(long_ago)
+        {
+            memory.mended = 0;
+        }
+        memory.told = None;
+    }
+
+    fn not_watched(&self, sender: &Sender, error: &Error, memory: &mut Memory) {
+        if memory.is_news(error.to_string()) {
+            let action = error.action();
+            tracing::error!(sender = %sender.name, %error, action, "the WhatsApp session cannot be watched");
+            self.metrics.session("unwatched");
+        }
+    }
+
+    /// Its messages may come by a webhook that WAHA does not show, which is for what is heard of it to tell.
+    fn unset(&self, sender: &Sender, faults: &[Fault], memory: &mut Memory) {
         let bearable_ms = i64::try_from(self.settings.waha.silent_ms).unwrap_or(i64::MAX);
-        if session.status != api::WORKING || silent_ms < bearable_ms {
-            return Ok(None);
+        if clock::now().as_ms().saturating_sub(memory.silent_since.as_ms()) < bearable_ms {
+            return;
+        }
+        let lacks = Fault::told(faults);
+        if memory.is_news(lacks.clone()) {
+            tracing::warn!(sender = %sender.name, lacks, "the WhatsApp session is not set up for this gateway, and nothing was heard of it; `switchboard sender connect` sets it up");
+            self.metrics.session("unset");
+        }
+    }
+
+    fn starts_for_long(&self, memory: &mut Memory) -> bool {
+        let now = clock::now();
+        let since = *memory.starting_since.get_or_insert(now);
+        let bearable = i64::try_from(self.settings.waha.starting_ms).unwrap_or(i64::MAX);
+        now.as_ms().saturating_sub(since.as_ms()) >= bearable
+    }
+
+    /// What is wrong with a session that says it works, if it is silent and anything is.
+    async fn silence(&self, sender: &Sender, session: &Session, memory: &mut Memory) -> Option<Trouble> {
+        let (now, waha) = (clock::now(), &self.settings.waha);
+        let heard = self.pulse.last(&sender.name).unwrap_or_default().max(memory.silent_since);
+        let bearable_ms = i64::try_from(waha.silent_ms).unwrap_or(i64::MAX);
+        if now.as_ms().saturating_sub(heard.as_ms()) < bearable_ms {
+            memory.asked = 0;
+            return None;
+        }
+        if now < memory.ask_at.max(memory.not_before) {
+            return None;
         }
         let written = self.said(api::chats(sender), api::read_last_written_ms).await;
         let reached = match &session.number {
             Some(number) => self.said(api::exists(sender, number.as_str()), api::done).await,
             None => Said::Nothing,
         };
-        Ok(judge(heard, LATE_MS.min(bearable_ms), written, reached))
+        memory.asked = memory.asked.saturating_add(1);
+        let backoff =
+            Backoff { base_ms: waha.watch_every_ms, max_ms: waha.silent_ms.max(waha.watch_every_ms) };
+        memory.ask_at = later(now, backoff, memory.asked);
+        judge(heard, LATE_MS.min(bearable_ms), written, reached)
     }
 
     async fn said<T>(
@@ -142,8 +209,15 @@ impl Sessions {
         match self.send(request, read).await {
             Ok(Ok(said)) => Said::Yes(said),
             Ok(Err(Refusal::NotNow { .. } | Refusal::NoSession)) => Said::Changed,
-            Ok(Err(Refusal::Refused(_) | Refusal::Exists)) => Said::Nothing,
-            Ok(Err(Refusal::Failed(_))) | Err(_) => Said::Failure,
+            Ok(Err(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
+            Ok(Err(
+                Refusal::Refused(_)
+                | Refusal::NoCall(_)
+                | Refusal::KeyRefused(_)
+                | Refusal::OneSession(_)
+                | Refusal::StoreOff
+                | Refusal::Exists,
+            )) => Said::Nothing,
         }
     }
 
@@ -164,87 +238,59 @@ impl Sessions {
         }
     }
 
-    async fn see_to(&self, sender: &Sender, found: Result<Option<Trouble>, Error>, memory: &mut Memory) {
+    /// Does what helps, unless it did so a moment ago or somebody else is about something with the session.
+    async fn mend(
+        &self,
+        sender: &Sender,
+        session: Session,
+        trouble: &Trouble,
+        wish: Wish,
+        memory: &mut Memory,
+    ) -> Result<(), Error> {
         let now = clock::now();
-        let trouble = match found {
-            Ok(Some(trouble)) => trouble,
-            Ok(None) => {
-                // A restart proves itself by what is heard after it.
-                if self.pulse.last(&sender.name).is_some_and(|heard| heard > memory.not_before) {
-                    memory.restarts = 0;
-                }
-                memory.told = None;
-                return;
-            }
-            Err(error) => {
-                let told = error.to_string();
-                if memory.told.as_ref() != Some(&told) {
-                    let action = error.action();
-                    tracing::error!(sender = %sender.name, %error, action, "the WhatsApp session cannot be watched");
-                    self.metrics.session("unwatched");
-                    memory.told = Some(told);
-                }
-                return;
-            }
-        };
-        if now < memory.not_before {
-            return;
+        let change = self.change(&Whose::Sender(sender.name.clone()), None);
+        let Ok(_alone) = change.try_lock() else { return Ok(()) };
+        if now < memory.not_before
+            || self.store.wish(&sender.name)? == Wish::LoggedOut && wish != Wish::LoggedOut
+        {
+            return Ok(());
         }
-        memory.restarts = memory.restarts.saturating_add(1);
         let waha = &self.settings.waha;
         let backoff = Backoff { base_ms: waha.restart_backoff_ms, max_ms: waha.restart_backoff_max_ms };
-        let wait = backoff.delay_ms(memory.restarts, None, rand::random());
-        memory.not_before = now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX));
-        let (what, restarts) = (trouble.what(), memory.restarts);
+        memory.mended = memory.mended.saturating_add(1);
+        memory.not_before = later(now, backoff, memory.mended);
         self.metrics.session(trouble.counted_as());
-        match self.order(sender, Order::Restart).await {
-            Ok(()) => {
-                // From here on the silence counts anew.
-                self.pulse.heard(&sender.name, now);
-                tracing::error!(sender = %sender.name, restarts, trouble = what, "the WhatsApp session was restarted; if that does not help, connect it again");
+        let (times, trouble, remedy) = (memory.mended, trouble.what(), trouble.remedy());
+        let done = match remedy {
+            Remedy::PutRight => match self.wanted(sender) {
+                Ok(wanted) => self.bring_up(sender, session, &wanted).await,
+                Err(error) => Err(error),
+            },
+            Remedy::Start => self.order(sender, Order::Start).await,
+            Remedy::Restart => self.order(sender, Order::Restart).await,
+        };
+        if let Err(error) = done {
+            tracing::error!(sender = %sender.name, times, trouble, %error, "the WhatsApp session is in trouble, and WAHA did not mend it");
+            return Ok(());
+        }
+        // From here on the silence counts anew.
+        (memory.silent_since, memory.asked, memory.starting_since) = (now, 0, None);
+        match remedy {
+            Remedy::PutRight => {
+                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session's settings were put right; messages may have been lost meanwhile");
             }
-            Err(error) => {
-                tracing::error!(sender = %sender.name, restarts, trouble = what, %error, "the WhatsApp session is in trouble, and WAHA did not restart it");
+            Remedy::Start => {
+                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session was started again");
+            }
+            Remedy::Restart => {
+                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session was restarted; if that does not help, connect it again");
             }
         }
+        Ok(())
     }
 }
 
-/// What a silence comes to, by what WAHA says of it.
-fn judge(heard: Timestamp, late_ms: i64, written: Said<Option<i64>>, reached: Said<()>) -> Option<Trouble> {
-    match (written, reached) {
-        (Said::Changed, _) | (_, Said::Changed) => None,
-        (Said::Yes(Some(at_ms)), _) if at_ms > heard.plus_ms(late_ms).as_ms() => Some(Trouble::Unheard),
-        (Said::Failure, _) | (_, Said::Failure) => Some(Trouble::Deaf),
-        (Said::Nothing, Said::Nothing) => Some(Trouble::Silent),
-        (Said::Yes(_), _) | (_, Said::Yes(())) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn silence_is_judged_by_what_waha_says() {
-        let heard = Timestamp::from_ms(1_000_000);
-        let at = |ms| Said::Yes(Some(ms));
-        for (case, written, reached, expected) in [
-            ("a quiet night", at(900_000), Said::Yes(()), None),
-            ("no chats at all", Said::Yes(None), Said::Yes(()), None),
-            ("a message on its way", at(1_050_000), Said::Yes(()), None),
-            ("messages that never came", at(1_060_001), Said::Yes(()), Some(Trouble::Unheard)),
-            ("the same, and more", at(1_060_001), Said::Failure, Some(Trouble::Unheard)),
-            ("WhatsApp is out of reach", at(900_000), Said::Failure, Some(Trouble::Deaf)),
-            ("its store fails", Said::Failure, Said::Yes(()), Some(Trouble::Deaf)),
-            ("an engine that keeps no chats", Said::Nothing, Said::Yes(()), None),
-            ("the same, out of reach", Said::Nothing, Said::Failure, Some(Trouble::Deaf)),
-            ("a WAHA that cannot check numbers", at(900_000), Said::Nothing, None),
-            ("nothing vouches for it", Said::Nothing, Said::Nothing, Some(Trouble::Silent)),
-            ("it stopped meanwhile", at(1_060_001), Said::Changed, None),
-            ("it stopped even before", Said::Changed, Said::Failure, None),
-        ] {
-            assert_eq!(judge(heard, LATE_MS, written, reached), expected, "{case}");
-        }
-    }
+fn later(now: Timestamp, backoff: Backoff, times: u32) -> Timestamp {
+    let wait = backoff.delay_ms(times, None, rand::random());
+    now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX))
 }

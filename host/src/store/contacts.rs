@@ -143,4 +143,7 @@ pub trait Contacts: Send + Sync {
     async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()>;
     /// Nobody could be asked: it is asked at `again`, and that is no miss.
     async fn lookup_put_off(&self, contact: &ContactKey, again: Timestamp) -> Result<()>;
+    /// What nobody knew through this sender, and is asked for again some day, is due now: at most `limit`
+    /// of it; how much that was.
+    async fn look_up_again(&self, sender: &SenderName, now: Timestamp, limit: usize) -> Result<usize>;
 }

@@ -64,6 +64,7 @@ mod load;
 mod lookups;
 mod merge;
 mod mirror;
+mod numbers;
 mod open;
 mod opt_outs;
 mod overlay;

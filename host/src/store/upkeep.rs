@@ -50,6 +50,8 @@ pub trait Upkeep: Send + Sync {
     /// Operations since the start that were refused only after they had written, at the cost of all others
     /// of their group. Each is a bug.
     fn late_refusals(&self) -> u64;
+    /// Since the start.
+    fn commits(&self) -> u64;
     /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
     /// waits in the queue; how long depends on how much there is to move.
     async fn compact(&self) -> Result<Compacted>;

@@ -32,6 +32,10 @@ async fn replies_go_by_the_key_that_is_configured_now() {
     let shown = gateway.get("/api/senders/tenant-1").await.ok();
     let put = gateway.client().put(gateway.url("/api/senders/tenant-1")).bearer_auth(gateway.token());
     assert_eq!(put.json(&shown).send().await.unwrap().status(), 200);
+    // Nor does it get one by what a body leaves out.
+    let bare = json!({"provider": "waha", "account": "tenant_1", "tenant": 1, "groups": true});
+    let put = gateway.client().put(gateway.url("/api/senders/tenant-1")).bearer_auth(gateway.token());
+    assert_eq!(put.json(&bare).send().await.unwrap().status(), 200);
     rotate(&mut gateway, &waha, "a-third-key").await;
     assert_eq!(connect(&gateway, 1).await["status"], "WORKING");
     waha.with(|known| assert_eq!(known.sessions["tenant_1"].starts, 1, "it is left running"));

@@ -112,16 +112,16 @@ async fn a_quiet_number_is_left_alone() {
     assert_eq!(waha.refused(), []);
 }
 
-/// Sessions that are logged out or wait for their phone are nobody's failure. One that is gone is told
+/// Sessions that wait for their phone are nobody's failure. One that is gone is told
 /// once, however often it is looked for; what it missed meanwhile is put right.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stopped_stays_stopped_and_what_is_gone_is_told_once() {
+async fn what_waits_is_left_alone_and_what_is_gone_is_told_once() {
     let waha = FakeWaha::start().await;
     let gateway = setup(&waha).start().await;
     let url = gateway.url("/api/gateway/waha");
     let client = switchboard_tests::client::client();
     Webhook::session("WORKING").post(&client, &url).await.unwrap();
-    for word in ["STOPPED", "SCAN_QR_CODE", "PASSKEY_REQUIRED"] {
+    for word in ["SCAN_QR_CODE", "PASSKEY_REQUIRED"] {
         waha.set_session("default", word);
         until("the missed change is known", SOON, async || {
             let sender = gateway.get("/api/senders/main").await.ok();
@@ -141,4 +141,30 @@ async fn what_is_stopped_stays_stopped_and_what_is_gone_is_told_once() {
         "{}",
         gateway.log()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_starts_for_ever_is_restarted() {
+    let waha = FakeWaha::start().await;
+    waha.set_session("default", "STARTING");
+    let gateway = setup(&waha).config("[waha]\nstarting_ms = 100\n").start().await;
+    restarted(&waha, "default", 1).await;
+    assert_eq!(waha.session("default").unwrap().status, "WORKING");
+    let line = gateway.wait_for_line("the WhatsApp session was restarted").await;
+    assert!(line.contains("does not get beyond its start"), "{line}");
+    assert_eq!(alerts(&gateway, "starting").await, Some(1.0));
+}
+
+/// A night is long: WAHA is asked ever more seldom whether all is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_silence_is_asked_about_ever_more_seldom() {
+    let waha = FakeWaha::start().await;
+    let often = "[waha]\nwatch_every_ms = 10\nsilent_ms = 1_000\n";
+    let _gateway = setup(&waha).config(often).start().await;
+    until("the silence is asked about", SOON, async || (chats_overviews(&waha) > 0).then_some(())).await;
+    let before = looks(&waha);
+    until("it is looked at again", SOON, async || (looks(&waha) >= before + 60).then_some(())).await;
+    let (asked, looked) = (chats_overviews(&waha), looks(&waha) - before);
+    assert!(asked * 3 < looked, "asked {asked} times in {looked} looks");
+    assert_eq!(waha.session("default").unwrap().starts, 0);
 }

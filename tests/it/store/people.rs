@@ -434,6 +434,12 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     assert_eq!(misses(), Some(1), "counted, and over a start");
     store.lookup_put_off(&contact("111@lid"), at(90)).await.expect("kept");
     assert_eq!((misses(), store.next_lookup_at()), (Some(1), Some(at(90))), "nobody was asked: no miss");
+    store.lookup_missed(&contact("111@lid"), Some(at(400))).await.expect("kept");
+    for (sender, limit, again) in [("another", 9, 0), ("main", 0, 0), ("main", 9, 1), ("main", 9, 0)] {
+        let made_due = store.look_up_again(&SenderName::new(sender), at(95), limit).await.expect("kept");
+        assert_eq!(made_due, again, "{sender}, at most {limit}");
+    }
+    assert_eq!(due(store.as_ref(), 95), ["111@lid main"], "and not the one that is known");
     store.lookup_missed(&contact("111@lid"), None).await.expect("kept");
     for who in ["111@lid", "222@lid", "971502"] {
         lab.hears(who, "and again", 200).await;

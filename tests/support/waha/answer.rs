@@ -15,6 +15,17 @@ pub enum Engine {
     Webjs,
 }
 
+impl Engine {
+    /// As WAHA calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Gows => "GOWS",
+            Engine::Noweb => "NOWEB",
+            Engine::Webjs => "WEBJS",
+        }
+    }
+}
+
 pub fn to(engine: Engine, sent: &Sent) -> Value {
     let (_, bare) = sent.id.rsplit_once('_').expect("ids are made with three parts");
     let raw_chat = sent.chat.replace("@c.us", "@s.whatsapp.net");

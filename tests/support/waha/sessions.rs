@@ -49,6 +49,8 @@ pub struct Session {
     pub unseen: usize,
     /// The chats, the newest first, as WAHA lists them.
     pub chats: Vec<Value>,
+    /// The phone has it among its linked devices. Only a session that runs can take itself out there.
+    pub linked: bool,
 }
 
 impl Session {
@@ -63,6 +65,7 @@ impl Session {
             broken: false,
             unseen: 0,
             chats: Vec::new(),
+            linked: status == "WORKING",
         }
     }
 
@@ -82,8 +85,8 @@ impl Session {
     }
 
     /// A start takes a moment; whoever asks for it sees it begin.
-    fn starting(&self, name: &str) -> Value {
-        let mut shown = self.shown(name);
+    fn starting(&self, name: &str, engine: &str) -> Value {
+        let mut shown = self.shown(name, engine);
         shown["status"] = "STARTING".into();
         shown
     }
@@ -95,11 +98,16 @@ impl Session {
         }
     }
 
-    fn shown(&self, name: &str) -> Value {
+    fn shown(&self, name: &str, engine: &str) -> Value {
         json!({
             "name": name, "status": self.status, "config": self.config, "me": self.me(),
-            "engine": { "engine": "GOWS" },
+            "engine": { "engine": engine },
         })
+    }
+
+    /// NOWEB keeps chats and hidden ids only if it is told to.
+    fn keeps_chats(&self) -> bool {
+        self.config["noweb"]["store"]["enabled"] == true
     }
 
     fn qr(&self, name: &str) -> String {
@@ -110,6 +118,11 @@ impl Session {
 /// All that is not a message.
 #[derive(Debug, Default)]
 pub struct Sessions {
+    pub engine: &'static str,
+    /// It holds the session `default` and no other.
+    pub is_core: bool,
+    /// So many calls about sessions more find it busy with another.
+    pub busy: usize,
     pub sessions: BTreeMap<String, Session>,
     /// The phone of each hidden id that is known.
     pub lids: BTreeMap<String, String>,
@@ -124,6 +137,11 @@ impl Sessions {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let get = call.method == Method::GET;
         let post = call.method == Method::POST;
+        if parts.starts_with(&["api", "sessions"]) && self.busy > 0 {
+            self.busy -= 1;
+            let exception = json!({ "name": "Error", "message": "async-lock timed out in queue default" });
+            return Some(Err(Reply::json(500, &json!({ "statusCode": 500, "exception": exception }))));
+        }
         Some(match parts.as_slice() {
             ["api", "sessions"] if post => self.create(call),
             ["api", "sessions"] if get => Ok(self.list(call)),
@@ -139,7 +157,7 @@ impl Sessions {
             ["api", name, "auth", "request-code"] if post => self.pairing_code(name, call),
             ["api", name, "lids", lid] if get => self.phone_of(name, lid),
             ["api", name, "chats", "overview"] if get => {
-                self.working(name).map(|it| Reply::json(200, &Value::Array(it.chats.clone())))
+                self.keeping(name).map(|it| Reply::json(200, &Value::Array(it.chats.clone())))
             }
             ["api", "contacts", "check-exists"] if get => self.check_exists(call),
             ["api", "files", rest @ ..] if get => match self.files.get(&rest.join("/")) {
@@ -155,7 +173,32 @@ impl Sessions {
     }
 
     pub fn working(&mut self, name: &str) -> Result<&mut Session, Reply> {
+        // Of one that is not there these calls have no status to tell.
+        if !self.sessions.contains_key(name) {
+            let error = format!("Session \"{name}\" does not exist");
+            return Err(Reply::json(422, &json!({ "error": error, "session": name })));
+        }
         self.expect(name, "WORKING")
+    }
+
+    /// One that works, and keeps what is asked for.
+    fn keeping(&mut self, name: &str) -> Result<&mut Session, Reply> {
+        let noweb = self.engine == "NOWEB";
+        let session = self.working(name)?;
+        if noweb && !session.keeps_chats() {
+            let words = "Enable NOWEB store \"config.noweb.store.enabled=True\" and \
+                         \"config.noweb.store.full_sync=True\" when starting a new session.";
+            return Err(nest(400, json!(words), "Bad Request"));
+        }
+        Ok(session)
+    }
+
+    /// What a restart leaves of a session of WAHA CORE, which keeps settings in memory: nothing but the
+    /// login. With `WHATSAPP_START_SESSION` it runs again.
+    pub fn lose_settings(&mut self, name: &str, status: &str) {
+        let session = self.sessions.get_mut(name).expect("there is such a session");
+        session.config = Value::Null;
+        session.status = status.into();
     }
 
     fn expect(&mut self, name: &str, status: &str) -> Result<&mut Session, Reply> {
@@ -178,6 +221,14 @@ impl Sessions {
         let body = read(call)?;
         fits(&body, &["name", "start", "config", "apps"])?;
         let name = body["name"].as_str().unwrap_or("session_01k");
+        if self.is_core && name != "default" {
+            let words = format!(
+                "WAHA Core support only 'default' session. You tried to access '{name}' session. If you want to run \
+                 more then one WhatsApp account - please get WAHA PLUS version. Check this out: \
+                 https://waha.devlike.pro/docs/how-to/waha-plus"
+            );
+            return Err(nest(422, json!(words), "Unprocessable Entity"));
+        }
         if self.sessions.contains_key(name) {
             let words = format!("Session '{name}' already exists. Use PUT to update it.");
             return Err(nest(422, json!(words), "Unprocessable Entity"));
@@ -187,15 +238,17 @@ impl Sessions {
         if starts {
             session.start();
         }
-        let shown = if starts { session.starting(name) } else { session.shown(name) };
+        let shown =
+            if starts { session.starting(name, self.engine) } else { session.shown(name, self.engine) };
         self.sessions.insert(name.to_owned(), session);
         Ok(Reply::json(201, &shown))
     }
 
     fn look(&mut self, name: &str) -> Result<Reply, Reply> {
+        let engine = self.engine;
         let session = self.of(name)?;
         if session.unseen == 0 {
-            return Ok(Reply::json(200, &session.shown(name)));
+            return Ok(Reply::json(200, &session.shown(name, engine)));
         }
         session.unseen -= 1;
         Err(nest(404, json!("Session not found"), "Not Found"))
@@ -204,42 +257,49 @@ impl Sessions {
     fn list(&self, call: &Call) -> Reply {
         let all = call.query.iter().any(|(name, value)| name == "all" && value == "true");
         let shown = self.sessions.iter().filter(|(_, session)| all || session.is_running());
-        Reply::json(200, &shown.map(|(name, session)| session.shown(name)).collect())
+        Reply::json(200, &shown.map(|(name, session)| session.shown(name, self.engine)).collect())
     }
 
     /// The whole configuration: what is not in it is gone.
     fn replace(&mut self, name: &str, call: &Call) -> Result<Reply, Reply> {
         let body = read(call)?;
         fits(&body, &["name", "config", "apps"])?;
+        let engine = self.engine;
         let session = self.of(name)?;
         session.config = body["config"].clone();
         if !session.is_running() {
-            return Ok(Reply::json(200, &session.shown(name)));
+            return Ok(Reply::json(200, &session.shown(name, engine)));
         }
         session.start();
-        Ok(Reply::json(200, &session.starting(name)))
+        Ok(Reply::json(200, &session.starting(name, engine)))
     }
 
     fn order(&mut self, name: &str, order: &str, call: &Call) -> Result<Reply, Reply> {
+        if order == "stop" && !self.sessions.contains_key(name) {
+            return Ok(Reply::bytes(201, "application/json", Vec::new()));
+        }
+        let engine = self.engine;
         let session = self.of(name)?;
         let running = session.is_running();
         match order {
-            "start" if running => return Ok(Reply::json(201, &session.shown(name))),
+            "start" if running => return Ok(Reply::json(201, &session.shown(name, engine))),
             "start" | "restart" => session.start(),
             "stop" => {
                 session.status = "STOPPED".into();
-                return Ok(Reply::json(201, &session.shown(name)));
+                return Ok(Reply::json(201, &session.shown(name, engine)));
             }
             "logout" => {
+                // Without a login or a line to WhatsApp the phone hears nothing of it.
+                session.linked &= !(running && session.number.is_some());
                 session.number = None;
                 if !running {
-                    return Ok(Reply::json(201, &session.shown(name)));
+                    return Ok(Reply::json(201, &session.shown(name, engine)));
                 }
                 session.start();
             }
             _ => return Err(no_such_call(call)),
         }
-        Ok(Reply::json(201, &session.starting(name)))
+        Ok(Reply::json(201, &session.starting(name, engine)))
     }
 
     fn qr(&mut self, name: &str, call: &Call) -> Result<Reply, Reply> {
@@ -268,7 +328,7 @@ impl Sessions {
     }
 
     fn phone_of(&mut self, name: &str, lid: &str) -> Result<Reply, Reply> {
-        self.working(name)?;
+        self.keeping(name)?;
         let lid = if lid.contains('@') { lid.to_owned() } else { format!("{lid}@lid") };
         let phone = self.lids.get(&lid).map(|phone| format!("{phone}@c.us"));
         Ok(Reply::json(200, &json!({ "lid": lid, "pn": phone })))

@@ -7,7 +7,8 @@
 //! | 2xx | sent | the id is `messageId`, the one that webhooks call `gsId` |
 //! | 2xx with `status: error` | by its code, else permanent | it says itself that nothing went out |
 //! | any with a known code | by [`RULES`] | the code says more than the status |
-//! | 400, 401, 403, 404, 405, 413, 422, ... | permanent | the same request fails again |
+//! | 401, 403 | key refused | everything waits for another key |
+//! | 400, 404, 405, 413, 422, ... | permanent | the same request fails again |
 //! | 408, 421, 425, 429 | retry, not before `Retry-After` | the request was not taken |
 //! | 503 with `Retry-After` | retry, not before it | whoever answers says so about a request not taken |
 //! | 500, 502, 503, 504, ... | unknown | it may have gone out before it failed; Gupshup takes no id of ours |
@@ -78,6 +79,7 @@ pub fn failed(status: u16, headers: &HeaderMap, answer: Option<&Object>) -> Opti
     let code = answer.and_then(self::code_of);
     let known = code.and_then(known);
     let by_status = match status {
+        401 | 403 => Fate::KeyRefused,
         408 | 421 | 425 | 429 => Fate::Retry,
         503 if retry_after_ms(headers).is_some() => Fate::Retry,
         500.. => Fate::Unknown,
@@ -191,7 +193,7 @@ mod tests {
                 None,
                 r#"{"message":{"message":"Authentication Failed"},"status":"error"}"#,
                 Outcome::failed(
-                    Fate::Permanent,
+                    Fate::KeyRefused,
                     "Gupshup answered 401: Authentication Failed; check the sender's api_key",
                 ),
             ),

@@ -11,7 +11,8 @@
 //! | 408, 421, 425, 429 | retry, not before `Retry-After` | the request was not taken |
 //! | 503 with `Retry-After` | retry, not before it | whoever answers says so about a request not taken |
 //! | 500, 502, 503, 504, ... | unknown | it may have gone out before it failed |
-//! | 501, other 4xx, 1xx, 3xx | permanent | the request, the key or the address is wrong |
+//! | 401, 403 | key refused | everything waits for another key |
+//! | 501, other 4xx, 1xx, 3xx | permanent | the request or the address is wrong |
 //!
 //! Errors never repeat the request: of an answer only its codes and descriptions are taken, without
 //! long numbers.
@@ -86,13 +87,13 @@ pub const FATES: &[(&str, Fate)] = &[
     // Requests that were refused. The word of `requestError.serviceException.messageId`, and the newer
     // `errorCode`.
     ("BAD_REQUEST", Fate::Permanent),
-    ("UNAUTHORIZED", Fate::Permanent),
-    ("FORBIDDEN", Fate::Permanent),
+    ("UNAUTHORIZED", Fate::KeyRefused),
+    ("FORBIDDEN", Fate::KeyRefused),
     ("NOT_FOUND", Fate::Permanent),
     ("TOO_MANY_REQUESTS", Fate::Retry),
     ("E400", Fate::Permanent),
-    ("E401", Fate::Permanent),
-    ("E403", Fate::Permanent),
+    ("E401", Fate::KeyRefused),
+    ("E403", Fate::KeyRefused),
     ("E404", Fate::Permanent),
     ("E429", Fate::Retry),
 ];
@@ -193,6 +194,7 @@ pub fn failure(status: u16, headers: &HeaderMap, body: &[u8]) -> Outcome {
         // A server that failed cannot vouch for what it did before.
         (500, Some(Fate::Permanent)) | (500, None) => Fate::Unknown,
         (_, Some(fate)) => fate,
+        (401 | 403, None) => Fate::KeyRefused,
         (408 | 421 | 425 | 429, None) => Fate::Retry,
         (503, None) if retry_after_ms(headers).is_some() => Fate::Retry,
         (501, None) => Fate::Permanent,

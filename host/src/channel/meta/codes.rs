@@ -48,13 +48,13 @@ pub const RULES: &[Rule] = &[
     one(131053, Fate::Retry, "Meta could not take the file; is its address public and its type allowed?"),
     one(131057, Fate::Retry, "the account is in maintenance"),
     one(133004, Fate::Retry, ""),
-    // The token: nothing goes out until it is replaced.
-    one(0, Fate::Permanent, TOKEN),
-    one(3, Fate::Permanent, TOKEN),
-    one(10, Fate::Permanent, TOKEN),
-    one(190, Fate::Permanent, TOKEN),
-    all(200, 299, Fate::Permanent, TOKEN),
-    one(131005, Fate::Permanent, TOKEN),
+    // The token: everything waits until it is replaced.
+    one(0, Fate::KeyRefused, TOKEN),
+    one(3, Fate::KeyRefused, TOKEN),
+    one(10, Fate::KeyRefused, TOKEN),
+    one(190, Fate::KeyRefused, TOKEN),
+    all(200, 299, Fate::KeyRefused, TOKEN),
+    one(131005, Fate::KeyRefused, TOKEN),
     // More than 24 hours since the contact wrote.
     one(470, Fate::WindowClosed, "only an approved template may go out now"),
     one(131047, Fate::WindowClosed, "only an approved template may go out now"),
@@ -103,7 +103,7 @@ mod tests {
         for (fate, codes) in [
             (Some(Fate::Retry), vec![4, 17, 613, 80007, 80008, 130429, 131048, 131056, 133016]),
             (Some(Fate::Retry), vec![2, 131000, 131016, 131053, 131057, 133004]),
-            (Some(Fate::Permanent), vec![0, 3, 10, 190, 200, 250, 299, 131005]),
+            (Some(Fate::KeyRefused), vec![0, 3, 10, 190, 200, 250, 299, 131005]),
             (Some(Fate::WindowClosed), vec![470, 131047]),
             (Some(Fate::OptedOut), vec![131050]),
             (Some(Fate::Permanent), vec![130472, 130497, 131021, 131026, 131030, 131049, 131062]),

@@ -10,6 +10,7 @@
 //! | 408, 421, 425, 429 | retry, not before `Retry-After` | the request was not taken |
 //! | 503 with `Retry-After` | retry, not before it | whoever answers says so about a request not taken |
 //! | 500, 502, 503, 504, ... | unknown | it may have gone out before it failed |
+//! | 401, 403 without such a code | key refused | everything waits for another key |
 //! | everything else | permanent | the same again will fail again |
 //!
 //! Of the answer only the error's own words are taken, cut and without long numbers.
@@ -75,6 +76,7 @@ fn failure(status: u16, headers: &HeaderMap, error: Option<&Object>) -> Outcome 
         (None, _) if transient => Fate::Retry,
         (None, 408 | 421 | 425 | 429) => Fate::Retry,
         (None, 503) if after_ms.is_some() => Fate::Retry,
+        (None, 401 | 403) => Fate::KeyRefused,
         (None, 200..=299 | 500..) => Fate::Unknown,
         (None, _) => Fate::Permanent,
     };
@@ -206,7 +208,7 @@ mod tests {
             (400, &[], r#"{"error":{"code":99}}"#.into(), "Permanent"),
             (400, &[], r#"{"error":{"code":99,"is_transient":true}}"#.into(), "Retry"),
             (400, &[], r#"{"error":"no object"}"#.into(), "Permanent"),
-            (401, &[], r#"{"error":{"code":190}}"#.into(), "Permanent"),
+            (401, &[], r#"{"error":{"code":190}}"#.into(), "KeyRefused"),
             (403, &[], r#"{"error":{"code":131056}}"#.into(), "Retry"),
             (429, &after, r#"{"error":{"code":80007}}"#.into(), "retry after 7000"),
             (429, &after, String::new(), "retry after 7000"),

@@ -3,7 +3,8 @@
 //! | answer | fate | because |
 //! |---|---|---|
 //! | 2xx | sent | WAHA answers after the engine took it; the id differs by engine |
-//! | 400, 401, 403, 405, 413, ... | permanent | the same request will be refused again |
+//! | 401, 403 | key refused | everything waits for another key |
+//! | 400, 405, 413, ... | permanent | the same request will be refused again |
 //! | 404 `Session not found` | retry | an operator can create the session; nothing went out |
 //! | 404 otherwise | permanent | the address is not a WAHA's |
 //! | 408, 421, 425 | retry | the request was not taken |
@@ -27,6 +28,9 @@ use crate::channel::waha::chat_of;
 use crate::channel::waha::encode::chat_id;
 use crate::message::Fate;
 
+/// The engine's own messages are a few words.
+const CAUSE_BYTES: usize = 80;
+
 /// Reads the answer to a request that was sent to `to`.
 pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
     let answer: Option<Object> = json::parse(body).ok();
@@ -37,6 +41,7 @@ pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome 
         404 | 422 if about_session => Outcome::retry(None, error()),
         408 | 421 | 425 | 429 => Outcome::retry(retry_after_ms(headers), error()),
         503 if retry_after_ms(headers).is_some() => Outcome::retry(retry_after_ms(headers), error()),
+        401 | 403 => Outcome::failed(Fate::KeyRefused, error()),
         501 => Outcome::failed(Fate::Permanent, error()),
         500.. => Outcome::failed(Fate::Unknown, error()),
         _ => Outcome::failed(Fate::Permanent, error()),
@@ -84,7 +89,7 @@ fn is_about_session(answer: &Object) -> bool {
 }
 
 /// NestJS's `message` is text or a list of texts; WAHA's own errors have `error` alone.
-fn words(answer: &Object) -> Option<String> {
+pub fn words(answer: &Object) -> Option<String> {
     match json::field(answer, "message") {
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Array(texts)) => {
@@ -94,13 +99,45 @@ fn words(answer: &Object) -> Option<String> {
     }
 }
 
+/// The message of an unhandled exception. It may quote what was to be sent.
+pub fn exception(answer: &Object) -> Option<String> {
+    let exception = json::object(answer, &["exception"])?;
+    json::text(exception, "message").map(str::to_owned)
+}
+
+/// What may be shown of an unhandled exception: its kind, and its message where that is the engine's own.
+/// Any other message may quote what was to be sent; so may the engine's, which is found out by what WAHA
+/// says it was asked.
+fn cause(answer: &Object) -> Option<String> {
+    let exception = json::object(answer, &["exception"])?;
+    let name = json::text(exception, "name").map(str::to_owned);
+    let engines_own = json::field(exception, "isBoom").and_then(Value::as_bool) == Some(true);
+    let message = json::text(exception, "message").filter(|message| {
+        engines_own
+            && message.len() <= CAUSE_BYTES
+            && !json::object(answer, &["request"])
+                .is_some_and(|asked| json::field(asked, "body").is_some_and(|body| quotes(message, body)))
+    });
+    match (name, message) {
+        (Some(name), Some(message)) if name != "Error" => Some(format!("{name}: {message}")),
+        (name, message) => message.map(str::to_owned).or(name),
+    }
+}
+
+/// Does the text repeat any of the texts in this value?
+fn quotes(text: &str, value: &Value) -> bool {
+    match value {
+        Value::String(part) => !part.is_empty() && text.contains(part.as_str()),
+        Value::Array(parts) => parts.iter().any(|part| quotes(text, part)),
+        Value::Object(parts) => parts.values().any(|part| quotes(text, part)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// WAHA's words, as far as they may be shown, and what to check.
 pub fn describe(status: u16, answer: Option<&Object>) -> String {
-    // Of an unhandled exception only the kind: its message may quote what was to be sent.
     let words = match answer {
-        Some(answer) if status >= 500 => {
-            json::object(answer, &["exception"]).and_then(|it| json::text(it, "name")).map(str::to_owned)
-        }
+        Some(answer) if status >= 500 => cause(answer),
         Some(answer) => words(answer),
         None => None,
     };
@@ -145,6 +182,7 @@ mod tests {
             }
             Outcome::Failed { fate: Fate::Retry, .. } => "retry".into(),
             Outcome::Failed { fate: Fate::Permanent, .. } => "permanent".into(),
+            Outcome::Failed { fate: Fate::KeyRefused, .. } => "key refused".into(),
             Outcome::Failed { fate: Fate::OptedOut, .. } => "opted out".into(),
             Outcome::Failed { fate: Fate::WindowClosed, .. } => "window closed".into(),
             Outcome::Failed { fate: Fate::Unknown, .. } => "unknown".into(),
@@ -185,8 +223,8 @@ mod tests {
                 r#"{"statusCode":400,"message":["text must be a string"],"error":"Bad Request"}"#,
                 "permanent",
             ),
-            (401, &[], r#"{"message":"Unauthorized","statusCode":401}"#, "permanent"),
-            (403, &[], r#"{"message":"Forbidden","statusCode":403}"#, "permanent"),
+            (401, &[], r#"{"message":"Unauthorized","statusCode":401}"#, "key refused"),
+            (403, &[], r#"{"message":"Forbidden","statusCode":403}"#, "key refused"),
             (404, &[], no_session, "retry"),
             (404, &[], no_path, "permanent"),
             (404, &[], "", "permanent"),
@@ -250,6 +288,23 @@ mod tests {
                 "WAHA answered 400: chatId *****@c.us is not on WhatsApp; text must be a string",
             ),
             (400, "<html>my secret</html>".into(), "WAHA answered 400"),
+            (
+                500,
+                r#"{"exception":{"message":"Connection Closed","isBoom":true},"request":{"body":{"text":"my secret"}}}"#
+                    .into(),
+                "WAHA answered 500: Connection Closed",
+            ),
+            (
+                500,
+                r#"{"exception":{"message":"no my secret","isBoom":true},"request":{"body":{"text":"my secret"}}}"#
+                    .into(),
+                "WAHA answered 500",
+            ),
+            (
+                422,
+                r#"{"error":"Session \"main\" does not exist","session":"main"}"#.into(),
+                "WAHA answered 422: Session \"main\" does not exist",
+            ),
         ] {
             let error = match read(status, &HeaderMap::new(), body.as_bytes(), "971501234567@c.us") {
                 Outcome::Failed { error, .. } => error,

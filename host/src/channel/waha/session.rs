@@ -1,9 +1,7 @@
 //! WAHA's session API as a codec: one session is one WhatsApp number that is logged in, or about to
 //! be. Requests on one side, readings of the answers on the other; when they are made is not decided
-//! here. From the 2026.7.1 specification.
-//!
-//! A session's configuration is only ever replaced as a whole, so that [`with_webhook`] starts from
-//! what is there and changes nothing but the gateway's own webhook.
+//! here. From the 2026.7.1 specification, and from what 2026.4.1 says where that is not in it. What the
+//! settings of a session must be is in [`super::settings`].
 
 use base64::Engine as _;
 use http::Method;
@@ -11,8 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
-use crate::channel::waha::outcome::describe;
+use crate::channel::waha::outcome::{describe, exception, words};
 use crate::channel::{EncodeError, Request};
+use crate::glyph;
 use crate::identity;
 use crate::message::ContactKey;
 use crate::tenant::Sender;
@@ -20,15 +19,11 @@ use crate::tenant::Sender;
 pub const WORKING: &str = "WORKING";
 pub const FAILED: &str = "FAILED";
 pub const STOPPED: &str = "STOPPED";
+pub const STARTING: &str = "STARTING";
 pub const SCAN_QR_CODE: &str = "SCAN_QR_CODE";
 
-/// What the gateway wants to hear of. `message.any` has the messages from both sides, so that
-/// `message` beside it would bring every incoming one twice.
-const EVENTS: [&str; 4] = ["message.any", "message.ack", "session.status", "poll.vote"];
-const EVENTS_IN_OTHERS: [&str; 1] = ["message"];
-
-/// Where WAHA's webhooks may come in at the gateway.
-pub const DOORS: [&str; 2] = ["/api/webhook/waha", "/api/gateway/waha"];
+/// Of what WAHA explains at length, this much.
+const WORDS_CHARS: usize = 400;
 
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -40,6 +35,10 @@ pub struct Session {
     /// Our number, once logged in.
     pub number: Option<ContactKey>,
     pub config: Object,
+    /// What else is set up for it; `None`: not shown.
+    pub apps: Option<Value>,
+    /// `NOWEB`, `GOWS`, `WEBJS`, where that is told.
+    pub engine: Option<String>,
 }
 
 /// Why WAHA did not do it.
@@ -52,22 +51,20 @@ pub enum Refusal {
     NotNow {
         status: String,
     },
-    /// WAHA or its engine has no such call, or refuses it for good.
+    /// This WAHA holds one session, which is called otherwise. In its words.
+    OneSession(String),
+    /// The engine keeps nothing that this could be looked up in, until it is told to.
+    StoreOff,
+    /// WAHA or its engine has no such call.
+    NoCall(String),
+    /// It does not take the key.
+    KeyRefused(String),
+    /// The call is refused as it is.
     Refused(String),
+    /// Nothing was done: WAHA was about something else with this session for too long.
+    Busy(String),
     /// It failed, or a proxy did.
     Failed(String),
-}
-
-/// The gateway's own webhook in a session's configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Webhook<'a> {
-    /// The gateway's address, as WAHA sees it, without a slash at its end.
-    pub gateway: &'a str,
-    /// Below it: one of [`DOORS`], with what follows.
-    pub path: &'a str,
-    pub hmac_key: &'a str,
-    /// A shared key that goes in `X-Api-Key` beside the signature; empty: none.
-    pub shared_key: &'a str,
 }
 
 /// Creates and starts.
@@ -80,10 +77,14 @@ pub fn look(sender: &Sender) -> Result<Request, EncodeError> {
     request(sender, Method::GET, &format!("/api/sessions/{}", name(sender)?), None)
 }
 
-/// Replaces the configuration. A running session is restarted by it.
-pub fn replace(sender: &Sender, config: &Object) -> Result<Request, EncodeError> {
+/// Replaces the configuration. A running session is restarted by it. `apps`: as they were shown.
+pub fn replace(sender: &Sender, config: &Object, apps: Option<&Value>) -> Result<Request, EncodeError> {
     let path = format!("/api/sessions/{}", name(sender)?);
-    request(sender, Method::PUT, &path, Some(&json!({ "config": config })))
+    let mut body = json!({ "config": config });
+    if let Some(apps) = apps {
+        body["apps"] = apps.clone();
+    }
+    request(sender, Method::PUT, &path, Some(&body))
 }
 
 /// What can be told to a session.
@@ -93,7 +94,7 @@ pub enum Order {
     Start,
     Stop,
     Restart,
-    /// Forgets the login, keeps the configuration.
+    /// Forgets the login, keeps the configuration. Of a stopped session the phone hears nothing of it.
     LogOut,
 }
 
@@ -189,8 +190,19 @@ pub fn read(status: u16, body: &[u8]) -> Result<Session, Refusal> {
         let key = identity::contact(json::text(me?, name)?).ok()?;
         identity::is_phone(&key).then_some(key)
     });
-    let config = json::object(&answer, &["config"]).cloned().unwrap_or_default();
-    Ok(Session { status: word.to_owned(), number, config })
+    Ok(Session {
+        status: word.to_owned(),
+        number,
+        config: json::object(&answer, &["config"]).cloned().unwrap_or_default(),
+        apps: json::field(&answer, "apps").cloned(),
+        engine: engine(&answer),
+    })
+}
+
+/// `{"engine": "NOWEB"}`, or the bare word.
+fn engine(answer: &Object) -> Option<String> {
+    let engine = json::object(answer, &["engine"]).and_then(|engine| json::text(engine, "engine"));
+    engine.or_else(|| json::text(answer, "engine")).map(str::to_uppercase)
 }
 
 /// The answer to an order. Some versions answer with nothing, and what became of the session is asked
@@ -234,10 +246,6 @@ fn named(status: u16, body: &[u8], field: &str) -> Result<String, Refusal> {
 
 /// The answer to [`phone_of`]; `None`: WAHA does not know, today.
 pub fn read_phone_of(status: u16, body: &[u8]) -> Result<Option<ContactKey>, Refusal> {
-    // A wrong key is put right some day; it says nothing of the call.
-    if matches!(status, 401 | 403) {
-        return Err(Refusal::Failed(format!("WAHA refuses its key ({status})")));
-    }
     let answer = taken(status, body)?;
     let phone = json::text(&answer, "pn").and_then(|phone| identity::contact(phone).ok());
     Ok(phone.filter(identity::is_phone))
@@ -263,97 +271,42 @@ pub fn read_last_written_ms(status: u16, body: &[u8]) -> Result<Option<i64>, Ref
 /// The object of an answer that is no refusal.
 fn taken(status: u16, body: &[u8]) -> Result<Object, Refusal> {
     let answer: Option<Object> = json::parse(body).ok();
-    let words = || describe(status, answer.as_ref());
-    let says = |part: &str| {
-        let text = answer.as_ref().and_then(|answer| json::text(answer, "message"));
-        text.is_some_and(|text| text.to_lowercase().contains(part))
-    };
-    match status {
-        200..=299 => answer
-            .ok_or_else(|| Refusal::Failed("WAHA's answer is no JSON; check the sender's base_url".into())),
-        404 if says("session") && !says("cannot ") => Err(Refusal::NoSession),
-        422 if says("already exists") => Err(Refusal::Exists),
-        422 if says("session") && (says("not found") || says("didn't find")) => Err(Refusal::NoSession),
-        422 => match answer.as_ref().and_then(|answer| json::text(answer, "status")) {
-            Some(now) => Err(Refusal::NotNow { status: now.to_owned() }),
-            None => Err(Refusal::Refused(words())),
-        },
-        408 | 425 | 429 | 500 | 502.. => Err(Refusal::Failed(words())),
-        _ => Err(Refusal::Refused(words())),
+    if (200..=299).contains(&status) {
+        return answer
+            .ok_or_else(|| Refusal::Failed("WAHA's answer is no JSON; check the sender's base_url".into()));
     }
-}
-
-/// The configuration with the gateway's webhook in it; `None` where it is there already, just so.
-/// Everything else stays: the other webhooks, and of ours the retries and the events it has beyond
-/// what is needed.
-pub fn with_webhook(config: &Object, webhook: &Webhook<'_>) -> Option<Object> {
-    let mut webhooks = Vec::new();
-    let mut placed = false;
-    for known in json::field(config, "webhooks").and_then(Value::as_array).into_iter().flatten() {
-        match known.as_object().filter(|known| is_ours(known, webhook)) {
-            None => webhooks.push(known.clone()),
-            // One is enough: a second would bring everything twice.
-            Some(_) if placed => {}
-            Some(known) => {
-                placed = true;
-                webhooks.push(Value::Object(ours(known, webhook)));
-            }
+    let told = describe(status, answer.as_ref());
+    let answer = answer.unwrap_or_default();
+    let said = words(&answer).or_else(|| exception(&answer)).unwrap_or_default().to_lowercase();
+    let says = |part: &str| said.contains(part);
+    Err(match status {
+        404 if says("cannot ") => Refusal::NoCall(told),
+        404 if says("session") || said == "not found" => Refusal::NoSession,
+        422 if says("already exists") => Refusal::Exists,
+        422 if says("support only") && says("session") => {
+            Refusal::OneSession(glyph::shown(words(&answer).unwrap_or_default(), WORDS_CHARS))
         }
-    }
-    if !placed {
-        webhooks.push(Value::Object(ours(&Object::new(), webhook)));
-    }
-    let webhooks = Value::Array(webhooks);
-    if config.get("webhooks") == Some(&webhooks) {
-        return None;
-    }
-    let mut config = config.clone();
-    config.insert("webhooks".into(), webhooks);
-    Some(config)
-}
-
-/// Does it lead to this gateway? An earlier one may have had another door or tenant in it.
-fn is_ours(known: &Object, webhook: &Webhook<'_>) -> bool {
-    let path = json::text(known, "url").and_then(|url| url.strip_prefix(webhook.gateway));
-    path.is_some_and(|path| DOORS.iter().any(|door| path.starts_with(door)))
-}
-
-fn ours(known: &Object, webhook: &Webhook<'_>) -> Object {
-    let mut ours = known.clone();
-    ours.insert("url".into(), format!("{}{}", webhook.gateway, webhook.path).into());
-    let before = json::field(known, "events").and_then(Value::as_array);
-    let mut events: Vec<Value> = before.into_iter().flatten().cloned().collect();
-    events.retain(|event| !EVENTS_IN_OTHERS.iter().any(|other| event == other));
-    if !events.iter().any(|event| event == "*") {
-        let lacking = EVENTS.into_iter().filter(|event| !events.iter().any(|known| known == event));
-        let lacking: Vec<Value> = lacking.map(Value::from).collect();
-        events.extend(lacking);
-    }
-    ours.insert("events".into(), events.into());
-    ours.insert("hmac".into(), json!({ "key": webhook.hmac_key }));
-    if json::object(known, &["retries"]).is_none() {
-        // By itself WAHA gives up after half a minute; this way it tries for hours.
-        let retries = json!({ "policy": "exponential", "delaySeconds": 2, "attempts": 15 });
-        ours.insert("retries".into(), retries);
-    }
-    if !webhook.shared_key.is_empty() {
-        let before = json::field(known, "customHeaders").and_then(Value::as_array);
-        let is_key = |header: &&Value| {
-            header["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case("x-api-key"))
-        };
-        let mut headers: Vec<Value> =
-            before.into_iter().flatten().filter(|header| !is_key(header)).cloned().collect();
-        headers.push(json!({ "name": "X-Api-Key", "value": webhook.shared_key }));
-        ours.insert("customHeaders".into(), headers.into());
-    }
-    ours
+        422 if says("session") && (says("not found") || says("didn't find")) => Refusal::NoSession,
+        422 => match json::text(&answer, "status") {
+            Some(now) => Refusal::NotNow { status: now.to_owned() },
+            // A call that names a session that is not there: it has no status to tell.
+            None if json::text(&answer, "session").is_some() => Refusal::NoSession,
+            None => Refusal::Refused(told),
+        },
+        400 | 500 if says("noweb") && says("store") => Refusal::StoreOff,
+        500 if says("async-lock") => Refusal::Busy(format!("{told}; its lock on the session timed out")),
+        501 => Refusal::NoCall(told),
+        401 | 403 => Refusal::KeyRefused(told),
+        408 | 425 | 429 | 500 | 502.. => Refusal::Failed(told),
+        _ => Refusal::Refused(told),
+    })
 }
 
 /// What a person does next, by the session's status.
 pub fn next_step(status: &str) -> &'static str {
     match status {
         WORKING => "nothing: messages come in and go out",
-        "STARTING" => "wait a few seconds and look again",
+        STARTING => "wait a few seconds and look again",
         SCAN_QR_CODE => {
             "scan the QR code with WhatsApp on the phone: Settings, Linked devices, Link a device"
         }

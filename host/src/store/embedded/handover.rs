@@ -123,21 +123,14 @@ pub fn give(batch: &mut Batch<'_>, planned: &Handover, by: &AuditEntry) -> Step<
         return Err(Error::Conflict(format!("there is no tenant {tenant}")).into());
     }
     let sender = given(secrets::opened(&batch.mirror.keys.load(), kept)?, planned.to);
-    let mut waiting = Vec::new();
-    for row in batch.tables.outbox.get()?.iter()? {
-        let (at, row) = row?;
-        let reply = Reply::read(row.value())?;
-        if reply.sender == sender.name.as_str() && reply.state == OutboxState::Waiting {
-            let (seq, tenant) = read_place(at.value());
-            let contact = ContactKey::from_stored(reply.contact);
-            waiting.push((SendId { key: ConversationKey { tenant, contact }, seq }, row.value().to_vec()));
-        }
-    }
+    let replies = replies_of(batch, &sender.name)?;
     admin::write_sender(batch, &sender)?;
     let mut done = Handover { waiting: 0, applied: true, ..planned.clone() };
-    for (id, row) in waiting {
+    for (id, row) in replies {
         let reply = Reply::read(&row)?;
-        if let Err(why) = carried(batch, &id.key, reply.sender)? {
+        if reply.state == OutboxState::Waiting
+            && let Err(why) = carried(batch, &id.key, reply.sender)?
+        {
             sends::refuse(batch, &id, &reply, &why.to_string())?;
             done.waiting += 1;
         }
@@ -145,6 +138,21 @@ pub fn give(batch: &mut Batch<'_>, planned: &Handover, by: &AuditEntry) -> Step<
     batch.state.touch(by.at);
     batch.audit(&AuditEntry { detail: serde_json::json!(done), ..by.clone() })?;
     Ok(done)
+}
+
+/// Everything in the outbox that is this sender's.
+pub fn replies_of(batch: &Batch<'_>, sender: &SenderName) -> Step<Vec<(SendId, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for row in batch.tables.outbox.get()?.iter()? {
+        let (at, row) = row?;
+        let reply = Reply::read(row.value())?;
+        if reply.sender == sender.as_str() {
+            let (seq, tenant) = read_place(at.value());
+            let contact = ContactKey::from_stored(reply.contact);
+            found.push((SendId { key: ConversationKey { tenant, contact }, seq }, row.value().to_vec()));
+        }
+    }
+    Ok(found)
 }
 
 /// The sender as it is known now.

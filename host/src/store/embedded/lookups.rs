@@ -122,6 +122,25 @@ pub fn put_off(batch: &mut Batch<'_>, contact: &ContactKey, again: Timestamp) ->
     change(batch, contact, |asked| asked.due = again.as_ms())
 }
 
+/// What waits through this sender is due now.
+pub fn again(batch: &mut Batch<'_>, sender: &SenderName, now: Timestamp, limit: usize) -> Step<usize> {
+    let mut waiting = Vec::new();
+    for row in batch.tables.lookups.get()?.iter()? {
+        if waiting.len() == limit {
+            break;
+        }
+        let (contact, row) = row?;
+        let asked = Asked::read(row.value())?;
+        if asked.sender == sender.as_str() && asked.due != NEVER && asked.due > now.as_ms() {
+            waiting.push(ContactKey::from_stored(String::from_utf8_lossy(contact.value())));
+        }
+    }
+    for contact in &waiting {
+        put_off(batch, contact, now)?;
+    }
+    Ok(waiting.len())
+}
+
 fn change(batch: &mut Batch<'_>, contact: &ContactKey, change: impl FnOnce(&mut Asked)) -> Step<()> {
     let row = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value().to_vec());
     let Some(row) = row else { return Ok(()) };

@@ -108,6 +108,7 @@ pub enum Effect {
     Organization(Organization),
     Tenant(Tenant),
     Sender(Sender),
+    SenderGone(SenderName),
     /// These keys open from now on, and the last of them seals.
     Keys(Ring),
     /// This tenant's collection of this name is another one now.
@@ -201,6 +202,7 @@ pub struct Mirror {
     /// Operations that were refused after they had written. Each is a bug: the others of its group were
     /// applied again.
     pub late_refusals: AtomicU64,
+    pub commits: AtomicU64,
     /// Makes seeds that no contact can foresee.
     pub secret: [u8; 32],
 }
@@ -243,6 +245,7 @@ impl Mirror {
             stranger: Mutex::default(),
             lookup: Mutex::default(),
             late_refusals: AtomicU64::default(),
+            commits: AtomicU64::default(),
             secret,
         }
     }
@@ -332,6 +335,7 @@ impl Mirror {
 
     /// What a commit changed, before anybody hears of the commit.
     pub fn apply(&self, state: State, sealed: Sealed, effects: Vec<Effect>) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         {
             let mut counted = lock(&self.counted);
             counted.state = state;
@@ -382,9 +386,7 @@ impl Mirror {
         let (mut turns, mut sends, mut files) = (self.turns(), self.sends(), self.files());
         for effect in effects {
             match effect {
-                Effect::Organization(organization) => {
-                    directory.get_or_insert_with(present).put_organization(organization);
-                }
+                Effect::Organization(it) => directory.get_or_insert_with(present).put_organization(it),
                 Effect::Tenant(tenant) => {
                     // It may have been given more.
                     turns.resume(&());
@@ -399,6 +401,7 @@ impl Mirror {
                     (woken.turns, woken.sends) = (true, true);
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
+                Effect::SenderGone(name) => directory.get_or_insert_with(present).remove_sender(&name),
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {

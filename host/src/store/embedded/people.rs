@@ -147,4 +147,9 @@ impl Contacts for Embedded {
         let contact = contact.clone();
         self.write(move |batch| lookups::put_off(batch, &contact, again)).await
     }
+
+    async fn look_up_again(&self, sender: &SenderName, now: Timestamp, limit: usize) -> Result<usize> {
+        let sender = sender.clone();
+        self.write(move |batch| lookups::again(batch, &sender, now, limit)).await
+    }
 }

@@ -125,6 +125,8 @@ tables! {
     leads: Bytes => Bytes;
     collections [Collections]: Bytes => Bytes;
     sessions: &'static str => Bytes;
+    /// Sender -> what was asked for its session last.
+    session_wishes: &'static str => u8;
     /// Tenant, then name, language and sender of a template.
     templates: Bytes => Bytes;
     /// Tenant, then the place of the reply that the template was sent as.

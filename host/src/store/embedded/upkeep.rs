@@ -68,6 +68,10 @@ impl Upkeep for Embedded {
         self.mirror().late_refusals.load(Ordering::Relaxed)
     }
 
+    fn commits(&self) -> u64 {
+        self.mirror().commits.load(Ordering::Relaxed)
+    }
+
     async fn compact(&self) -> Result<Compacted> {
         let (bytes_before, began) = (self.on_disk()?, Instant::now());
         tracing::info!(bytes_before, "the store's file is being compacted; messages wait meanwhile");

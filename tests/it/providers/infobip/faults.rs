@@ -64,8 +64,8 @@ async fn every_failure_has_its_fate() {
         (rejected("EXPIRED", "EXPIRED_DLR_UNKNOWN", "NO_ERROR"), fate(1, 0, Some("unknown"))),
         // Never, and why.
         (refusal(400, "BAD_REQUEST"), fate(1, 0, Some("dead"))),
-        (refusal(401, "UNAUTHORIZED"), fate(1, 0, Some("dead"))),
-        (refusal(403, "FORBIDDEN"), fate(1, 0, Some("dead"))),
+        (refusal(401, "UNAUTHORIZED"), fate(2, 1, None)),
+        (refusal(403, "FORBIDDEN"), fate(2, 1, None)),
         (refusal(404, "NOT_FOUND"), fate(1, 0, Some("dead"))),
         (rejected("REJECTED", "REJECTED_DESTINATION", "NO_ERROR"), fate(1, 0, Some("dead"))),
         (

@@ -31,7 +31,7 @@ fn a_file_is_asked_for_by_its_id() {
         (200, r#"{"url":"https://evil.example/"}"#, Fate::Permanent),
         (200, "{}", Fate::Permanent),
         (404, r#"{"error":{"code":100}}"#, Fate::Permanent),
-        (401, r#"{"error":{"code":190}}"#, Fate::Permanent),
+        (401, r#"{"error":{"code":190}}"#, Fate::KeyRefused),
         (429, r#"{"error":{"code":4}}"#, Fate::Retry),
         (500, "", Fate::Unknown),
     ] {

@@ -139,7 +139,7 @@ fn answers_to_submissions() {
     }
     for (status, body, fate) in [
         (400, r#"{"error":{"code":100,"message":"Invalid parameter"}}"#, Fate::Permanent),
-        (401, r#"{"error":{"code":190}}"#, Fate::Permanent),
+        (401, r#"{"error":{"code":190}}"#, Fate::KeyRefused),
         (400, r#"{"error":{"code":80008}}"#, Fate::Retry),
         (200, "{}", Fate::Unknown),
         (500, "", Fate::Unknown),

@@ -1,6 +1,6 @@
 //! The session codec: what is kept of a configuration, and what answers mean.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::message::Provider;
@@ -13,26 +13,6 @@ fn sender(account: &str) -> Sender {
     .expect("a sender")
 }
 
-fn object(value: Value) -> Object {
-    value.as_object().expect("an object").clone()
-}
-
-const OURS: Webhook<'static> = Webhook {
-    gateway: "http://gateway:8000",
-    path: "/api/webhook/waha?tenant_id=2",
-    hmac_key: "k2",
-    shared_key: "",
-};
-
-fn our_entry() -> Value {
-    json!({
-        "url": "http://gateway:8000/api/webhook/waha?tenant_id=2",
-        "events": ["message.any", "message.ack", "session.status", "poll.vote"],
-        "hmac": {"key": "k2"},
-        "retries": {"policy": "exponential", "delaySeconds": 2, "attempts": 15},
-    })
-}
-
 #[test]
 fn requests() {
     let sender = sender("tenant 2/x");
@@ -42,7 +22,7 @@ fn requests() {
         (order(&sender, Order::LogOut), "POST", "/api/sessions/tenant%202%2Fx/logout"),
         (qr_picture(&sender), "GET", "/api/tenant%202%2Fx/auth/qr?format=image"),
         (phone_of(&sender, &lid), "GET", "/api/tenant%202%2Fx/lids/245%40lid"),
-        (replace(&sender, &Object::new()), "PUT", "/api/sessions/tenant%202%2Fx"),
+        (replace(&sender, &Object::new(), None), "PUT", "/api/sessions/tenant%202%2Fx"),
     ] {
         let request = request.expect("a request");
         assert_eq!(request.method.as_str(), method);
@@ -54,57 +34,6 @@ fn requests() {
         nameless.account = account.into();
         assert!(look(&nameless).is_err(), "{account:?}");
     }
-}
-
-/// Each configuration, and what becomes of it; `None`: it stays.
-#[test]
-fn the_webhook_is_put_beside_everything_else() {
-    let other = json!({"url": "https://elsewhere.example/hook", "events": ["*"], "hmac": {"key": "theirs"}});
-    let kept = json!({
-        "url": "http://gateway:8000/api/webhook/waha?tenant_id=2",
-        "events": ["group.v2.join", "message.any", "message.ack", "session.status", "poll.vote"],
-        "hmac": {"key": "k2"},
-        "retries": {"policy": "linear", "delaySeconds": 9, "attempts": 3},
-        "customHeaders": [{"name": "X-Theirs", "value": "1"}],
-    });
-    let mut old = kept.clone();
-    old["url"] = json!("http://gateway:8000/api/webhook/waha");
-    old["events"] = json!(["message", "group.v2.join"]);
-    old["hmac"] = Value::Null;
-    for (case, before, after) in [
-        ("nothing", json!({}), Some(json!({"webhooks": [our_entry()]}))),
-        ("null", json!({"webhooks": null}), Some(json!({"webhooks": [our_entry()]}))),
-        ("just so", json!({"webhooks": [our_entry()], "debug": true}), None),
-        ("just so, beside another", json!({"webhooks": [other, our_entry()]}), None),
-        (
-            "every other setting",
-            json!({"proxy": {"server": "p:1"}, "metadata": {"a": "b"}, "webhooks": [other], "ignore": {"groups": true}}),
-            Some(
-                json!({"proxy": {"server": "p:1"}, "metadata": {"a": "b"}, "webhooks": [other, our_entry()],
-                "ignore": {"groups": true}}),
-            ),
-        ),
-        ("an older one of ours", json!({"webhooks": [old, other]}), Some(json!({"webhooks": [kept, other]}))),
-        ("two of ours", json!({"webhooks": [our_entry(), old]}), Some(json!({"webhooks": [our_entry()]}))),
-    ] {
-        let after = after.map(object);
-        assert_eq!(with_webhook(&object(before), &OURS), after, "{case}");
-        if let Some(after) = after {
-            assert_eq!(with_webhook(&after, &OURS), None, "{case}: once is enough");
-        }
-    }
-}
-
-#[test]
-fn a_shared_key_goes_beside_the_signature() {
-    let before = object(json!({"webhooks": [{"url": "http://gateway:8000/api/gateway/waha", "events": [],
-        "customHeaders": [{"name": "x-api-key", "value": "old"}, {"name": "X-Theirs", "value": "1"}]}]}));
-    let keyed = Webhook { shared_key: "new", path: "/api/gateway/waha", ..OURS };
-    let after = with_webhook(&before, &keyed).expect("the key changed");
-    assert_eq!(
-        after["webhooks"][0]["customHeaders"],
-        json!([{"name": "X-Theirs", "value": "1"}, {"name": "X-Api-Key", "value": "new"}])
-    );
 }
 
 #[test]
@@ -130,11 +59,30 @@ fn answers() {
         (
             404,
             r#"{"message":"Cannot GET /api/sessions/a"}"#,
-            Err(Refusal::Refused(
+            Err(Refusal::NoCall(
                 "WAHA answered 404: Cannot GET /api/sessions/a; check the sender's base_url".into(),
             )),
         ),
+        (404, r#"{"message":"Not Found","statusCode":404}"#, Err(Refusal::NoSession)),
+        (422, r#"{"error":"Session \"a\" does not exist","session":"a"}"#, Err(Refusal::NoSession)),
         (422, r#"{"message":"Session 'a' already exists. Use PUT to update it."}"#, Err(Refusal::Exists)),
+        (
+            422,
+            r#"{"message":"WAHA Core support only 'default' session. You tried to access 'a' session.","statusCode":422}"#,
+            Err(Refusal::OneSession(
+                "WAHA Core support only 'default' session. You tried to access 'a' session.".into(),
+            )),
+        ),
+        (
+            400,
+            r#"{"message":"Enable NOWEB store \"config.noweb.store.enabled=True\""}"#,
+            Err(Refusal::StoreOff),
+        ),
+        (
+            500,
+            r#"{"exception":{"name":"Error","message":"async-lock timed out in queue a"}}"#,
+            Err(Refusal::Busy("WAHA answered 500: Error; its lock on the session timed out".into())),
+        ),
         (
             422,
             r#"{"error":"Session status is not as expected","status":"STOPPED","expected":["WORKING"]}"#,
@@ -143,7 +91,7 @@ fn answers() {
         (
             401,
             r#"{"message":"Unauthorized"}"#,
-            Err(Refusal::Refused("WAHA answered 401: Unauthorized; check the sender's api_key".into())),
+            Err(Refusal::KeyRefused("WAHA answered 401: Unauthorized; check the sender's api_key".into())),
         ),
         (500, r#"{"exception":{"name":"Error","message":"secret"}}"#, failed("WAHA answered 500: Error")),
         (200, "<html>", failed("WAHA's answer is no JSON; check the sender's base_url")),
@@ -205,7 +153,7 @@ fn the_newest_line_of_a_person() {
 fn every_status_says_what_to_do() {
     for status in [
         WORKING,
-        "STARTING",
+        STARTING,
         SCAN_QR_CODE,
         "PASSKEY_REQUIRED",
         "PASSKEY_CONFIRMATION_REQUIRED",
