@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use http::header;
+use http::{HeaderValue, header};
+use url::Url;
 
 use super::disk::{Finished, Refused};
 use super::{Attempted, Media, STORE_PAUSE, kind, origin};
@@ -20,6 +21,9 @@ use crate::tenant::Sender;
 
 /// A provider that does not have the file yet, or not any more, is asked so often.
 const ASKED_IN_VAIN: u32 = 3;
+
+/// So often a provider may say that the file lies elsewhere, one place after the other.
+const HOPS: usize = 3;
 
 /// A download that did not come to its end well.
 #[derive(Debug)]
@@ -168,9 +172,7 @@ impl Media {
         file: &File,
         request: Request,
     ) -> Result<(Finished, String), Problem> {
-        origin::check(sender, &request.url).await?;
-        let time = Duration::from_millis(self.settings.timeout_ms);
-        let mut response = self.egress.open_within(request, Some(time)).await?;
+        let mut response = self.find(sender, request).await?;
         let headers = response.headers().clone();
         let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
         understand(response.status().as_u16(), said(header::RETRY_AFTER), attempts(file))?;
@@ -196,7 +198,26 @@ impl Media {
             }
         }
         let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
-        Ok((finished, kind::settle(file.mime_type.as_deref(), said(header::CONTENT_TYPE))))
+        let answered = said(header::CONTENT_TYPE);
+        Ok((finished, kind::settle(file.mime_type.as_deref(), answered)))
+    }
+
+    /// The answer with the file, wherever the provider leads: its own store, or a network that delivers for
+    /// it. Each place is looked at like the first, and none but the first is shown the sender's key.
+    async fn find(&self, sender: &Sender, request: Request) -> Result<reqwest::Response, Problem> {
+        let time = Duration::from_millis(self.settings.timeout_ms);
+        let mut request = request;
+        for _ in 0..=HOPS {
+            origin::check(sender, &request.url).await?;
+            let from = request.url.clone();
+            let response = self.egress.open_within(request, Some(time)).await?;
+            let location = response.headers().get(header::LOCATION);
+            match elsewhere(response.status().as_u16(), &from, location) {
+                None => return Ok(response),
+                Some(next) => request = Request::get(next),
+            }
+        }
+        Err(Problem::Lost(format!("the provider led on more than {HOPS} times")))
     }
 
     /// Where a file stands after an attempt that failed.
@@ -251,6 +272,14 @@ fn report(file: &File) -> &'static str {
     }
 }
 
+/// Where the answer says that the file lies, if it does.
+fn elsewhere(status: u16, from: &str, location: Option<&HeaderValue>) -> Option<Url> {
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    Url::parse(from).ok()?.join(location?.to_str().ok()?).ok()
+}
+
 /// Is the file in the answer? `asked`: how often it was asked for before.
 fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), Problem> {
     let error = format!("the provider answered {status}");
@@ -264,7 +293,7 @@ fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), 
             let seconds = retry_after.and_then(|after| after.trim().parse::<u64>().ok());
             Err(Problem::Again { after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)), error })
         }
-        300..=399 => Err(Problem::Lost(format!("{error}: a file is not followed to another place"))),
+        300..=399 => Err(Problem::Lost(format!("{error} and no other place to look at"))),
         _ => Err(Problem::Lost(error)),
     }
 }
@@ -272,6 +301,25 @@ fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_file_is_followed_to() {
+        let from = "https://api.example.com/whatsapp/media/1";
+        for (status, location, expected) in [
+            (302, Some("https://cdn.example.net/a?s=1"), Some("https://cdn.example.net/a?s=1")),
+            (307, Some("/cdn/a"), Some("https://api.example.com/cdn/a")),
+            (308, Some("//cdn.example.net/a"), Some("https://cdn.example.net/a")),
+            (301, Some("http://169.254.169.254/"), Some("http://169.254.169.254/")),
+            (302, Some("https://["), None),
+            (302, None, None),
+            (304, Some("https://cdn.example.net/a"), None),
+            (200, Some("https://cdn.example.net/a"), None),
+        ] {
+            let location = location.map(HeaderValue::from_static);
+            let found = elsewhere(status, from, location.as_ref());
+            assert_eq!(found.as_ref().map(Url::as_str), expected, "{status} {location:?}");
+        }
+    }
 
     #[test]
     fn what_an_answer_means() {
