@@ -225,12 +225,23 @@ impl Sessions {
         }
     }
 
+    /// What WAHA runs beside the session; nothing where it knows no apps.
+    async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
+        let request = api::look_with_apps(sender).map_err(unmade)?;
+        match self.send(request, api::read).await? {
+            Ok(session) => Ok(session.apps),
+            Err(Refusal::Refused(_)) => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
     /// Adds the webhook where it is missing, and starts what does not run. A session that is as it
     /// should be is not touched: replacing its configuration would restart it.
     async fn bring_up(&self, sender: &Sender, session: Session, webhook: &Webhook<'_>) -> Result<()> {
         let mut session = session;
         if let Some(config) = api::with_webhook(&session.config, webhook) {
-            self.ask(api::replace(sender, &config), api::done).await?;
+            let apps = self.apps(sender).await?;
+            self.ask(api::replace(sender, &config, apps.as_deref()), api::done).await?;
             session = self.look(sender).await?;
         }
         match session.status.as_str() {
