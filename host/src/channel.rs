@@ -26,7 +26,7 @@ mod json;
 pub mod local;
 pub mod media;
 pub mod meta;
-mod mime;
+pub mod mime;
 mod proof;
 pub mod signature;
 pub mod simulator;

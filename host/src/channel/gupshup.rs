@@ -82,7 +82,9 @@ impl Adapter for Gupshup {
             return None;
         }
         let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
-        encode::call(sender, http::Method::PUT, &path).ok()
+        // Alone among the calls this one is documented with the key in `Authorization`.
+        let call = encode::call(sender, http::Method::PUT, &path).ok()?;
+        Some(call.header("Authorization", sender.api_key.expose()))
     }
 
     fn templates(&self) -> Option<&dyn channel::templates::Api> {

@@ -199,7 +199,7 @@ impl Media {
         }
         let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
         let answered = said(header::CONTENT_TYPE);
-        Ok((finished, kind::settle(file.mime_type.as_deref(), answered)))
+        Ok((finished, kind::settle(file.mime_type.as_deref(), answered, file.filename.as_deref())))
     }
 
     /// The answer with the file, wherever the provider leads: its own store, or a network that delivers for

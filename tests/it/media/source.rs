@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use switchboard::channel::Outcome;
-use switchboard::channel::media::Source;
+use switchboard::channel::media::{Place, Source};
 use switchboard::config::Config;
 use switchboard::egress::Egress;
 use switchboard::media::Media;
@@ -76,7 +76,9 @@ async fn waha_is_given_the_bytes() {
     let waha = sender("waha", "http://127.0.0.1:9");
     let handle = stock.keep(1, b"a brochure").await;
     let source = stock.source(&waha, 1, &handle).await.expect("a source");
-    let Source::Inline { base64, mime_type, filename } = source else { panic!("{source:?}") };
+    let Source { place: Place::Inline { base64 }, mime_type, filename } = source else {
+        panic!("{source:?}")
+    };
     assert_eq!(STANDARD.decode(base64).expect("base64"), b"a brochure");
     assert_eq!((mime_type.as_str(), filename.as_deref()), ("application/pdf", Some("brochure.pdf")));
     let large = stock.keep(1, &[0; 1025]).await;

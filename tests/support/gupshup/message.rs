@@ -146,7 +146,7 @@ fn items(place: &str, value: &Value) -> Result<(), String> {
     let row = [
         TYPE,
         Field("title", Kind::Text(24), true),
-        Field("description", Kind::Text(72), false),
+        Field("description", Kind::Text(72), true),
         Field("postbackText", Kind::Text(200), true),
     ];
     for item in items {

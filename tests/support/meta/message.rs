@@ -249,7 +249,12 @@ fn template_value(value: &Value) -> Result<(), Reply> {
         "currency" => value["currency"]["amount_1000"].is_i64() && value["currency"]["code"].is_string(),
         "date_time" => value["date_time"]["fallback_value"].is_string(),
         "coupon_code" => value["coupon_code"].is_string(),
-        "image" | "video" | "document" => value[kind]["id"].is_string() || value[kind]["link"].is_string(),
+        "image" | "video" => value[kind]["id"].is_string() || value[kind]["link"].is_string(),
+        // Without a name people read "Untitled".
+        "document" => {
+            (value[kind]["id"].is_string() || value[kind]["link"].is_string())
+                && value[kind]["filename"].as_str().is_some_and(|name| !name.trim().is_empty())
+        }
         _ => false,
     };
     if fits {
