@@ -5,6 +5,7 @@
 mod api;
 mod brain;
 mod cli;
+mod contracts;
 mod delivery;
 mod fake_meta;
 mod fake_waha;
