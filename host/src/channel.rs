@@ -17,6 +17,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+mod card;
 pub mod claim;
 pub mod cloud;
 pub mod fallback;

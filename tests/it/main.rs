@@ -4,6 +4,7 @@
 
 mod api;
 mod brain;
+mod cards;
 mod cli;
 mod contracts;
 mod delivery;

@@ -67,6 +67,8 @@ impl Adapter for Gupshup {
         match content {
             OutboundContent::Buttons(buttons) => menu::buttons(buttons, "").is_some(),
             OutboundContent::List(list) => menu::list(list, "").is_some(),
+            // Gupshup sends one card at a time.
+            OutboundContent::Contacts { contacts } => contacts.len() == 1,
             _ => true,
         }
     }

@@ -10,7 +10,7 @@ use super::OURS;
 pub const ADDRESS: &str = "https://example.com/files/Plan%20A.pdf?v=2";
 
 /// Every kind but templates, which are made beside their use.
-pub const KINDS: [&str; 6] = ["buttons", "list", "location", "media", "reaction", "text"];
+pub const KINDS: [&str; 7] = ["buttons", "contacts", "list", "location", "media", "reaction", "text"];
 
 /// A new kind of message wants a sample here.
 pub fn kind(content: &OutboundContent) -> &'static str {
@@ -20,6 +20,7 @@ pub fn kind(content: &OutboundContent) -> &'static str {
         OutboundContent::Buttons(_) => "buttons",
         OutboundContent::List(_) => "list",
         OutboundContent::Location(_) => "location",
+        OutboundContent::Contacts { .. } => "contacts",
         OutboundContent::Template(_) => "template",
         OutboundContent::Reaction(_) => "reaction",
     }
@@ -47,6 +48,8 @@ fn list(rows: usize, titled: bool) -> Value {
 
 /// `quoted`: the id of a message of the contact's.
 pub fn contents(quoted: &str) -> Vec<OutboundContent> {
+    let jane = json!({ "name": "Jane Doe", "phones": ["+971 50 123 4567", "04 123 4567"],
+        "emails": ["jane@example.com"], "organization": "Marina Homes" });
     let mut samples = vec![
         json!({ "type": "text", "text": "سلام، see https://example.com/a?b=1&c=2" }),
         json!({ "type": "text", "text": "ش".repeat(4096) }),
@@ -55,6 +58,10 @@ pub fn contents(quoted: &str) -> Vec<OutboundContent> {
         json!({ "type": "reaction", "message_id": quoted, "emoji": "👍" }),
         json!({ "type": "reaction", "message_id": quoted, "emoji": "" }),
         json!({ "type": "template", "name": "unknown", "language": "en", "parameters": [] }),
+        json!({ "type": "contacts", "contacts": [jane] }),
+        json!({ "type": "contacts", "contacts": [{ "name": "Office", "phones": [] }] }),
+        json!({ "type": "contacts", "contacts": [jane, { "name": "علی، B;C", "phones": ["0501234567"] }] }),
+        json!({ "type": "contacts", "contacts": [jane, jane, jane, jane, jane, jane] }),
         list(1, false),
         list(10, false),
         list(11, false),

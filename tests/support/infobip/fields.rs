@@ -171,6 +171,21 @@ const LOCATION: &[Field] = &[
     may("name", Kind::Text(1000)),
     may("address", Kind::Text(1000)),
 ];
+const CONTACTS: &[Field] = &[must(
+    "contacts",
+    Kind::List(
+        100,
+        &[
+            must(
+                "name",
+                Kind::Object(&[must("firstName", Kind::Text(1000)), must("formattedName", Kind::Text(1000))]),
+            ),
+            may("phones", Kind::List(100, &[must("phone", Kind::Text(1000)), may("waId", Kind::Number)])),
+            may("emails", Kind::List(100, &[must("email", Kind::Text(1000))])),
+            may("org", Kind::Object(&[must("company", Kind::Text(1000))])),
+        ],
+    ),
+)];
 /// What surrounds a content.
 const ENVELOPE: &[Field] = &[
     must("from", Kind::Text(24)),
@@ -204,6 +219,7 @@ fn content(path: &str) -> Option<&'static [Field]> {
         "audio" | "sticker" => BARE,
         "document" => DOCUMENT,
         "location" => LOCATION,
+        "contact" => CONTACTS,
         "interactive/buttons" => BUTTONS,
         "interactive/list" => LIST,
         "template" => TEMPLATE,

@@ -29,6 +29,8 @@ enum Kind {
     File,
     /// The same with its name.
     NamedFile,
+    /// Some of `{vcard}`
+    Cards,
 }
 
 struct Field {
@@ -80,6 +82,7 @@ fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
             must("title", Kind::Text),
             REPLY_TO,
         ],
+        ("POST", "/api/sendContactVcard") => vec![SESSION, CHAT, must("contacts", Kind::Cards), REPLY_TO],
         ("PUT", "/api/reaction") => {
             vec![SESSION, must("messageId", Kind::MessageId), must("reaction", Kind::Text)]
         }
@@ -170,6 +173,15 @@ fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
         }
         Kind::ChatId => is(value.as_str().is_some_and(is_chat_id), "a chat id"),
         Kind::MessageId => is(value.as_str().and_then(chat_of).is_some_and(is_chat_id), "a message id"),
+        Kind::Cards => {
+            let is_card = |card: &Value| {
+                let text = card["vcard"].as_str().unwrap_or_default();
+                let whole = text.starts_with("BEGIN:VCARD\n") && text.ends_with("\nEND:VCARD");
+                whole && text.contains("\nFN:") && card.as_object().is_some_and(|card| card.len() == 1)
+            };
+            let cards = value.as_array().is_some_and(|cards| !cards.is_empty() && cards.iter().all(is_card));
+            is(cards, "cards with a vcard")
+        }
         Kind::File | Kind::NamedFile => {
             let Some(file) = value.as_object() else { return is(false, "an object") };
             let text = |part: &str| file.get(part).and_then(Value::as_str).filter(|text| !text.is_empty());

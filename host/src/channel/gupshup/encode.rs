@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
+use crate::channel::card::{self, Spelling};
 use crate::channel::gupshup::{menu, templates};
 use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, fallback};
@@ -125,6 +126,12 @@ fn message(content: &OutboundContent, outgoing: &Outgoing<'_>) -> Result<Value, 
                 }
             }
             Ok(message)
+        }
+        OutboundContent::Contacts { contacts } => {
+            match card::write(contacts, Spelling::Gupshup)?.as_slice() {
+                [card] => Ok(json!({ "type": "contact", "contact": card })),
+                _ => words(&fallback::cards(contacts)),
+            }
         }
         OutboundContent::Reaction(Reaction { message_id, .. }) if message_id.is_empty() => {
             Err(EncodeError("the reaction names no message".into()))

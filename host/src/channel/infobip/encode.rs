@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use crate::channel::card::{self, Spelling};
 use crate::channel::infobip::menu;
 use crate::channel::infobip::placeholders::filled;
 use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
@@ -119,6 +120,9 @@ fn call(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError> {
         OutboundContent::List(list) if menu::shows_list(list) => ("interactive/list", menu::list(list)),
         OutboundContent::List(list) => ("text", words(&fallback::list(list))?),
         OutboundContent::Location(location) => ("location", place(location)?),
+        OutboundContent::Contacts { contacts } => {
+            ("contact", json!({ "contacts": card::write(contacts, Spelling::Infobip)? }))
+        }
         OutboundContent::Template(asked) => ("template", template(outgoing, asked)?),
         OutboundContent::Reaction(_) => {
             return Err(EncodeError("Infobip's API has no call for reactions: send text".into()));

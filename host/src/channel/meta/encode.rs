@@ -8,6 +8,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::channel::card::{self, Spelling};
 use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
 use crate::channel::meta::{graph, menu, parameters};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
@@ -22,6 +23,8 @@ const RECIPIENT: &str = "recipient";
 /// Source of all limits: the Cloud API's pages on each kind of message.
 const TEXT_CHARS: usize = 4096;
 const CAPTION_CHARS: usize = 1024;
+/// Its specification names this many; its pages advise to send few.
+pub const CARDS: usize = 5;
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
@@ -91,6 +94,12 @@ fn content(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError
         },
         OutboundContent::Media(media) => media_part(media, outgoing.media),
         OutboundContent::Location(location) => location_part(location),
+        OutboundContent::Contacts { contacts } if contacts.len() > CARDS => {
+            text_part(&fallback::cards(contacts))
+        }
+        OutboundContent::Contacts { contacts } => {
+            Ok(("contacts", card::write(contacts, Spelling::Meta)?.into()))
+        }
         OutboundContent::Reaction(reaction) => reaction_part(reaction),
         OutboundContent::Template(template) => {
             let approved = outgoing.template.ok_or_else(|| {

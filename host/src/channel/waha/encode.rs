@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::channel::media::{Place, Source, file_name};
 use crate::channel::waha::session;
-use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback, mime};
+use crate::channel::{EncodeError, Outgoing, Request, Signal, card, fallback, mime, vcard};
 use crate::identity::{self, Address};
 use crate::internet;
 use crate::message::{MediaKind, OutboundContent, OutboundMedia};
@@ -91,6 +91,12 @@ fn call(
                 return Err(EncodeError("the location's coordinates are no numbers".into()));
             }
             post("/api/sendLocation", body)
+        }
+        OutboundContent::Contacts { contacts } => {
+            card::named(contacts)?;
+            let cards: Vec<Value> =
+                contacts.iter().map(|contact| json!({ "vcard": vcard::write(contact) })).collect();
+            post("/api/sendContactVcard", json!({ "contacts": cards }))
         }
         OutboundContent::Reaction(reaction) => {
             if reaction.message_id.is_empty() {
@@ -179,7 +185,8 @@ fn linked(url: &str, mime_type: &str) -> Result<Value, EncodeError> {
 mod tests {
     use super::*;
     use crate::message::{
-        Buttons, Choice, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction, Template,
+        Buttons, Choice, ContactCard, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction,
+        Template,
     };
 
     fn encoded(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
@@ -293,6 +300,25 @@ mod tests {
             "/api/reaction",
             json!({"session": "default", "messageId": "false_1@c.us_A", "reaction": "👍"}),
         );
+    }
+
+    #[test]
+    fn contact_cards() {
+        let card = ContactCard {
+            name: "Jane Doe".into(),
+            phones: vec!["+91 11111 11111".into()],
+            ..ContactCard::default()
+        };
+        let vcard = "BEGIN:VCARD\nVERSION:3.0\nN:;Jane Doe;;;\nFN:Jane Doe\n\
+            TEL;type=CELL;type=VOICE;waid=911111111111:+91 11111 11111\nEND:VCARD";
+        check(
+            OutboundContent::Contacts { contacts: vec![card] },
+            http::Method::POST,
+            "/api/sendContactVcard",
+            json!({"session": "default", "chatId": "971501234567@c.us", "contacts": [{"vcard": vcard}]}),
+        );
+        let nobody = Outbound { content: OutboundContent::Contacts { contacts: vec![] }, reply_to: None };
+        assert!(encoded(&sender(), "971501234567", &nobody).is_err());
     }
 
     #[test]
