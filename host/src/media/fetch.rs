@@ -9,7 +9,7 @@ use http::{HeaderValue, header};
 use url::Url;
 
 use super::disk::{Finished, Refused};
-use super::{Attempted, Media, STORE_PAUSE, kind, origin};
+use super::{Attempted, Media, STORE_PAUSE, kind, name, origin};
 use crate::channel::media::Fetch;
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
@@ -24,6 +24,9 @@ const ASKED_IN_VAIN: u32 = 3;
 
 /// So often a provider may say that the file lies elsewhere, one place after the other.
 const HOPS: usize = 3;
+
+/// What lies on the disk, its type, and what it is called where anybody says.
+type Fetched = (Finished, String, Option<String>);
 
 /// A download that did not come to its end well.
 #[derive(Debug)]
@@ -88,9 +91,10 @@ impl Media {
         let provider = sender.map(|sender| sender.provider);
         let problem = match fetched {
             Err(problem) => Some(problem),
-            Ok((Finished { size, sha256 }, mime_type)) => {
+            Ok((Finished { size, sha256 }, mime_type, filename)) => {
                 let state = FileState::Stored { size, sha256 };
-                self.store(File { state, mime_type: Some(mime_type), ..file.clone() }, provider).await
+                let mime_type = Some(mime_type);
+                self.store(File { state, mime_type, filename, ..file.clone() }, provider).await
             }
         };
         let attempted = match &problem {
@@ -141,7 +145,7 @@ impl Media {
         }
     }
 
-    async fn fetch(&self, sender: &Sender, file: &File) -> Result<(Finished, String), Problem> {
+    async fn fetch(&self, sender: &Sender, file: &File) -> Result<Fetched, Problem> {
         let adapter = channel::adapter(sender.provider);
         let api = adapter.media().ok_or_else(|| {
             Problem::Lost(format!("the files of {} cannot be fetched by this gateway", sender.provider))
@@ -166,12 +170,7 @@ impl Media {
         })
     }
 
-    async fn download(
-        &self,
-        sender: &Sender,
-        file: &File,
-        request: Request,
-    ) -> Result<(Finished, String), Problem> {
+    async fn download(&self, sender: &Sender, file: &File, request: Request) -> Result<Fetched, Problem> {
         let mut response = self.find(sender, request).await?;
         let headers = response.headers().clone();
         let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -198,8 +197,12 @@ impl Media {
             }
         }
         let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
+        // Some providers say what a file is called in the message, others with the file.
+        let called = || said(header::CONTENT_DISPOSITION).and_then(name::of_answer);
+        let filename = file.filename.clone().filter(|name| !name.is_empty()).or_else(called);
         let answered = said(header::CONTENT_TYPE);
-        Ok((finished, kind::settle(file.mime_type.as_deref(), answered, file.filename.as_deref())))
+        let mime_type = kind::settle(file.mime_type.as_deref(), answered, filename.as_deref());
+        Ok((finished, mime_type, filename))
     }
 
     /// The answer with the file, wherever the provider leads: its own store, or a network that delivers for

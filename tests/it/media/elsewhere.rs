@@ -1,5 +1,5 @@
 //! A provider that does not give the file itself but says where a network delivers it: it is fetched
-//! there, without the key.
+//! there, without the key, and called what the network calls it.
 
 use switchboard_tests::infobip::{self, Infobip};
 
@@ -23,7 +23,11 @@ impl Contract for Network {
                 let headers = vec![("location", "far?signed=1".to_owned())];
                 Ok((None, Reply { status: 307, headers, body: Vec::new() }))
             }
-            "/far" => Ok((None, Reply::bytes(200, "text/plain", WORDS.into()))),
+            "/far" => {
+                let mut reply = Reply::bytes(200, "application/octet-stream", WORDS.into());
+                reply.headers.push(("content-disposition", "attachment; filename=\"villa.txt\"".into()));
+                Ok((None, reply))
+            }
             _ => Err(self.failure(404, call)),
         }
     }
@@ -70,5 +74,8 @@ async fn infobip_leads_to_a_network_that_is_not_shown_the_key() {
     let paths: Vec<String> = network.calls().into_iter().map(|call| call.path).collect();
     assert_eq!(paths, ["/near", "/far"]);
     assert_eq!(network.with(|network| network.shown_keys), 0);
+    // Infobip's message has neither name nor type; both came with the file.
+    let stored = in_state(&gateway, "stored").await;
+    assert_eq!((&stored["filename"], &stored["mime_type"]), (&json!("villa.txt"), &json!("text/plain")));
     assert_eq!(infobip.refused(), [], "the gateway keeps to the contract");
 }
