@@ -17,6 +17,7 @@ use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
 
 mod answer;
+mod card;
 pub mod claim;
 pub mod cloud;
 pub mod fallback;
@@ -26,7 +27,7 @@ mod json;
 pub mod local;
 pub mod media;
 pub mod meta;
-mod mime;
+pub mod mime;
 mod proof;
 pub mod signature;
 pub mod simulator;

@@ -33,6 +33,7 @@ mod fetch;
 mod kept;
 mod kind;
 mod link;
+mod name;
 mod origin;
 mod source;
 

@@ -302,10 +302,16 @@ pub struct Location {
     pub address: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Somebody's card: one that a contact sends, or one of ours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ContactCard {
     pub name: String,
+    /// As written.
     pub phones: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
 }
 
 /// A button pressed or a list row chosen; also a button offered.
@@ -400,6 +406,7 @@ pub enum OutboundContent {
     Buttons(Buttons),
     List(ListMenu),
     Location(Location),
+    Contacts { contacts: Vec<ContactCard> },
     Template(Template),
     Reaction(Reaction),
 }

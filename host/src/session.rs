@@ -291,13 +291,24 @@ impl Sessions {
         }
     }
 
+    /// What WAHA runs beside the session; nothing where it knows no apps.
+    async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
+        let request = api::look_with_apps(sender).map_err(unmade)?;
+        match self.send(request, api::read).await? {
+            Ok(session) => Ok(session.apps),
+            Err(Refusal::Refused(_)) => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
     /// Puts the settings right, and starts what does not run. A session that is as it should be is not
     /// touched: replacing its configuration would restart it.
     async fn bring_up(&self, sender: &Sender, session: Session, wanted: &Wanted) -> Result<()> {
         let mut session = session;
         if let Some(config) = wanted.put_right(&session) {
             let kept_nothing = wanted.faults(&session).contains(&Fault::Store);
-            self.ask(api::replace(sender, &config, session.apps.as_ref()), api::done).await?;
+            let apps = self.apps(sender).await?;
+            self.ask(api::replace(sender, &config, apps.as_deref()), api::done).await?;
             if kept_nothing {
                 self.look_up_again(sender).await;
             }

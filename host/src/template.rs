@@ -38,6 +38,26 @@ pub struct Template {
     pub parameters: Vec<Parameter>,
 }
 
+impl Template {
+    /// The parameter that is an authentication template's code: `code`, or the first of its body.
+    pub fn code(&self) -> Option<&str> {
+        let declared = self.parameters.iter().map(|known| known.name.as_str()).find(|name| *name == "code");
+        declared.or_else(|| placeholders::names(&self.body).into_iter().next())
+    }
+
+    /// A button's address as somebody might get it. The example of its placeholder is what follows the
+    /// fixed part, or the whole address already.
+    pub fn example_address(&self, url: &str) -> String {
+        let examples = self.parameters.iter().map(|known| (known.name.as_str(), known.example.as_str()));
+        let examples: BTreeMap<&str, &str> = examples.collect();
+        let example = placeholders::names(url).first().and_then(|name| examples.get(name).copied());
+        match example.filter(|example| example.starts_with("https://") || example.starts_with("http://")) {
+            Some(whole) => whole.to_owned(),
+            None => placeholders::fill(url, &examples),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Choice, Location, MediaKind, Reaction};
+use crate::message::{Choice, ContactCard, Location, MediaKind, Reaction};
 use crate::time::Timestamp;
 
 /// JSON: `{"kind":"send","content":{"type":"text","text":"hello"},"reply_to":null}`.
@@ -34,17 +34,23 @@ pub struct Outgoing {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum OutgoingContent {
-    Text { text: String },
+    Text {
+        text: String,
+    },
     Media(OutgoingMedia),
     Buttons(Buttons),
     List(ListMenu),
     Location(Location),
+    /// 1 to 5 cards.
+    Contacts {
+        contacts: Vec<ContactCard>,
+    },
     Template(Template),
     Reaction(Reaction),
 }
 
 impl OutgoingContent {
-    /// What the contact reads first: the text, the body above buttons and lists, a caption.
+    /// What the contact reads first: the text, the body above buttons and lists, a caption, a card's name.
     pub fn body(&self) -> &str {
         match self {
             OutgoingContent::Text { text } => text,
@@ -52,6 +58,7 @@ impl OutgoingContent {
             OutgoingContent::Buttons(buttons) => &buttons.body,
             OutgoingContent::List(list) => &list.body,
             OutgoingContent::Location(location) => location.name.as_deref().unwrap_or_default(),
+            OutgoingContent::Contacts { contacts } => contacts.first().map_or("", |card| &card.name),
             OutgoingContent::Template(template) => &template.name,
             OutgoingContent::Reaction(reaction) => &reaction.emoji,
         }

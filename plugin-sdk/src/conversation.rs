@@ -337,6 +337,7 @@ fn as_said(content: &OutgoingContent) -> Content {
             size: None,
         }),
         OutgoingContent::Location(location) => Content::Location(location.clone()),
+        OutgoingContent::Contacts { contacts } => Content::Contacts { contacts: contacts.clone() },
         OutgoingContent::Reaction(reaction) => Content::Reaction(reaction.clone()),
         other => Content::from_text(other.body()),
     }

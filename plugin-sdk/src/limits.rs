@@ -72,7 +72,10 @@ fn content(content: &mut OutgoingContent, problems: &mut Vec<String>) {
             }
             list.sections.retain(|section| !section.rows.is_empty());
         }
-        OutgoingContent::Location(_) | OutgoingContent::Template(_) | OutgoingContent::Reaction(_) => {}
+        OutgoingContent::Location(_)
+        | OutgoingContent::Contacts { .. }
+        | OutgoingContent::Template(_)
+        | OutgoingContent::Reaction(_) => {}
     }
 }
 

@@ -117,11 +117,37 @@ pub struct Location {
     pub address: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactCard {
     pub name: String,
     /// As written on the card.
     pub phones: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+}
+
+impl ContactCard {
+    pub fn new(name: impl Into<String>) -> Self {
+        ContactCard { name: name.into(), ..ContactCard::default() }
+    }
+
+    /// With its country, `+971 50 123 4567`, it can be written to from the card.
+    pub fn phone(mut self, phone: impl Into<String>) -> Self {
+        self.phones.push(phone.into());
+        self
+    }
+
+    pub fn email(mut self, email: impl Into<String>) -> Self {
+        self.emails.push(email.into());
+        self
+    }
+
+    pub fn organization(mut self, organization: impl Into<String>) -> Self {
+        self.organization = Some(organization.into());
+        self
+    }
 }
 
 /// A button or a row: one the brain offers, or the one the contact chose.

@@ -4,10 +4,14 @@
 use std::collections::HashSet;
 
 use crate::action::{Action, ListMenu, OutgoingContent};
+use crate::message::ContactCard;
 
 const BUTTON_ID: usize = 256;
 const ROW_ID: usize = 200;
 const TIMER_KEY: usize = 128;
+const CARDS: usize = 5;
+const CARD_LINES: usize = 20;
+const CARD_TEXT: usize = 256;
 
 /// The first thing the gateway would refuse.
 pub(crate) fn refused(actions: &[Action]) -> Option<String> {
@@ -37,10 +41,32 @@ fn content(content: &OutgoingContent) -> Option<String> {
             let on_earth = inside(location.latitude, 90.0) && inside(location.longitude, 180.0);
             (!on_earth).then(|| format!("{}, {} is not on earth", location.latitude, location.longitude))
         }
+        OutgoingContent::Contacts { contacts } => cards(contacts),
         OutgoingContent::Template(template) => blank("a template's name", &template.name)
             .or_else(|| blank("a template's language", &template.language)),
         OutgoingContent::Reaction(reaction) => blank("a reaction's message id", &reaction.message_id),
     }
+}
+
+fn cards(cards: &[ContactCard]) -> Option<String> {
+    if !(1..=CARDS).contains(&cards.len()) {
+        return Some(format!("{} contact cards; 1 to {CARDS} go into a message", cards.len()));
+    }
+    cards.iter().find_map(|card| {
+        let lines = card.phones.iter().chain(&card.emails);
+        let texts = lines.clone().chain([&card.name]).chain(&card.organization);
+        let long = texts.into_iter().find(|text| text.chars().count() > CARD_TEXT);
+        blank("a contact card's name", &card.name)
+            .or_else(|| lines.into_iter().find_map(|line| blank("a contact card's number or address", line)))
+            .or_else(|| {
+                long.map(|_| format!("a contact card has a text of more than {CARD_TEXT} characters"))
+            })
+            .or_else(|| {
+                let most = card.phones.len().max(card.emails.len());
+                (most > CARD_LINES)
+                    .then(|| format!("a contact card has {most} numbers or addresses; at most {CARD_LINES}"))
+            })
+    })
 }
 
 fn menu(list: &ListMenu) -> Option<String> {
@@ -163,5 +189,23 @@ mod tests {
             },
             Some("action 1: a timer's key is empty"),
         );
+    }
+
+    #[test]
+    fn contact_cards_are_few_and_have_names() {
+        for (cards, expected) in [
+            (vec![ContactCard::new("Sara").phone("+971 50 123 4567")], None),
+            (vec![], Some("action 1: 0 contact cards; 1 to 5 go into a message")),
+            (vec![ContactCard::new("Sara"); 6], Some("action 1: 6 contact cards; 1 to 5 go into a message")),
+            (vec![ContactCard::new(" ")], Some("action 1: a contact card's name is empty")),
+            (
+                vec![ContactCard::new("Sara").email("")],
+                Some("action 1: a contact card's number or address is empty"),
+            ),
+        ] {
+            let mut reply = Reply::new();
+            reply.contacts(cards);
+            assert_eq!(refused(reply.actions()).as_deref(), expected);
+        }
     }
 }

@@ -80,6 +80,17 @@ impl<'a> Replies<'a> {
         self
     }
 
+    /// A card with this name.
+    #[track_caller]
+    pub fn expect_contact(mut self, name: &str) -> Self {
+        let found = messages(self.actions()).any(|content| match content {
+            OutgoingContent::Contacts { contacts } => contacts.iter().any(|card| contains(&card.name, name)),
+            _ => false,
+        });
+        self.check(found, &format!("the card of {name:?}"));
+        self
+    }
+
     #[track_caller]
     pub fn expect_template(mut self, name: &str) -> Self {
         let found = messages(self.actions())
@@ -230,6 +241,7 @@ fn line(action: &Action) -> String {
                 OutgoingContent::Buttons(_) => "buttons".to_owned(),
                 OutgoingContent::List(_) => "list".to_owned(),
                 OutgoingContent::Location(_) => "location".to_owned(),
+                OutgoingContent::Contacts { .. } => "contacts".to_owned(),
                 OutgoingContent::Template(_) => "template".to_owned(),
                 OutgoingContent::Reaction(_) => "reaction".to_owned(),
             };

@@ -9,7 +9,7 @@ use crate::action::{
 };
 use crate::fault::Fault;
 use crate::limits;
-use crate::message::{Choice, Location, MediaKind, Reaction};
+use crate::message::{Choice, ContactCard, Location, MediaKind, Reaction};
 use crate::time::Timestamp;
 
 /// Collects what the brain wants done.
@@ -64,6 +64,16 @@ impl Reply {
     pub fn location(&mut self, latitude: f64, longitude: f64, name: impl Into<String>) -> &mut Self {
         let name = Some(name.into()).filter(|name| !name.is_empty());
         self.send(OutgoingContent::Location(Location { latitude, longitude, name, address: None }))
+    }
+
+    /// Somebody's card, to be saved or written to.
+    pub fn contact(&mut self, card: ContactCard) -> &mut Self {
+        self.contacts([card])
+    }
+
+    /// Several in one message, at most 5.
+    pub fn contacts(&mut self, cards: impl IntoIterator<Item = ContactCard>) -> &mut Self {
+        self.send(OutgoingContent::Contacts { contacts: cards.into_iter().collect() })
     }
 
     pub fn template(&mut self, template: Template) -> &mut Self {

@@ -4,7 +4,9 @@
 
 mod api;
 mod brain;
+mod cards;
 mod cli;
+mod contracts;
 mod delivery;
 mod fake_meta;
 mod fake_waha;

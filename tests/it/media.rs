@@ -15,6 +15,7 @@ use switchboard_tests::wait::until;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+mod elsewhere;
 mod hostile;
 mod provided;
 mod source;

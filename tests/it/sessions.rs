@@ -141,24 +141,32 @@ async fn an_existing_session_keeps_its_settings_and_is_not_restarted_for_nothing
     let theirs =
         json!({"url": "http://elsewhere.example/hook", "events": ["message"], "hmac": {"key": "theirs"}});
     let config = json!({
-        "metadata": {"owner": "crm"}, "proxy": {"server": "proxy:3128"}, "debug": true,
+        "metadata": {"owner": "crm"}, "proxy": {"server": "proxy:3128"}, "debug": true, "client": null,
         "ignore": {"status": true, "groups": null}, "noweb": {"store": {"enabled": true, "fullSync": false}},
         "webhooks": [theirs, {"url": gateway.url("/api/webhook/waha"), "events": ["message", "call.received"],
             "retries": {"policy": "linear", "delaySeconds": 7, "attempts": 3}, "customHeaders": [{"name": "X-A", "value": "1"}]}],
     });
     waha.set_session("tenant_2", "WORKING");
-    waha.with(|known| known.sessions.get_mut("tenant_2").unwrap().config = config.clone());
+    let apps =
+        json!([{"id": "app_1", "session": "tenant_2", "app": "calls", "config": {"dm": {"reject": true}}}]);
+    waha.with(|known| {
+        let session = known.sessions.get_mut("tenant_2").unwrap();
+        (session.config, session.apps) = (config.clone(), apps.clone());
+    });
     for round in 1..=3 {
         let connected = connect(&gateway, 2).await;
         assert_eq!((&connected["session"], &connected["status"]), (&json!("tenant_2"), &json!("WORKING")));
         let session = waha.session("tenant_2").unwrap();
         assert_eq!(session.starts, 1, "restarted by the first change only, not by connect number {round}");
         let mut expected = config.clone();
+        // What WAHA shows as null is what is not set.
+        expected.as_object_mut().unwrap().remove("client");
+        expected["ignore"].as_object_mut().unwrap().remove("groups");
         expected["webhooks"][1]["url"] = json!(gateway.url("/api/webhook/waha?tenant_id=2"));
         expected["webhooks"][1]["events"] =
             json!(["call.received", "message.any", "message.ack", "session.status", "poll.vote"]);
         expected["webhooks"][1]["hmac"] = session.config["webhooks"][1]["hmac"].clone();
-        assert_eq!(session.config, expected);
+        assert_eq!((&session.config, &session.apps), (&expected, &apps));
         assert!(expected["webhooks"][1]["hmac"]["key"].is_string());
     }
     // Stopped, it only has to be started.

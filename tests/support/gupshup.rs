@@ -159,6 +159,9 @@ impl Contract for Gupshup {
             (&Method::POST, ["wa", "api", "v1", "template", "msg"]) => self.send(call, true),
             (&Method::PUT, ["wa", "app", app, "msg", message, "read"]) => {
                 self.knows(app)?;
+                if call.header("authorization") != Some(KEY) {
+                    return Err(refusal(401, "Authorization is missing"));
+                }
                 self.read.push((*message).to_owned());
                 Ok((None, Reply { status: 202, headers: vec![], body: vec![] }))
             }

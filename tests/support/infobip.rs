@@ -51,6 +51,8 @@ pub struct Infobip {
     pub templates: BTreeMap<String, Value>,
     /// By the path of their address.
     pub files: BTreeMap<String, (String, Vec<u8>)>,
+    /// Where files lie that Infobip lets a network deliver, by the path of their address.
+    pub delivered: BTreeMap<String, String>,
     ids: BTreeSet<String>,
     /// Messages that were marked as read, and those that were answered with typing.
     pub read: Vec<String>,
@@ -178,6 +180,18 @@ impl Infobip {
         }
     }
 
+    /// The file, or where it is delivered from.
+    fn file(&self, path: &str) -> Result<Reply, Reply> {
+        if let Some(address) = self.delivered.get(path) {
+            let headers = vec![("location", address.clone())];
+            return Ok(Reply { status: 302, headers, body: Vec::new() });
+        }
+        match self.files.get(path) {
+            Some((mime_type, file)) => Ok(Reply::bytes(200, mime_type, file.clone())),
+            None => Err(refusal(404, "NOT_FOUND", "Media not found", "")),
+        }
+    }
+
     fn typing(&mut self, call: &Call) -> Result<Reply, Reply> {
         let body = fields::body(call)?;
         fields::events(&body)?;
@@ -208,10 +222,7 @@ impl Contract for Infobip {
                 self.read.push(id);
                 Ok(Reply::bytes(204, "application/json", Vec::new()))
             }
-            (&Method::GET, ["whatsapp", "1", "senders", _, "media", _]) => match self.files.get(&call.path) {
-                Some((mime_type, file)) => Ok(Reply::bytes(200, mime_type, file.clone())),
-                None => Err(refusal(404, "NOT_FOUND", "Media not found", "")),
-            },
+            (&Method::GET, ["whatsapp", "1", "senders", _, "media", _]) => self.file(&call.path),
             (_, ["whatsapp", "2", "senders", sender, "templates"]) => self.management(call, sender, None),
             (_, ["whatsapp", "2", "senders", sender, "templates", which]) => {
                 self.management(call, sender, Some(which))

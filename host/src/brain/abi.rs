@@ -112,6 +112,7 @@ fn said(content: &OutboundContent) -> wit::Content {
             size: None,
         }),
         OutboundContent::Location(at) => wit::Content::Location(location(at)),
+        OutboundContent::Contacts { contacts } => wit::Content::Contacts(contacts.iter().map(card).collect()),
         OutboundContent::Reaction(given) => wit::Content::Reaction(reaction(given)),
         OutboundContent::Template(template) => {
             wit::Content::Unknown(wit::Unknown { kind: "template".into(), data: json_text(template) })
@@ -166,7 +167,12 @@ fn location(location: &Location) -> wit::Location {
 }
 
 fn card(card: &ContactCard) -> wit::ContactCard {
-    wit::ContactCard { name: card.name.clone(), phones: card.phones.clone() }
+    wit::ContactCard {
+        name: card.name.clone(),
+        phones: card.phones.clone(),
+        emails: card.emails.clone(),
+        organization: card.organization.clone(),
+    }
 }
 
 fn reaction(reaction: &Reaction) -> wit::Reaction {

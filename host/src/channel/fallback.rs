@@ -1,7 +1,8 @@
 //! Buttons and lists as text with numbered options, for providers that cannot show them, and for
-//! menus larger than a provider shows. The contact answers with the number or the words.
+//! menus larger than a provider shows. The contact answers with the number or the words. Contact cards as
+//! text, where there are more than a provider sends.
 
-use crate::message::{Buttons, Choice, ListMenu, OutboundContent};
+use crate::message::{Buttons, Choice, ContactCard, ListMenu, OutboundContent};
 
 /// What a contact may choose from, in the order of their numbers; 1 is the first.
 pub fn options(content: &OutboundContent) -> Vec<Choice> {
@@ -53,6 +54,17 @@ pub fn list(list: &ListMenu) -> String {
         sections.push(lines.join("\n"));
     }
     paragraphs([Some(list.body.as_str()), Some(&sections.join("\n\n")), list.footer.as_deref()])
+}
+
+/// A paragraph a card, its name in bold and each of its numbers in a line.
+pub fn cards(cards: &[ContactCard]) -> String {
+    let card = |card: &ContactCard| {
+        let mut lines = vec![format!("*{}*", card.name)];
+        lines.extend(card.organization.clone());
+        lines.extend(card.phones.iter().chain(&card.emails).cloned());
+        lines.join("\n")
+    };
+    cards.iter().map(card).collect::<Vec<_>>().join("\n\n")
 }
 
 fn paragraphs<const N: usize>(parts: [Option<&str>; N]) -> String {

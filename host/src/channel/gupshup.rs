@@ -67,6 +67,8 @@ impl Adapter for Gupshup {
         match content {
             OutboundContent::Buttons(buttons) => menu::buttons(buttons, "").is_some(),
             OutboundContent::List(list) => menu::list(list, "").is_some(),
+            // Gupshup sends one card at a time.
+            OutboundContent::Contacts { contacts } => contacts.len() == 1,
             _ => true,
         }
     }
@@ -82,7 +84,9 @@ impl Adapter for Gupshup {
             return None;
         }
         let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
-        encode::call(sender, http::Method::PUT, &path).ok()
+        // Alone among the calls this one is documented with the key in `Authorization`.
+        let call = encode::call(sender, http::Method::PUT, &path).ok()?;
+        Some(call.header("Authorization", sender.api_key.expose()))
     }
 
     fn templates(&self) -> Option<&dyn channel::templates::Api> {

@@ -5,10 +5,17 @@
 //! credentials go to no other.
 
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 
-use crate::channel::{EncodeError, Outcome, Request};
+use crate::channel::{EncodeError, Outcome, Request, mime};
 use crate::message::{Outbound, OutboundContent};
 use crate::tenant::Sender;
+
+/// WhatsApp takes no longer name of a file.
+pub const FILENAME_CHARS: usize = 240;
+
+/// What a file is called that has no name.
+const NAMELESS: &str = "file";
 
 /// What the handles of our own files begin with; 32 hexadecimal digits follow.
 pub const HANDLE_PREFIX: &str = "file-";
@@ -83,10 +90,94 @@ pub struct Upload {
     pub file_field: &'static str,
 }
 
-/// Where the provider finds a file of ours.
+/// A file of ours, as the provider of a reply finds it. What it is and what it is called go wherever it
+/// goes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Source {
+pub struct Source {
+    pub place: Place,
+    pub mime_type: String,
+    pub filename: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
     Link(String),
+    /// By the id that the provider gave it.
     Uploaded(String),
-    Inline { base64: String, mime_type: String, filename: Option<String> },
+    Inline {
+        base64: String,
+    },
+}
+
+/// What a file is called for the contact, who reads "Untitled" where nobody says: as the reply calls it,
+/// else as our file is called, else as its address ends, else after its type. What a reply says is never
+/// cut here; the rest keeps to what WhatsApp takes.
+pub fn file_name(said: Option<&str>, address: &str, source: Option<&Source>) -> String {
+    let named = |name: Option<&str>| name.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+    if let Some(said) = named(said) {
+        return said;
+    }
+    let own = match source {
+        Some(source) => named(source.filename.as_deref()),
+        None => last_part(address),
+    };
+    let kind = match source {
+        Some(source) => mime::end_of(&source.mime_type),
+        None => mime::of_address(address).and_then(mime::end_of),
+    };
+    let nameless = || kind.map_or_else(|| NAMELESS.to_owned(), |end| format!("{NAMELESS}.{end}"));
+    shortened(&own.unwrap_or_else(nameless))
+}
+
+/// The end of an address's path, as people read it.
+fn last_part(address: &str) -> Option<String> {
+    let (_, rest) = address.split_once("://")?;
+    let path = rest.split(['?', '#']).next()?;
+    let (_, last) = path.rsplit_once('/')?;
+    let last = percent_decode_str(last).decode_utf8().ok()?;
+    let plain: String = last.chars().filter(|c| !c.is_control() && !matches!(c, '/' | '\\')).collect();
+    Some(plain.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The start of a name that is too long, with its end.
+fn shortened(name: &str) -> String {
+    let long = name.chars().count();
+    if long <= FILENAME_CHARS {
+        return name.to_owned();
+    }
+    let end = name.rsplit_once('.').map(|(_, end)| end).filter(|end| end.chars().count() <= 10);
+    let end = end.map(|end| format!(".{end}")).unwrap_or_default();
+    let start = name.chars().take(FILENAME_CHARS - end.chars().count());
+    start.chain(end.chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_a_name() {
+        let ours = |filename: Option<&str>, mime_type: &str| Source {
+            place: Place::Link("https://gateway.example.com/media/AAAA".into()),
+            mime_type: mime_type.into(),
+            filename: filename.map(str::to_owned),
+        };
+        let pdf = "application/pdf";
+        let long = format!("{}.pdf", "ل".repeat(300));
+        for (said, address, source, expected) in [
+            (Some("Plan.pdf"), "file-1", Some(ours(Some("scan.pdf"), pdf)), "Plan.pdf"),
+            (Some(" "), "file-1", Some(ours(Some("scan.pdf"), pdf)), "scan.pdf"),
+            (None, "file-1", Some(ours(None, pdf)), "file.pdf"),
+            (None, "file-1", Some(ours(None, "application/x-strange")), "file"),
+            (None, "https://example.com/a/Plan%20A.pdf?x=1", None, "Plan A.pdf"),
+            (None, "https://example.com/a%2Fb%0A.pdf", None, "ab.pdf"),
+            (None, "https://example.com/plans/", None, "file"),
+            (None, "https://example.com", None, "file"),
+        ] {
+            assert_eq!(file_name(said, address, source.as_ref()), expected, "{said:?} {address}");
+        }
+        let cut = file_name(None, "file-1", Some(&ours(Some(&long), pdf)));
+        assert_eq!((cut.chars().count(), cut.ends_with("ل.pdf")), (FILENAME_CHARS, true));
+        assert_eq!(file_name(Some(&long), "file-1", None), long, "the brain's own word is not cut");
+    }
 }

@@ -92,6 +92,7 @@ impl Adapter for Meta {
         match content {
             OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
             OutboundContent::List(list) => menu::list(list).is_some(),
+            OutboundContent::Contacts { contacts } => contacts.len() <= encode::CARDS,
             _ => true,
         }
     }

@@ -1,12 +1,39 @@
-//! Contact cards (vCard 2.1 to 4.0): the name and the telephone numbers, as written.
+//! Contact cards as text (vCard 2.1 to 4.0): name, organization, telephone numbers and e-mail addresses,
+//! as written.
 
+use crate::channel::card::{CARDS, EMAILS, PHONES, whatsapp_id};
 use crate::message::ContactCard;
 
-/// What is read of a message at most; people send a few, and machines anything.
-pub const CARDS: usize = 100;
+/// The card as WhatsApp writes its own.
+pub fn write(card: &ContactCard) -> String {
+    let name = escape(&card.name);
+    let mut lines = vec!["BEGIN:VCARD".to_owned(), "VERSION:3.0".into()];
+    lines.extend([format!("N:;{name};;;"), format!("FN:{name}")]);
+    lines.extend(card.organization.as_deref().map(|organization| format!("ORG:{};", escape(organization))));
+    lines.extend(card.phones.iter().map(|phone| {
+        let known = whatsapp_id(phone).map(|id| format!(";waid={id}")).unwrap_or_default();
+        format!("TEL;type=CELL;type=VOICE{known}:{}", in_line(phone))
+    }));
+    lines.extend(card.emails.iter().map(|email| format!("EMAIL:{}", escape(email))));
+    lines.push("END:VCARD".into());
+    lines.join("\n")
+}
 
-/// Telephone numbers of a card that are read.
-pub const PHONES: usize = 50;
+/// A line break would begin another property.
+fn in_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in in_line(text).chars() {
+        if matches!(c, '\\' | ';' | ',') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
 
 /// Every card in the text, up to [`CARDS`]. A card that is cut off in the middle gives what it has; text that is no
 /// card gives none.
@@ -40,6 +67,7 @@ struct Card {
     name: String,
     organization: String,
     phones: Vec<String>,
+    emails: Vec<String>,
 }
 
 impl Card {
@@ -67,17 +95,23 @@ impl Card {
                     self.phones.push(number.to_owned());
                 }
             }
+            "EMAIL" => {
+                let written = unescape(property.value.trim());
+                let written = written.strip_prefix("mailto:").unwrap_or(&written);
+                let room = self.emails.len() < EMAILS;
+                if room && !written.is_empty() && !self.emails.iter().any(|email| email == written) {
+                    self.emails.push(written.to_owned());
+                }
+            }
             _ => {}
         }
     }
 
     fn close(self) -> ContactCard {
-        let name = [self.full_name, self.name, self.organization]
-            .into_iter()
-            .map(|name| name.trim().to_owned())
-            .find(|name| !name.is_empty())
-            .unwrap_or_default();
-        ContactCard { name, phones: self.phones }
+        let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let organization = said(&self.organization);
+        let name = said(&self.full_name).or_else(|| said(&self.name)).or_else(|| organization.clone());
+        ContactCard { name: name.unwrap_or_default(), phones: self.phones, emails: self.emails, organization }
     }
 }
 
@@ -202,6 +236,31 @@ mod tests {
         check("BEGIN:VCARD\nEND:VCARD", &[("", &[])]);
         check("hello: TEL:1", &[]);
         check("", &[]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let jane = ContactCard {
+            name: "Doe; Jane, \\Dr.".into(),
+            phones: vec!["+91 11111 11111".into(), "0113 496".into()],
+            emails: vec!["jane@example.com".into(), "j,d@example.com".into()],
+            organization: Some("Homes, Ltd.; Dubai".into()),
+        };
+        let written = write(&jane);
+        assert!(
+            written.contains("\nTEL;type=CELL;type=VOICE;waid=911111111111:+91 11111 11111\n"),
+            "{written}"
+        );
+        assert!(written.contains("\nTEL;type=CELL;type=VOICE:0113 496\n"), "{written}");
+        assert_eq!(read(&written), [jane]);
+        // Nobody's text begins a property of its own.
+        let sly = ContactCard {
+            name: "A\nTEL:1".into(),
+            phones: vec!["+2\r\nEND:VCARD".into()],
+            ..ContactCard::default()
+        };
+        let found = read(&write(&sly));
+        assert_eq!((found.len(), found[0].name.as_str(), found[0].phones.len()), (1, "A TEL:1", 1));
     }
 
     #[test]

@@ -34,6 +34,13 @@ impl Offers {
                 let name = location.name.as_deref().or(location.address.as_deref()).unwrap_or("location");
                 lines.push(format!("[{}] {}, {}", one_line(name), location.latitude, location.longitude));
             }
+            OutboundContent::Contacts { contacts } => {
+                for card in contacts {
+                    let lines_of = card.organization.iter().chain(&card.phones).chain(&card.emails);
+                    let more: Vec<String> = lines_of.map(|text| one_line(text)).collect();
+                    lines.push(format!("[contact {}] {}", one_line(&card.name), more.join(", ")));
+                }
+            }
             OutboundContent::Template(template) => {
                 let parameters: Vec<String> = template
                     .parameters

@@ -5,10 +5,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use http::header;
+use http::{HeaderValue, header};
+use url::Url;
 
 use super::disk::{Finished, Refused};
-use super::{Attempted, Media, STORE_PAUSE, kind, origin};
+use super::{Attempted, Media, STORE_PAUSE, kind, name, origin};
 use crate::channel::media::Fetch;
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
@@ -20,6 +21,12 @@ use crate::tenant::Sender;
 
 /// A provider that does not have the file yet, or not any more, is asked so often.
 const ASKED_IN_VAIN: u32 = 3;
+
+/// So often a provider may say that the file lies elsewhere, one place after the other.
+const HOPS: usize = 3;
+
+/// What lies on the disk, its type, and what it is called where anybody says.
+type Fetched = (Finished, String, Option<String>);
 
 /// A download that did not come to its end well.
 #[derive(Debug)]
@@ -84,9 +91,10 @@ impl Media {
         let provider = sender.map(|sender| sender.provider);
         let problem = match fetched {
             Err(problem) => Some(problem),
-            Ok((Finished { size, sha256 }, mime_type)) => {
+            Ok((Finished { size, sha256 }, mime_type, filename)) => {
                 let state = FileState::Stored { size, sha256 };
-                self.store(File { state, mime_type: Some(mime_type), ..file.clone() }, provider).await
+                let mime_type = Some(mime_type);
+                self.store(File { state, mime_type, filename, ..file.clone() }, provider).await
             }
         };
         let attempted = match &problem {
@@ -137,7 +145,7 @@ impl Media {
         }
     }
 
-    async fn fetch(&self, sender: &Sender, file: &File) -> Result<(Finished, String), Problem> {
+    async fn fetch(&self, sender: &Sender, file: &File) -> Result<Fetched, Problem> {
         let adapter = channel::adapter(sender.provider);
         let api = adapter.media().ok_or_else(|| {
             Problem::Lost(format!("the files of {} cannot be fetched by this gateway", sender.provider))
@@ -162,15 +170,8 @@ impl Media {
         })
     }
 
-    async fn download(
-        &self,
-        sender: &Sender,
-        file: &File,
-        request: Request,
-    ) -> Result<(Finished, String), Problem> {
-        origin::check(sender, &request.url).await?;
-        let time = Duration::from_millis(self.settings.timeout_ms);
-        let mut response = self.egress.open_within(request, Some(time)).await?;
+    async fn download(&self, sender: &Sender, file: &File, request: Request) -> Result<Fetched, Problem> {
+        let mut response = self.find(sender, request).await?;
         let headers = response.headers().clone();
         let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
         understand(response.status().as_u16(), said(header::RETRY_AFTER), attempts(file))?;
@@ -196,7 +197,30 @@ impl Media {
             }
         }
         let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
-        Ok((finished, kind::settle(file.mime_type.as_deref(), said(header::CONTENT_TYPE))))
+        // Some providers say what a file is called in the message, others with the file.
+        let called = || said(header::CONTENT_DISPOSITION).and_then(name::of_answer);
+        let filename = file.filename.clone().filter(|name| !name.is_empty()).or_else(called);
+        let answered = said(header::CONTENT_TYPE);
+        let mime_type = kind::settle(file.mime_type.as_deref(), answered, filename.as_deref());
+        Ok((finished, mime_type, filename))
+    }
+
+    /// The answer with the file, wherever the provider leads: its own store, or a network that delivers for
+    /// it. Each place is looked at like the first, and none but the first is shown the sender's key.
+    async fn find(&self, sender: &Sender, request: Request) -> Result<reqwest::Response, Problem> {
+        let time = Duration::from_millis(self.settings.timeout_ms);
+        let mut request = request;
+        for _ in 0..=HOPS {
+            origin::check(sender, &request.url).await?;
+            let from = request.url.clone();
+            let response = self.egress.open_within(request, Some(time)).await?;
+            let location = response.headers().get(header::LOCATION);
+            match elsewhere(response.status().as_u16(), &from, location) {
+                None => return Ok(response),
+                Some(next) => request = Request::get(next),
+            }
+        }
+        Err(Problem::Lost(format!("the provider led on more than {HOPS} times")))
     }
 
     /// Where a file stands after an attempt that failed.
@@ -251,6 +275,14 @@ fn report(file: &File) -> &'static str {
     }
 }
 
+/// Where the answer says that the file lies, if it does.
+fn elsewhere(status: u16, from: &str, location: Option<&HeaderValue>) -> Option<Url> {
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    Url::parse(from).ok()?.join(location?.to_str().ok()?).ok()
+}
+
 /// Is the file in the answer? `asked`: how often it was asked for before.
 fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), Problem> {
     let error = format!("the provider answered {status}");
@@ -264,7 +296,7 @@ fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), 
             let seconds = retry_after.and_then(|after| after.trim().parse::<u64>().ok());
             Err(Problem::Again { after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)), error })
         }
-        300..=399 => Err(Problem::Lost(format!("{error}: a file is not followed to another place"))),
+        300..=399 => Err(Problem::Lost(format!("{error} and no other place to look at"))),
         _ => Err(Problem::Lost(error)),
     }
 }
@@ -272,6 +304,25 @@ fn understand(status: u16, retry_after: Option<&str>, asked: u32) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_file_is_followed_to() {
+        let from = "https://api.example.com/whatsapp/media/1";
+        for (status, location, expected) in [
+            (302, Some("https://cdn.example.net/a?s=1"), Some("https://cdn.example.net/a?s=1")),
+            (307, Some("/cdn/a"), Some("https://api.example.com/cdn/a")),
+            (308, Some("//cdn.example.net/a"), Some("https://cdn.example.net/a")),
+            (301, Some("http://169.254.169.254/"), Some("http://169.254.169.254/")),
+            (302, Some("https://["), None),
+            (302, None, None),
+            (304, Some("https://cdn.example.net/a"), None),
+            (200, Some("https://cdn.example.net/a"), None),
+        ] {
+            let location = location.map(HeaderValue::from_static);
+            let found = elsewhere(status, from, location.as_ref());
+            assert_eq!(found.as_ref().map(Url::as_str), expected, "{status} {location:?}");
+        }
+    }
 
     #[test]
     fn what_an_answer_means() {

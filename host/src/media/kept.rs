@@ -122,7 +122,7 @@ impl Media {
             tenant,
             sender: None,
             source: String::new(),
-            mime_type: Some(kind::settle(None, mime_type)),
+            mime_type: Some(kind::settle(None, mime_type, filename)),
             filename: filename.map(str::to_owned),
             state: FileState::Stored { size, sha256 },
             received_at: clock::now(),

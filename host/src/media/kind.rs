@@ -1,5 +1,7 @@
 //! What kind of file it is: the provider says it in the message and again with the file, not always
-//! the same. Pure.
+//! the same, and the file's name may say it too. Pure.
+
+use crate::channel::mime::{self, essence};
 
 /// Nobody says what it is.
 pub const UNKNOWN: &str = "application/octet-stream";
@@ -8,11 +10,14 @@ pub const UNKNOWN: &str = "application/octet-stream";
 const LONGEST: usize = 127;
 
 /// The type to go by. What comes with the bytes outweighs the message, unless it says nothing; where
-/// both agree, the message's may be more exact: `audio/ogg; codecs=opus`.
-pub fn settle(declared: Option<&str>, answered: Option<&str>) -> String {
+/// both agree, the message's may be more exact: `audio/ogg; codecs=opus`. Where neither says anything, the
+/// end of the file's name does.
+pub fn settle(declared: Option<&str>, answered: Option<&str>, filename: Option<&str>) -> String {
     let declared = declared.and_then(read);
     let Some(answered) = answered.and_then(read).filter(|found| says_something(found)) else {
-        return declared.unwrap_or_else(|| UNKNOWN.to_owned());
+        let by_name = || filename.and_then(mime::of_name).map(str::to_owned);
+        let said = declared.clone().filter(|found| says_something(found));
+        return said.or_else(by_name).or(declared).unwrap_or_else(|| UNKNOWN.to_owned());
     };
     match declared {
         Some(declared) if essence(&declared) == essence(&answered) => declared,
@@ -36,31 +41,30 @@ fn read(text: &str) -> Option<String> {
     (word(kind) && word(subtype) && printable && text.len() <= LONGEST).then_some(text)
 }
 
-/// Without parameters.
-fn essence(text: &str) -> &str {
-    text.split(';').next().unwrap_or_default().trim()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn types() {
-        for (declared, answered, expected) in [
-            (Some("image/jpeg"), Some("image/jpeg"), "image/jpeg"),
-            (Some("image/jpeg"), Some("IMAGE/PNG"), "image/png"),
-            (Some("audio/ogg; codecs=opus"), Some("audio/ogg"), "audio/ogg; codecs=opus"),
-            (Some("image/jpeg"), Some("application/octet-stream"), "image/jpeg"),
-            (Some("image/jpeg"), None, "image/jpeg"),
-            (Some("jpeg"), None, UNKNOWN),
-            (None, Some("text/html; charset=utf-8"), "text/html; charset=utf-8"),
-            (None, Some("text/html\r\nX-Evil: 1"), UNKNOWN),
-            (None, Some("a b/c"), UNKNOWN),
-            (None, Some("/"), UNKNOWN),
-            (None, None, UNKNOWN),
+        for (declared, answered, filename, expected) in [
+            (Some("image/jpeg"), Some("image/jpeg"), None, "image/jpeg"),
+            (Some("image/jpeg"), Some("IMAGE/PNG"), None, "image/png"),
+            (Some("audio/ogg; codecs=opus"), Some("audio/ogg"), None, "audio/ogg; codecs=opus"),
+            (Some("image/jpeg"), Some("application/octet-stream"), None, "image/jpeg"),
+            (Some("image/jpeg"), None, Some("a.png"), "image/jpeg"),
+            (Some("jpeg"), None, None, UNKNOWN),
+            (None, Some("text/html; charset=utf-8"), Some("a.txt"), "text/html; charset=utf-8"),
+            (None, Some("text/html\r\nX-Evil: 1"), None, UNKNOWN),
+            (None, Some("a b/c"), None, UNKNOWN),
+            (None, Some("/"), None, UNKNOWN),
+            (None, None, None, UNKNOWN),
+            (None, None, Some("tour.WebM"), "video/webm"),
+            (Some(UNKNOWN), Some("binary/octet-stream"), Some("plan.pdf"), "application/pdf"),
+            (Some("application/binary"), None, Some("plan"), "application/binary"),
         ] {
-            assert_eq!(settle(declared, answered), expected, "{declared:?} {answered:?}");
+            let settled = settle(declared, answered, filename);
+            assert_eq!(settled, expected, "{declared:?} {answered:?} {filename:?}");
         }
     }
 }

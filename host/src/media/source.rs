@@ -11,7 +11,7 @@ use tokio::sync::Mutex as Turnstile;
 
 use super::kept::pieces;
 use super::{Error, Media, kind, link};
-use crate::channel::media::{Api, Source, Takes};
+use crate::channel::media::{Api, Place, Source, Takes};
 use crate::channel::{self, Outcome};
 use crate::clock;
 use crate::egress;
@@ -30,12 +30,12 @@ const NOT_READY_MS: u64 = 2_000;
 
 /// The ids under which providers keep files of ours.
 #[derive(Debug, Default)]
-pub struct Uploads(Mutex<HashMap<Place, Slot>>);
+pub struct Uploads(Mutex<HashMap<Slip, Slot>>);
 
 /// Sender, its account, handle: what one account keeps, another one does not know.
-type Place = (SenderName, String, String);
+type Slip = (SenderName, String, String);
 
-fn place(sender: &Sender, handle: &str) -> Place {
+fn slip(sender: &Sender, handle: &str) -> Slip {
     (sender.name.clone(), sender.account.clone(), handle.to_owned())
 }
 
@@ -49,7 +49,7 @@ struct Uploaded {
 }
 
 impl Uploads {
-    fn all(&self) -> MutexGuard<'_, HashMap<Place, Slot>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<Slip, Slot>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,7 +65,7 @@ impl Uploads {
                 uploads.clear();
             }
         }
-        uploads.entry(place(sender, handle)).or_default().clone()
+        uploads.entry(slip(sender, handle)).or_default().clone()
     }
 }
 
@@ -78,17 +78,18 @@ impl Media {
             let error = format!("files cannot be sent by {}: send an https address instead", sender.provider);
             Outcome::failed(Fate::Permanent, error)
         })?;
-        match api.takes() {
-            Takes::Links => self.link(sender, &file).map(Source::Link),
-            Takes::Uploads => self.uploaded(api, sender, &file).await.map(Source::Uploaded),
+        let place = match api.takes() {
+            Takes::Links => self.link(sender, &file).map(Place::Link),
+            Takes::Uploads => self.uploaded(api, sender, &file).await.map(Place::Uploaded),
             Takes::Inline => self.inline(&file).await,
-        }
+        }?;
+        Ok(Source { place, mime_type: mime_type(&file), filename: file.filename })
     }
 
     /// A reply with this file was refused: the provider may not keep it any more, so it is handed over
     /// anew the next time.
     pub fn refused(&self, sender: &Sender, handle: &str) {
-        self.uploads.all().remove(&place(sender, handle));
+        self.uploads.all().remove(&slip(sender, handle));
     }
 
     fn link(&self, sender: &Sender, file: &File) -> Result<String, Outcome> {
@@ -106,7 +107,7 @@ impl Media {
         Ok(format!("{public}/media/{token}"))
     }
 
-    async fn inline(&self, file: &File) -> Result<Source, Outcome> {
+    async fn inline(&self, file: &File) -> Result<Place, Outcome> {
         let (size, limit) = (file.state.size(), self.settings.inline_bytes);
         if size > limit {
             let error = format!("the file has {size} bytes: limit {limit} (media.inline_bytes)");
@@ -115,11 +116,7 @@ impl Media {
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         let bytes =
             self.read(file.tenant, &file.handle, (0, length), Duration::ZERO).await.map_err(refused)?;
-        Ok(Source::Inline {
-            base64: STANDARD.encode(bytes),
-            mime_type: mime_type(file).to_owned(),
-            filename: file.filename.clone(),
-        })
+        Ok(Place::Inline { base64: STANDARD.encode(bytes) })
     }
 
     /// The id that the provider gave the file; one that it still keeps is used again.
@@ -137,7 +134,7 @@ impl Media {
 
     async fn upload(&self, api: &dyn Api, sender: &Sender, file: &File) -> Result<String, Outcome> {
         let impossible = |error: String| Outcome::failed(Fate::Permanent, error);
-        let upload = api.upload(sender, mime_type(file)).map_err(|error| impossible(error.to_string()))?;
+        let upload = api.upload(sender, &mime_type(file)).map_err(|error| impossible(error.to_string()))?;
         let open = self.disk.open_file(file.tenant, &file.handle).await;
         let open = match open {
             Ok(open) => open,
@@ -146,7 +143,7 @@ impl Media {
         let body = reqwest::Body::wrap_stream(pieces(open));
         let part = reqwest::multipart::Part::stream_with_length(body, file.state.size())
             .file_name(file.filename.clone().unwrap_or_else(|| file.handle.clone()))
-            .mime_str(mime_type(file))
+            .mime_str(&mime_type(file))
             .map_err(|error| impossible(format!("the file's type cannot be written: {error}")))?;
         let mut form = reqwest::multipart::Form::new();
         for (name, value) in upload.fields {
@@ -165,8 +162,9 @@ impl Media {
     }
 }
 
-fn mime_type(file: &File) -> &str {
-    file.mime_type.as_deref().unwrap_or(kind::UNKNOWN)
+/// Rows from before may say nothing where the name does.
+fn mime_type(file: &File) -> String {
+    kind::settle(file.mime_type.as_deref(), None, file.filename.as_deref())
 }
 
 /// An upload is no reply: that it may have arrived does no harm.

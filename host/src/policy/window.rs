@@ -58,6 +58,7 @@ fn words(content: &OutboundContent) -> Option<&str> {
         OutboundContent::Location(location) => {
             location.name.as_deref().or(location.address.as_deref()).unwrap_or_default()
         }
+        OutboundContent::Contacts { contacts } => contacts.first().map(|card| card.name.as_str())?,
         OutboundContent::Template(_) | OutboundContent::Reaction(_) => return None,
     })
 }

@@ -93,7 +93,7 @@ impl From<wit::Content> for Content {
 
 convert!(wit::Media => Media { kind, handle, mime_type, filename, caption, size });
 convert!(wit::Location => Location { latitude, longitude, name, address });
-convert!(wit::ContactCard => ContactCard { name, phones });
+convert!(wit::ContactCard => ContactCard { name, phones, emails, organization });
 convert!(wit::Choice => Choice { id, title });
 convert!(wit::Reaction => Reaction { message_id, emoji });
 convert!(wit::Order => Order { catalog_id, text; all items });
@@ -142,6 +142,7 @@ convert!(wit::Refusal => Refusal { code, message, retryable });
 
 convert!(Fault => wit::Fault { code, message, retryable });
 convert!(Location => wit::Location { latitude, longitude, name, address });
+convert!(ContactCard => wit::ContactCard { name, phones, emails, organization });
 convert!(Choice => wit::Choice { id, title });
 convert!(Reaction => wit::Reaction { message_id, emoji });
 convert!(OutgoingMedia => wit::OutgoingMedia { kind, source, caption, filename });
@@ -188,6 +189,7 @@ impl From<OutgoingContent> for wit::OutgoingContent {
             OutgoingContent::Buttons(buttons) => wit::OutgoingContent::Buttons(buttons.into()),
             OutgoingContent::List(list) => wit::OutgoingContent::List(list.into()),
             OutgoingContent::Location(location) => wit::OutgoingContent::Location(location.into()),
+            OutgoingContent::Contacts { contacts } => wit::OutgoingContent::Contacts(all(contacts)),
             OutgoingContent::Template(template) => wit::OutgoingContent::Template(template.into()),
             OutgoingContent::Reaction(reaction) => wit::OutgoingContent::Reaction(reaction.into()),
         }

@@ -188,9 +188,9 @@ const WORDS: &str = "steps are start, contact, contact together, contact sends, 
     lead stage, lead FIELD, timer, no timer, hand off, ended, fault; settings, before the first step, are \
     language, name, tenant, time, zone, window, memory, personality";
 
-const MESSAGE_KINDS: [&str; 12] = [
+const MESSAGE_KINDS: [&str; 13] = [
     "text", "image", "video", "audio", "voice", "document", "sticker", "buttons", "list", "location",
-    "template", "reaction",
+    "contacts", "template", "reaction",
 ];
 
 fn known_kind(kind: &str) -> Result<String, String> {
@@ -224,8 +224,7 @@ fn content(value: &str) -> Result<Content, String> {
         }
         "contacts" => {
             let (name, phone) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-            let card = ContactCard { name: name.into(), phones: vec![phone.into()] };
-            return Ok(Content::Contacts { contacts: vec![card] });
+            return Ok(Content::Contacts { contacts: vec![ContactCard::new(name).phone(phone)] });
         }
         "unknown" => return Ok(Content::Unknown { kind: rest.into(), data: "{}".into() }),
         other => {

@@ -233,6 +233,7 @@ fn kind_of(content: &OutgoingContent) -> &'static str {
         OutgoingContent::Buttons(_) => "buttons",
         OutgoingContent::List(_) => "list",
         OutgoingContent::Location(_) => "location",
+        OutgoingContent::Contacts { .. } => "contacts",
         OutgoingContent::Template(_) => "template",
         OutgoingContent::Reaction(_) => "reaction",
     }

@@ -1,6 +1,6 @@
 //! What Meta keeps for us: files and templates.
 
-use switchboard::channel::media::Fetch;
+use switchboard::channel::media::{Fetch, Place};
 use switchboard::message::TemplateParameter;
 use switchboard::template::Status;
 
@@ -49,9 +49,11 @@ async fn files_come_and_go() {
         filename: None,
     });
     let outbound = Outbound { content, reply_to: None };
-    let sent = send(&meta, PHONE, &outbound, None, Some(&Source::Uploaded(id))).await;
+    let uploaded =
+        |id: String| Source { place: Place::Uploaded(id), mime_type: "image/png".into(), filename: None };
+    let sent = send(&meta, PHONE, &outbound, None, Some(&uploaded(id))).await;
     assert!(matches!(sent, Outcome::Sent { .. }), "{sent:?}");
-    let unknown = send(&meta, PHONE, &outbound, None, Some(&Source::Uploaded("77".into()))).await;
+    let unknown = send(&meta, PHONE, &outbound, None, Some(&uploaded("77".into()))).await;
     assert!(matches!(unknown, Outcome::Failed { fate: Fate::Permanent, .. }), "{unknown:?}");
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use switchboard::channel::Outcome;
-use switchboard::channel::media::Source;
+use switchboard::channel::media::{Place, Source};
 use switchboard::config::Config;
 use switchboard::egress::Egress;
 use switchboard::media::Media;
@@ -14,7 +14,8 @@ use switchboard::message::{Fate, TenantId};
 use switchboard::metrics::Metrics;
 use switchboard::store::Store;
 use switchboard::store::embedded::Embedded;
-use switchboard::tenant::Sender;
+use switchboard::tenant::{Secret, Sender};
+use switchboard_tests::meta::{NUMBER, TOKEN};
 use tempfile::TempDir;
 
 use super::*;
@@ -76,12 +77,35 @@ async fn waha_is_given_the_bytes() {
     let waha = sender("waha", "http://127.0.0.1:9");
     let handle = stock.keep(1, b"a brochure").await;
     let source = stock.source(&waha, 1, &handle).await.expect("a source");
-    let Source::Inline { base64, mime_type, filename } = source else { panic!("{source:?}") };
+    let Source { place: Place::Inline { base64 }, mime_type, filename } = source else {
+        panic!("{source:?}")
+    };
     assert_eq!(STANDARD.decode(base64).expect("base64"), b"a brochure");
     assert_eq!((mime_type.as_str(), filename.as_deref()), ("application/pdf", Some("brochure.pdf")));
     let large = stock.keep(1, &[0; 1025]).await;
     let error = refused(stock.source(&waha, 1, &large).await, Fate::Permanent);
     assert_eq!(error, "the file has 1025 bytes: limit 1024 (media.inline_bytes)");
+}
+
+#[tokio::test]
+async fn every_provider_is_told_what_the_file_is_and_is_called() {
+    let stock = Stock::new(Some("https://gateway.example.com"));
+    let handle = stock.keep(1, b"a brochure").await;
+    let meta = switchboard_tests::meta::start().await;
+    let with_account =
+        Sender { account: NUMBER.into(), api_key: Secret::new(TOKEN), ..sender("meta", meta.url()) };
+    for sender in [sender("infobip", ""), sender("gupshup", ""), with_account] {
+        let source = stock.source(&sender, 1, &handle).await.expect("a source");
+        assert_eq!(
+            (source.mime_type.as_str(), source.filename.as_deref()),
+            ("application/pdf", Some("brochure.pdf")),
+            "{source:?}"
+        );
+    }
+    // Nobody said what it is, but its name does.
+    let unsaid =
+        stock.media.keep(TenantId::from_stored(1), b"a film", (None, Some("tour.webm")), "test").await;
+    assert_eq!(unsaid.expect("kept").mime_type.as_deref(), Some("video/webm"));
 }
 
 #[tokio::test]

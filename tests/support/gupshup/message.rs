@@ -11,6 +11,8 @@ enum Kind {
     Anything(usize),
     Address,
     Number,
+    /// One, with a name, `phones`, `emails` and `org`.
+    Card,
     /// `{msgId}`
     Context,
     /// `{type: "text", text, header?, caption?}`
@@ -56,6 +58,7 @@ fn fields(kind: &str) -> Option<Vec<Field>> {
             Field("name", Kind::Text(1000), false),
             Field("address", Kind::Text(1000), false),
         ],
+        "contact" => vec![TYPE, CONTEXT, Field("contact", Kind::Card, true)],
         "reaction" => {
             vec![TYPE, Field("msgId", Kind::Text(256), true), Field("emoji", Kind::Anything(16), true)]
         }
@@ -113,6 +116,7 @@ fn one(place: &str, value: &Value, kind: Kind) -> Result<(), String> {
             is(value.as_str().is_some_and(|it| it.starts_with("https://") || it.starts_with("http://")))
         }
         Kind::Number => is(value.is_number()),
+        Kind::Card => card(place, object()?),
         Kind::Context => all(place, object()?, &[Field("msgId", Kind::Text(256), true)]),
         Kind::Content => {
             let (text, header, caption) = (Kind::Text(1024), Kind::Text(60), Kind::Text(60));
@@ -135,6 +139,26 @@ fn one(place: &str, value: &Value, kind: Kind) -> Result<(), String> {
     }
 }
 
+fn card(place: &str, card: &Map<String, Value>) -> Result<(), String> {
+    let known = ["name", "phones", "emails", "org"];
+    if let Some(unknown) = card.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("Unknown field {place}.{unknown}"));
+    }
+    let text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let named = card.get("name").is_some_and(|name| text(&name["formattedName"]) && text(&name["firstName"]));
+    let listed = |list: &str, field: &str| {
+        let items = card.get(list).map(|items| items.as_array().cloned().unwrap_or_default());
+        items.is_none_or(|items| {
+            !items.is_empty() && items.iter().all(|item| text(&item[field]) && text(&item["type"]))
+        })
+    };
+    let whole = named && listed("phones", "phone") && listed("emails", "email");
+    if whole && card.get("org").is_none_or(|org| text(&org["company"])) {
+        return Ok(());
+    }
+    Err(format!("Invalid value of {place}"))
+}
+
 fn items(place: &str, value: &Value) -> Result<(), String> {
     let Some(items) = value.as_array().filter(|items| (1..=10).contains(&items.len())) else {
         return Err(format!("Invalid value of {place}"));
@@ -146,7 +170,7 @@ fn items(place: &str, value: &Value) -> Result<(), String> {
     let row = [
         TYPE,
         Field("title", Kind::Text(24), true),
-        Field("description", Kind::Text(72), false),
+        Field("description", Kind::Text(72), true),
         Field("postbackText", Kind::Text(200), true),
     ];
     for item in items {

@@ -44,14 +44,16 @@ pub fn check(templates: &[Value], sent: &Value, message: &Value) -> Result<(), R
     }
     let kind = template["templateType"].as_str().unwrap_or_default().to_lowercase();
     let file = message[&kind]["link"].as_str().is_some_and(|link| link.starts_with("http"));
+    let named = message[&kind]["filename"].as_str().is_some_and(|name| !name.trim().is_empty());
     let fits = match kind.as_str() {
         "text" => message.is_null(),
-        kind => message["type"] == kind && file,
+        kind => message["type"] == kind && file && named == (kind == "document"),
     };
     if fits { Ok(()) } else { Err(refusal(400, "The message does not fit the template's type")) }
 }
 
-/// Those of header, body and buttons; in each text a number counts once.
+/// Those of header, body and buttons; in each text a number counts once. The button that copies a code
+/// wants it once more.
 fn placeholders(template: &Value) -> usize {
     let in_text =
         |text: &str| (1..=99).take_while(|number| text.contains(&format!("{{{{{number}}}}}"))).count();
@@ -59,7 +61,9 @@ fn placeholders(template: &Value) -> usize {
         serde_json::from_str(template["buttons"].as_str().unwrap_or("[]")).unwrap_or_default();
     let urls = buttons.as_array().into_iter().flatten().filter_map(|button| button["url"].as_str());
     let texts = ["header", "content"].into_iter().filter_map(|name| template[name].as_str());
-    texts.chain(urls).map(in_text).sum()
+    let copies = buttons.as_array().into_iter().flatten();
+    let copies = copies.filter(|button| matches!(button["type"].as_str(), Some("OTP" | "COPY_CODE"))).count();
+    texts.chain(urls).map(in_text).sum::<usize>() + copies
 }
 
 /// The calls below `/wa/app/{appId}/template`.
@@ -141,6 +145,16 @@ fn fits(form: &BTreeMap<String, String>, required: &[&str]) -> Result<(), Reply>
             400,
             "Invalid category provided, kindly use category from these option AUTHENTICATION, MARKETING, UTILITY.",
         ));
+    }
+    if text("elementName").chars().count() > 180 {
+        return Err(refusal(400, "elementName is longer than 180 characters"));
+    }
+    if text("category") == "AUTHENTICATION" {
+        let buttons: Value = serde_json::from_str(text("buttons")).unwrap_or_default();
+        let copies = buttons.as_array().is_some_and(|it| it.len() == 1 && it[0]["type"] == "OTP");
+        if !text("content").starts_with("{{1}} is your verification code.") || !copies {
+            return Err(refusal(400, "The code comes first in an authentication template, with its button"));
+        }
     }
     if text("content").chars().count() > 1028 || text("example").contains("{{") {
         return Err(refusal(400, "Invalid content or example"));

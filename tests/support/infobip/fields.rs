@@ -119,6 +119,18 @@ const TEMPLATE: &[Field] = &[
         ]),
     ),
 ];
+/// Of an authentication template, whose words WhatsApp fixes.
+const CODE: Field = must(
+    "structure",
+    Kind::Object(&[
+        must("body", Kind::Object(&[may("addSecurityRecommendation", Kind::Flag)])),
+        must("footer", Kind::Object(&[])),
+        must(
+            "buttons",
+            Kind::List(1, &[must("otpType", Kind::One(&["COPY_CODE"])), may("text", Kind::Text(25))]),
+        ),
+    ]),
+);
 const STRUCTURE: Field = must(
     "structure",
     Kind::Object(&[
@@ -145,10 +157,9 @@ const STRUCTURE: Field = must(
                 ],
             ),
         ),
-        may("type", Kind::One(&["TEXT", "MEDIA"])),
     ]),
 );
-const CATEGORY: Field = must("category", Kind::One(&["MARKETING", "UTILITY"]));
+const CATEGORY: Field = must("category", Kind::One(&["MARKETING", "UTILITY", "AUTHENTICATION"]));
 
 const TEXT: &[Field] = &[must("text", Kind::Text(4096)), may("previewUrl", Kind::Flag)];
 const CAPTIONED: &[Field] = &[FILE, CAPTION];
@@ -160,6 +171,21 @@ const LOCATION: &[Field] = &[
     may("name", Kind::Text(1000)),
     may("address", Kind::Text(1000)),
 ];
+const CONTACTS: &[Field] = &[must(
+    "contacts",
+    Kind::List(
+        100,
+        &[
+            must(
+                "name",
+                Kind::Object(&[must("firstName", Kind::Text(1000)), must("formattedName", Kind::Text(1000))]),
+            ),
+            may("phones", Kind::List(100, &[must("phone", Kind::Text(1000)), may("waId", Kind::Number)])),
+            may("emails", Kind::List(100, &[must("email", Kind::Text(1000))])),
+            may("org", Kind::Object(&[must("company", Kind::Text(1000))])),
+        ],
+    ),
+)];
 /// What surrounds a content.
 const ENVELOPE: &[Field] = &[
     must("from", Kind::Text(24)),
@@ -173,6 +199,9 @@ const ENVELOPE: &[Field] = &[
 const CREATED: &[Field] =
     &[must("name", Kind::Text(512)), must("language", Kind::Text(16)), CATEGORY, STRUCTURE];
 const CHANGED: &[Field] = &[CATEGORY, STRUCTURE];
+const CREATED_CODE: &[Field] =
+    &[must("name", Kind::Text(512)), must("language", Kind::Text(16)), CATEGORY, CODE];
+const CHANGED_CODE: &[Field] = &[CATEGORY, CODE];
 const EVENT: &[Field] = &[
     must("sender", Kind::Text(24)),
     must("destinations", Kind::List(1, &[must("to", Kind::Number)])),
@@ -190,6 +219,7 @@ fn content(path: &str) -> Option<&'static [Field]> {
         "audio" | "sticker" => BARE,
         "document" => DOCUMENT,
         "location" => LOCATION,
+        "contact" => CONTACTS,
         "interactive/buttons" => BUTTONS,
         "interactive/list" => LIST,
         "template" => TEMPLATE,
@@ -218,6 +248,10 @@ pub fn message(path: &str, message: &Value) -> Result<(), Reply> {
     if path.ends_with("/interactive/list") {
         return rows(&found);
     }
+    let header = &found["templateData"]["header"];
+    if header["type"] == "DOCUMENT" && header["filename"].is_null() {
+        return wrong("content.templateData.header.filename");
+    }
     Ok(())
 }
 
@@ -242,8 +276,27 @@ pub fn templates(body: &Value) -> Result<(), Reply> {
 /// A template as it is created, or changed.
 pub fn template(template: &Value, new: bool) -> Result<(), Reply> {
     let Some(fields) = template.as_object() else { return wrong("body") };
-    object(fields, if new { CREATED } else { CHANGED }, "")?;
+    let code = template["category"] == "AUTHENTICATION";
+    let known = match (new, code) {
+        (true, false) => CREATED,
+        (false, false) => CHANGED,
+        (true, true) => CREATED_CODE,
+        (false, true) => CHANGED_CODE,
+    };
+    object(fields, known, "")?;
     let structure = &template["structure"];
+    let is_file = structure["header"]["format"].as_str().is_some_and(|format| format != "TEXT");
+    if is_file && !is_address(&structure["header"]["example"]) {
+        return wrong("structure.header.example");
+    }
+    for button in structure["buttons"].as_array().into_iter().flatten() {
+        let dynamic = button["url"].as_str().is_some_and(|url| url.contains("{{"));
+        let shown = &button["example"];
+        let whole = is_address(shown) && shown.as_str().is_some_and(|shown| !shown.contains("{{"));
+        if button["type"] == "URL" && dynamic != whole {
+            return wrong("structure.buttons.example");
+        }
+    }
     let placeholders = structure["body"]["text"].as_str().unwrap_or_default().matches("{{").count();
     let examples = structure["body"]["examples"].as_array().map_or(0, Vec::len);
     if placeholders == examples { Ok(()) } else { wrong("structure.body.examples") }
@@ -276,9 +329,7 @@ fn value(found: &Value, kind: Kind, at: &str) -> Result<(), Reply> {
         }
         Kind::Flag => found.is_boolean(),
         Kind::Coordinate(most) => found.as_f64().is_some_and(|number| number.abs() <= most),
-        Kind::Address => found.as_str().is_some_and(|text| {
-            text.len() <= 2048 && (text.starts_with("https://") || text.starts_with("http://"))
-        }),
+        Kind::Address => is_address(found),
         Kind::Number => found.as_str().is_some_and(is_destination),
         Kind::One(words) => found.as_str().is_some_and(|word| words.contains(&word)),
         Kind::Texts => found.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
@@ -294,6 +345,12 @@ fn value(found: &Value, kind: Kind, at: &str) -> Result<(), Reply> {
         }
     };
     if fits { Ok(()) } else { wrong(at) }
+}
+
+fn is_address(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| {
+        text.len() <= 2048 && (text.starts_with("https://") || text.starts_with("http://"))
+    })
 }
 
 /// `385919998888`, or `HR.1234`.

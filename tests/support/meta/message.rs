@@ -109,6 +109,7 @@ fn part(meta: &Meta, kind: &str, part: &Value) -> Result<(), Reply> {
             }
             Err(parameter("Param location must have a latitude and a longitude.".into()))
         }
+        "contacts" => contacts(part),
         "reaction" => {
             only(part, "reaction", &["message_id", "emoji"])?;
             text(part, "reaction", "message_id", 512)?;
@@ -121,6 +122,26 @@ fn part(meta: &Meta, kind: &str, part: &Value) -> Result<(), Reply> {
         "template" => template(meta, part),
         _ => Err(parameter(format!("Param type must be one of {{AUDIO, …}} - got \"{kind}\"."))),
     }
+}
+
+fn contacts(part: &Value) -> Result<(), Reply> {
+    let cards = part.as_array().filter(|cards| (1..=5).contains(&cards.len()));
+    let Some(cards) = cards else { return Err(parameter("Param contacts must have 1 to 5 items.".into())) };
+    for card in cards {
+        only(card, "contacts", &["name", "phones", "emails", "org"])?;
+        only(&card["name"], "name", &["formatted_name", "first_name"])?;
+        text(&card["name"], "name", "formatted_name", 1000)?;
+        // A name that has no part is not taken.
+        text(&card["name"], "name", "first_name", 1000)?;
+        for (list, field, more) in [("phones", "phone", "wa_id"), ("emails", "email", "type")] {
+            for item in card[list].as_array().into_iter().flatten() {
+                only(item, list, &[field, more])?;
+                text(item, list, field, 1000)?;
+            }
+        }
+        maybe(&card["org"], "org", "company", 1000)?;
+    }
+    Ok(())
 }
 
 fn file(meta: &Meta, kind: &str, part: &Value, more: &[&str]) -> Result<(), Reply> {
@@ -249,7 +270,12 @@ fn template_value(value: &Value) -> Result<(), Reply> {
         "currency" => value["currency"]["amount_1000"].is_i64() && value["currency"]["code"].is_string(),
         "date_time" => value["date_time"]["fallback_value"].is_string(),
         "coupon_code" => value["coupon_code"].is_string(),
-        "image" | "video" | "document" => value[kind]["id"].is_string() || value[kind]["link"].is_string(),
+        "image" | "video" => value[kind]["id"].is_string() || value[kind]["link"].is_string(),
+        // Without a name people read "Untitled".
+        "document" => {
+            (value[kind]["id"].is_string() || value[kind]["link"].is_string())
+                && value[kind]["filename"].as_str().is_some_and(|name| !name.trim().is_empty())
+        }
         _ => false,
     };
     if fits {

@@ -27,6 +27,10 @@ enum Kind {
     MessageId,
     /// `{mimetype, url | data, filename?}`
     File,
+    /// The same with its name.
+    NamedFile,
+    /// Some of `{vcard}`
+    Cards,
 }
 
 struct Field {
@@ -47,7 +51,9 @@ const SESSION: Field = must("session", Kind::Text);
 const CHAT: Field = must("chatId", Kind::ChatId);
 const REPLY_TO: Field = may("reply_to", Kind::Text);
 const FILE: Field = must("file", Kind::File);
+const NAMED_FILE: Field = must("file", Kind::NamedFile);
 const CAPTION: Field = may("caption", Kind::Text);
+const CONVERT: Field = must("convert", Kind::Flag);
 
 /// The calls that exist, with the fields they know.
 fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
@@ -65,9 +71,9 @@ fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
         ("POST", "/api/sendText") => text,
         ("POST", "/api/sendImage" | "/api/sendFile") => vec![SESSION, CHAT, FILE, CAPTION, REPLY_TO],
         ("POST", "/api/sendVideo") => {
-            vec![SESSION, CHAT, FILE, CAPTION, REPLY_TO, may("convert", Kind::Flag)]
+            vec![SESSION, CHAT, NAMED_FILE, CAPTION, REPLY_TO, CONVERT, may("asNote", Kind::Flag)]
         }
-        ("POST", "/api/sendVoice") => vec![SESSION, CHAT, FILE, REPLY_TO, may("convert", Kind::Flag)],
+        ("POST", "/api/sendVoice") => vec![SESSION, CHAT, NAMED_FILE, REPLY_TO, CONVERT],
         ("POST", "/api/sendLocation") => vec![
             SESSION,
             CHAT,
@@ -76,6 +82,7 @@ fn fields(method: &Method, path: &str) -> Option<Vec<Field>> {
             must("title", Kind::Text),
             REPLY_TO,
         ],
+        ("POST", "/api/sendContactVcard") => vec![SESSION, CHAT, must("contacts", Kind::Cards), REPLY_TO],
         ("PUT", "/api/reaction") => {
             vec![SESSION, must("messageId", Kind::MessageId), must("reaction", Kind::Text)]
         }
@@ -189,7 +196,16 @@ fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
         }
         Kind::ChatId => is(value.as_str().is_some_and(is_chat_id), "a chat id"),
         Kind::MessageId => is(value.as_str().and_then(chat_of).is_some_and(is_chat_id), "a message id"),
-        Kind::File => {
+        Kind::Cards => {
+            let is_card = |card: &Value| {
+                let text = card["vcard"].as_str().unwrap_or_default();
+                let whole = text.starts_with("BEGIN:VCARD\n") && text.ends_with("\nEND:VCARD");
+                whole && text.contains("\nFN:") && card.as_object().is_some_and(|card| card.len() == 1)
+            };
+            let cards = value.as_array().is_some_and(|cards| !cards.is_empty() && cards.iter().all(is_card));
+            is(cards, "cards with a vcard")
+        }
+        Kind::File | Kind::NamedFile => {
             let Some(file) = value.as_object() else { return is(false, "an object") };
             let text = |part: &str| file.get(part).and_then(Value::as_str).filter(|text| !text.is_empty());
             is(text("mimetype").is_some_and(|it| it.contains('/')), "a file with a mimetype")?;
@@ -197,7 +213,9 @@ fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
                 text("url").is_some_and(|url| url.starts_with("http://") || url.starts_with("https://"));
             is(url || text("data").is_some(), "a file with a url or data")?;
             let known = |part: &String| ["mimetype", "url", "data", "filename"].contains(&part.as_str());
-            is(file.keys().all(known), "a file with mimetype, url or data, and filename")
+            is(file.keys().all(known), "a file with mimetype, url or data, and filename")?;
+            let named = !matches!(kind, Kind::NamedFile) || text("filename").is_some();
+            is(named, "a file with a filename")
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::peer::{Call, Reply};
 const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 
-const CONFIG: [&str; 8] = ["metadata", "webhooks", "proxy", "ignore", "client", "noweb", "gows", "debug"];
+const CONFIG: [&str; 9] =
+    ["metadata", "webhooks", "proxy", "ignore", "client", "noweb", "gows", "webjs", "debug"];
 const WEBHOOK: [&str; 5] = ["url", "events", "hmac", "retries", "customHeaders"];
 const EVENTS: [&str; 12] = [
     "*",
@@ -39,6 +40,8 @@ pub struct Session {
     /// Our number, once logged in.
     pub number: Option<String>,
     pub config: Value,
+    /// What runs beside it; null where there is none.
+    pub apps: Value,
     /// How often it was started; each start has a QR code of its own.
     pub starts: usize,
     /// Its line to WhatsApp is dead, and it does not notice.
@@ -60,6 +63,7 @@ impl Session {
             status: status.into(),
             number,
             config: json!({}),
+            apps: Value::Null,
             starts: 0,
             deaf: false,
             broken: false,
@@ -145,7 +149,7 @@ impl Sessions {
         Some(match parts.as_slice() {
             ["api", "sessions"] if post => self.create(call),
             ["api", "sessions"] if get => Ok(self.list(call)),
-            ["api", "sessions", name] if get => self.look(name),
+            ["api", "sessions", name] if get => self.look(name, call),
             ["api", "sessions", name] if call.method == Method::PUT => self.replace(name, call),
             ["api", "sessions", name] if call.method == Method::DELETE => {
                 self.sessions.remove(*name);
@@ -240,15 +244,20 @@ impl Sessions {
         }
         let shown =
             if starts { session.starting(name, self.engine) } else { session.shown(name, self.engine) };
+        session.apps = body["apps"].clone();
         self.sessions.insert(name.to_owned(), session);
         Ok(Reply::json(201, &shown))
     }
 
-    fn look(&mut self, name: &str) -> Result<Reply, Reply> {
+    fn look(&mut self, name: &str, call: &Call) -> Result<Reply, Reply> {
         let engine = self.engine;
         let session = self.of(name)?;
         if session.unseen == 0 {
-            return Ok(Reply::json(200, &session.shown(name, engine)));
+            let mut shown = session.shown(name, engine);
+            if call.query.iter().any(|(name, value)| name == "expand" && value == "apps") {
+                shown["apps"] = session.apps.clone();
+            }
+            return Ok(Reply::json(200, &shown));
         }
         session.unseen -= 1;
         Err(nest(404, json!("Session not found"), "Not Found"))
@@ -260,13 +269,14 @@ impl Sessions {
         Reply::json(200, &shown.map(|(name, session)| session.shown(name, self.engine)).collect())
     }
 
-    /// The whole configuration: what is not in it is gone.
+    /// The whole configuration and all apps: what is not in it is gone.
     fn replace(&mut self, name: &str, call: &Call) -> Result<Reply, Reply> {
         let body = read(call)?;
         fits(&body, &["name", "config", "apps"])?;
         let engine = self.engine;
         let session = self.of(name)?;
         session.config = body["config"].clone();
+        session.apps = body["apps"].clone();
         if !session.is_running() {
             return Ok(Reply::json(200, &session.shown(name, engine)));
         }
@@ -355,6 +365,9 @@ impl Sessions {
 fn fits(body: &Value, known: &[&str]) -> Result<(), Reply> {
     let mut wrong = Vec::new();
     let config = &body["config"];
+    if body.get("config").is_some() {
+        nulls(&mut wrong, config, "config");
+    }
     unknown(&mut wrong, body.as_object(), "", known);
     unknown(&mut wrong, config.as_object(), "config.", &CONFIG);
     for webhook in config["webhooks"].as_array().into_iter().flatten() {
@@ -378,6 +391,18 @@ fn fits(body: &Value, known: &[&str]) -> Result<(), Reply> {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(nest(400, json!(wrong), "Bad Request")) }
+}
+
+/// What is shown as null is not taken so.
+fn nulls(wrong: &mut Vec<String>, value: &Value, at: &str) {
+    match value {
+        Value::Null => wrong.push(format!("{at} must be an object")),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| nulls(wrong, value, &format!("{at}.{name}")));
+        }
+        Value::Array(items) => items.iter().for_each(|value| nulls(wrong, value, at)),
+        _ => {}
+    }
 }
 
 fn unknown(wrong: &mut Vec<String>, object: Option<&Map<String, Value>>, at: &str, known: &[&str]) {

@@ -13,8 +13,8 @@ use super::wit;
 use crate::brain::budget::{Exceeded, TEXT_SUM_FACTOR};
 use crate::conversation::{LeadChange, Mode, TimerChange};
 use crate::message::{
-    Buttons, Choice, ListMenu, ListRow, ListSection, Location, MediaKind, Outbound, OutboundContent,
-    OutboundMedia, Reaction, Template, TemplateParameter, Timestamp,
+    Buttons, Choice, ContactCard, ListMenu, ListRow, ListSection, Location, MediaKind, Outbound,
+    OutboundContent, OutboundMedia, Reaction, Template, TemplateParameter, Timestamp,
 };
 use crate::tenant::ResolvedLimits;
 
@@ -32,6 +32,12 @@ const ROW_ID: usize = 200;
 const SECTION_TITLE: usize = 24;
 const LIST_BUTTON: usize = 20;
 const FOOTER: usize = 60;
+
+/// Cards in a message, the telephone numbers and the e-mail addresses of each, and the characters of each
+/// of its texts. Meta sends no more cards; the rest is more than a phone shows.
+const CARDS: usize = 5;
+const CARD_LINES: usize = 20;
+const CARD_TEXT: usize = 256;
 
 /// A timer is due this long after the turn at the earliest: timers that are due at once would be a
 /// loop that nobody writes to.
@@ -115,6 +121,7 @@ fn name(action: &wit::Action) -> &'static str {
             Content::Buttons(_) => "send buttons",
             Content::List(_) => "send list",
             Content::Location(_) => "send location",
+            Content::Contacts(_) => "send contacts",
             Content::Template(_) => "send template",
             Content::Reaction(_) => "send reaction",
         },
@@ -202,6 +209,7 @@ fn outbound(outgoing: wit::Outgoing, check: &mut Check<'_>) -> Result<Outbound, 
         Content::Buttons(menu) => OutboundContent::Buttons(buttons(menu, check)?),
         Content::List(menu) => OutboundContent::List(list(menu, check)?),
         Content::Location(location) => OutboundContent::Location(place(location, check)?),
+        Content::Contacts(cards) => OutboundContent::Contacts { contacts: contacts(cards, check)? },
         Content::Template(template) => OutboundContent::Template(Template {
             name: check.filled("name", template.name)?,
             language: check.filled("language", template.language)?,
@@ -309,6 +317,29 @@ fn place(location: wit::Location, check: &mut Check<'_>) -> Result<Location, Rej
         name: check.optional("name", location.name)?,
         address: check.optional("address", location.address)?,
     })
+}
+
+fn contacts(cards: Vec<wit::ContactCard>, check: &mut Check<'_>) -> Result<Vec<ContactCard>, Rejected> {
+    check.count("contacts", cards.len(), CARDS)?;
+    let mut checked = Vec::with_capacity(cards.len());
+    for card in cards {
+        for (field, count) in [("phones", card.phones.len()), ("emails", card.emails.len())] {
+            if count > CARD_LINES {
+                return Err(check.wrong(field, format!("{count}; at most {CARD_LINES}")));
+            }
+        }
+        checked.push(ContactCard {
+            name: check.short("contact name", card.name, CARD_TEXT)?,
+            phones: lines("phone", card.phones, check)?,
+            emails: lines("email", card.emails, check)?,
+            organization: check.short_optional("organization", card.organization, CARD_TEXT)?,
+        });
+    }
+    Ok(checked)
+}
+
+fn lines(field: &str, lines: Vec<String>, check: &mut Check<'_>) -> Result<Vec<String>, Rejected> {
+    lines.into_iter().map(|line| check.short(field, line, CARD_TEXT)).collect()
 }
 
 fn media_kind(kind: wit::MediaKind) -> MediaKind {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::channel::cloud::{list, object, short, word};
 use crate::channel::json::{self, Object};
-use crate::channel::{DecodeError, vcard};
-use crate::message::{Choice, ContactCard, Content, Location, Media, MediaKind, Order, OrderItem, Referral};
+use crate::channel::{DecodeError, card};
+use crate::message::{Choice, Content, Location, Media, MediaKind, Order, OrderItem, Referral};
 
 /// Of an unknown kind, no more data than this.
 const UNKNOWN_DATA_BYTES: usize = 4096;
@@ -117,29 +117,8 @@ pub fn location(part: &Object) -> Option<Location> {
 
 /// Of the message itself, not the profiles beside it.
 fn cards(message: &Object, place: &str) -> Result<Option<Content>, DecodeError> {
-    let cards = list(message, "contacts", place)?.map(|cards| contact_cards(cards)).unwrap_or_default();
+    let cards = list(message, "contacts", place)?.map(|cards| card::read(cards)).unwrap_or_default();
     Ok((!cards.is_empty()).then_some(Content::Contacts { contacts: cards }))
-}
-
-/// Names and numbers, as many as anybody sends.
-pub fn contact_cards(cards: &[Value]) -> Vec<ContactCard> {
-    cards.iter().filter_map(Value::as_object).take(vcard::CARDS).map(card).collect()
-}
-
-fn card(card: &Object) -> ContactCard {
-    let name = json::object(card, &["name"]);
-    let of_name = |field: &str| name.and_then(|name| json::text(name, field));
-    let spoken = [of_name("first_name"), of_name("middle_name"), of_name("last_name")];
-    let spoken = spoken.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let company = || json::text(json::object(card, &["org"])?, "company");
-    let name = of_name("formatted_name").or(Some(spoken.as_str()).filter(|name| !name.is_empty()));
-    let mut phones: Vec<String> = Vec::new();
-    let listed = json::field(card, "phones").and_then(Value::as_array);
-    for phone in listed.into_iter().flatten().filter_map(Value::as_object) {
-        let number = ["phone", "wa_id"].iter().find_map(|name| word(phone, name));
-        phones.extend(number.filter(|number| phones.len() < vcard::PHONES && !phones.contains(number)));
-    }
-    ContactCard { name: name.or_else(company).unwrap_or_default().to_owned(), phones }
 }
 
 fn interactive(part: &Object, place: &str) -> Result<Option<Content>, DecodeError> {

@@ -2,9 +2,9 @@
 //! Coordinates and amounts are text. A reply to a menu brings three ids: ours of the option
 //! (`postbackText`), ours of the menu (`id`), and the message's own beside it.
 
-use crate::channel::DecodeError;
-use crate::channel::cloud::content::{contact_cards, form, location, of_unknown_kind, order};
+use crate::channel::cloud::content::{form, location, of_unknown_kind, order};
 use crate::channel::json::{self, Object};
+use crate::channel::{DecodeError, card};
 use crate::message::{Choice, Content, Media, MediaKind};
 
 pub enum Found {
@@ -58,7 +58,7 @@ fn media(part: &Object, kind: MediaKind) -> Media {
 }
 
 fn cards(part: &Object) -> Option<Content> {
-    let cards = contact_cards(json::field(part, "contacts")?.as_array()?);
+    let cards = card::read(json::field(part, "contacts")?.as_array()?);
     (!cards.is_empty()).then_some(Content::Contacts { contacts: cards })
 }
 

@@ -7,8 +7,10 @@
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
+use crate::channel::card::{self, Spelling};
 use crate::channel::gupshup::{menu, templates};
-use crate::channel::{EncodeError, Outgoing, Request, fallback, media};
+use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
+use crate::channel::{EncodeError, Outgoing, Request, fallback};
 use crate::identity::{self, Address};
 use crate::message::{MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::tenant::Sender;
@@ -125,6 +127,12 @@ fn message(content: &OutboundContent, outgoing: &Outgoing<'_>) -> Result<Value, 
             }
             Ok(message)
         }
+        OutboundContent::Contacts { contacts } => {
+            match card::write(contacts, Spelling::Gupshup)?.as_slice() {
+                [card] => Ok(json!({ "type": "contact", "contact": card })),
+                _ => words(&fallback::cards(contacts)),
+            }
+        }
         OutboundContent::Reaction(Reaction { message_id, .. }) if message_id.is_empty() => {
             Err(EncodeError("the reaction names no message".into()))
         }
@@ -153,7 +161,7 @@ fn within(what: &str, text: &str, most: usize) -> Result<(), EncodeError> {
     Ok(())
 }
 
-fn file(media: &OutboundMedia, source: Option<&media::Source>) -> Result<Value, EncodeError> {
+fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeError> {
     let link = link(&media.source, source)?;
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     if let Some(caption) = caption {
@@ -170,8 +178,9 @@ fn file(media: &OutboundMedia, source: Option<&media::Source>) -> Result<Value, 
         MediaKind::Audio | MediaKind::Voice => json!({ "type": "audio", "url": link }),
         MediaKind::Sticker => json!({ "type": "sticker", "url": link }),
         MediaKind::Document => {
-            let name = media.filename.as_deref().filter(|name| !name.is_empty());
-            json!({ "type": "file", "url": link, "filename": name.unwrap_or_else(|| last_part(&link)) })
+            let name = file_name(media.filename.as_deref(), &media.source, source);
+            within("file's name", &name, FILENAME_CHARS)?;
+            json!({ "type": "file", "url": link, "filename": name })
         }
     };
     if let Some(caption) = caption {
@@ -181,17 +190,11 @@ fn file(media: &OutboundMedia, source: Option<&media::Source>) -> Result<Value, 
 }
 
 /// Gupshup fetches files itself, from an address.
-pub fn link(named: &str, source: Option<&media::Source>) -> Result<String, EncodeError> {
+pub fn link(named: &str, source: Option<&Source>) -> Result<String, EncodeError> {
     match source {
-        Some(media::Source::Link(link)) => Ok(link.clone()),
+        Some(Source { place: Place::Link(link), .. }) => Ok(link.clone()),
         Some(_) => Err(EncodeError("Gupshup takes files by their address alone".into())),
         None if named.starts_with("https://") || named.starts_with("http://") => Ok(named.to_owned()),
         None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
     }
-}
-
-/// What the file is called when nobody says: the end of its address.
-fn last_part(link: &str) -> &str {
-    let path = link.split(['?', '#']).next().unwrap_or(link);
-    path.rsplit('/').next().filter(|name| !name.is_empty() && path.matches('/').count() > 2).unwrap_or("file")
 }

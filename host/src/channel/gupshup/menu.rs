@@ -89,12 +89,11 @@ fn item(section: &ListSection, otherwise: &str) -> Value {
     json!({ "title": title, "subtitle": title, "options": options })
 }
 
+/// Gupshup wants a description of every row, and WhatsApp wants none that is empty: where a row has none,
+/// its title stands there once more.
 fn option(row: &ListRow) -> Value {
-    let mut option = json!({ "type": "text", "title": row.title, "postbackText": row.id });
-    if let Some(description) = said(row.description.as_deref()) {
-        option["description"] = description.into();
-    }
-    option
+    let description = said(row.description.as_deref()).unwrap_or(&row.title);
+    json!({ "type": "text", "title": row.title, "description": description, "postbackText": row.id })
 }
 
 fn said(text: Option<&str>) -> Option<&str> {

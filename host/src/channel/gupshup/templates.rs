@@ -10,7 +10,7 @@ use crate::channel::cloud::word;
 use crate::channel::gupshup::{encode, outcome};
 use crate::channel::json::{self, Object};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
-use crate::channel::{EncodeError, Outcome, Outgoing, Request};
+use crate::channel::{EncodeError, Outcome, Outgoing, Request, media};
 use crate::message::{self, Fate};
 use crate::template::placeholders::{Piece, is_number, names, pieces};
 use crate::template::{self, Button, Category, Header, Status, Template};
@@ -18,6 +18,13 @@ use crate::tenant::Sender;
 
 /// What a template is about, which Gupshup wants to know and WhatsApp does not.
 const VERTICAL: &str = "Customer messages";
+
+/// Gupshup takes no longer name of a template, though WhatsApp does.
+const NAME_CHARACTERS: usize = 180;
+
+/// WhatsApp fixes the words of an authentication template, in every language; Gupshup wants to read them
+/// all the same.
+const CODE_FIRST: &str = "{{1}} is your verification code.";
 
 /// The fields of a message that is made from a template.
 pub fn fields(
@@ -41,16 +48,22 @@ pub fn fields(
         Some(Header::Document) => "document",
         Some(Header::Text { .. }) | None => return Ok(fields),
     };
-    let link = encode::link(&value("header").unwrap_or_default(), outgoing.media)?;
-    let file = json!({ "type": kind, kind: { "link": link } });
-    fields.push(("message", file.to_string()));
+    let address = value("header").unwrap_or_default();
+    let mut file = json!({ "link": encode::link(&address, outgoing.media)? });
+    if kind == "document" {
+        file["filename"] = media::file_name(None, &address, outgoing.media).into();
+    }
+    fields.push(("message", json!({ "type": kind, kind: file }).to_string()));
     Ok(fields)
 }
 
 /// The parameters in Gupshup's order: those of the header's text, of the body, of the buttons. An
-/// authentication template wants its code again for the button that copies it.
+/// authentication template has its code alone, and again for the button that copies it.
 fn params(template: &Template) -> Vec<&str> {
     let mut params = Vec::new();
+    if template.category == Category::Authentication {
+        return template.code().map(|code| vec![code, code]).unwrap_or_default();
+    }
     if let Some(Header::Text { text }) = &template.header {
         params.extend(in_order(text));
     }
@@ -58,9 +71,6 @@ fn params(template: &Template) -> Vec<&str> {
     for button in &template.buttons {
         match button {
             Button::Url { url, .. } => params.extend(in_order(url)),
-            Button::CopyCode { .. } if template.category == Category::Authentication => {
-                params.extend(in_order(&template.body));
-            }
             Button::CopyCode { .. } => params.push("code"),
             Button::QuickReply { .. } | Button::Phone { .. } => {}
         }
@@ -115,6 +125,12 @@ pub struct Management;
 
 impl Api for Management {
     fn submit(&self, sender: &Sender, template: &Template) -> Result<Request, EncodeError> {
+        let used = template.name.chars().count();
+        if used > NAME_CHARACTERS {
+            return Err(EncodeError(format!(
+                "the template's name has {used} characters; Gupshup takes {NAME_CHARACTERS}"
+            )));
+        }
         let mut fields = vec![
             ("elementName", template.name.clone()),
             ("languageCode", template.language.clone()),
@@ -215,6 +231,9 @@ fn described(template: &Template) -> Result<Vec<(&'static str, String)>, EncodeE
     if let Some(mistake) = template::rules::check(template).first() {
         return Err(EncodeError(format!("the template `{}`: {mistake}", template.name)));
     }
+    if template.category == Category::Authentication {
+        return authentication(template);
+    }
     let mut fields = vec![
         ("category", template.category.word().to_owned()),
         ("content", numbered(&template.body)),
@@ -248,6 +267,27 @@ fn described(template: &Template) -> Result<Vec<(&'static str, String)>, EncodeE
     Ok(fields)
 }
 
+/// The fixed words with the code at their start, and the button that copies it, whatever buttons the
+/// template has.
+fn authentication(template: &Template) -> Result<Vec<(&'static str, String)>, EncodeError> {
+    let code = template.code().and_then(|code| template.parameters.iter().find(|known| known.name == code));
+    let Some(code) = code else {
+        return Err(EncodeError(format!(
+            "the template `{}`: an authentication template has a parameter for its code; declare `code`",
+            template.name
+        )));
+    };
+    let copy = json!([{ "type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code" }]);
+    Ok(vec![
+        ("category", template.category.word().to_owned()),
+        ("content", CODE_FIRST.to_owned()),
+        ("example", CODE_FIRST.replace("{{1}}", &code.example)),
+        ("enableSample", "true".to_owned()),
+        ("templateType", "TEXT".to_owned()),
+        ("buttons", copy.to_string()),
+    ])
+}
+
 /// Gupshup shows WhatsApp a file that was handed over before, by the handle it gave for it.
 fn sample(template: &Template) -> Result<String, EncodeError> {
     let header = template.parameters.iter().find(|known| known.name == "header");
@@ -268,13 +308,10 @@ fn button(button: &Button, template: &Template) -> Value {
             json!({ "type": "URL", "text": text, "url": url })
         }
         Button::Url { text, url } => json!({
-            "type": "URL", "text": text, "url": numbered(url), "example": [example(url, template)],
+            "type": "URL", "text": text, "url": numbered(url), "example": [template.example_address(url)],
         }),
         Button::Phone { text, number } => {
             json!({ "type": "PHONE_NUMBER", "text": text, "phone_number": number })
-        }
-        Button::CopyCode { .. } if template.category == Category::Authentication => {
-            json!({ "type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code" })
         }
         Button::CopyCode { example } => {
             json!({ "type": "COPY_CODE", "text": "Copy offer code", "example": example })

@@ -6,14 +6,13 @@ use serde_json::Value;
 
 use crate::channel::infobip::decode::{missing, required, written};
 use crate::channel::json::{self, Object};
-use crate::channel::{DecodeError, vcard};
+use crate::channel::{DecodeError, card};
 use crate::message::{Choice, ContactCard, Content, Location, Media, MediaKind, Order, OrderItem};
 
 /// The data of an unknown type is shown up to this size.
 const UNKNOWN_DATA_BYTES: usize = 4096;
 
-/// Telephone numbers of a card, and articles of an order, that are read.
-const PHONES: usize = 50;
+/// Articles of an order that are read.
 const ARTICLES: usize = 500;
 
 pub enum Found {
@@ -82,26 +81,8 @@ fn location(message: &Object) -> Option<Location> {
 }
 
 fn contacts(message: &Object) -> Vec<ContactCard> {
-    let cards = json::field(message, "contacts").and_then(Value::as_array).into_iter().flatten();
-    cards.filter_map(Value::as_object).take(vcard::CARDS).map(card).collect()
-}
-
-fn card(card: &Object) -> ContactCard {
-    let name = json::object(card, &["name"]);
-    let part = |part: &str| name.and_then(|name| json::text(name, part));
-    let spoken = [part("firstName"), part("middleName"), part("lastName")];
-    let spoken = spoken.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let company = || json::text(json::object(card, &["org"])?, "company").map(str::to_owned);
-    let phones = json::field(card, "phones").and_then(Value::as_array).into_iter().flatten();
-    let phones = phones.filter_map(Value::as_object).take(PHONES);
-    ContactCard {
-        name: part("formattedName")
-            .map(str::to_owned)
-            .or_else(|| Some(spoken).filter(|spoken| !spoken.is_empty()))
-            .or_else(company)
-            .unwrap_or_default(),
-        phones: phones.filter_map(|it| written(it, "phone").or_else(|| written(it, "waId"))).collect(),
-    }
+    let cards = json::field(message, "contacts").and_then(Value::as_array);
+    cards.map(|cards| card::read(cards)).unwrap_or_default()
 }
 
 /// One of both is enough.

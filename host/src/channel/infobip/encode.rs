@@ -4,23 +4,25 @@
 //! Infobip has a call of its own for each kind of message. It has none for reactions; it takes files as
 //! addresses only.
 
+use std::collections::BTreeMap;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use crate::channel::card::{self, Spelling};
 use crate::channel::infobip::menu;
 use crate::channel::infobip::placeholders::filled;
-use crate::channel::media::Source;
+use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity::{self, Address};
 use crate::message::{self, Location, MediaKind, OutboundContent, OutboundMedia};
-use crate::template::{self, Button, Header};
+use crate::template::{self, Button, Category, Header, Template};
 use crate::tenant::Sender;
 
 /// Infobip's models; in characters.
 const TEXT: usize = 4096;
 const CAPTION: usize = 3000;
 const ADDRESS: usize = 2048;
-const FILENAME: usize = 240;
 const PLACE: usize = 1000;
 const MESSAGE_ID: usize = 50;
 
@@ -118,6 +120,9 @@ fn call(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError> {
         OutboundContent::List(list) if menu::shows_list(list) => ("interactive/list", menu::list(list)),
         OutboundContent::List(list) => ("text", words(&fallback::list(list))?),
         OutboundContent::Location(location) => ("location", place(location)?),
+        OutboundContent::Contacts { contacts } => {
+            ("contact", json!({ "contacts": card::write(contacts, Spelling::Infobip)? }))
+        }
         OutboundContent::Template(asked) => ("template", template(outgoing, asked)?),
         OutboundContent::Reaction(_) => {
             return Err(EncodeError("Infobip's API has no call for reactions: send text".into()));
@@ -155,10 +160,10 @@ fn file(outgoing: &Outgoing<'_>, media: &OutboundMedia) -> Result<(&'static str,
         }
         (_, None) => {}
     }
-    let filename = media.filename.as_deref().filter(|name| !name.is_empty());
-    if let (MediaKind::Document, Some(filename)) = (media.kind, filename) {
-        within("file name", filename, FILENAME, "a file name")?;
-        content["filename"] = filename.into();
+    if media.kind == MediaKind::Document {
+        let name = file_name(media.filename.as_deref(), &media.source, outgoing.media);
+        within("file name", &name, FILENAME_CHARS, "a file name")?;
+        content["filename"] = name.into();
     }
     Ok((path, content))
 }
@@ -166,7 +171,7 @@ fn file(outgoing: &Outgoing<'_>, media: &OutboundMedia) -> Result<(&'static str,
 /// Where Infobip finds the file.
 fn address(outgoing: &Outgoing<'_>, source: &str) -> Result<String, EncodeError> {
     let found = match outgoing.media {
-        Some(Source::Link(link)) => link,
+        Some(Source { place: Place::Link(link), .. }) => link,
         Some(_) => return Err(EncodeError("Infobip takes files by their address only".into())),
         None => source,
     };
@@ -205,6 +210,9 @@ fn template(outgoing: &Outgoing<'_>, asked: &message::Template) -> Result<Value,
     };
     let values = template::values(template, &asked.parameters)
         .map_err(|mistake| EncodeError(format!("the template `{}`: {mistake}", template.name)))?;
+    if template.category == Category::Authentication {
+        return code(template, &values);
+    }
     let fill = |text: &str| filled(template, text, &values);
     // The parameters that stand in no text: a header's file, a coupon's code.
     let value = |name: &str| values.get(name).copied().unwrap_or_default();
@@ -218,7 +226,10 @@ fn template(outgoing: &Outgoing<'_>, asked: &message::Template) -> Result<Value,
         }
         Some(Header::Image) => data["header"] = json!({ "type": "IMAGE", "mediaUrl": file()? }),
         Some(Header::Video) => data["header"] = json!({ "type": "VIDEO", "mediaUrl": file()? }),
-        Some(Header::Document) => data["header"] = json!({ "type": "DOCUMENT", "mediaUrl": file()? }),
+        Some(Header::Document) => {
+            let name = file_name(None, value("header"), outgoing.media);
+            data["header"] = json!({ "type": "DOCUMENT", "mediaUrl": file()?, "filename": name });
+        }
         None => {}
     }
     let mut buttons = Vec::new();
@@ -242,6 +253,21 @@ fn template(outgoing: &Outgoing<'_>, asked: &message::Template) -> Result<Value,
     Ok(json!({ "templateName": template.name, "templateData": data, "language": template.language }))
 }
 
+/// WhatsApp writes the words of an authentication template itself: its code stands in the body, and once
+/// more behind the button that copies it.
+fn code(template: &Template, values: &BTreeMap<&str, &str>) -> Result<Value, EncodeError> {
+    let code = template.code().and_then(|name| values.get(name)).ok_or_else(|| {
+        EncodeError(format!(
+            "the template `{}`: an authentication template has a parameter for its code; declare `code`",
+            template.name
+        ))
+    })?;
+    let data = json!({
+        "body": { "placeholders": [code] }, "buttons": [{ "type": "URL", "parameter": code }],
+    });
+    Ok(json!({ "templateName": template.name, "templateData": data, "language": template.language }))
+}
+
 fn within(what: &str, text: &str, most: usize, place: &str) -> Result<(), EncodeError> {
     let used = text.chars().count();
     if used <= most {
@@ -250,6 +276,6 @@ fn within(what: &str, text: &str, most: usize, place: &str) -> Result<(), Encode
     Err(EncodeError(format!("the {what} has {used} characters; Infobip takes {most} in {place}")))
 }
 
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(char::is_whitespace)
 }

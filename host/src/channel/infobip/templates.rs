@@ -1,21 +1,22 @@
 //! Templates at Infobip: `/whatsapp/2/senders/{sender}/templates`. It tells of approval by webhook and in
 //! the list.
 //!
-//! Authentication templates have a form of their own there, fixed by WhatsApp; they are made in
-//! Infobip's portal and found by the list.
+//! Authentication templates have a form of their own there: WhatsApp fixes their words and the button
+//! that copies the code.
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::infobip::decode::written;
-use crate::channel::infobip::encode::{authorized, base, number};
+use crate::channel::infobip::encode::{authorized, base, is_address, number};
 use crate::channel::infobip::outcome;
 use crate::channel::infobip::placeholders::{numbered, ordered};
 use crate::channel::json::{self, Object};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
+use crate::template::placeholders::names;
 use crate::template::{Button, Category, Header, Status, Template};
 use crate::tenant::Sender;
 
@@ -135,10 +136,8 @@ fn next(answer: &Object) -> Option<String> {
 
 fn structure(template: &Template) -> Result<Value, EncodeError> {
     if template.category == Category::Authentication {
-        return Err(EncodeError(
-            "WhatsApp fixes the words of authentication templates: create it in Infobip's portal, then sync"
-                .into(),
-        ));
+        let copy = json!({ "otpType": "COPY_CODE" });
+        return Ok(json!({ "body": {}, "footer": {}, "buttons": [copy] }));
     }
     let example = |name: &str| {
         let found = template.parameters.iter().find(|parameter| parameter.name == name);
@@ -153,7 +152,17 @@ fn structure(template: &Template) -> Result<Value, EncodeError> {
         body["examples"] = json!(shown);
     }
     let mut structure = json!({ "body": body });
-    let media = |format: &str| Ok(json!({ "format": format, "example": example("header")? }));
+    let media = |format: &str| {
+        let shown = example("header")?;
+        if !is_address(shown) {
+            return Err(EncodeError(format!(
+                "the template `{}`: Infobip shows WhatsApp a sample file by its address; the example of the \
+                 parameter `header` must be one",
+                template.name
+            )));
+        }
+        Ok(json!({ "format": format, "example": shown }))
+    };
     let header = match &template.header {
         None => None,
         Some(Header::Text { text }) => {
@@ -167,26 +176,20 @@ fn structure(template: &Template) -> Result<Value, EncodeError> {
         Some(Header::Video) => Some(media("VIDEO")?),
         Some(Header::Document) => Some(media("DOCUMENT")?),
     };
-    let has_media = template.header.as_ref().is_some_and(|it| !matches!(it, Header::Text { .. }));
     if let Some(header) = header {
         structure["header"] = header;
     }
     if let Some(footer) = template.footer.as_deref().filter(|footer| !footer.is_empty()) {
         structure["footer"] = json!({ "text": footer });
     }
-    let buttons = template.buttons.iter().map(|it| button(it, &examples)).collect::<Result<Vec<_>, _>>()?;
-    if !buttons.is_empty() {
-        structure["buttons"] = buttons.into();
+    if !template.buttons.is_empty() {
+        structure["buttons"] = template.buttons.iter().map(|it| button(template, it)).collect();
     }
-    structure["type"] = if has_media { "MEDIA" } else { "TEXT" }.into();
     Ok(structure)
 }
 
-fn button<'a>(
-    button: &Button,
-    examples: &dyn Fn(&str) -> Result<Vec<&'a str>, EncodeError>,
-) -> Result<Value, EncodeError> {
-    Ok(match button {
+fn button(template: &Template, button: &Button) -> Value {
+    match button {
         Button::QuickReply { text } => json!({ "type": "QUICK_REPLY", "text": text }),
         Button::Phone { text, number } => {
             json!({ "type": "PHONE_NUMBER", "text": text, "phoneNumber": number })
@@ -194,10 +197,10 @@ fn button<'a>(
         Button::CopyCode { example } => json!({ "type": "COPY_CODE", "example": example }),
         Button::Url { text, url } => {
             let mut shown = json!({ "type": "URL", "text": text, "url": numbered(url) });
-            if let Some(example) = examples(url)?.first() {
-                shown["example"] = (*example).into();
+            if !names(url).is_empty() {
+                shown["example"] = template.example_address(url).into();
             }
             shown
         }
-    })
+    }
 }

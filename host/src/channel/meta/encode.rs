@@ -8,8 +8,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::channel::card::{self, Spelling};
+use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
 use crate::channel::meta::{graph, menu, parameters};
-use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback, media};
+use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity;
 use crate::message::{Location, MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::template::Category;
@@ -21,7 +23,8 @@ const RECIPIENT: &str = "recipient";
 /// Source of all limits: the Cloud API's pages on each kind of message.
 const TEXT_CHARS: usize = 4096;
 const CAPTION_CHARS: usize = 1024;
-const FILENAME_CHARS: usize = 240;
+/// Its specification names this many; its pages advise to send few.
+pub const CARDS: usize = 5;
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
@@ -91,6 +94,12 @@ fn content(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError
         },
         OutboundContent::Media(media) => media_part(media, outgoing.media),
         OutboundContent::Location(location) => location_part(location),
+        OutboundContent::Contacts { contacts } if contacts.len() > CARDS => {
+            text_part(&fallback::cards(contacts))
+        }
+        OutboundContent::Contacts { contacts } => {
+            Ok(("contacts", card::write(contacts, Spelling::Meta)?.into()))
+        }
         OutboundContent::Reaction(reaction) => reaction_part(reaction),
         OutboundContent::Template(template) => {
             let approved = outgoing.template.ok_or_else(|| {
@@ -113,10 +122,7 @@ fn text_part(text: &str) -> Result<(&'static str, Value), EncodeError> {
     Ok(("text", json!({ "body": text, "preview_url": linked })))
 }
 
-fn media_part(
-    media: &OutboundMedia,
-    source: Option<&media::Source>,
-) -> Result<(&'static str, Value), EncodeError> {
+fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'static str, Value), EncodeError> {
     let kind = match media.kind {
         MediaKind::Image => "image",
         MediaKind::Video => "video",
@@ -138,19 +144,20 @@ fn media_part(
             )));
         }
     }
-    if let Some(name) = media.filename.as_deref().filter(|name| kind == "document" && !name.is_empty()) {
-        within("the file's name", name, FILENAME_CHARS)?;
+    if media.kind == MediaKind::Document {
+        let name = file_name(media.filename.as_deref(), &media.source, source);
+        within("the file's name", &name, FILENAME_CHARS)?;
         part["filename"] = name.into();
     }
     Ok((kind, part))
 }
 
 /// A file by the id that it was uploaded under, or by its address.
-pub fn file(address: &str, source: Option<&media::Source>) -> Result<Value, EncodeError> {
-    match source {
-        Some(media::Source::Uploaded(id)) => Ok(json!({ "id": id })),
-        Some(media::Source::Link(link)) => Ok(json!({ "link": link })),
-        Some(media::Source::Inline { .. }) => {
+pub fn file(address: &str, source: Option<&Source>) -> Result<Value, EncodeError> {
+    match source.map(|source| &source.place) {
+        Some(Place::Uploaded(id)) => Ok(json!({ "id": id })),
+        Some(Place::Link(link)) => Ok(json!({ "link": link })),
+        Some(Place::Inline { .. }) => {
             Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
         }
         None if address.starts_with("https://") || address.starts_with("http://") => {

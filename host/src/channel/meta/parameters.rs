@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::channel::meta::encode::file;
 use crate::channel::{EncodeError, media};
 use crate::message::TemplateParameter;
-use crate::template::placeholders::{self, is_number, names};
+use crate::template::placeholders::{is_number, names};
 use crate::template::{self, Button, Category, Header, Kind, Template};
 
 /// Refuses what is missing, unknown or of the wrong kind, by name.
@@ -98,22 +98,17 @@ impl Filled<'_> {
 
     /// Meta writes the words of an authentication template itself.
     fn code(&self) -> Result<Vec<Value>, EncodeError> {
-        let name = if self.values.contains_key("code") { "code" } else { self.first()? };
+        let name = self.template.code().ok_or_else(|| {
+            EncodeError(format!(
+                "template {}: an authentication template has a parameter for its code; declare `code`",
+                self.template.name
+            ))
+        })?;
         let parameter = json!({ "type": "text", "text": self.value(name)? });
         Ok(vec![
             json!({ "type": "body", "parameters": [parameter.clone()] }),
             button_component("url", 0, &parameter),
         ])
-    }
-
-    fn first(&self) -> Result<&str, EncodeError> {
-        let named = in_order(&self.template.body).into_iter().next();
-        named.ok_or_else(|| {
-            EncodeError(format!(
-                "template {}: an authentication template has a parameter for its code; declare `code`",
-                self.template.name
-            ))
-        })
     }
 
     fn texts(&self, text: &str) -> Result<Vec<Value>, EncodeError> {
@@ -139,8 +134,12 @@ impl Filled<'_> {
         })
     }
 
-    fn file(&self, kind: &str, media: Option<&media::Source>) -> Result<Value, EncodeError> {
-        let file = file(self.value("header")?, media)?;
+    fn file(&self, kind: &str, source: Option<&media::Source>) -> Result<Value, EncodeError> {
+        let address = self.value("header")?;
+        let mut file = file(address, source)?;
+        if kind == "document" {
+            file["filename"] = media::file_name(None, address, source).into();
+        }
         Ok(json!({ "type": kind, kind: file }))
     }
 }
@@ -155,12 +154,6 @@ fn amount(value: &str) -> Option<(&str, i64)> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let thousandths: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     Some((code, whole.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(thousandths)?))
-}
-
-/// An address with its placeholder filled in by the example.
-pub fn example_of(template: &Template, text: &str) -> String {
-    let examples = template.parameters.iter().map(|known| (known.name.as_str(), known.example.as_str()));
-    placeholders::fill(text, &examples.collect())
 }
 
 #[cfg(test)]

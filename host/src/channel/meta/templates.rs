@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
-use crate::channel::meta::parameters::{example_of, in_order, is_named};
+use crate::channel::meta::parameters::{in_order, is_named};
 use crate::channel::meta::{graph, outcome};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Request};
@@ -246,7 +246,7 @@ fn button(template: &Template, button: &Button) -> Value {
                 .collect();
             let mut part = json!({ "type": "URL", "text": text, "url": numbered });
             if numbered.contains("{{1}}") {
-                part["example"] = json!([example_of(template, url)]);
+                part["example"] = json!([template.example_address(url)]);
             }
             part
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::channel::json::{self, Object};
 use crate::channel::waha::referral;
-use crate::channel::{DecodeError, vcard};
+use crate::channel::{DecodeError, card, vcard};
 use crate::message::{Choice, Content, Location, Media, MediaKind, Referral};
 
 /// A kind that is not known here is shown to the brain with its data, up to this size; thumbnails
@@ -303,7 +303,7 @@ fn contacts(payload: &Object, raw: &Raw<'_>) -> Option<Content> {
     let mut cards = Vec::new();
     match json::field(payload, "vCards") {
         Some(Value::Array(texts)) => {
-            cards.extend(texts.iter().filter_map(Value::as_str).flat_map(vcard::read).take(vcard::CARDS));
+            cards.extend(texts.iter().filter_map(Value::as_str).flat_map(vcard::read).take(card::CARDS));
         }
         Some(Value::String(text)) => cards.extend(vcard::read(text)),
         _ => {}
@@ -315,9 +315,9 @@ fn contacts(payload: &Object, raw: &Raw<'_>) -> Option<Content> {
         let many = many.into_iter().flatten().filter_map(Value::as_object);
         cards.extend(
             one.chain(many)
-                .filter_map(|card| json::text(card, "vcard"))
+                .filter_map(|found| json::text(found, "vcard"))
                 .flat_map(vcard::read)
-                .take(vcard::CARDS),
+                .take(card::CARDS),
         );
     }
     (!cards.is_empty()).then_some(Content::Contacts { contacts: cards })

@@ -10,10 +10,9 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::channel::media::Source;
-use crate::channel::mime::mime_type;
+use crate::channel::media::{Place, Source, file_name};
 use crate::channel::waha::session;
-use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
+use crate::channel::{EncodeError, Outgoing, Request, Signal, card, fallback, mime, vcard};
 use crate::identity::{self, Address};
 use crate::internet;
 use crate::message::{MediaKind, OutboundContent, OutboundMedia};
@@ -93,6 +92,12 @@ fn call(
             }
             post("/api/sendLocation", body)
         }
+        OutboundContent::Contacts { contacts } => {
+            card::named(contacts)?;
+            let cards: Vec<Value> =
+                contacts.iter().map(|contact| json!({ "vcard": vcard::write(contact) })).collect();
+            post("/api/sendContactVcard", json!({ "contacts": cards }))
+        }
         OutboundContent::Reaction(reaction) => {
             if reaction.message_id.is_empty() {
                 return Err(EncodeError("the reaction names no message".into()));
@@ -120,30 +125,30 @@ fn media_call(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         MediaKind::Sticker => ("/api/sendImage", "image/webp"),
         MediaKind::Image => ("/api/sendImage", "image/jpeg"),
         MediaKind::Video => ("/api/sendVideo", "video/mp4"),
-        // Converted by WAHA to what WhatsApp plays.
         MediaKind::Voice => ("/api/sendVoice", "audio/ogg; codecs=opus"),
         MediaKind::Audio => ("/api/sendFile", "audio/mpeg"),
         MediaKind::Document => ("/api/sendFile", "application/octet-stream"),
     };
     let mut file = match source {
-        Some(Source::Inline { base64, mime_type, filename }) => {
-            let mut file = json!({ "mimetype": mime_type, "data": base64 });
-            if let Some(filename) = filename {
-                file["filename"] = filename.as_str().into();
-            }
-            file
+        Some(Source { place: Place::Inline { base64 }, mime_type, .. }) => {
+            json!({ "mimetype": mime_type, "data": base64 })
         }
-        Some(Source::Link(link)) => linked(link, assumed)?,
-        Some(Source::Uploaded(_)) => return Err(EncodeError("WAHA takes no uploads".into())),
+        Some(Source { place: Place::Link(link), mime_type, .. }) => linked(link, mime_type)?,
+        Some(Source { place: Place::Uploaded(_), .. }) => {
+            return Err(EncodeError("WAHA takes no uploads".into()));
+        }
         None => {
             public(&media.source)?;
-            linked(&media.source, assumed)?
+            linked(&media.source, mime::of_address(&media.source).unwrap_or(assumed))?
         }
     };
-    if let Some(filename) = media.filename.as_deref().filter(|name| !name.is_empty()) {
-        file["filename"] = filename.into();
-    }
+    // Videos and voice messages must have a name, and a document without one is "Untitled".
+    file["filename"] = file_name(media.filename.as_deref(), &media.source, source).into();
     let mut body = json!({ "file": file });
+    if matches!(media.kind, MediaKind::Video | MediaKind::Voice) {
+        // By WAHA, to what WhatsApp plays.
+        body["convert"] = true.into();
+    }
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     match (media.kind, caption) {
         (MediaKind::Voice, Some(_)) => {
@@ -151,7 +156,6 @@ fn media_call(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
                 "a voice message has no caption on WhatsApp: send the words as text".into(),
             ));
         }
-        (MediaKind::Voice, None) => body["convert"] = true.into(),
         (_, Some(caption)) => body["caption"] = caption.into(),
         (_, None) => {}
     }
@@ -170,18 +174,19 @@ fn public(address: &str) -> Result<(), EncodeError> {
 }
 
 /// A file that WAHA fetches itself.
-fn linked(url: &str, assumed: &str) -> Result<Value, EncodeError> {
+fn linked(url: &str, mime_type: &str) -> Result<Value, EncodeError> {
     if !(url.starts_with("https://") || url.starts_with("http://")) {
         return Err(EncodeError("the media's source is neither an https address nor a received file".into()));
     }
-    Ok(json!({ "mimetype": mime_type(url).unwrap_or(assumed), "url": url }))
+    Ok(json!({ "mimetype": mime_type, "url": url }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::{
-        Buttons, Choice, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction, Template,
+        Buttons, Choice, ContactCard, ListMenu, ListRow, ListSection, Location, Outbound, Provider, Reaction,
+        Template,
     };
 
     fn encoded(sender: &Sender, to: &str, outbound: &Outbound) -> Result<Request, EncodeError> {
@@ -243,13 +248,21 @@ mod tests {
             http::Method::POST,
             "/api/sendImage",
             json!({"session": "default", "chatId": chat, "caption": "A view",
-                "file": {"mimetype": "image/png", "url": "https://example.com/a.PNG?size=2"}}),
+                "file": {"mimetype": "image/png", "url": "https://example.com/a.PNG?size=2", "filename": "a.PNG"}}),
         );
         check(
             media(MediaKind::Video, "https://example.com/tour", None, None),
             http::Method::POST,
             "/api/sendVideo",
-            json!({"session": "default", "chatId": chat, "file": {"mimetype": "video/mp4", "url": "https://example.com/tour"}}),
+            json!({"session": "default", "chatId": chat, "convert": true,
+                "file": {"mimetype": "video/mp4", "url": "https://example.com/tour", "filename": "tour"}}),
+        );
+        check(
+            media(MediaKind::Video, "https://example.com/tour.webm", Some("The house"), None),
+            http::Method::POST,
+            "/api/sendVideo",
+            json!({"session": "default", "chatId": chat, "convert": true, "caption": "The house",
+                "file": {"mimetype": "video/webm", "url": "https://example.com/tour.webm", "filename": "tour.webm"}}),
         );
         check(
             media(MediaKind::Document, "https://example.com/plan.pdf", None, Some("Plan.pdf")),
@@ -263,7 +276,7 @@ mod tests {
             http::Method::POST,
             "/api/sendVoice",
             json!({"session": "default", "chatId": chat, "convert": true,
-                "file": {"mimetype": "audio/mpeg", "url": "https://example.com/hello.mp3"}}),
+                "file": {"mimetype": "audio/mpeg", "url": "https://example.com/hello.mp3", "filename": "hello.mp3"}}),
         );
     }
 
@@ -287,6 +300,25 @@ mod tests {
             "/api/reaction",
             json!({"session": "default", "messageId": "false_1@c.us_A", "reaction": "👍"}),
         );
+    }
+
+    #[test]
+    fn contact_cards() {
+        let card = ContactCard {
+            name: "Jane Doe".into(),
+            phones: vec!["+91 11111 11111".into()],
+            ..ContactCard::default()
+        };
+        let vcard = "BEGIN:VCARD\nVERSION:3.0\nN:;Jane Doe;;;\nFN:Jane Doe\n\
+            TEL;type=CELL;type=VOICE;waid=911111111111:+91 11111 11111\nEND:VCARD";
+        check(
+            OutboundContent::Contacts { contacts: vec![card] },
+            http::Method::POST,
+            "/api/sendContactVcard",
+            json!({"session": "default", "chatId": "971501234567@c.us", "contacts": [{"vcard": vcard}]}),
+        );
+        let nobody = Outbound { content: OutboundContent::Contacts { contacts: vec![] }, reply_to: None };
+        assert!(encoded(&sender(), "971501234567", &nobody).is_err());
     }
 
     #[test]
@@ -330,8 +362,11 @@ mod tests {
     fn received_files_go_out_in_the_request() {
         let content = media(MediaKind::Document, "file-1", Some("the plan"), Some("Plan.pdf"));
         let outbound = Outbound { content, reply_to: None };
-        let source =
-            Source::Inline { base64: "AAEC".into(), mime_type: "application/pdf".into(), filename: None };
+        let source = Source {
+            place: Place::Inline { base64: "AAEC".into() },
+            mime_type: "application/pdf".into(),
+            filename: Some("scan.pdf".into()),
+        };
         let (sender, reference) = (sender(), "r-0123456789abcdef");
         let outgoing = Outgoing {
             sender: &sender,
@@ -348,7 +383,7 @@ mod tests {
         let expected =
             json!({"session": "default", "chatId": "971501234567@c.us", "file": file, "caption": "the plan"});
         assert_eq!((sent.url.as_str(), body), ("http://127.0.0.1:3000/api/sendFile", expected));
-        let uploaded = Source::Uploaded("7".into());
+        let uploaded = Source { place: Place::Uploaded("7".into()), ..source.clone() };
         assert!(request(&Outgoing { media: Some(&uploaded), ..outgoing }).is_err());
     }
 

@@ -35,8 +35,8 @@ pub struct Session {
     /// Our number, once logged in.
     pub number: Option<ContactKey>,
     pub config: Object,
-    /// What else is set up for it; `None`: not shown.
-    pub apps: Option<Value>,
+    /// What WAHA runs beside it; told to those who ask by [`look_with_apps`].
+    pub apps: Option<Vec<Value>>,
     /// `NOWEB`, `GOWS`, `WEBJS`, where that is told.
     pub engine: Option<String>,
 }
@@ -77,14 +77,31 @@ pub fn look(sender: &Sender) -> Result<Request, EncodeError> {
     request(sender, Method::GET, &format!("/api/sessions/{}", name(sender)?), None)
 }
 
-/// Replaces the configuration. A running session is restarted by it. `apps`: as they were shown.
-pub fn replace(sender: &Sender, config: &Object, apps: Option<&Value>) -> Result<Request, EncodeError> {
+/// The same with the session's apps, which WAHA shows only when asked to.
+pub fn look_with_apps(sender: &Sender) -> Result<Request, EncodeError> {
+    request(sender, Method::GET, &format!("/api/sessions/{}?expand=apps", name(sender)?), None)
+}
+
+/// Replaces the configuration, and with it the apps: what is not said is gone. A running session is
+/// restarted by it. WAHA shows as null what is not set, and does not take that back.
+pub fn replace(sender: &Sender, config: &Object, apps: Option<&[Value]>) -> Result<Request, EncodeError> {
     let path = format!("/api/sessions/{}", name(sender)?);
-    let mut body = json!({ "config": config });
+    let mut body = json!({ "config": without_nulls(&Value::Object(config.clone())) });
     if let Some(apps) = apps {
-        body["apps"] = apps.clone();
+        body["apps"] = apps.into();
     }
     request(sender, Method::PUT, &path, Some(&body))
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(_, value)| !value.is_null());
+            said.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
 }
 
 /// What can be told to a session.
@@ -194,7 +211,7 @@ pub fn read(status: u16, body: &[u8]) -> Result<Session, Refusal> {
         status: word.to_owned(),
         number,
         config: json::object(&answer, &["config"]).cloned().unwrap_or_default(),
-        apps: json::field(&answer, "apps").cloned(),
+        apps: json::field(&answer, "apps").and_then(Value::as_array).cloned(),
         engine: engine(&answer),
     })
 }

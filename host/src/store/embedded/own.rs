@@ -315,6 +315,9 @@ fn likeness(reply: &Reply<'_>, said: &Said) -> Step<Likeness> {
             let near = |one: f64, other: f64| (one - other).abs() < 1e-5;
             near(ours.latitude, theirs.latitude) && near(ours.longitude, theirs.longitude)
         }
+        (OutboundContent::Contacts { contacts: ours }, Content::Contacts { contacts: theirs }) => {
+            ours.iter().map(|card| card.name.trim()).eq(theirs.iter().map(|card| card.name.trim()))
+        }
         (OutboundContent::Reaction(ours), Content::Reaction(theirs)) => ours.emoji == theirs.emoji,
         _ => false,
     };

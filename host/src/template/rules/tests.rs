@@ -52,6 +52,12 @@ fn every_rule_has_its_row() {
     let rows: Vec<(Value, &str)> = vec![
         (good(), ""),
         (plain("Hello."), ""),
+        (
+            json!({"name": "a", "language": "en", "category": "authentication",
+                "body": "{{code}} is your verification code.",
+                "parameters": [{"name": "code", "example": "123456"}]}),
+            "",
+        ),
         (with("/name", json!("Viewing")), "name: \"Viewing\" is not a name"),
         (with("/name", json!("a".repeat(513))), "name: "),
         (with("/language", json!("english")), "language: \"english\" is not a language"),

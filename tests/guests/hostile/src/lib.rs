@@ -5,7 +5,7 @@ mod attack;
 mod peek;
 
 use serde::{Deserialize, Serialize};
-use switchboard_sdk::{Brain, Fault, Reply, Template, TemplateParameter, Trigger, Turn};
+use switchboard_sdk::{Brain, Content, Fault, Reply, Template, TemplateParameter, Trigger, Turn};
 
 struct Hostile;
 
@@ -48,6 +48,11 @@ impl Brain for Hostile {
 }
 
 fn answer(turn: &Turn, reply: &mut Reply) -> Result<(), Fault> {
+    // A card comes back as it is.
+    if let Some(Content::Contacts { contacts }) = turn.messages().first().map(|message| &message.content) {
+        reply.contacts(contacts.iter().cloned());
+        return Ok(());
+    }
     let said = turn.said().unwrap_or_default();
     let (command, rest) = said.split_once(' ').unwrap_or((&said, ""));
     match command {
@@ -108,7 +113,7 @@ switchboard_sdk::export!(Hostile with migrate, selftest);
 
 #[cfg(test)]
 mod tests {
-    use switchboard_sdk::{Bot, Brain, Referral};
+    use switchboard_sdk::{Bot, Brain, ContactCard, Content, Referral};
 
     use super::Hostile;
 
@@ -129,6 +134,13 @@ mod tests {
         assert!(bot.says("retryable").expect_fault("by-command").retryable);
         assert!(bot.says("retryable-once").expect_fault("by-command").retryable);
         Bot::<Hostile>::new().personality("fail", false).says("retryable-once").expect_exactly("went well");
+    }
+
+    #[test]
+    fn cards_come_back() {
+        let mut bot = Bot::<Hostile>::new();
+        let card = ContactCard::new("Jane Doe").phone("+971 50 123 4567").organization("Homes");
+        bot.sends(Content::Contacts { contacts: vec![card] }).expect_contact("Jane Doe");
     }
 
     #[test]

@@ -76,7 +76,11 @@ fn every_kind_of_version_2() {
             "contact",
             json!({"contacts": [{"name": {"first_name": "A", "last_name": "B"}, "phones": [{"wa_id": "1"}, {"phone": "1"}, {"phone": "+2"}]}]}),
             Content::Contacts {
-                contacts: vec![ContactCard { name: "A B".into(), phones: vec!["1".into(), "+2".into()] }],
+                contacts: vec![ContactCard {
+                    name: "A B".into(),
+                    phones: vec!["1".into(), "+2".into()],
+                    ..ContactCard::default()
+                }],
             },
         ),
         ("contact", json!({"contacts": []}), unknown("contact", r#"{"contacts":[]}"#)),

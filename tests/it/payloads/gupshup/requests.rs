@@ -2,7 +2,7 @@
 //! beside the replies.
 
 use serde_json::{Value, json};
-use switchboard::channel::media::Source;
+use switchboard::channel::media::{Place, Source};
 use switchboard::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use switchboard::message::{
     Buttons, Choice, ListMenu, ListRow, ListSection, Location, MediaKind, Outbound, OutboundContent,
@@ -105,6 +105,9 @@ fn texts_files_and_places() {
         media(MediaKind::Document, "https://example.com", None, None),
         json!({"type": "file", "url": "https://example.com", "filename": "file"}),
     );
+    let long = "n".repeat(241);
+    let error = refused(media(MediaKind::Document, url, None, Some(&long)));
+    assert_eq!(error, "the file's name has 241 characters; WhatsApp takes 240");
     let place = |name: Option<&str>| {
         let (name, address) = (name.map(str::to_owned), name.map(|_| "Al Marsa Street".to_owned()));
         OutboundContent::Location(Location { latitude: 25.5, longitude: 55.25, name, address })
@@ -123,10 +126,17 @@ fn texts_files_and_places() {
 
 #[test]
 fn a_received_file_goes_out_by_the_address_it_was_given() {
-    let link = Source::Link("https://gateway.example.com/files/m-1".into());
+    let ours =
+        |place| Source { place, mime_type: "application/pdf".into(), filename: Some("Homes.pdf".into()) };
+    let link = ours(Place::Link("https://gateway.example.com/files/m-1".into()));
     let outbound = Outbound { content: media(MediaKind::Image, "m-1", None, None), reply_to: None };
     assert_eq!(sent(&outbound, Some(&link))["originalUrl"], "https://gateway.example.com/files/m-1");
-    let uploaded = Source::Uploaded("9".into());
+    let document = |said| {
+        let content = media(MediaKind::Document, "m-1", None, said);
+        sent(&Outbound { content, reply_to: None }, Some(&link))["filename"].clone()
+    };
+    assert_eq!((document(None), document(Some("A.pdf"))), (json!("Homes.pdf"), json!("A.pdf")));
+    let uploaded = ours(Place::Uploaded("9".into()));
     let error = encoded(&sender(json!({})), PHONE, &outbound, Some(&uploaded)).expect_err("no address");
     assert_eq!(error.to_string(), "Gupshup takes files by their address alone");
 }
@@ -183,7 +193,7 @@ fn menus_are_shown_within_the_limits_and_written_beyond_them() {
             "globalButtons": [{"type": "text", "title": "Areas"}],
             "items": [{"title": "Areas", "subtitle": "Areas", "options": [
                 {"type": "text", "title": "Row 1", "postbackText": "id-1", "description": "the first"},
-                {"type": "text", "title": "Row 2", "postbackText": "id-2"},
+                {"type": "text", "title": "Row 2", "postbackText": "id-2", "description": "Row 2"},
             ]}],
         }),
     );
@@ -291,7 +301,8 @@ fn a_message_is_marked_as_read_and_nothing_shows_typing() {
         (request.method.as_str(), request.url.as_str()),
         ("PUT", "https://api.gupshup.io/wa/app/app-1/msg/wamid.A%2Fb%3D/read")
     );
-    assert_eq!((request.headers, request.body), (vec![("apikey".to_owned(), "key".to_owned())], vec![]));
+    let keyed = ["apikey", "Authorization"].map(|name| (name.to_owned(), "key".to_owned()));
+    assert_eq!((request.headers, request.body), (keyed.to_vec(), vec![]));
     assert_eq!(gupshup().signal(&sender(json!({})), PHONE, "wamid.1", Signal::Typing), None);
     assert_eq!(gupshup().signal(&sender(json!({"app_id": null})), PHONE, "wamid.1", Signal::Read), None);
     assert_eq!(gupshup().signal(&sender(json!({})), PHONE, "", Signal::Read), None);

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use switchboard::channel::media::Source;
+use switchboard::channel::media::{Place, Source};
 use switchboard::channel::{EncodeError, Outcome, Outgoing, Request, templates};
 use switchboard::message::{self, Fate, Outbound, OutboundContent, TemplateParameter};
 use switchboard::template::{Category, Status, Template};
@@ -83,12 +83,18 @@ fn a_template_is_sent_by_its_id_with_a_list_of_values() {
     let file: Value = serde_json::from_str(&sent[5].1).unwrap();
     assert_eq!(
         (sent[5].0.as_str(), file),
-        ("message", json!({"type": "document", "document": {"link": link}}))
+        ("message", json!({"type": "document", "document": {"link": link, "filename": "homes.pdf"}}))
     );
     let received = [("1", "Dubai"), ("2", "12"), ("header", "m-1")];
-    let shared = Source::Link("https://gateway.example.com/files/m-1".into());
+    let shared = Source {
+        place: Place::Link("https://gateway.example.com/files/m-1".into()),
+        mime_type: "application/pdf".into(),
+        filename: Some("Our homes.pdf".into()),
+    };
     let sent = fields(&encoded(Some(&brochure()), Some("t-2"), &received, Some(&shared)).unwrap());
-    assert!(sent[5].1.contains("https://gateway.example.com/files/m-1"), "{sent:?}");
+    let file: Value = serde_json::from_str(&sent[5].1).unwrap();
+    let document = json!({"link": "https://gateway.example.com/files/m-1", "filename": "Our homes.pdf"});
+    assert_eq!(file["document"], document);
 }
 
 /// The code stands in the text and in the button that copies it.
@@ -101,6 +107,40 @@ fn a_code_is_given_twice() {
     .unwrap();
     let sent = fields(&encoded(Some(&code), Some("t-3"), &[("1", "42")], None).unwrap());
     assert_eq!(sent[4].1, r#"{"id":"t-3","params":["42","42"]}"#);
+}
+
+/// WhatsApp's own words with the code at their start, and the button, whatever its tenant wrote.
+#[test]
+fn an_authentication_template_is_submitted_in_whatsapps_words() {
+    for (body, buttons) in [
+        ("Your code is {{1}}.", json!([{"type": "copy_code", "example": "123456"}])),
+        ("{{code}} is your verification code.", json!([])),
+    ] {
+        let mut code = json!({
+            "name": "code", "language": "en", "category": "authentication", "body": body, "buttons": buttons,
+            "parameters": [{"name": "code", "example": "123456"}, {"name": "1", "example": "123456"}],
+        });
+        if !body.contains("{{1}}") {
+            code["parameters"].as_array_mut().unwrap().pop();
+        }
+        let code: Template = serde_json::from_value(code).unwrap();
+        let sent = fields(&api().submit(&sender(json!({})), &code).unwrap());
+        let field =
+            |wanted: &str| sent.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        assert_eq!(
+            (field("content"), field("example")),
+            (Some("{{1}} is your verification code."), Some("123456 is your verification code."))
+        );
+        let buttons: Value = serde_json::from_str(field("buttons").unwrap()).unwrap();
+        assert_eq!(buttons, json!([{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code"}]));
+        let given: &[(&str, &str)] =
+            if body.contains("{{1}}") { &[("code", "42"), ("1", "42")] } else { &[("code", "42")] };
+        let sent = fields(&encoded(Some(&code), Some("t-3"), given, None).unwrap());
+        assert_eq!(sent[4].1, r#"{"id":"t-3","params":["42","42"]}"#);
+    }
+    let nameless = Template { name: "n".repeat(181), ..viewing() };
+    let error = api().submit(&sender(json!({})), &nameless).expect_err("refused").to_string();
+    assert_eq!(error, "the template's name has 181 characters; Gupshup takes 180");
 }
 
 #[test]

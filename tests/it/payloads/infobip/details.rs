@@ -214,13 +214,23 @@ fn every_type_is_read() {
         (
             json!({"type": "CONTACT", "contacts": [
                 {"name": {"firstName": "Jane", "lastName": "Doe"}, "phones": [{"waId": "441134960019"}]},
-                {"name": null, "org": {"company": "Acme"}, "phones": [{"phone": "+1", "waId": "1"}, {"type": "CELL"}]},
+                {"name": null, "org": {"company": "Acme"}, "phones": [{"phone": "+1", "waId": "1"}, {"type": "CELL"}],
+                    "emails": [{"email": "a@example.com", "type": "WORK"}, {"email": ""}]},
                 {}, null]}),
             Content::Contacts {
                 contacts: vec![
-                    ContactCard { name: "Jane Doe".into(), phones: vec!["441134960019".into()] },
-                    ContactCard { name: "Acme".into(), phones: vec!["+1".into()] },
-                    ContactCard { name: String::new(), phones: vec![] },
+                    ContactCard {
+                        name: "Jane Doe".into(),
+                        phones: vec!["441134960019".into()],
+                        ..ContactCard::default()
+                    },
+                    ContactCard {
+                        name: "Acme".into(),
+                        phones: vec!["+1".into()],
+                        emails: vec!["a@example.com".into()],
+                        organization: Some("Acme".into()),
+                    },
+                    ContactCard::default(),
                 ],
             },
         ),

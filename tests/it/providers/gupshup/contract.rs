@@ -259,7 +259,10 @@ async fn refuses_messages_that_do_not_fit() {
     let peer = peer().await;
     let option = |title: &str| json!({"type": "text", "title": title, "postbackText": title});
     let menu = |options: Value| json!({"type": "quick_reply", "msgid": "m", "content": {"type": "text", "text": "Which?"}, "options": options});
-    let list = |options: Value| {
+    let list = |mut options: Value| {
+        for row in options.as_array_mut().into_iter().flatten() {
+            row["description"] = "more".into();
+        }
         json!({"type": "list", "title": "Show", "body": "Which?", "msgid": "m", "globalButtons": [{"type": "text", "title": "Show"}],
             "items": [{"title": "A", "subtitle": "A", "options": options}]})
     };

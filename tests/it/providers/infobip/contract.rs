@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use switchboard::channel::media::{Fetch, Source};
+use switchboard::channel::media::{Fetch, Place, Source};
 use switchboard::channel::{Adapter, Outcome, Outgoing, Request, Signal, adapter};
 use switchboard::message::{Outbound, OutboundContent, Provider};
 use switchboard::template::{Status, Template};
@@ -319,9 +319,10 @@ fn what_cannot_be_sent_says_why() {
     let slashed = a_sender("https://xxxxx.api.infobip.com/");
     let request = Try::of(text("hi"), "r-1").encode(&slashed).unwrap();
     assert_eq!(request.url, "https://xxxxx.api.infobip.com/whatsapp/1/message/text");
-    let inline = Source::Inline { base64: "aGk=".into(), mime_type: "image/png".into(), filename: None };
-    let linked = Source::Link("https://gateway.example.com/files/1".into());
-    for (source, sends) in [(inline, None), (linked, Some("https://gateway.example.com/files/1"))] {
+    let inline = Place::Inline { base64: "aGk=".into() };
+    let linked = Place::Link("https://gateway.example.com/files/1".into());
+    for (place, sends) in [(inline, None), (linked, Some("https://gateway.example.com/files/1"))] {
+        let source = Source { place, mime_type: "image/png".into(), filename: None };
         let attempt = Try { media: Some(source), ..Try::of(media("image", "received:1", ""), "r-1") };
         let found = attempt.encode(&sender).ok();
         let found = found.map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
@@ -369,11 +370,20 @@ async fn read_typing_files_and_templates() {
     assert_eq!(told["structure"]["body"]["text"], "Dear {{1}}, on {{2}} at {{3}}.");
     assert_eq!(told["structure"]["body"]["examples"], json!(["Dana", "2026-03-01", "EUR 12.50"]));
     assert_eq!(told["structure"]["buttons"][2]["url"], "https://example.com/{{1}}");
-    assert_eq!((&told["category"], &told["structure"]["type"]), (&json!("UTILITY"), &json!("MEDIA")));
+    assert_eq!(told["structure"]["buttons"][2]["example"], "https://example.com/marina");
+    assert_eq!(told["category"], "UTILITY");
 
-    let shorter = Template { body: "On {{day}}.".into(), ..viewing() };
+    // What follows the fixed part makes an address as well.
+    let mut shorter = Template { body: "On {{day}}.".into(), ..viewing() };
+    shorter.parameters[3].example = "marina".into();
     let (status, headers, body) = call(templates.update(&sender, "111", &shorter).unwrap()).await;
     assert!(templates.submitted(status, &headers, &body).is_ok(), "{:?}", peer.refused());
+    let told = peer.with(|account| account.templates["viewing"].clone());
+    assert_eq!(told["structure"]["buttons"][2]["example"], "https://example.com/marina");
+    let mut nowhere = viewing();
+    nowhere.parameters[4].example = "4::aW1n".into();
+    let error = templates.submit(&sender, &nowhere).unwrap_err().to_string();
+    assert!(error.contains("a sample file by its address"), "{error}");
     let (status, headers, body) = call(templates.list(&sender, None).unwrap()).await;
     let page = templates.listed(status, &headers, &body).unwrap();
     assert_eq!((page.templates.len(), page.templates[0].name.as_str(), page.next), (1, "viewing", None));
@@ -384,15 +394,32 @@ async fn read_typing_files_and_templates() {
     }
     let elsewhere = templates.deleted(404, &headers, b"<html>");
     assert!(matches!(elsewhere, Err(Outcome::Failed { .. })), "{elsewhere:?}");
-    let code: Template = serde_json::from_value(
-        json!({"name": "code", "language": "en", "category": "authentication", "body": "{{1}} is your code."}),
-    )
-    .unwrap();
-    assert!(templates.submit(&sender, &code).is_err());
     let paged = br#"{"results":[{"id":1,"name":"a","language":"en","status":"ARCHIVED_SOON"}],"paging":{"page":0,"totalPages":2}}"#;
     let page = templates.listed(200, &headers, paged).unwrap();
     assert_eq!((page.next.as_deref(), page.templates[0].status), (Some("1"), Status::Unknown));
     assert_eq!(page.templates[0].reason.as_deref(), Some("ARCHIVED_SOON"));
     let next = templates.list(&sender, Some("1")).unwrap();
     assert!(next.url.ends_with("/templates?page=1"), "{}", next.url);
+}
+
+/// WhatsApp fixes its words; its code goes into them and behind the button that copies it.
+#[tokio::test]
+async fn an_authentication_template_is_made_and_filled() {
+    let peer = account().await;
+    let (sender, templates) = (a_sender(peer.url()), infobip().templates().unwrap());
+    let code: Template = serde_json::from_value(
+        json!({"name": "code", "language": "en", "category": "authentication", "body": "{{1}} is your code.",
+            "parameters": [{"name": "1", "example": "123456"}]}),
+    )
+    .unwrap();
+    for request in [templates.submit(&sender, &code), templates.update(&sender, "111", &code)] {
+        let (status, headers, body) = call(request.unwrap()).await;
+        assert!(templates.submitted(status, &headers, &body).is_ok(), "{:?}", peer.refused());
+    }
+    let asked = content(json!({"type": "template", "name": "code", "language": "en",
+        "parameters": [{"name": "1", "value": "42"}]}));
+    let sent = Try { template: Some(&code), ..Try::of(asked, "r-1") }.encode(&sender).unwrap();
+    let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+    let data = json!({"body": {"placeholders": ["42"]}, "buttons": [{"type": "URL", "parameter": "42"}]});
+    assert_eq!(sent["messages"][0]["content"]["templateData"], data);
 }

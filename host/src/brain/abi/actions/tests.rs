@@ -33,6 +33,19 @@ fn rows(count: usize) -> wit::Action {
     }))
 }
 
+fn card(name: &str, phones: &[&str]) -> wit::ContactCard {
+    wit::ContactCard {
+        name: name.into(),
+        phones: phones.iter().map(|phone| (*phone).into()).collect(),
+        emails: vec!["jane@example.com".into()],
+        organization: Some(String::new()),
+    }
+}
+
+fn cards(cards: Vec<wit::ContactCard>) -> wit::Action {
+    send(wit::OutgoingContent::Contacts(cards))
+}
+
 fn media(source: &str) -> wit::Action {
     send(wit::OutgoingContent::Media(wit::OutgoingMedia {
         kind: wit::MediaKind::Image,
@@ -112,6 +125,14 @@ fn each_wrong_action_is_named_with_its_number_and_field() {
             })),
             "actions: action 2 (send location): latitude: NaN is not between -90 and 90",
         ),
+        (cards(vec![]), "actions: action 2 (send contacts): contacts: there are none; at least 1"),
+        (
+            cards(vec![card("Jane", &[]); 6]),
+            "actions: action 2 (send contacts): contacts: 6; WhatsApp takes at most 5",
+        ),
+        (cards(vec![card(" ", &["1"])]), "actions: action 2 (send contacts): contact name: empty"),
+        (cards(vec![card("Jane", &[""])]), "actions: action 2 (send contacts): phone: empty"),
+        (cards(vec![card("Jane", &["1"; 21])]), "actions: action 2 (send contacts): phones: 21; at most 20"),
     ];
     for (action, expected) in cases {
         assert_eq!(refused(action), expected);

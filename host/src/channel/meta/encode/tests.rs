@@ -15,7 +15,7 @@ fn sender(changes: Value) -> Sender {
     serde_json::from_value(sender).expect("a sender")
 }
 
-fn encoded(to: &str, outbound: &Outbound, media: Option<&media::Source>) -> Result<Value, EncodeError> {
+fn encoded(to: &str, outbound: &Outbound, media: Option<&Source>) -> Result<Value, EncodeError> {
     let sender = sender(json!({}));
     let reference = "r-0123456789abcdef";
     let request = request(&Outgoing {
@@ -36,7 +36,7 @@ fn encoded(to: &str, outbound: &Outbound, media: Option<&media::Source>) -> Resu
 }
 
 /// The kind and its part; everything around it is the same for all.
-fn part(content: OutboundContent, media: Option<&media::Source>) -> Result<(String, Value), EncodeError> {
+fn part(content: OutboundContent, media: Option<&Source>) -> Result<(String, Value), EncodeError> {
     let mut body = encoded("971501234567", &Outbound { content, reply_to: None }, media)?;
     let kind = body["type"].as_str().expect("a type").to_owned();
     let part = body.as_object_mut().and_then(|body| body.remove(&kind)).expect("a part of that name");
@@ -114,18 +114,35 @@ fn files() {
     };
     refused(handle("m-0123456789"), "neither an https address nor a received file");
     refused(handle("file:///etc/passwd"), "neither an https address nor a received file");
-    for (source, expected) in [
-        (media::Source::Uploaded("1166846181421424".into()), json!({ "id": "1166846181421424" })),
-        (
-            media::Source::Link("https://homes.example/f/1".into()),
-            json!({ "link": "https://homes.example/f/1" }),
-        ),
+    for (place, expected) in [
+        (Place::Uploaded("1166846181421424".into()), json!({ "id": "1166846181421424" })),
+        (Place::Link("https://homes.example/f/1".into()), json!({ "link": "https://homes.example/f/1" })),
     ] {
+        let source = ours(place);
         assert_eq!(part(handle("m-0123456789"), Some(&source)), Ok(("image".into(), expected)));
     }
-    let inline =
-        media::Source::Inline { base64: "aGk=".into(), mime_type: "image/png".into(), filename: None };
-    assert!(part(handle("m-0123456789"), Some(&inline)).is_err());
+    assert!(part(handle("m-0123456789"), Some(&ours(Place::Inline { base64: "aGk=".into() }))).is_err());
+}
+
+fn ours(place: Place) -> Source {
+    Source { place, mime_type: "image/png".into(), filename: Some("Plan B.png".into()) }
+}
+
+#[test]
+fn a_document_is_never_without_a_name() {
+    let link = "https://example.com/a.bin";
+    for (said, expected) in [(None, "a.bin"), (Some("Plan.pdf"), "Plan.pdf")] {
+        let document = json!({ "link": link, "filename": expected });
+        check(media(MediaKind::Document, None, said), "document", document);
+        let of_ours = part(media(MediaKind::Document, None, said), Some(&ours(Place::Uploaded("7".into()))));
+        let expected = json!({ "id": "7", "filename": said.unwrap_or("Plan B.png") });
+        assert_eq!(of_ours, Ok(("document".into(), expected)));
+    }
+    let long = "x".repeat(241);
+    refused(
+        media(MediaKind::Document, None, Some(&long)),
+        "the file's name has 241 characters; Meta takes 240",
+    );
 }
 
 #[test]

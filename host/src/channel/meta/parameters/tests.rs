@@ -81,12 +81,21 @@ fn files_in_headers() {
         let components = |value: &str, source: Option<&media::Source>| {
             sent(&template, &[("header", value)], source).map(|part| part["components"].clone())
         };
-        let expected =
-            |file: Value| json!([{ "type": "header", "parameters": [{ "type": kind, kind: file }] }]);
+        let expected = |mut file: Value, name: &str| {
+            if kind == "document" {
+                file["filename"] = name.into();
+            }
+            json!([{ "type": "header", "parameters": [{ "type": kind, kind: file }] }])
+        };
         let link = "https://example.com/a.jpg";
-        assert_eq!(components(link, None), Ok(expected(json!({ "link": link }))));
-        let uploaded = media::Source::Uploaded("77".into());
-        assert_eq!(components("m-0123456789abcdef", Some(&uploaded)), Ok(expected(json!({ "id": "77" }))));
+        assert_eq!(components(link, None), Ok(expected(json!({ "link": link }), "a.jpg")));
+        let uploaded = media::Source {
+            place: media::Place::Uploaded("77".into()),
+            mime_type: "application/pdf".into(),
+            filename: Some("Homes.pdf".into()),
+        };
+        let found = components("m-0123456789abcdef", Some(&uploaded));
+        assert_eq!(found, Ok(expected(json!({ "id": "77" }), "Homes.pdf")));
         assert!(components("m-0123456789abcdef", None).is_err());
     }
 }

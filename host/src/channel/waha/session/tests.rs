@@ -22,6 +22,7 @@ fn requests() {
         (order(&sender, Order::LogOut), "POST", "/api/sessions/tenant%202%2Fx/logout"),
         (qr_picture(&sender), "GET", "/api/tenant%202%2Fx/auth/qr?format=image"),
         (phone_of(&sender, &lid), "GET", "/api/tenant%202%2Fx/lids/245%40lid"),
+        (look_with_apps(&sender), "GET", "/api/sessions/tenant%202%2Fx?expand=apps"),
         (replace(&sender, &Object::new(), None), "PUT", "/api/sessions/tenant%202%2Fx"),
     ] {
         let request = request.expect("a request");
