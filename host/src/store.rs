@@ -37,6 +37,7 @@ pub mod pages;
 pub mod quotas;
 pub mod secrets;
 pub mod templates;
+pub mod unread;
 pub mod upkeep;
 pub mod watchers;
 
@@ -395,6 +396,7 @@ pub trait Store:
     + secrets::Secrets
     + quotas::Accounts
     + upkeep::Upkeep
+    + unread::Unread
     + Send
     + Sync
     + 'static
