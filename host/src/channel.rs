@@ -29,6 +29,7 @@ pub mod media;
 pub mod meta;
 pub mod mime;
 mod proof;
+mod said;
 pub mod signature;
 pub mod simulator;
 pub mod templates;
@@ -43,8 +44,9 @@ pub trait Adapter: Sync {
     /// What a webhook's head proves by this sender's keys: all that is needed, or all but a signature
     /// that the body is still to be hashed for.
     fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified>;
-    /// Everything the body says. Unknown kinds and fields become [`Event::Ignored`], never an error,
-    /// and neither does one broken item among others.
+    /// Everything the body says. Events that are not known become [`Event::Ignored`]; what is known but
+    /// cannot be read becomes [`Event::Unread`], never an error and never nothing, and costs the others
+    /// nothing. An error is only for what is no webhook of the provider's.
     /// `groups`: are group messages wanted?
     fn decode(&self, body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError>;
     /// The request that sends this reply; `None` where there is nothing to call, because the contact
@@ -166,7 +168,7 @@ pub fn decode(provider: Provider, body: &[u8], groups: bool) -> Result<Vec<Event
 
 /// The bodies that a file holds: one, or a JSON list of them. For tools; a webhook has one body.
 pub fn bodies(file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    if file.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
+    if json::unmarked(file).iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Ok(vec![file.to_vec()]);
     }
     Ok(json::parse_list(file)?.iter().map(|body| body.to_string().into_bytes()).collect())

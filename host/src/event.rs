@@ -26,6 +26,8 @@ pub enum Event {
     /// Nothing to do here, but the operator should hear of it: the account is restricted, the number's
     /// quality falls, the provider cannot do something at all.
     Alert(Ignored),
+    /// Known for what it is, but not in a shape that can be read here: it is kept until it can be.
+    Unread(Unread),
     Ignored(Ignored),
 }
 
@@ -50,7 +52,9 @@ impl Event {
                 }
             }
             Event::SamePerson(same) => line(&mut same.reason, REASON_BYTES),
-            Event::Alert(left) | Event::Ignored(left) => line(&mut left.reason, REASON_BYTES),
+            Event::Alert(left) | Event::Ignored(left) | Event::Unread(Unread { left, .. }) => {
+                line(&mut left.reason, REASON_BYTES);
+            }
             Event::Message(_) | Event::Own(_) | Event::Consent(_) => {}
         }
         self
@@ -58,15 +62,46 @@ impl Event {
 
     /// The provider's account that it is about, where the body says so.
     pub fn account(&self) -> Option<&str> {
-        match self {
-            Event::Message(inbound) => Some(&inbound.account),
-            Event::Own(own) => Some(&own.account),
+        let account = match self {
+            Event::Message(inbound) => Some(inbound.account.as_str()),
+            Event::Own(own) => Some(own.account.as_str()),
             Event::Receipt(receipt) => receipt.account.as_deref(),
-            Event::Session(change) => Some(&change.account),
+            Event::Session(change) => Some(change.account.as_str()),
             Event::Template(change) => change.account.as_deref(),
-            Event::SamePerson(same) => Some(&same.account),
-            Event::Consent(consent) => Some(&consent.account),
-            Event::Alert(left) | Event::Ignored(left) => left.account.as_deref(),
+            Event::SamePerson(same) => Some(same.account.as_str()),
+            Event::Consent(consent) => Some(consent.account.as_str()),
+            Event::Alert(left) | Event::Ignored(left) | Event::Unread(Unread { left, .. }) => {
+                left.account.as_deref()
+            }
+        };
+        account.filter(|account| !account.is_empty())
+    }
+
+    /// Is it about one account, which the body should have named and does not?
+    pub fn lacks_account(&self) -> bool {
+        let is_told = self.account().is_some();
+        match self {
+            // Reports of some providers name none; the ids are unique without.
+            Event::Receipt(receipt) => receipt.account.is_some() && !is_told,
+            Event::Message(_)
+            | Event::Own(_)
+            | Event::Session(_)
+            | Event::SamePerson(_)
+            | Event::Consent(_) => !is_told,
+            Event::Template(_) | Event::Alert(_) | Event::Unread(_) | Event::Ignored(_) => false,
+        }
+    }
+
+    pub fn topic(&self) -> Topic {
+        match self {
+            Event::Message(_) | Event::Own(_) => Topic::Message,
+            Event::Receipt(_) => Topic::Receipt,
+            Event::Session(_) => Topic::Session,
+            Event::Template(_) => Topic::Template,
+            Event::SamePerson(_) => Topic::Person,
+            Event::Consent(_) => Topic::Consent,
+            Event::Unread(unread) => unread.topic,
+            Event::Alert(_) | Event::Ignored(_) => Topic::Item,
         }
     }
 }
@@ -124,6 +159,8 @@ pub struct Consent {
     pub provider: Provider,
     pub account: String,
     pub contact: ContactKey,
+    /// Other keys of the same person that the event itself names.
+    pub aliases: Vec<ContactKey>,
     pub from_raw: String,
     pub opted_in: bool,
     pub at: Timestamp,
@@ -179,6 +216,44 @@ pub struct SessionChange {
     /// Our number, once logged in.
     pub number: Option<ContactKey>,
     pub at: Timestamp,
+}
+
+/// Something that we should be able to read, and cannot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unread {
+    pub topic: Topic,
+    /// As much as could be read; the reason says what could not, and where.
+    pub left: Ignored,
+}
+
+/// What an event is about, in a word that may be counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topic {
+    Message,
+    Receipt,
+    Session,
+    Template,
+    /// A contact's wish to hear of us or not.
+    Consent,
+    /// Who somebody is.
+    Person,
+    /// It could not even be seen what it is.
+    Item,
+}
+
+impl Topic {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Message => "message",
+            Topic::Receipt => "receipt",
+            Topic::Session => "session",
+            Topic::Template => "template",
+            Topic::Consent => "consent",
+            Topic::Person => "person",
+            Topic::Item => "item",
+        }
+    }
 }
 
 /// Something we acknowledge and leave alone.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, DecodeError};
 use crate::deep_link;
-use crate::event::{Event, Own};
+use crate::event::{Event, Ignored, Own};
 use crate::message::{ContactKey, Content, DeliveryState, Provider, TenantId, Timestamp};
 use crate::route::{self, Decision, Lock};
 use crate::tenant::Directory;
@@ -39,6 +39,8 @@ pub enum Kind {
     Receipt,
     Session,
     Template,
+    /// Known for what it is, and kept until it can be read.
+    Unreadable,
     Ignored,
 }
 
@@ -81,6 +83,9 @@ impl Explained {
             self.decision = Some("ignored: no sender has this account".into());
             return;
         };
+        if let Some(content) = &mut self.content {
+            sender.hears(content);
+        }
         let text = self.content.as_ref().and_then(Content::text);
         let link = text.and_then(|text| deep_link::parse(text, prefixes));
         let lock = lock_of(contact);
@@ -103,6 +108,18 @@ impl Explained {
             from_raw: own.from_raw,
             sent_at: readable(own.sent_at),
             ..Explained::new(Kind::Ignored, own.provider)
+        }
+    }
+
+    fn left(kind: Kind, left: Ignored) -> Self {
+        Explained {
+            reason: Some(left.reason),
+            account: left.account.filter(|account| !account.is_empty()),
+            message_id: left.message_id,
+            contact: left.contact,
+            from_raw: left.from_raw,
+            sent_at: left.sent_at.and_then(readable),
+            ..Explained::new(kind, left.provider)
         }
     }
 
@@ -178,15 +195,8 @@ impl From<Event> for Explained {
                 sent_at: readable(consent.at),
                 ..Explained::new(Kind::Ignored, consent.provider)
             },
-            Event::Alert(left) | Event::Ignored(left) => Explained {
-                reason: Some(left.reason),
-                account: left.account,
-                message_id: left.message_id,
-                contact: left.contact,
-                from_raw: left.from_raw,
-                sent_at: left.sent_at.and_then(readable),
-                ..Explained::new(Kind::Ignored, left.provider)
-            },
+            Event::Unread(unread) => Explained::left(Kind::Unreadable, unread.left),
+            Event::Alert(left) | Event::Ignored(left) => Explained::left(Kind::Ignored, left),
         }
     }
 }

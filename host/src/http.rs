@@ -38,6 +38,7 @@ use crate::webhook::{self, Webhook};
 mod browser;
 mod connection;
 pub mod control;
+mod kept;
 pub mod own;
 mod slots;
 
@@ -48,6 +49,7 @@ const MAX_HEADER_BYTES: usize = 64 << 10;
 pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     // A simulated contact can be anyone, so its door is the operator's.
     let simulator = webhook::simulator_routes(webhook.clone())
+        .merge(kept::routes(webhook.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
     let public = app.config.http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());
     let routes = api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator);

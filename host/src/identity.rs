@@ -22,6 +22,8 @@ const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 /// Longer than any id a provider uses; nothing longer becomes a key.
 const MAX_ID_CHARS: usize = 128;
+/// Business-scoped ids have as many, behind their country and perhaps `ENT`.
+const MAX_SCOPED_CHARS: usize = "US.ENT.".len() + MAX_ID_CHARS;
 
 /// What an address stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,13 @@ pub fn address(raw: &str) -> Result<Address, Error> {
         "newsletter" => Ok(Address::Newsletter),
         _ => Err(Error::Server(server.chars().filter(|c| c.is_ascii_graphic()).take(32).collect())),
     }
+}
+
+/// Is this WhatsApp's own, which tells of itself, or one of its bots? Nobody's words come from there.
+pub fn is_service(raw: &str) -> bool {
+    raw.trim()
+        .rsplit_once('@')
+        .is_some_and(|(user, server)| user == "0" || server.eq_ignore_ascii_case("bot"))
 }
 
 /// The key of a person.
@@ -218,7 +227,8 @@ fn is_scoped_id(text: &str) -> bool {
 
 /// The country in capitals; the rest is the provider's and stays as it is.
 fn scoped_id(text: &str) -> Result<String, Error> {
-    if text.len() > MAX_ID_CHARS {
+    let id = text.rsplit('.').next().unwrap_or_default();
+    if text.len() > MAX_SCOPED_CHARS || id.len() > MAX_ID_CHARS {
         return Err(Error::TooLong);
     }
     Ok(format!("{}{}", text[..2].to_ascii_uppercase(), &text[2..]))
@@ -349,6 +359,12 @@ mod tests {
             ("U.S.1", Error::Character('U')),
         ] {
             assert_eq!(address(raw), Err(expected), "{raw:?}");
+        }
+        for (prefix, id, fits) in
+            [("US.", 128, true), ("US.", 129, false), ("US.ENT.", 128, true), ("US.ENT.", 129, false)]
+        {
+            let raw = format!("{prefix}{}", "7".repeat(id));
+            assert_eq!(contact(&raw).is_ok(), fits, "{prefix} and {id} digits");
         }
         assert!(matches!(address(&"1".repeat(10 << 20)), Err(Error::TooLong)));
         assert!(matches!(address(&"1".repeat(500)), Err(Error::Length(_))));

@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::event::Topic;
 use crate::message::{Provider, Timestamp};
 use crate::policy::quota::Level;
 use crate::repeats::Repeats;
@@ -22,8 +23,15 @@ use crate::store::{Counters, Store};
 pub struct WebhookLabels {
     pub provider: &'static str,
     /// `routed`, `ignored`, `duplicate`, `receipt`, `session`, `unknown_account`, `unverified`,
-    /// `malformed`, `unavailable`, `tenant_unknown`, `tenant_disputed`.
+    /// `malformed`, `unavailable`, `tenant_unknown`, `tenant_disputed`, `unreadable`.
     pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct UnreadableLabels {
+    pub provider: &'static str,
+    /// What it was about: `message`, `receipt`, `consent`, `template`, `session`, `person`, `item`.
+    pub event: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -53,6 +61,7 @@ pub struct Metrics {
     registry: Registry,
     webhooks: Family<WebhookLabels, Counter>,
     webhook_seconds: Histogram,
+    unreadable: Family<UnreadableLabels, Counter>,
     turns: Family<OutcomeLabels, Counter>,
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
@@ -79,6 +88,7 @@ impl Metrics {
         let metrics = Metrics {
             webhooks: Family::default(),
             webhook_seconds: seconds(),
+            unreadable: Family::default(),
             turns: Family::default(),
             turn_seconds: seconds(),
             sends: Family::default(),
@@ -95,6 +105,11 @@ impl Metrics {
             "webhook_seconds",
             "From a webhook's last byte to its answer",
             metrics.webhook_seconds.clone(),
+        );
+        registry.register(
+            "unreadable",
+            "Events of webhooks that should be readable and are not, by what they are about",
+            metrics.unreadable.clone(),
         );
         registry.register("turns", "Turns by what became of them", metrics.turns.clone());
         registry.register(
@@ -134,6 +149,12 @@ impl Metrics {
 
     pub fn webhook(&self, provider: Provider, outcome: &'static str) {
         self.webhooks.get_or_create(&WebhookLabels { provider: provider.name(), outcome }).inc();
+    }
+
+    pub fn unreadable(&self, provider: Provider, topic: Topic) {
+        let labels = UnreadableLabels { provider: provider.name(), event: topic.name() };
+        self.unreadable.get_or_create(&labels).inc();
+        self.webhook(provider, "unreadable");
     }
 
     pub fn webhook_took(&self, time: Duration) {

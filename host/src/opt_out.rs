@@ -99,6 +99,21 @@ pub fn read(text: &str) -> Option<Wish> {
     }
 }
 
+/// What a provider's word says for which way a contact has turned its switch. How they spell it is
+/// hardly written anywhere, so that any spelling with one of these words in it is read.
+pub fn of_switch(word: &str) -> Option<Wish> {
+    const OFF: &[&str] = &["stop", "optout", "optedout", "unsubscribe"];
+    const ON: &[&str] = &["resume", "optin", "optedin", "signup", "signedup", "subscribe", "start"];
+    let letters = word.chars().filter(char::is_ascii_alphanumeric).take(LONGEST);
+    let word: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let has = |words: &[&str], text: &str| words.iter().any(|known| text.contains(known));
+    match (has(OFF, &word), has(ON, &word.replace("unsubscribe", ""))) {
+        (true, false) => Some(Wish::NoMore),
+        (false, true) => Some(Wish::Again),
+        _ => None,
+    }
+}
+
 /// What the contact reads once its wish is kept, in the tenant's language (BCP 47).
 pub fn confirmation(wish: Wish, language: &str) -> &'static str {
     let language = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
@@ -250,6 +265,28 @@ mod tests {
             "عضویت",
         ] {
             assert_eq!(read(text), Some(Wish::Again), "{text:?} reads as {:?}", plain(text));
+        }
+    }
+
+    #[test]
+    fn every_way_a_switch_is_told() {
+        for (word, wish) in [
+            ("stop", Some(Wish::NoMore)),
+            ("STOPPED", Some(Wish::NoMore)),
+            ("opted-out", Some(Wish::NoMore)),
+            ("OPT_OUT", Some(Wish::NoMore)),
+            ("unsubscribe", Some(Wish::NoMore)),
+            ("resume", Some(Wish::Again)),
+            ("RESUMED", Some(Wish::Again)),
+            ("opted-in", Some(Wish::Again)),
+            ("OptIn", Some(Wish::Again)),
+            ("signup", Some(Wish::Again)),
+            ("SUBSCRIBED", Some(Wish::Again)),
+            ("pause", None),
+            ("stop or start", None),
+            ("", None),
+        ] {
+            assert_eq!(of_switch(word), wish, "{word}");
         }
     }
 

@@ -29,6 +29,8 @@ pub enum Kind {
     ItemUnproven,
     /// An item for an account that no sender has.
     AccountUnknown,
+    /// An item that should be readable, and is not.
+    ItemUnreadable,
     /// An address that leads to no tenant, or to another than the webhook's own words.
     TenantDisputed,
     Handshake,
@@ -49,6 +51,7 @@ impl Kind {
             Kind::WebhookNotKept => "webhook_not_kept",
             Kind::ItemUnproven => "item_unproven",
             Kind::AccountUnknown => "account_unknown",
+            Kind::ItemUnreadable => "item_unreadable",
             Kind::TenantDisputed => "tenant_disputed",
             Kind::Handshake => "handshake",
             Kind::KeyMissing => "key_missing",

@@ -293,7 +293,7 @@ impl Sessions {
 
     /// What WAHA runs beside the session; nothing where it knows no apps.
     async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
-        let request = api::look_with_apps(sender).map_err(unmade)?;
+        let request = api::look_with_apps(sender).map_err(calls::unmade)?;
         match self.send(request, api::read).await? {
             Ok(session) => Ok(session.apps),
             Err(Refusal::Refused(_)) => Ok(None),

@@ -38,6 +38,7 @@ pub mod pages;
 pub mod quotas;
 pub mod secrets;
 pub mod templates;
+pub mod unread;
 pub mod upkeep;
 pub mod watchers;
 
@@ -428,6 +429,7 @@ pub trait Store:
     + quotas::Accounts
     + numbers::Numbers
     + upkeep::Upkeep
+    + unread::Unread
     + Send
     + Sync
     + 'static

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::identity;
-use crate::message::{OrganizationId, Provider, SenderName, TenantId};
+use crate::message::{Content, OrganizationId, Provider, SenderName, TenantId};
 
+mod keyword;
 pub mod policy;
 pub mod quotas;
 
@@ -212,6 +213,9 @@ pub struct Sender {
     /// Gupshup: the app's id, beside its name in `account`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
+    /// Infobip: the word that stands before every text on a number that its trial accounts share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
     /// Meta: the version of its API, such as `v23.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
@@ -250,6 +254,13 @@ impl Sender {
             Provider::Meta => self.business_account.as_deref().unwrap_or(&self.account),
             Provider::Gupshup => self.app_id.as_deref().unwrap_or(&self.account),
             Provider::Infobip | Provider::Waha | Provider::Simulator => &self.account,
+        }
+    }
+
+    /// What was said, without the keyword that every text on this number begins with.
+    pub fn hears(&self, content: &mut Content) {
+        if let Some(keyword) = &self.keyword {
+            keyword::take_away(keyword, content);
         }
     }
 

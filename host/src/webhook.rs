@@ -39,6 +39,7 @@ pub mod hearing;
 mod lately;
 mod proven;
 mod tenant;
+pub mod unread;
 
 /// Everything a webhook needs.
 pub struct Webhook {
@@ -117,6 +118,9 @@ impl Webhook {
         let events = std::mem::take(&mut heard.events).into_iter();
         let kept = events.map(|event| self.keep(provider, proven, directory, event));
         let answers: Vec<Value> = join_all(kept).await.into_iter().collect::<Result<_, _>>()?;
+        if let Some(unread) = heard.unread.take() {
+            self.store.keep_unread(unread).await.map_err(Refusal::Store)?;
+        }
         Ok(match channel::adapter(provider).acknowledgement() {
             Acknowledgement::Empty => Taken::Silently,
             Acknowledgement::Json => Taken::As(all(answers)),
@@ -135,7 +139,7 @@ impl Webhook {
             return self.keep_template(proven, directory, change).await;
         }
         let account = event.account().map(str::to_owned);
-        match proven.sender(directory, account.as_deref()) {
+        match proven.sender_of(directory, &event) {
             // Switched off it sends nothing; what it is told is kept, and waits.
             proven::Found::Sender(sender) => {
                 self.hears(&sender);
@@ -222,6 +226,7 @@ impl Webhook {
                 tracing::warn!(sender = %sender.name, told = left.reason, "the provider reports on the account; see its console");
                 Ok(ignored(&left.reason, None))
             }
+            Event::Unread(unread) => Ok(self.unreadable(sender, &unread)),
             Event::Ignored(left) => {
                 self.metrics.webhook(provider, "ignored");
                 tracing::debug!(sender = %sender.name, reason = left.reason, "left alone");
@@ -238,6 +243,7 @@ impl Webhook {
         tenant: Option<TenantId>,
     ) -> Result<Accepted, Refusal> {
         let contact = inbound.contact.masked();
+        sender.hears(&mut inbound.content);
         // One name for the account, whichever of its names the provider used: it is part of what makes
         // a message one of a kind.
         inbound.account.clone_from(&sender.account);

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use switchboard::channel::adapter;
-use switchboard::event::{Event, Ignored};
+use switchboard::event::{Event, Ignored, Unread};
 use switchboard::message::{Inbound, Provider};
 
 mod answers;
 mod details;
+mod dialects;
 mod events;
 mod explained;
 mod gupshup;
@@ -93,6 +94,7 @@ fn message(body: &Value) -> Inbound {
 fn ignored(body: &Value) -> Ignored {
     match event(body) {
         Event::Ignored(ignored) => ignored,
+        Event::Unread(Unread { left, .. }) => Ignored { reason: format!("kept: {}", left.reason), ..left },
         other => panic!("{other:?} from {body}"),
     }
 }

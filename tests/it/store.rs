@@ -30,6 +30,7 @@ mod sends;
 mod space;
 mod templates;
 mod turns;
+mod unread;
 
 /// redb files in a directory of their own.
 pub struct Files {
@@ -96,6 +97,9 @@ macro_rules! suite {
 }
 
 suite! { Files:
+    unread {
+        what_cannot_be_read_is_kept_within_bounds,
+    }
     arrivals {
         a_duplicate_gets_the_first_answer,
         what_is_ignored_is_a_duplicate_too,

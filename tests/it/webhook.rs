@@ -10,6 +10,7 @@ use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::wait::until;
 
 mod bounds;
+mod kept;
 mod origin;
 mod strangers;
 

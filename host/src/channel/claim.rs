@@ -24,7 +24,7 @@ const ACCOUNT_BYTES: usize = 256 << 10;
 const REPORTS: usize = 4;
 
 /// Words that are kept of one object until its end.
-const WORDS: usize = 6;
+const WORDS: usize = 8;
 
 /// What a value takes in memory when the body is decoded, and an object beside its values. Measured
 /// with `serde_json` and rounded up.

@@ -5,9 +5,9 @@
 //! - [`value`] reads the value of messages: who wrote, what is ours, what is left alone and why.
 //! - [`content`] reads what a message holds.
 //! - [`status`] reads what became of a message of ours.
-//! - [`field`] reads the other changes: templates, wishes, the account itself.
+//! - [`field`] reads the other changes: templates, the account itself; [`wish`] what contacts wish.
 //!
-//! One bad item never costs the others: it is left out with `unreadable item: WHAT at PLACE`.
+//! One bad item never costs the others: it is unread, with `unreadable item: WHAT at PLACE`.
 
 use std::collections::HashSet;
 
@@ -16,13 +16,14 @@ use serde_json::Value;
 use crate::channel::claim::Look;
 use crate::channel::json::{self, Object, kind};
 use crate::channel::{DecodeError, time};
-use crate::event::{Event, Ignored};
+use crate::event::{Event, Ignored, Topic, Unread};
 use crate::message::{Fate, Inbound, Provider, Timestamp};
 
 pub mod content;
 mod field;
 pub mod status;
 pub mod value;
+pub mod wish;
 
 /// The only object there is here; pages and other products have webhooks of the same outer form.
 const OBJECT: &str = "whatsapp_business_account";
@@ -31,8 +32,8 @@ const OBJECT: &str = "whatsapp_business_account";
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect<'a> {
     pub provider: Provider,
-    /// Whose everything in the body is. `None`: each value names its own number, and what is about no
-    /// number its business account.
+    /// Whose everything in the body is; empty where it does not say. `None`: each value names its own
+    /// number, and what is about no number its business account.
     pub account: Option<&'a str>,
     /// Are group messages wanted?
     pub groups: bool,
@@ -87,13 +88,13 @@ fn changes(entry: &Value, dialect: &Dialect<'_>, place: &str, events: &mut Vec<E
     };
     let changes = match changes {
         Ok(changes) => changes.map(Vec::as_slice).unwrap_or_default(),
-        Err(error) => return events.push(around.unreadable(&error, Item::default())),
+        Err(error) => return events.push(around.unreadable(Topic::Item, &error, Item::default())),
     };
     for (at, change) in changes.iter().enumerate() {
         let place = format!("{place}.changes[{at}]");
         match read_change(change, &mut around, &place) {
             Ok(found) => events.extend(found),
-            Err(error) => events.push(around.unreadable(&error, Item::default())),
+            Err(error) => events.push(around.unreadable(Topic::Item, &error, Item::default())),
         }
     }
 }
@@ -181,8 +182,16 @@ impl Surroundings<'_> {
         }
     }
 
-    fn unreadable(&self, error: &DecodeError, item: Item) -> Event {
-        self.ignored(&format!("unreadable item: {error}"), item)
+    fn unreadable(&self, topic: Topic, error: &DecodeError, item: Item) -> Event {
+        self.unread(topic, &format!("unreadable item: {error}"), item)
+    }
+
+    /// The same for what should have been read.
+    fn unread(&self, topic: Topic, why: &str, item: Item) -> Event {
+        match self.ignored(why, item) {
+            Event::Ignored(left) => Event::Unread(Unread { topic, left }),
+            other => other,
+        }
     }
 }
 

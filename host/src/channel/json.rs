@@ -9,8 +9,10 @@ use crate::glyph;
 
 pub type Object = Map<String, Value>;
 
-/// Reads a body that is one object. (A list would fill a struct field by field.) Half of a surrogate pair, which JavaScript lets through where it cut a text inside
-/// an emoji, becomes U+FFFD instead of costing the whole message.
+/// Reads a body that is one object. (A list would fill a struct field by field.) Half of a surrogate pair,
+/// which JavaScript lets through where it cut a text inside an emoji, becomes U+FFFD instead of costing the
+/// whole message. A byte order mark is passed over; of a name that stands twice the last value counts, as
+/// everywhere in JavaScript, which is why webhooks are read as [`Object`] and never into a struct.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     is_object(body)?;
     read(body)
@@ -18,7 +20,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
 
 /// An error if the body begins as anything but an object.
 pub fn is_object(body: &[u8]) -> Result<(), DecodeError> {
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    match unmarked(body).iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => Ok(()),
         _ => Err(DecodeError { what: "expected an object".into(), place: "line 1 column 1".into() }),
     }
@@ -35,10 +37,16 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
 
 /// Reads the body, if need be with its lone surrogates replaced.
 pub fn mended<T>(body: &[u8], read: impl Fn(&[u8]) -> serde_json::Result<T>) -> Result<T, DecodeError> {
+    let body = unmarked(body);
     read(body).or_else(|error| match mend(body) {
         Some(mended) => read(&mended).map_err(|error| syntax(&error)),
         None => Err(syntax(&error)),
     })
+}
+
+/// Without the mark that some writers of UTF-8 begin with.
+pub fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// What is wrong with a body, in words.
@@ -161,6 +169,14 @@ mod tests {
             let object = parse::<Object>(body.as_bytes()).expect("an object");
             assert_eq!(object[""], Value::from(expected), "{body}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_and_the_last_of_two_names_counts() {
+        let object = parse::<Object>(b"\xef\xbb\xbf {\"a\":1,\"a\":2}").expect("an object");
+        assert_eq!(object["a"], Value::from(2));
+        assert!(parse::<Object>(b"\xef\xbb\xbf[]").is_err());
+        assert!(parse::<Object>(b"\xef\xbb\xbf\xef\xbb\xbf{}").is_err());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //!
 //! - [`decode`] reads a webhook: which event, whose message, what is ignored and why.
 //! - [`own`] reads what our own number said.
-//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data;
-//!   [`referral`] the advertisement that led here.
+//! - [`content`] reads what a message holds, from the normal fields and from the engine's raw data, which
+//!   [`raw`] finds; [`referral`] the advertisement that led here.
 //! - [`person`] finds the sender's other addresses and name.
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
@@ -33,6 +33,7 @@ mod media;
 mod outcome;
 mod own;
 mod person;
+mod raw;
 mod referral;
 pub mod session;
 pub mod settings;

@@ -1,4 +1,5 @@
-//! `switchboard webhook explain`: what a webhook body would become, without sending it anywhere.
+//! `switchboard webhook`: what a webhook body would become, without sending it anywhere; and those that
+//! could not be read.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub const EXAMPLES: &str = "Examples:
   switchboard webhook explain --provider waha body.json
   curl ... | switchboard webhook explain --provider waha -
   switchboard webhook explain --provider waha body.json --header 'X-Webhook-Hmac: 208f…'
+  switchboard webhook unread        what brought something that this program cannot read
+  switchboard webhook replay        after an upgrade: take in what can be read now
 
 One JSON object a line, one line an event. With the gateway's data at hand each message also says
 which tenant it would go to, and, when headers are given, whether the webhook would be believed.";
@@ -28,11 +31,15 @@ which tenant it would go to, and, when headers are given, whether the webhook wo
 pub enum Webhook {
     /// What a payload would become; nothing is stored.
     Explain(Explain),
+    /// Those that are kept because something of them cannot be read, and why.
+    Unread,
+    /// Read those again, and take in what can be read now.
+    Replay,
 }
 
 #[derive(Args)]
 pub struct Explain {
-    /// waha or simulator.
+    /// waha, infobip, gupshup, meta or simulator.
     #[arg(long, value_parser = provider)]
     provider: Provider,
     /// The body, or a JSON list of bodies; `-` reads standard input.
@@ -44,7 +51,8 @@ pub struct Explain {
 }
 
 fn provider(name: &str) -> std::result::Result<Provider, String> {
-    Provider::parse(name).ok_or_else(|| "no such provider; write waha or simulator".into())
+    Provider::parse(name)
+        .ok_or_else(|| "no such provider; write waha, infobip, gupshup, meta or simulator".into())
 }
 
 fn header(text: &str) -> std::result::Result<String, String> {
@@ -56,7 +64,11 @@ fn header(text: &str) -> std::result::Result<String, String> {
 
 impl Webhook {
     pub async fn run(self, place: &Place) -> Result<()> {
-        let Webhook::Explain(explain) = self;
+        let explain = match self {
+            Webhook::Explain(explain) => explain,
+            Webhook::Unread => return unread(&Client::open(place).await?, place.json).await,
+            Webhook::Replay => return replay(&Client::open(place).await?, place.json).await,
+        };
         let body = read(&explain.file)?;
         let lines = match with_data(place).await? {
             Some(client) => {
@@ -72,6 +84,39 @@ impl Webhook {
         };
         screen::json_lines(&String::from_utf8_lossy(&lines))
     }
+}
+
+async fn unread(client: &Client, json: bool) -> Result<()> {
+    let answer = client.get("/api/webhook/unread").await?;
+    if json {
+        return screen::json(&answer);
+    }
+    let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for item in items {
+        let events: Vec<&str> =
+            item["events"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        let of = |key: &str| screen::text(&item[key]);
+        screen::line(&format!(
+            "{}  {}  {}  {}",
+            of("received_at"),
+            of("provider"),
+            events.join(","),
+            of("reason")
+        ))?;
+    }
+    if items.is_empty() {
+        screen::note("Everything that came could be read.");
+    }
+    Ok(())
+}
+
+async fn replay(client: &Client, json: bool) -> Result<()> {
+    let answer = client.post("/api/webhook/replay", &json!({})).await?;
+    if json {
+        return screen::json(&answer);
+    }
+    let of = |key: &str| screen::text(&answer[key]);
+    screen::line(&format!("{} taken in; {} still cannot be read.", of("taken"), of("left")))
 }
 
 fn read(file: &Path) -> Result<Bytes> {

@@ -142,6 +142,9 @@ pub struct Add {
     /// Gupshup: the app's id.
     #[arg(long, value_name = "ID")]
     app_id: Option<String>,
+    /// Infobip: the word before every text on a number that trial accounts share.
+    #[arg(long, value_name = "WORD")]
+    keyword: Option<String>,
     /// Meta: the version of its API.
     #[arg(long, value_name = "VERSION")]
     api_version: Option<String>,
@@ -312,6 +315,7 @@ impl Add {
             ("webhook_user", &self.webhook_user),
             ("business_account", &self.business_account),
             ("app_id", &self.app_id),
+            ("keyword", &self.keyword),
             ("api_version", &self.api_version),
         ];
         for (key, value) in plain {

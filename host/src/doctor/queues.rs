@@ -40,6 +40,13 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             findings.push(Finding::warning(subject, format!("{count} {what}"), action));
         }
     }
+    for (provider, count) in patient.store.unread_counts().unwrap_or_default() {
+        findings.push(Finding::warning(
+            "webhooks",
+            format!("{count} of {provider} brought something that cannot be read"),
+            "`switchboard webhook unread` says what; after an upgrade, `switchboard webhook replay`",
+        ));
+    }
     findings.push(waiting(patient));
     findings.extend(backups(patient));
     findings

@@ -89,6 +89,7 @@ mod ties;
 mod timers;
 mod trim;
 mod turns;
+mod unread;
 mod upkeep;
 mod usage;
 mod views;

@@ -9,14 +9,15 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use tokio::sync::Semaphore;
 
-use super::Refusal;
 use super::lately::Lately;
 use super::proven::{Proven, Trial};
+use super::{Refusal, unread};
 use crate::body::{self, Bounds, Memory, Room, SMALL};
 use crate::channel::{self, Head};
 use crate::event::Event;
 use crate::message::Provider;
 use crate::store::Store;
+use crate::store::unread::UnreadBody;
 use crate::tenant::Directory;
 
 /// A webhook's head.
@@ -31,6 +32,8 @@ pub struct Knock {
 pub struct Heard {
     pub proven: Proven,
     pub events: Vec<Event>,
+    /// To be kept, because some of the events could not be read.
+    pub unread: Option<UnreadBody>,
     /// As it was when the webhook was proved.
     pub directory: Arc<Directory>,
     /// What it takes in memory, until it is answered.
@@ -86,7 +89,9 @@ impl Hearing {
         }
         let events =
             channel::decode(knock.provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
-        Ok(Heard { proven, events, directory, _room: room })
+        let events: Vec<Event> = events.into_iter().map(|event| proven.settled(event)).collect();
+        let unread = unread::to_keep(knock.provider, body, &events, &proven, &directory);
+        Ok(Heard { proven, events, unread, directory, _room: room })
     }
 
     fn trial<'a>(&self, knock: &'a Knock, directory: &'a Directory) -> Trial<'a> {

@@ -7,16 +7,18 @@
 //! Reports of what we sent name no account. The message that they report on says through whom it went;
 //! where even that is missing, the keys that proved others lately are tried, then all in turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Refusal;
 use super::lately::Lately;
 use crate::channel::claim::Claims;
 use crate::channel::signature::Signature;
-use crate::channel::{self, Head, Unverified};
+use crate::channel::{self, Head, Unverified, signature};
+use crate::event::{Event, Ignored, Unread};
 use crate::message::{Provider, SenderName};
 use crate::store::Store;
+use crate::store::unread::UnreadBody;
 use crate::tenant::{Directory, Sender, WebhookAuth};
 
 /// A stranger must not make us hash a body once for every sender there is: it is hashed with this many
@@ -69,6 +71,10 @@ impl Trial<'_> {
     ) -> Result<Proven, Refusal> {
         let mut hashes = Hashes::new(self, body);
         let mut senders = BTreeMap::new();
+        let at_its_address = match claims.accounts.is_empty() {
+            true => self.at_its_address(&mut hashes),
+            false => None,
+        };
         let mut refused = None;
         for account in claims.accounts {
             let Some(sender) = self.directory.sender_of(self.provider, &account) else { continue };
@@ -79,14 +85,28 @@ impl Trial<'_> {
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
-        let mut someone = first(senders.values());
+        let mut someone = first(senders.values()).or_else(|| at_its_address.clone());
         if someone.is_none() && refused.is_none() {
             someone = self.anyone(&mut hashes, &claims.reports, store, lately)?;
         }
         match someone {
-            Some(_) => Ok(Proven { provider: self.provider, senders, someone }),
+            Some(_) => Ok(Proven { provider: self.provider, senders, at_its_address, someone }),
             None => Err(Refusal::Unverified(refused.unwrap_or(Unverified::WrongKey))),
         }
+    }
+
+    /// Whose own this address is, if it is one sender's alone.
+    fn at_its_address(&self, hashes: &mut Hashes<'_>) -> Option<Arc<Sender>> {
+        let key = self.head.path_key?;
+        let owns = |sender: &&Arc<Sender>| {
+            let own = sender.webhook_path.expose();
+            !own.is_empty() && signature::is_key(own.as_bytes(), key.as_bytes())
+        };
+        let all = self.directory.senders_of(self.provider);
+        let mut owners = all.into_iter().filter(owns);
+        let owner = owners.next().filter(|_| owners.next().is_none())?;
+        hashes.verify(owner, hashes.most).ok()?;
+        Some(owner.clone())
     }
 
     /// Of a body that names nobody we know: a sender whose keys it proves.
@@ -145,6 +165,8 @@ pub struct Proven {
     provider: Provider,
     /// By everything the body calls them.
     senders: BTreeMap<String, Arc<Sender>>,
+    /// Of a body that names nobody: the one sender whose own address it came to.
+    at_its_address: Option<Arc<Sender>>,
     /// Anyone whose keys fit, for what is about no account in particular; one that is switched on, if
     /// there is one.
     someone: Option<Arc<Sender>>,
@@ -175,11 +197,64 @@ impl Proven {
         all.filter(|sender| at_it(sender) && proven(sender)).cloned().collect()
     }
 
-    pub fn wants_groups(&self) -> bool {
-        self.senders.values().any(|sender| sender.groups)
+    /// What a kept body may speak for: as much as it did when it came, of the senders that there are.
+    pub fn again(kept: &UnreadBody, claims: Claims, directory: &Directory) -> Self {
+        let proven = |sender: &&Arc<Sender>| kept.proven.contains(&sender.name);
+        let named = |account: String| {
+            let sender = directory.sender_of(kept.provider, &account).filter(proven)?;
+            Some((account, sender.clone()))
+        };
+        let senders: BTreeMap<String, Arc<Sender>> = claims.accounts.into_iter().filter_map(named).collect();
+        let known = |name: &SenderName| directory.senders.get(name).filter(proven).cloned();
+        let at_its_address = kept.at_its_address.as_ref().and_then(known);
+        let someone = first(senders.values()).or_else(|| kept.proven.iter().find_map(known));
+        Proven { provider: kept.provider, senders, at_its_address, someone }
     }
 
-    pub fn sender(&self, directory: &Directory, account: Option<&str>) -> Found {
+    /// The senders that it speaks for.
+    pub fn names(&self) -> Vec<SenderName> {
+        let all = self.senders.values().chain(&self.at_its_address).chain(&self.someone);
+        all.map(|sender| sender.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whose own address it came to.
+    pub fn address(&self) -> Option<&SenderName> {
+        self.at_its_address.as_ref().map(|sender| &sender.name)
+    }
+
+    /// What names no account, and came to no sender's own address, is nobody's as far as can be read.
+    pub fn settled(&self, event: Event) -> Event {
+        if !event.lacks_account() || self.at_its_address.is_some() {
+            return event;
+        }
+        Event::Unread(Unread {
+            topic: event.topic(),
+            left: Ignored {
+                provider: self.provider,
+                account: None,
+                message_id: None,
+                contact: None,
+                from_raw: None,
+                sent_at: None,
+                reason: "it names no account, and came to no sender's own address".into(),
+            },
+        })
+    }
+
+    pub fn wants_groups(&self) -> bool {
+        self.senders.values().chain(&self.at_its_address).any(|sender| sender.groups)
+    }
+
+    /// Whom an event is for. One that should have named an account and does not belongs to the sender of
+    /// the address it came to.
+    pub fn sender_of(&self, directory: &Directory, event: &Event) -> Found {
+        match event.lacks_account() {
+            true => self.at_its_address.clone().map_or(Found::Nobody, Found::Sender),
+            false => self.sender(directory, event.account()),
+        }
+    }
+
+    fn sender(&self, directory: &Directory, account: Option<&str>) -> Found {
         let Some(account) = account else {
             return self.someone.clone().map_or(Found::Nobody, Found::Sender);
         };

@@ -26,11 +26,12 @@ use super::hearing::Knock;
 use super::proven::Found;
 use super::{Refusal, Webhook};
 use crate::channel;
-use crate::event::Event;
+use crate::event::{Event, Unread};
 use crate::message::{ContactKey, Provider, TenantId};
 use crate::repeats::Kind;
 use crate::route::Answer;
 use crate::session::naming;
+use crate::store::unread::UnreadBody;
 use crate::tenant::{Directory, Sender};
 
 const WAHA: Provider = Provider::Waha;
@@ -97,12 +98,13 @@ impl Webhook {
     ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
         let mut heard = self.hearing.hear(knock, body).await?;
         let events = std::mem::take(&mut heard.events);
+        let unread = heard.unread.take();
         let (proven, directory) = (&heard.proven, &*heard.directory);
         let mut taken = Ok(None);
         // WAHA sends one at a time.
         for event in events {
             let account = event.account().map(str::to_owned);
-            let sender = match proven.sender(directory, account.as_deref()) {
+            let sender = match proven.sender_of(directory, &event) {
                 Found::Sender(sender) => sender,
                 Found::Unproven => return Err(Refusal::Unverified(channel::Unverified::WrongKey)),
                 Found::Nobody => {
@@ -121,6 +123,11 @@ impl Webhook {
                 Ok(tenant) => self.keep_as(&sender, tenant, event).await?,
                 Err(left) => Err(left),
             };
+        }
+        if let Some(unread) = unread {
+            let tenant = taken.as_ref().ok().copied().flatten().or(asked(query).unwrap_or(None));
+            let unread = UnreadBody { tenant, ..unread };
+            self.store.keep_unread(unread).await.map_err(Refusal::Store)?;
         }
         Ok(taken)
     }
@@ -167,8 +174,10 @@ impl Webhook {
             Event::Message(inbound) => std::iter::once(&inbound.contact).chain(&inbound.aliases).collect(),
             Event::Own(own) => own.contact.iter().collect(),
             Event::Receipt(receipt) => receipt.contact.iter().collect(),
-            Event::Ignored(left) | Event::Alert(left) => left.contact.iter().collect(),
-            Event::Consent(consent) => vec![&consent.contact],
+            Event::Ignored(left) | Event::Alert(left) | Event::Unread(Unread { left, .. }) => {
+                left.contact.iter().collect()
+            }
+            Event::Consent(consent) => std::iter::once(&consent.contact).chain(&consent.aliases).collect(),
             Event::Session(_) | Event::Template(_) | Event::SamePerson(_) => Vec::new(),
         };
         for key in keys {

@@ -1,7 +1,8 @@
 //! The calls of WAHA's session API.
 
 use serde_json::{Value, json};
-use switchboard::channel::waha::session::{self, Order, Webhook};
+use switchboard::channel::waha::session::{self, Order};
+use switchboard::channel::waha::settings::Wanted;
 use switchboard::message::ContactKey;
 use switchboard::tenant::Sender;
 
@@ -18,15 +19,12 @@ fn shown() -> Value {
 }
 
 pub fn all(sender: &Sender) -> Vec<Made> {
-    let config = shown().as_object().cloned().expect("an object");
-    let webhook = Webhook {
-        gateway: "https://gateway.example.com",
-        path: "/api/webhook/waha?tenant_id=2",
-        hmac_key: "signing",
-        shared_key: "shared",
-    };
-    let new = session::with_webhook(&serde_json::Map::new(), &webhook).expect("it is added");
-    let config = session::with_webhook(&config, &webhook).expect("it is added");
+    let told =
+        json!({ "name": "default", "status": "WORKING", "engine": { "engine": "NOWEB" }, "config": shown() });
+    let session = session::read(200, told.to_string().as_bytes()).expect("a session");
+    let wanted = Wanted::of(sender, "https://gateway.example.com");
+    let new = wanted.anew();
+    let config = wanted.put_right(&session).expect("it lacks our webhook");
     let apps = [json!({ "id": "app_1", "session": "default", "app": "calls", "config": { "dm": null } })];
     let lid = ContactKey::from_stored("245800000000182@lid");
     let mut made = vec![

@@ -2,7 +2,7 @@
 //! contract allows but no sample has.
 
 use serde_json::{Value, json};
-use switchboard::message::{Choice, Content, Location, MediaKind};
+use switchboard::message::{Choice, Content, Location, Media, MediaKind, Order, OrderItem};
 
 use super::{message, sample, with};
 
@@ -250,18 +250,40 @@ fn places_cards_and_the_unknown() {
             Content::Text { text: "from below".into() },
         ),
         (
-            json!({"_data": {"message": {"orderMessage": {"orderId": "7"}}}}),
-            unknown("orderMessage", "{\"orderId\":\"7\"}"),
+            json!({"body": "/9j/4AAQ", "_data": {"message": {"orderMessage": {"orderId": "7", "message": "today?",
+                "totalAmount1000": {"low": 45_900, "high": 0}, "totalCurrencyCode": "BRL"}}}}),
+            Content::Order(Order {
+                catalog_id: String::new(),
+                text: Some("today?".into()),
+                items: vec![OrderItem {
+                    product_id: "7".into(),
+                    quantity: 1,
+                    price: "45.9".into(),
+                    currency: "BRL".into(),
+                }],
+            }),
         ),
         (
             json!({"_data": {"message": {"pollCreationMessage": {"name": "x".repeat(5000)}}}}),
             unknown("pollCreationMessage", "{}"),
         ),
-        (json!({"_data": {"type": "product"}}), unknown("product", "{}")),
+        (json!({"_data": {"type": "product", "title": "Flat"}}), unknown("product", r#"{"title":"Flat"}"#)),
         (
-            json!({"body": null, "hasMedia": null, "media": null, "vCards": null, "location": null, "_data": null}),
-            unknown("empty", "{}"),
+            json!({"body": "Where?", "_data": {"type": "poll_creation", "pollName": "Where?"}}),
+            unknown("poll_creation", r#"{"pollName":"Where?"}"#),
         ),
+        (
+            json!({"body": "/9j/4AAQ", "_data": {"type": "image", "body": "/9j/4AAQ", "caption": "the view"}}),
+            Content::Media(Media {
+                kind: MediaKind::Image,
+                handle: String::new(),
+                mime_type: None,
+                filename: None,
+                caption: Some("the view".into()),
+                size: None,
+            }),
+        ),
+        (json!({"body": "/9j/4AAQ", "_data": {"type": "product"}}), unknown("product", "{}")),
     ] {
         assert_eq!(message(&with(changes.clone())).content, expected, "{changes}");
     }
@@ -269,6 +291,7 @@ fn places_cards_and_the_unknown() {
     for changes in [
         json!({"vCards": [card], "body": card}),
         json!({"vCards": card}),
+        json!({"vCards": [], "body": card, "_data": {"type": "vcard"}}),
         json!({"vCards": [], "_data": {"message": {"contactMessage": {"vcard": card}}}}),
         json!({"_data": {"Message": {"contactsArrayMessage": {"contacts": [{"vcard": card}]}}}}),
     ] {

@@ -15,8 +15,9 @@ fn what_is_not_from_one_person_to_us_is_ignored() {
         ("a story by `to`", with(json!({"to": "status@broadcast"})), "status broadcast"),
         ("a list", with(json!({"from": "1612345678@broadcast"})), "broadcast list"),
         ("a channel by its id", with(json!({"id": "false_12036340@newsletter_A"})), "newsletter"),
-        ("WhatsApp itself", with(json!({"from": "0@c.us", "body": "tips"})), "unreadable sender address"),
-        ("a bot", with(json!({"from": "867051314767696@bot", "body": "x"})), "unreadable sender address"),
+        ("WhatsApp itself", with(json!({"from": "0@c.us", "body": "tips"})), "WhatsApp itself"),
+        ("a bot", with(json!({"from": "867051314767696@bot", "body": "x"})), "WhatsApp itself"),
+        ("somebody", with(json!({"from": "1@moon.us", "body": "x"})), "kept: unreadable sender address"),
         ("a reaction as message", with(json!({"reaction": {"text": "👍"}})), "reaction"),
         (
             "a raw reaction",
@@ -106,6 +107,7 @@ fn receipts() {
             Ok((receipt.state, receipt.message_id, receipt.contact.map(|key| key.to_string())))
         }
         Event::Ignored(ignored) => Err(ignored.reason),
+        Event::Unread(unread) => Err(format!("kept: {}", unread.left.reason)),
         other => panic!("{other:?}"),
     };
     let id = "true_558591203123@c.us_A";
@@ -126,7 +128,7 @@ fn receipts() {
         assert_eq!(found, Ok((expected, id.to_owned(), contact.clone())), "{ack} {name}");
     }
     for (payload, reason) in [
-        (json!({"id": id, "ack": 9}), "receipt of an unknown state"),
+        (json!({"id": id, "ack": 9}), "kept: receipt of an unknown state"),
         (json!({"id": id, "ack": null, "ackName": "UNKNOWN"}), "receipt of an unknown state"),
         (json!({"id": "false_1@c.us_A", "fromMe": true, "ack": 3}), "receipt of a received message"),
         (json!({"id": "A", "fromMe": false, "ack": 3}), "receipt of a received message"),
@@ -171,8 +173,9 @@ fn sessions_and_times() {
     assert_eq!(message(&body).sent_at, Timestamp::ZERO);
 }
 
+/// What is no event of WAHA's is an error; what is one and cannot be read is kept.
 #[test]
-fn wrong_shapes_are_refused_with_their_place() {
+fn wrong_shapes_are_told_with_their_place() {
     let payload = |changes: Value| with(changes);
     for (body, error) in [
         (json!([]), "expected an object at line 1 column 1"),
@@ -182,6 +185,10 @@ fn wrong_shapes_are_refused_with_their_place() {
         (json!({"session": "", "event": "message"}), "expected text, found none at session"),
         (json!({"session": 7, "event": "message"}), "expected text, found a number at session"),
         (json!({"session": "default", "event": ["message"]}), "expected text, found a list at event"),
+    ] {
+        assert_eq!(events(&body, false), Err(error.to_owned()), "{body}");
+    }
+    for (body, error) in [
         (envelope("message", json!(null)), "expected an object, found nothing at payload"),
         (envelope("message", json!([])), "expected an object, found a list at payload"),
         (envelope("message.ack", json!("x")), "expected an object, found text at payload"),
@@ -204,13 +211,30 @@ fn wrong_shapes_are_refused_with_their_place() {
         ),
         (envelope("session.status", json!({"status": 3})), "expected text, found a number at payload.status"),
     ] {
-        assert_eq!(events(&body, false), Err(error.to_owned()), "{body}");
+        assert_eq!(ignored(&body).reason, format!("kept: unreadable item: {error}"), "{body}");
     }
     // What is missing can be known from elsewhere.
     assert_eq!(message(&payload(json!({"from": null, "body": "x"}))).from_raw, "5511900000002@c.us");
     let inner =
         json!({"id": null, "body": "x", "_data": {"id": {"_serialized": "false_5511900000002@c.us_B"}}});
     assert_eq!(message(&payload(inner)).id, "false_5511900000002@c.us_B");
+}
+
+#[test]
+fn a_mark_before_a_body_and_a_name_that_stands_twice_cost_no_message() {
+    let body = with(json!({"body": "hello"})).to_string();
+    let twice = body.replacen('{', r#"{"session":"other","timestamp":1,"#, 1);
+    for body in [format!("\u{FEFF}{body}"), twice] {
+        let adapter = adapter(Provider::Waha);
+        let claimed = adapter.claimed(body.as_bytes()).unwrap().accounts;
+        match adapter.decode(body.as_bytes(), false).unwrap().as_slice() {
+            [Event::Message(inbound)] => {
+                assert_eq!(inbound.content, Content::Text { text: "hello".into() });
+                assert!(inbound.account == "default" && claimed.contains(&inbound.account), "{claimed:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use switchboard::channel::{Adapter, Outcome, Outgoing, adapter};
-use switchboard::event::{Event, Ignored};
+use switchboard::event::{Event, Ignored, Unread};
 use switchboard::explain::explain;
 use switchboard::message::{Inbound, Outbound, Provider};
 use switchboard::tenant::Sender;
@@ -89,7 +89,7 @@ fn every_payload_becomes_what_is_expected() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(all.len(), 28, "payloads in the folder");
+    assert_eq!(all.len(), 30, "payloads in the folder");
 }
 
 /// An item as Infobip sends it, with some fields of the item and of its message replaced.
@@ -128,6 +128,7 @@ fn message(item: Value) -> Inbound {
 fn ignored(item: Value) -> Ignored {
     match event(item) {
         Event::Ignored(ignored) => ignored,
+        Event::Unread(Unread { left, .. }) => Ignored { reason: format!("kept: {}", left.reason), ..left },
         other => panic!("{other:?}"),
     }
 }

@@ -158,8 +158,44 @@ async fn every_app_has_its_own_tenant_and_its_own_secret() {
     assert!(replies.contains(&(OTHER, OTHER_NUMBER, Some(echo("two", 1).as_str()))), "{replies:?}");
     assert!(replies.contains(&(OTHER, OTHER_NUMBER, Some(echo("three", 2).as_str()))), "{replies:?}");
     assert_eq!(replies.len(), 3, "{replies:?}");
-    let log = gateway.log();
-    assert!(log.contains("an account that no sender has") && log.contains("Nobody"), "{log}");
+    let line = gateway.wait_for_line("an account that no sender has").await;
+    assert!(line.contains("Nobody"), "{line}");
+}
+
+/// Some of version 3 name no app: then the address says whose they are, if it is one app's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_names_no_app_belongs_to_its_address() {
+    let peer = peer().await;
+    let apps = |other: &str| {
+        Setup::new()
+            .package("echo")
+            .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
+            .tenant("id = 2\nname = 'Second'\norganization = 1\nbrain = 'echo'")
+            .sender(&sender("one", (APP, APP_ID, NUMBER), SECRET, &peer, "tenant = 1"))
+            .sender(&sender("two", (OTHER, OTHER_ID, OTHER_NUMBER), other, &peer, "tenant = 2"))
+    };
+    let nameless = |words: &str, at: &str| {
+        let mut webhook = Webhook::text_v3(APP_ID, PHONE, words).at(at);
+        webhook.body.as_object_mut().expect("an object").remove("gs_app_id");
+        webhook
+    };
+    let gateway = apps(OTHER_SECRET).start().await;
+    nameless("one", SECRET).deliver(&gateway).await;
+    nameless("two", OTHER_SECRET).deliver(&gateway).await;
+    peer.wait_for(2, SOON).await;
+    gateway.drained(SOON).await;
+    let mut sent: Vec<_> =
+        peer.sent().into_iter().map(|sent| (sent.app.clone(), sent.text().map(str::to_owned))).collect();
+    sent.sort();
+    assert_eq!(sent, [(APP.to_owned(), Some(echo("one", 1))), (OTHER.to_owned(), Some(echo("two", 1)))]);
+    assert_eq!(nameless("no", "another").post(&gateway).await.status, 401);
+
+    // Two share it: nobody's, and not lost.
+    let gateway = apps(SECRET).start().await;
+    nameless("whose", SECRET).deliver(&gateway).await;
+    let unread = gateway.cli(&["webhook", "unread"]).await;
+    assert!(unread.ok().contains("it names no account"), "{}", unread.stdout);
+    assert_eq!(peer.sent().len(), 2);
 }
 
 /// A batch of version 3: bad items cost no other, and each contact gets one answer.

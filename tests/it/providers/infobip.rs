@@ -77,6 +77,43 @@ async fn outbox(gateway: &Gateway) -> Vec<Value> {
     gateway.get("/api/outbox").await.ok()["outbox"].as_array().unwrap().clone()
 }
 
+/// A trial account's number is shared, and the account's keyword stands before every text.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_behind_the_accounts_keyword_is_followed() {
+    let infobip = account().await;
+    let shared = |keyword: &str| {
+        let sender = sender("first", FIRST, 1, "secret", infobip.url()).replace("tenant = 1\n", "");
+        tenants().sender(&format!("{sender}\n{keyword}"))
+    };
+    let said = |phone: &str, words: &str| text(phone, FIRST, words);
+    let gateway = shared("keyword = 'CLINICAX'").start().await;
+    assert_eq!(say(&gateway, [said(FRANK, "CLINICAX start_realty_2")]).await["tenant_id"], 2);
+    assert_eq!(say(&gateway, [said(ANN, "clinicax hello")]).await["status"], "ignored");
+    say(&gateway, [said(FRANK, "CLINICAX good morning")]).await;
+    gateway.drained(SOON).await;
+    assert_eq!(texts_to(&infobip.sent(), FRANK).last(), Some(&echo("good morning", 1).as_str()));
+    // Where none is configured it is what was said.
+    let gateway = shared("").start().await;
+    assert_eq!(say(&gateway, [said(FRANK, "CLINICAX start_realty_2")]).await["status"], "ignored");
+}
+
+/// The other form of a message: the event says that it is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_of_the_messages_api_is_answered() {
+    let infobip = account().await;
+    let gateway = setup(&infobip).start().await;
+    let item = json!({"event": "MO", "channel": "WHATSAPP", "sender": FRANK, "destination": SECOND, "messageId": "mo-1",
+        "receivedAt": "2026-08-01T16:00:00.000+0000", "content": [{"type": "TEXT", "text": "hello", "cleanText": "hello"}]});
+    assert_eq!(say(&gateway, [item.clone()]).await["tenant_id"], 2);
+    say(&gateway, [item]).await;
+    let sent = infobip.wait_for(1, SOON).await;
+    gateway.drained(SOON).await;
+    assert_eq!(
+        (sent[0].from.as_str(), texts_to(&infobip.sent(), FRANK)),
+        (SECOND, vec![echo("hello", 1).as_str()])
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_leaves_by_the_number_that_received() {
     let infobip = account().await;

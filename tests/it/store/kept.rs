@@ -279,6 +279,7 @@ pub async fn opt_outs_have_a_number(factory: &dyn Factory) {
         provider: Provider::Waha,
         account: "own".into(),
         contact: contact(who),
+        aliases: Vec::new(),
         from_raw: who.into(),
         opted_in,
         at: at(3),

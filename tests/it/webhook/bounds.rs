@@ -14,8 +14,6 @@ async fn a_body_that_cannot_be_read_says_so() {
     let hook = Hook::to(&gateway);
     let good = text("971501234567", "J1", "start_realty_1");
     let whole = good.envelope.to_string();
-    let mut without_id = good.envelope.clone();
-    without_id["payload"].as_object_mut().expect("an object").remove("id");
     let cases = [
         "".to_owned(),
         "{".to_owned(),
@@ -26,7 +24,6 @@ async fn a_body_that_cannot_be_read_says_so() {
         whole.replace("start_realty_1", "start_realty_1\u{0}"),
         whole[..200].to_owned(),
         "[".repeat(100_000),
-        without_id.to_string(),
     ];
     for body in cases {
         let shown: String = body.chars().take(40).collect();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::channel::cloud::{list, object, short, word};
 use crate::channel::json::{self, Object};
+use crate::channel::said::{self, Found, Kind, Said};
 use crate::channel::{DecodeError, card};
 use crate::message::{Choice, Content, Location, Media, MediaKind, Order, OrderItem, Referral};
 
@@ -15,70 +16,45 @@ const FORM_DATA_BYTES: usize = 64 << 10;
 /// Products of an order that are read.
 const PRODUCTS: usize = 1000;
 
-pub enum Found {
-    Content(Content),
-    /// Not something the contact said, and what it is.
-    Nothing(&'static str),
-}
-
-/// Every kind that has a field of its own, for messages that do not say what they are.
-const KINDS: [&str; 17] = [
-    "text",
-    "image",
-    "video",
-    "audio",
-    "voice",
-    "document",
-    "sticker",
-    "location",
-    "contacts",
-    "interactive",
-    "button",
-    "reaction",
-    "order",
-    "system",
-    "edit",
-    "revoke",
-    "request_welcome",
-];
-
 /// Reads a message that came in. `file`: where a file's place is said, see
 /// [`crate::channel::cloud::Dialect::file`].
 pub fn read(message: &Object, file: &[&str], place: &str) -> Result<Found, DecodeError> {
-    let kind = json::strict_text(message, "type", place)?
-        .filter(|kind| !kind.is_empty())
-        .or_else(|| KINDS.into_iter().find(|kind| json::field(message, kind).is_some()))
-        .unwrap_or("empty");
+    let told = json::strict_text(message, "type", place)?.filter(|told| !told.is_empty());
+    // One that does not say what it is has a field of that name.
+    let fields = message.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str());
+    let kind = told.or_else(|| fields.into_iter().find(|name| said::kind(name) != Kind::Unknown));
+    let Some(kind) = kind else { return Ok(Found::Unknown("none".into())) };
+    let said = match said::kind(kind) {
+        Kind::Said(said) => said,
+        Kind::Nothing(what) => return Ok(Found::Nothing(what)),
+        Kind::Unknown => return Ok(Found::Unknown(kind.to_owned())),
+    };
     let nothing = Object::new();
     let place = format!("{place}.{kind}");
     let part = match json::field(message, kind) {
-        Some(part) if KINDS.contains(&kind) && kind != "contacts" => object(part, &place)?,
+        Some(part) if !matches!(said, Said::Contacts | Said::Other) => object(part, &place)?,
+        Some(Value::Object(part)) => part,
         _ => &nothing,
     };
-    let media = |kind| Some(Content::Media(self::media(part, kind, file)));
-    let content = match kind {
-        "text" => json::strict_text(part, "body", &place)?
+    let content = match said {
+        Said::Text => json::strict_text(part, "body", &place)?
             .filter(|body| !body.is_empty())
             .map(|text| Content::Text { text: text.to_owned() }),
-        "image" => media(MediaKind::Image),
-        "video" => media(MediaKind::Video),
-        "audio" if json::flag(part, "voice") => media(MediaKind::Voice),
-        "audio" => media(MediaKind::Audio),
-        "voice" => media(MediaKind::Voice),
-        "document" => media(MediaKind::Document),
-        "sticker" => media(MediaKind::Sticker),
-        "location" => location(part).map(Content::Location),
-        "contacts" => cards(message, &place)?,
-        "interactive" => interactive(part, &place)?,
-        "button" => choice(part, "payload", "text", &place)?,
-        "order" => Some(Content::Order(order(part, &place)?)),
-        "reaction" => return Ok(Found::Nothing("reaction")),
-        "edit" => return Ok(Found::Nothing("edit")),
-        "revoke" => return Ok(Found::Nothing("revoke")),
-        "system" => return Ok(Found::Nothing("system notice")),
-        // The chat was opened; nothing was said.
-        "request_welcome" => return Ok(Found::Nothing("chat opened")),
-        _ => None,
+        Said::Media(MediaKind::Audio) if json::flag(part, "voice") => {
+            Some(Content::Media(media(part, MediaKind::Voice, file)))
+        }
+        Said::Media(kind) => Some(Content::Media(media(part, kind, file))),
+        Said::Location => location(part).map(Content::Location),
+        Said::Contacts => cards(message, &place)?,
+        Said::Menu => return interactive(part, &place),
+        Said::Choice => choice(part, "payload", "text", &place)?,
+        Said::Form => Some(reply(part)),
+        Said::Order => Some(Content::Order(order(part, &place)?)),
+        // It may at least be known what it was that cannot be shown.
+        Said::Other => match json::text(part, "type").map(said::kind) {
+            Some(Kind::Nothing(what)) => return Ok(Found::Nothing(what)),
+            _ => None,
+        },
     };
     Ok(Found::Content(content.unwrap_or_else(|| unknown(message, kind))))
 }
@@ -121,17 +97,26 @@ fn cards(message: &Object, place: &str) -> Result<Option<Content>, DecodeError> 
     Ok((!cards.is_empty()).then_some(Content::Contacts { contacts: cards }))
 }
 
-fn interactive(part: &Object, place: &str) -> Result<Option<Content>, DecodeError> {
+/// An answer to a menu or a form; which one is its own field's name.
+fn interactive(part: &Object, place: &str) -> Result<Found, DecodeError> {
     for name in ["button_reply", "list_reply"] {
         if let Some(reply) = json::object(part, &[name]) {
-            return choice(reply, "id", "title", &format!("{place}.{name}"));
+            let place = format!("{place}.{name}");
+            let content = choice(reply, "id", "title", &place)?;
+            return Ok(Found::Content(
+                content.unwrap_or_else(|| of_unknown_kind("interactive", json::field(part, name))),
+            ));
         }
     }
     if let Some(form) = json::object(part, &["nfm_reply"]) {
-        return Ok(Some(self::form(form)));
+        return Ok(Found::Content(reply(form)));
     }
     let kind = json::text(part, "type").unwrap_or("interactive");
-    Ok(Some(of_unknown_kind(kind, json::field(part, kind))))
+    Ok(match said::kind(kind) {
+        Kind::Said(_) => Found::Content(of_unknown_kind(kind, json::field(part, kind))),
+        Kind::Nothing(what) => Found::Nothing(what),
+        Kind::Unknown => Found::Unknown(kind.to_owned()),
+    })
 }
 
 /// What was chosen; without an id its words are the id, without words the id is shown.
@@ -143,15 +128,22 @@ fn choice(part: &Object, id: &str, title: &str, place: &str) -> Result<Option<Co
     }))
 }
 
-/// A filled-in form; the answers are JSON inside text.
-pub fn form(form: &Object) -> Content {
-    let answers = json::text(form, "response_json");
-    let answers = answers.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
-    let data = json!({
-        "name": json::text(form, "name"),
-        "body": json::text(form, "body"),
-        "response": answers,
-    });
+/// The reply to a form of ours.
+pub fn reply(part: &Object) -> Content {
+    let answers =
+        ["response_json", "responseJson", "response"].iter().find_map(|name| json::field(part, name));
+    form(json::text(part, "name"), json::text(part, "body"), answers)
+}
+
+/// A filled-in form. The answers are JSON, or JSON inside text.
+pub fn form(name: Option<&str>, body: Option<&str>, answers: Option<&Value>) -> Content {
+    let answers = match answers {
+        Some(Value::String(text)) => {
+            Some(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())))
+        }
+        other => other.cloned(),
+    };
+    let data = json!({ "name": name, "body": body, "response": answers });
     let data = Some(data.to_string()).filter(|data| data.len() <= FORM_DATA_BYTES);
     Content::Unknown { kind: "flow reply".into(), data: data.unwrap_or_else(|| "{}".into()) }
 }
@@ -159,7 +151,9 @@ pub fn form(form: &Object) -> Content {
 /// Whatever case its fields are written in.
 pub fn order(part: &Object, place: &str) -> Result<Order, DecodeError> {
     let either = |object: &Object, names: [&str; 2]| names.iter().find_map(|name| word(object, name));
-    let name = ["product_items", "products"].into_iter().find(|name| json::field(part, name).is_some());
+    let name = ["product_items", "productItems", "products"]
+        .into_iter()
+        .find(|name| json::field(part, name).is_some());
     let products = match name {
         Some(name) => list(part, name, &format!("{place}.{name}"))?,
         None => None,

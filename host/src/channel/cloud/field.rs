@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::channel::cloud::value::{person, time_of};
-use crate::channel::cloud::{Item, Surroundings, list, object, short, word};
+use crate::channel::cloud::{Item, Surroundings, list, object, short, wish, word};
 use crate::channel::json::{self, Object};
-use crate::event::{Consent, Event, TemplateChange};
+use crate::event::{Event, SamePerson, TemplateChange, Topic};
 use crate::message::Timestamp;
 
 pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
@@ -30,6 +30,7 @@ pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place
         },
         "message_template_components_update" => event("template components"),
         "user_preferences" => return wishes(value, around, place),
+        "user_id_update" => return renamed(value, around, place),
         "calls" => return each(value, "calls", "call", around),
         "history" => event("history"),
         "smb_app_state_sync" => event("contact list"),
@@ -71,41 +72,79 @@ fn template(
     })
 }
 
-/// `stop` and `resume`, of messages that advertise; whoever says stop is left in peace altogether.
+/// Of messages that advertise; whoever says stop is left in peace altogether.
 fn wishes(value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
-    let place = format!("{place}.user_preferences");
-    let items = match list(value, "user_preferences", &place) {
+    let account = around.account.clone().or_else(|| around.business.clone());
+    each_read(value, "user_preferences", Topic::Consent, around, place, |item| {
+        let wish = wish::read(item)?;
+        let account = account.clone().ok_or("nobody's wish")?;
+        let at = around.at.unwrap_or(Timestamp::ZERO);
+        Ok(vec![Event::Consent(wish.consent(around.dialect.provider, account, at))])
+    })
+}
+
+/// A person's business-scoped id became another one.
+fn renamed(value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
+    let account = around.account.clone().or_else(|| around.business.clone());
+    each_read(value, "user_id_update", Topic::Person, around, place, |item| {
+        let account = account.clone().ok_or("nobody's person")?;
+        let key = |raw: Option<String>| raw.and_then(|raw| person(&raw).ok());
+        let id = |name: &str, which: &str| {
+            let nested = json::object(item, &[name]).and_then(|ids| word(ids, which));
+            let flat =
+                if which == "current" { word(item, name) } else { word(item, &format!("{which}_{name}")) };
+            key(nested.or(flat))
+        };
+        let phone = key(word(item, "wa_id"));
+        let pairs = [
+            (id("user_id", "previous"), id("user_id", "current")),
+            (id("parent_user_id", "previous"), id("parent_user_id", "current")),
+            (phone, id("user_id", "current")),
+        ];
+        let same = pairs.into_iter().filter_map(|(known, also)| {
+            let (known, also) = (known?, also?);
+            (known != also).then(|| {
+                Event::SamePerson(SamePerson {
+                    provider: around.dialect.provider,
+                    account: account.clone(),
+                    known,
+                    also,
+                    message_id: None,
+                    at: time_of(item, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
+                    reason: "number changed".into(),
+                })
+            })
+        });
+        let same: Vec<Event> = same.collect();
+        if same.is_empty() { Err("nobody is named") } else { Ok(same) }
+    })
+}
+
+/// What the items of a list tell; one that cannot be read says why.
+fn each_read(
+    value: &Object,
+    name: &str,
+    topic: Topic,
+    around: &Surroundings<'_>,
+    place: &str,
+    read: impl Fn(&Object) -> Result<Vec<Event>, &'static str>,
+) -> Vec<Event> {
+    let place = format!("{place}.{name}");
+    let items = match list(value, name, &place) {
         Ok(items) => items.map(Vec::as_slice).unwrap_or_default(),
-        Err(error) => return vec![around.unreadable(&error, Item::default())],
+        Err(error) => return vec![around.unreadable(topic, &error, Item::default())],
     };
-    let wish = |(at, item): (usize, &Value)| {
-        let item = match object(item, &format!("{place}[{at}]")) {
-            Ok(item) => item,
-            Err(error) => return around.unreadable(&error, Item::default()),
-        };
-        let from = word(item, "wa_id").or_else(|| word(item, "user_id"));
-        let left = |reason| around.ignored(reason, Item { from: from.clone(), ..Item::of(item) });
-        let Some((from, contact)) = from.as_ref().and_then(|from| Some((from, person(from).ok()?))) else {
-            return left("unreadable sender address");
-        };
-        let opted_in = match json::text(item, "value").map(str::to_ascii_lowercase).as_deref() {
-            Some("stop") => false,
-            Some("resume") => true,
-            _ => return left("unknown wish"),
-        };
-        let Some(account) = around.account.clone().or_else(|| around.business.clone()) else {
-            return left("nobody's wish");
-        };
-        Event::Consent(Consent {
-            provider: around.dialect.provider,
-            account,
-            contact,
-            from_raw: from.clone(),
-            opted_in,
-            at: time_of(item, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
-        })
-    };
-    items.iter().enumerate().map(wish).collect()
+    let mut events = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        match object(item, &format!("{place}[{at}]")) {
+            Ok(item) => events.extend(read(item).unwrap_or_else(|why| {
+                let from = wish::names(item).into_iter().next();
+                vec![around.unread(topic, why, Item { from, ..Item::of(item) })]
+            })),
+            Err(error) => events.push(around.unreadable(topic, &error, Item::default())),
+        }
+    }
+    events
 }
 
 /// Each item of a list is left alone for the same reason.

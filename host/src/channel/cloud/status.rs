@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::channel::DecodeError;
 use crate::channel::cloud::value::{missing, person, time_of, words};
 use crate::channel::cloud::{Item, Surroundings, word};
 use crate::channel::json::{self, Object};
-use crate::event::{Event, Receipt};
+use crate::channel::{DecodeError, said};
+use crate::event::{Event, Receipt, Topic};
 use crate::message::{DeliveryState, Fate, Timestamp};
 
 pub(super) fn read(status: &Object, around: &Surroundings<'_>, place: &str) -> Result<Event, DecodeError> {
@@ -17,6 +17,10 @@ pub(super) fn read(status: &Object, around: &Surroundings<'_>, place: &str) -> R
         .find_map(|name| word(status, name));
     let at = time_of(status, &["timestamp"]).or(around.at);
     let item = || Item { id: ids.first().cloned(), from: to.clone(), at };
+    // Of a message that asked for money: what became of the money, and not of the message.
+    if json::text(status, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("payment")) {
+        return Ok(around.ignored(said::PAYMENT, item()));
+    }
     let Some(told) = json::strict_text(status, "status", place)?.filter(|told| !told.is_empty()) else {
         // Gupshup asks whether the address is alive: a status without any.
         return match json::text(status, "type") {
@@ -32,7 +36,7 @@ pub(super) fn read(status: &Object, around: &Surroundings<'_>, place: &str) -> R
         return Ok(around.ignored("revoke", item()));
     }
     let Some(state) = state(told) else {
-        return Ok(around.ignored("receipt of an unknown state", item()));
+        return Ok(around.unread(Topic::Receipt, "receipt of an unknown state", item()));
     };
     let failed = state == DeliveryState::Failed;
     let cause = failed.then(|| cause(status));

@@ -49,6 +49,7 @@ fn lines(events: &[Event]) -> Vec<String> {
         Event::SamePerson(same) => format!("{} is {}", same.known, same.also),
         Event::Consent(consent) => format!("{} wants {}", consent.contact, consent.opted_in),
         Event::Alert(left) | Event::Ignored(left) => left.reason.clone(),
+        Event::Unread(unread) => format!("kept: {}", unread.left.reason),
     };
     events.iter().map(line).collect()
 }
@@ -65,10 +66,10 @@ fn a_bad_item_costs_no_other() {
         lines(&events),
         [
             "message a 971501234567",
-            "unreadable item: expected an object, found a number at entry[0].changes[0].value.messages[1]",
-            "unreadable item: expected text, found nothing at entry[0].changes[0].value.messages[2].id",
-            "unreadable sender address",
-            "unreadable item: expected text, found a number at entry[0].changes[0].value.messages[4].text.body",
+            "kept: unreadable item: expected an object, found a number at entry[0].changes[0].value.messages[1]",
+            "kept: unreadable item: expected text, found nothing at entry[0].changes[0].value.messages[2].id",
+            "kept: unreadable sender address",
+            "kept: unreadable item: expected text, found a number at entry[0].changes[0].value.messages[4].text.body",
             "repeated in the same webhook",
             "message b 971501234567",
         ]
@@ -159,7 +160,7 @@ fn every_field_has_its_event() {
         (
             "user_preferences",
             json!({"user_preferences": [{"wa_id": "971501234567", "value": "?"}]}),
-            "unknown wish",
+            "kept: unknown wish",
         ),
         ("account_update", json!({"event": "ACCOUNT_DELETED"}), "account change: ACCOUNT_DELETED"),
         ("calls", json!({"calls": [{"id": "c", "from": "971501234567"}]}), "call"),
@@ -169,7 +170,7 @@ fn every_field_has_its_event() {
         (
             "messages",
             json!({"messages": {}}),
-            "unreadable item: expected a list, found an object at entry[0].changes[0].value.messages",
+            "kept: unreadable item: expected a list, found an object at entry[0].changes[0].value.messages",
         ),
         ("messages", json!({"errors": [{"code": 0, "title": "no access"}]}), "provider error: 0 no access"),
         (
@@ -205,16 +206,16 @@ fn a_status_has_every_id_it_is_known_by() {
         (json!({"id": "a", "status": "played"}), "receipt a Read"),
         (json!({"id": "a", "status": "enqueued"}), "receipt a Queued"),
         (json!({"id": "a", "status": "deleted"}), "revoke"),
-        (json!({"id": "a", "status": "pondering"}), "receipt of an unknown state"),
+        (json!({"id": "a", "status": "pondering"}), "kept: receipt of an unknown state"),
         (json!({"id": "a", "status": "read", "recipient_type": "group"}), "group receipt"),
         (json!({"type": "set-callback"}), "handshake"),
         (
             json!({"id": "a"}),
-            "unreadable item: expected text, found nothing at entry[0].changes[0].value.statuses[0].status",
+            "kept: unreadable item: expected text, found nothing at entry[0].changes[0].value.statuses[0].status",
         ),
         (
             json!({"status": "sent"}),
-            "unreadable item: expected text, found nothing at entry[0].changes[0].value.statuses[0].gs_id",
+            "kept: unreadable item: expected text, found nothing at entry[0].changes[0].value.statuses[0].gs_id",
         ),
     ] {
         assert_eq!(lines(&read(&GUPSHUP, "messages", json!({"statuses": [status]}))), [expected]);

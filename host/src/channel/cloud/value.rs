@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use crate::channel::cloud::content::{self, Found};
-use crate::channel::cloud::{Item, Surroundings, list, object, status, word};
+use crate::channel::cloud::{Item, Surroundings, content, list, object, short, status, word};
 use crate::channel::json::{self, Object};
+use crate::channel::said::Found;
 use crate::channel::{DecodeError, answer, time};
-use crate::event::{Event, Own, SamePerson};
+use crate::event::{Event, Own, SamePerson, Topic};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Inbound, Timestamp};
 
@@ -19,18 +19,18 @@ type Read<'a, 's> = fn(&Reader<'a, 's>, &Object, &str) -> Result<Event, DecodeEr
 pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
     let reader = Reader { around, people: People::of(value), ours: our_number(value) };
     let mut events = Vec::new();
-    let lists: [(&str, Read<'_, '_>); 4] = [
-        ("messages", Reader::message),
-        ("message_echoes", Reader::echo),
-        ("statuses", Reader::status),
-        ("errors", Reader::error),
+    let lists: [(&str, Topic, Read<'_, '_>); 4] = [
+        ("messages", Topic::Message, Reader::message),
+        ("message_echoes", Topic::Message, Reader::echo),
+        ("statuses", Topic::Receipt, Reader::status),
+        ("errors", Topic::Item, Reader::error),
     ];
-    for (name, read) in lists {
+    for (name, topic, read) in lists {
         let place = format!("{place}.{name}");
         let items = match list(value, name, &place) {
             Ok(items) => items.map(Vec::as_slice).unwrap_or_default(),
             Err(error) => {
-                events.push(around.unreadable(&error, Item::default()));
+                events.push(around.unreadable(topic, &error, Item::default()));
                 continue;
             }
         };
@@ -44,8 +44,8 @@ pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Ve
             }
             events.push(match item {
                 Ok(item) => read(&reader, item, &place)
-                    .unwrap_or_else(|error| around.unreadable(&error, Item::of(item))),
-                Err(error) => around.unreadable(&error, Item::default()),
+                    .unwrap_or_else(|error| around.unreadable(topic, &error, Item::of(item))),
+                Err(error) => around.unreadable(topic, &error, Item::default()),
             });
         }
     }
@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
         let profile = self.people.find(&[named.as_deref(), scoped]);
         let known = profile.and_then(|profile| word(profile, "wa_id"));
         let Some(from) = named.or(known).or_else(|| scoped.map(str::to_owned)) else {
-            return Ok(self.around.ignored("unreadable sender address", item()));
+            return Ok(self.nobody(item()));
         };
         let mut aliases = self.aliases(message, profile);
         let (contact, from_raw) = match (group(message), dialect.groups) {
@@ -96,11 +96,11 @@ impl Reader<'_, '_> {
                     aliases.clear();
                     (key, group)
                 }
-                _ => return Ok(self.around.ignored("unreadable sender address", item())),
+                _ => return Ok(self.nobody(item())),
             },
             (None, _) => match person(&from) {
                 Ok(key) => (key, from),
-                Err(_) => return Ok(self.around.ignored("unreadable sender address", item())),
+                Err(_) => return Ok(self.nobody(item())),
             },
         };
         aliases.retain(|alias| *alias != contact);
@@ -108,6 +108,10 @@ impl Reader<'_, '_> {
         let content = match content::read(message, dialect.file, place)? {
             Found::Content(content) => content,
             Found::Nothing(reason) => return Ok(self.around.ignored(reason, item())),
+            Found::Unknown(word) => {
+                let why = format!("message of an unknown kind {}", short(&word));
+                return Ok(self.around.unread(Topic::Message, &why, item()));
+            }
         };
         Ok(Event::Message(Box::new(Inbound {
             provider: dialect.provider,
@@ -124,13 +128,18 @@ impl Reader<'_, '_> {
         })))
     }
 
+    /// A message that has nobody whose words it could be.
+    fn nobody(&self, item: Item) -> Event {
+        self.around.unread(Topic::Message, "unreadable sender address", item)
+    }
+
     /// What our own number said to somebody, typed on its phone.
     fn echo(&self, echo: &Object, place: &str) -> Result<Event, DecodeError> {
         let id = word(echo, "id").ok_or_else(|| missing(echo, "id", place))?;
         let to = word(echo, "to").or_else(|| word(echo, "to_user_id"));
         let content = match content::read(echo, self.around.dialect.file, place)? {
             Found::Content(content) => Some(content),
-            Found::Nothing(_) => None,
+            Found::Nothing(_) | Found::Unknown(_) => None,
         };
         Ok(Event::Own(Box::new(Own {
             provider: self.around.dialect.provider,

@@ -2,44 +2,34 @@
 //! Coordinates and amounts are text. A reply to a menu brings three ids: ours of the option
 //! (`postbackText`), ours of the menu (`id`), and the message's own beside it.
 
-use crate::channel::cloud::content::{form, location, of_unknown_kind, order};
+use crate::channel::cloud::content::{location, of_unknown_kind, order, reply};
 use crate::channel::json::{self, Object};
+use crate::channel::said::{self, Found, Kind, Said};
 use crate::channel::{DecodeError, card};
 use crate::message::{Choice, Content, Media, MediaKind};
-
-pub enum Found {
-    Content(Content),
-    /// Not something the contact said, and what it is.
-    Nothing(&'static str),
-}
 
 pub fn read(payload: &Object, kind: &str) -> Result<Found, DecodeError> {
     // Where nothing is inside, the fields stand outside.
     let part = json::object(payload, &["payload"]).unwrap_or(payload);
     const PLACE: &str = "payload.payload";
-    let media = |kind| Some(Content::Media(self::media(part, kind)));
-    let content = match kind {
-        "text" => json::strict_text(part, "text", PLACE)?
+    let said = match said::kind(kind) {
+        Kind::Said(said) => said,
+        Kind::Nothing(what) => return Ok(Found::Nothing(what)),
+        Kind::Unknown => return Ok(Found::Unknown(kind.to_owned())),
+    };
+    let within = |name: &str| json::object(part, &[name]).unwrap_or(part);
+    let content = match said {
+        Said::Text => json::strict_text(part, "text", PLACE)?
             .filter(|text| !text.is_empty())
             .map(|text| Content::Text { text: text.to_owned() }),
-        "image" => media(MediaKind::Image),
-        "video" => media(MediaKind::Video),
         // Voice messages come as audio too, and nothing tells them apart.
-        "audio" => media(MediaKind::Audio),
-        "voice" => media(MediaKind::Voice),
-        "file" | "document" => media(MediaKind::Document),
-        "sticker" => media(MediaKind::Sticker),
-        "location" => location(part).map(Content::Location),
-        "contact" | "contacts" => cards(part),
-        "button_reply" | "list_reply" | "quick_reply" | "button" => choice(part, PLACE)?,
-        "nfm_reply" => Some(form(json::object(part, &["nfm_reply"]).unwrap_or(part))),
-        "order" => Some(Content::Order(order(json::object(part, &["order"]).unwrap_or(part), PLACE)?)),
-        "reaction" => return Ok(Found::Nothing("reaction")),
-        "edit" => return Ok(Found::Nothing("edit")),
-        "revoke" | "deleted" => return Ok(Found::Nothing("revoke")),
-        "system" => return Ok(Found::Nothing("system notice")),
-        "request_welcome" => return Ok(Found::Nothing("chat opened")),
-        _ => None,
+        Said::Media(kind) => Some(Content::Media(media(part, kind))),
+        Said::Location => location(part).map(Content::Location),
+        Said::Contacts => cards(part),
+        Said::Choice => choice(part, PLACE)?,
+        Said::Form => Some(reply(within("nfm_reply"))),
+        Said::Order => Some(Content::Order(order(within("order"), PLACE)?)),
+        Said::Menu | Said::Other => None,
     };
     Ok(Found::Content(content.unwrap_or_else(|| of_unknown_kind(kind, json::field(payload, "payload")))))
 }

@@ -2,17 +2,18 @@
 //! payload}`, and the payload has a `type` and a `payload` of its own. Version 3 is WhatsApp's own form
 //! with the app's id at the top, and is read where Meta's is.
 //!
-//! What cannot be read is left alone and acknowledged: an error makes Gupshup send the same again.
+//! What cannot be read is unread and acknowledged: an error makes Gupshup send the same again. A body that
+//! names no app is read as well; whose it is is then said by the address that it came to.
 
 use serde_json::Value;
 
 use crate::channel::DecodeError;
 use crate::channel::cloud::value::{missing, person, time_of};
 use crate::channel::cloud::{self, Dialect, short, word};
-use crate::channel::gupshup::content::{self, Found};
-use crate::channel::gupshup::{event, outcome};
+use crate::channel::gupshup::{content, event, outcome};
 use crate::channel::json::{self, Object, kind};
-use crate::event::{Event, Ignored, Own};
+use crate::channel::said::Found;
+use crate::event::{Event, Ignored, Own, Topic, Unread};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Inbound, Provider, Timestamp};
 
@@ -23,7 +24,7 @@ const OWN_IDS: [&str; 3] = ["gs_id", "id", "meta_msg_id"];
 pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
     let body: Object = json::parse(body)?;
     if json::field(&body, "gs_app_id").is_some() || json::field(&body, "entry").is_some() {
-        let app = required(&body, "gs_app_id")?;
+        let app = named(&body, "gs_app_id")?;
         let dialect = Dialect {
             provider: Provider::Gupshup,
             account: Some(app),
@@ -34,9 +35,15 @@ pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
         };
         return cloud::events(&body, &dialect);
     }
+    let app = named(&body, "app")?;
     let webhook = Webhook {
-        app: required(&body, "app")?,
-        event: required(&body, "type")?,
+        app,
+        event: if app.is_empty() && json::field(&body, "payload").is_none() {
+            // Neither the one nor the other: this is no event.
+            required(&body, "app")?
+        } else {
+            required(&body, "type")?
+        },
         at: time_of(&body, &["timestamp"]),
         ours: word(&body, "phone").and_then(|phone| person(&phone).ok()),
     };
@@ -50,8 +57,16 @@ pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
             return Ok(vec![webhook.unreadable(&error, &nothing)]);
         }
     };
-    let event = webhook.read(payload).unwrap_or_else(|error| webhook.unreadable(&error, payload));
-    Ok(vec![event])
+    Ok(webhook.read(payload).unwrap_or_else(|error| vec![webhook.unreadable(&error, payload)]))
+}
+
+/// Whose the body is; empty where it does not say.
+fn named<'a>(body: &'a Object, name: &str) -> Result<&'a str, DecodeError> {
+    match json::field(body, name) {
+        None => Ok(""),
+        Some(Value::String(text)) if text.is_empty() => Ok(""),
+        Some(_) => required(body, name),
+    }
 }
 
 fn required<'a>(body: &'a Object, name: &str) -> Result<&'a str, DecodeError> {
@@ -79,36 +94,57 @@ pub(super) struct Webhook<'a> {
 }
 
 impl Webhook<'_> {
-    fn read(&self, payload: &Object) -> Result<Event, DecodeError> {
-        match self.event {
-            "message" => self.message(payload, None),
-            "order" => self.message(payload, Some("order")),
-            "message-event" => event::of_message(self, payload),
-            "user-event" => event::of_user(self, payload),
-            "template-event" => event::of_template(self, payload),
-            "account-event" | "onboarding-event" => Ok(event::of_account(self, payload)),
+    fn read(&self, payload: &Object) -> Result<Vec<Event>, DecodeError> {
+        let event = match self.event {
+            "message" => self.message(payload, None)?,
+            // An order says so outside, whatever it says inside.
+            "order" => self.message(payload, Some("order"))?,
+            "message-event" => event::of_message(self, payload)?,
+            "user-event" => event::of_user(self, payload)?,
+            "preference-event" => return event::of_preference(self, payload),
+            "template-event" => event::of_template(self, payload)?,
+            "account-event" | "onboarding-event" => event::of_account(self, payload),
             // Its payload has no type.
-            "billing-event" => Ok(self.ignored("billing", payload)),
-            unknown => Ok(self.ignored(&format!("unknown event {}", short(unknown)), payload)),
+            "billing-event" => self.ignored("billing", payload),
+            unknown => self.ignored(&format!("unknown event {}", short(unknown)), payload),
+        };
+        Ok(vec![event])
+    }
+
+    fn topic(&self) -> Topic {
+        match self.event {
+            "message-event" => Topic::Receipt,
+            "user-event" | "preference-event" => Topic::Consent,
+            "template-event" => Topic::Template,
+            "message" | "order" => Topic::Message,
+            _ => Topic::Item,
         }
     }
 
-    /// `assumed`: what it is if it does not say.
-    fn message(&self, payload: &Object, assumed: Option<&str>) -> Result<Event, DecodeError> {
+    /// `known`: what it is, whatever it says.
+    fn message(&self, payload: &Object, known: Option<&str>) -> Result<Event, DecodeError> {
         let id = word(payload, "id").ok_or_else(|| missing(payload, "id", "payload"))?;
-        let kind = json::strict_text(payload, "type", "payload")?
-            .filter(|kind| !kind.is_empty())
-            .or(assumed)
-            .ok_or_else(|| missing(payload, "type", "payload"))?;
-        let sender = match self.sender(payload) {
-            Ok(sender) => sender,
-            Err(reason) => return Ok(self.ignored(reason, payload)),
+        let told = || json::strict_text(payload, "type", "payload");
+        let kind = match known {
+            Some(known) => known,
+            None => {
+                told()?.filter(|kind| !kind.is_empty()).ok_or_else(|| missing(payload, "type", "payload"))?
+            }
+        };
+        if self.is_group(payload) {
+            return Ok(self.ignored("group", payload));
+        }
+        let Some(sender) = sender(payload) else {
+            return Ok(self.unread("unreadable sender address", payload));
         };
         let own = self.ours.as_ref() == Some(&sender.contact);
         let content = match (content::read(payload, kind)?, own) {
             (Found::Content(content), _) => Some(content),
-            (Found::Nothing(_), true) => None,
+            (_, true) => None,
             (Found::Nothing(reason), false) => return Ok(self.ignored(reason, payload)),
+            (Found::Unknown(word), false) => {
+                return Ok(self.unread(&format!("message of an unknown kind {}", short(&word)), payload));
+            }
         };
         let sent_at = self.time(payload).unwrap_or(Timestamp::ZERO);
         let (account, quoted) = (self.app.to_owned(), quoted(payload));
@@ -121,7 +157,7 @@ impl Webhook<'_> {
                 contact: sender.contact,
                 aliases: sender.aliases,
                 from_raw: sender.raw,
-                display_name: profile.and_then(|profile| json::text(profile, "name")).and_then(named),
+                display_name: profile.and_then(|profile| json::text(profile, "name")).and_then(display_name),
                 sent_at,
                 content,
                 quoted,
@@ -145,28 +181,9 @@ impl Webhook<'_> {
         })
     }
 
-    /// By phone where it is told, because nothing can be sent to another id; the id is the alias. Two
-    /// phones are two people, and the first one wrote.
-    fn sender(&self, payload: &Object) -> Result<Sender, &'static str> {
-        let source = word(payload, "source");
-        let phone = json::object(payload, &["sender"]).and_then(|sender| word(sender, "phone"));
-        if let Some(source) = &source
-            && matches!(identity::address(source), Ok(Address::Group(_)))
-        {
-            return Err("group");
-        }
-        let mut known: Vec<(ContactKey, String)> =
-            [source, phone].into_iter().flatten().filter_map(|raw| Some((person(&raw).ok()?, raw))).collect();
-        if let [(first, _), (second, _)] = known.as_slice() {
-            match (identity::is_phone(first), identity::is_phone(second)) {
-                (false, true) => known.swap(0, 1),
-                (true, false) if first != second => {}
-                _ => known.truncate(1),
-            }
-        }
-        let mut known = known.into_iter();
-        let (contact, raw) = known.next().ok_or("unreadable sender address")?;
-        Ok(Sender { contact, raw, aliases: known.map(|(alias, _)| alias).collect() })
+    fn is_group(&self, payload: &Object) -> bool {
+        word(payload, "source")
+            .is_some_and(|source| matches!(identity::address(&source), Ok(Address::Group(_))))
     }
 
     /// The payload's own time, in whatever unit; else the envelope's.
@@ -175,7 +192,15 @@ impl Webhook<'_> {
     }
 
     fn unreadable(&self, error: &DecodeError, payload: &Object) -> Event {
-        self.ignored(&format!("unreadable item: {error}"), payload)
+        self.unread(&format!("unreadable item: {error}"), payload)
+    }
+
+    /// As [`Webhook::ignored`], for what should have been read.
+    pub fn unread(&self, why: &str, payload: &Object) -> Event {
+        match self.ignored(why, payload) {
+            Event::Ignored(left) => Event::Unread(Unread { topic: self.topic(), left }),
+            other => other,
+        }
     }
 
     /// As much as the payload tells; nothing of it is needed.
@@ -195,6 +220,30 @@ impl Webhook<'_> {
     }
 }
 
+/// By phone where it is told; the ids that only this business sees are aliases. Two phones are two
+/// people, and the first one wrote. People with a username may have no phone.
+fn sender(payload: &Object) -> Option<Sender> {
+    let profile = json::object(payload, &["sender"]);
+    let of_sender = |name: &str| profile.and_then(|profile| word(profile, name));
+    let named = [word(payload, "source"), of_sender("phone"), of_sender("userId"), of_sender("parentUserId")];
+    let mut known: Vec<(ContactKey, String)> = Vec::new();
+    for raw in named.into_iter().flatten() {
+        if let Ok(key) = person(&raw)
+            && known.iter().all(|(other, _)| *other != key)
+        {
+            known.push((key, raw));
+        }
+    }
+    let at = known.iter().position(|(key, _)| identity::is_phone(key)).unwrap_or(0);
+    if known.is_empty() {
+        return None;
+    }
+    let (contact, raw) = known.remove(at);
+    let ids = known.into_iter().map(|(key, _)| key);
+    let aliases = ids.filter(|key| !identity::is_phone(key) || !identity::is_phone(&contact)).collect();
+    Some(Sender { contact, raw, aliases })
+}
+
 struct Sender {
     contact: ContactKey,
     raw: String,
@@ -202,7 +251,7 @@ struct Sender {
 }
 
 /// WhatsApp shows `~` for those who have no name.
-fn named(name: &str) -> Option<String> {
+fn display_name(name: &str) -> Option<String> {
     let name = name.trim();
     name.chars().any(char::is_alphanumeric).then(|| name.to_owned())
 }

@@ -5,14 +5,17 @@
 //! the one we got when we sent it; all others have WhatsApp's there and Gupshup's in `gsId`, and a late
 //! `failed` may have nothing but `gsId`.
 
-use crate::channel::DecodeError;
+use serde_json::Value;
+
 use crate::channel::cloud::value::{missing, person};
-use crate::channel::cloud::{short, status, word};
+use crate::channel::cloud::{short, status, wish, word};
 use crate::channel::gupshup::decode::Webhook;
 use crate::channel::gupshup::outcome;
 use crate::channel::json::{self, Object};
+use crate::channel::{DecodeError, said};
 use crate::event::{Consent, Event, Receipt, SamePerson, TemplateChange};
 use crate::message::{DeliveryState, Fate, Provider, Timestamp};
+use crate::opt_out::{self, Wish};
 
 /// `message-event`.
 pub fn of_message(webhook: &Webhook<'_>, payload: &Object) -> Result<Event, DecodeError> {
@@ -28,7 +31,8 @@ pub fn of_message(webhook: &Webhook<'_>, payload: &Object) -> Result<Event, Deco
         "deleted" => return Ok(webhook.ignored("revoke", payload)),
         // What led a contact here, without the message; the message brings it as well.
         "referral" => return Ok(webhook.ignored("referral", payload)),
-        _ => return Ok(webhook.ignored("receipt of an unknown state", payload)),
+        "payment" => return Ok(webhook.ignored(said::PAYMENT, payload)),
+        _ => return Ok(webhook.unread("receipt of an unknown state", payload)),
     };
     let mut ids: Vec<String> = Vec::new();
     let network = inner.and_then(|inner| word(inner, "whatsappMessageId"));
@@ -39,7 +43,7 @@ pub fn of_message(webhook: &Webhook<'_>, payload: &Object) -> Result<Event, Deco
     }
     let mut ids = ids.into_iter();
     let message_id = ids.next().ok_or_else(|| missing(payload, "id", "payload"))?;
-    let to = word(payload, "destination");
+    let to = word(payload, "destination").or_else(|| word(payload, "userId"));
     let failed = state == DeliveryState::Failed;
     let cause = inner.filter(|inner| json::field(inner, "code").or(json::field(inner, "reason")).is_some());
     let cause = failed.then(|| cause.unwrap_or(payload));
@@ -74,7 +78,7 @@ fn mismatch(webhook: &Webhook<'_>, payload: &Object) -> Event {
             reason: "number form".into(),
         }),
         (Some(_), Some(_)) => webhook.ignored("number form", payload),
-        _ => webhook.ignored("unreadable sender address", payload),
+        _ => webhook.unread("unreadable sender address", payload),
     }
 }
 
@@ -86,22 +90,39 @@ pub fn of_user(webhook: &Webhook<'_>, payload: &Object) -> Result<Event, DecodeE
     if told == "sandbox-start" || phone == "callbackSetPhone" {
         return Ok(webhook.ignored("handshake", payload));
     }
-    let opted_in = match told {
-        "opted-in" => true,
-        "opted-out" => false,
-        _ => return Ok(webhook.ignored(&format!("unknown event {}", short(told)), payload)),
+    let Some(wish) = opt_out::of_switch(told) else {
+        return Ok(webhook.ignored(&format!("unknown event {}", short(told)), payload));
     };
     let Ok(contact) = person(&phone) else {
-        return Ok(webhook.ignored("unreadable sender address", payload));
+        return Ok(webhook.unread("unreadable sender address", payload));
     };
     Ok(Event::Consent(Consent {
         provider: Provider::Gupshup,
         account: webhook.app.to_owned(),
         contact,
+        aliases: Vec::new(),
         from_raw: phone,
-        opted_in,
+        opted_in: wish == Wish::Again,
         at: webhook.time(payload).unwrap_or(Timestamp::ZERO),
     }))
+}
+
+/// `preference-event`: WhatsApp's own switch for messages that advertise, passed on as it is.
+pub fn of_preference(webhook: &Webhook<'_>, payload: &Object) -> Result<Vec<Event>, DecodeError> {
+    let inner = json::object(payload, &["payload"]).unwrap_or(payload);
+    let items = match json::field(inner, "user_preferences") {
+        Some(Value::Array(items)) => items,
+        other => {
+            let what = format!("expected a list, found {}", other.map_or("nothing", json::kind));
+            return Err(DecodeError { what, place: "payload.payload.user_preferences".into() });
+        }
+    };
+    let at = webhook.at.unwrap_or(Timestamp::ZERO);
+    let read = |item: &Value| match item.as_object().ok_or("no object").and_then(wish::read) {
+        Ok(wish) => Event::Consent(wish.consent(Provider::Gupshup, webhook.app.to_owned(), at)),
+        Err(why) => webhook.unread(why, item.as_object().unwrap_or(payload)),
+    };
+    Ok(items.iter().map(read).collect())
 }
 
 /// `template-event`. Before WhatsApp changes a category it announces the change: then the category is

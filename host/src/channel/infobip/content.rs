@@ -4,8 +4,10 @@
 
 use serde_json::Value;
 
+use crate::channel::cloud::content::form;
 use crate::channel::infobip::decode::{missing, required, written};
 use crate::channel::json::{self, Object};
+use crate::channel::said::{self, Found, Kind, Said};
 use crate::channel::{DecodeError, card};
 use crate::message::{Choice, ContactCard, Content, Location, Media, MediaKind, Order, OrderItem};
 
@@ -15,43 +17,43 @@ const UNKNOWN_DATA_BYTES: usize = 4096;
 /// Articles of an order that are read.
 const ARTICLES: usize = 500;
 
-pub enum Found {
-    Content(Content),
-    /// Not something the contact said, and what it is.
-    Nothing(&'static str),
-}
-
-/// Reads the `message` of an item.
+/// Reads the `message` of an item, or a part of one in the other form.
 pub fn read(message: &Object, place: &str) -> Result<Found, DecodeError> {
-    let said = json::strict_text(message, "type", place)?.unwrap_or_default().to_ascii_uppercase();
-    let media = |kind| -> Result<Found, DecodeError> { self::media(kind, message, place) };
-    Ok(Found::Content(match said.as_str() {
-        "TEXT" => Content::Text { text: text(message, place)?.unwrap_or_default() },
-        "IMAGE" => return media(MediaKind::Image),
-        "VIDEO" => return media(MediaKind::Video),
-        "AUDIO" => return media(MediaKind::Audio),
-        "VOICE" => return media(MediaKind::Voice),
-        "DOCUMENT" => return media(MediaKind::Document),
-        "STICKER" => return media(MediaKind::Sticker),
-        "LOCATION" => location(message).map_or_else(|| unknown(&said, message), Content::Location),
-        "CONTACT" | "CONTACTS" => Content::Contacts { contacts: contacts(message) },
-        // A template's button: its words, and what the template had hidden behind them.
-        "BUTTON" => choice(written(message, "payload"), text(message, place)?, message, place)?,
-        "INTERACTIVE_BUTTON_REPLY" | "INTERACTIVE_LIST_REPLY" => {
-            choice(written(message, "id"), written(message, "title"), message, place)?
-        }
-        "ORDER" => Content::Order(order(message, place)?),
-        "REACTION" => return Ok(Found::Nothing("reaction")),
-        // Infobip took the file away; what is left is where it lay.
-        "INFECTED_CONTENT" => return Ok(Found::Nothing("infected file")),
+    let told = json::strict_text(message, "type", place)?.unwrap_or_default().to_ascii_uppercase();
+    match told.as_str() {
         // May still carry text; the type decides.
         "UNSUPPORTED" => return Ok(Found::Nothing("unsupported message")),
-        "" => match text(message, place)? {
-            Some(text) => Content::Text { text },
-            None => unknown("empty", message),
-        },
-        _ => unknown(&said, message),
+        "" => {
+            return Ok(match text(message, place)? {
+                Some(text) => Found::Content(Content::Text { text }),
+                None => Found::Unknown("none".into()),
+            });
+        }
+        _ => {}
+    }
+    let said = match said::kind(&told) {
+        Kind::Said(said) => said,
+        Kind::Nothing(what) => return Ok(Found::Nothing(what)),
+        Kind::Unknown => return Ok(Found::Unknown(told)),
+    };
+    Ok(Found::Content(match said {
+        Said::Text => Content::Text { text: text(message, place)?.unwrap_or_default() },
+        Said::Media(kind) => return media(kind, message, place),
+        Said::Location => location(message).map_or_else(|| unknown(&told, message), Content::Location),
+        Said::Contacts => Content::Contacts { contacts: contacts(message) },
+        Said::Choice => pressed(message, place)?,
+        Said::Form => form(None, text(message, place)?.as_deref(), json::field(message, "response")),
+        Said::Order => Content::Order(order(message, place)?),
+        Said::Menu | Said::Other => unknown(&told, message),
     }))
+}
+
+/// A button's id, and its words. A template's button has its words in `text` and, in `payload`, what the
+/// template had hidden behind them.
+fn pressed(message: &Object, place: &str) -> Result<Content, DecodeError> {
+    let id = ["id", "payload", "postbackData"].iter().find_map(|name| written(message, name));
+    let title = written(message, "title").map_or_else(|| text(message, place), |title| Ok(Some(title)))?;
+    choice(id, title, message, place)
 }
 
 /// Null and none are the same; anything but text would be lost if it were read on.

@@ -3,12 +3,13 @@
 
 use crate::channel::DecodeError;
 use crate::channel::answer::without_numbers;
-use crate::channel::infobip::decode::{account, at_time, ignored, required, written};
+use crate::channel::infobip::decode::{account, at_time, ignored, required, unread, written};
 use crate::channel::infobip::outcome;
 use crate::channel::json::{self, Object};
-use crate::event::{Consent, Event, Receipt, TemplateChange};
+use crate::event::{Consent, Event, Receipt, TemplateChange, Topic};
 use crate::identity;
 use crate::message::{DeliveryState, Fate, Provider, Timestamp};
+use crate::opt_out::{self, Wish};
 
 /// Reads an item that is no message.
 pub fn read(item: &Object, place: &str) -> Result<Event, DecodeError> {
@@ -61,9 +62,9 @@ fn delivery(item: &Object, place: &str) -> Result<Event, DecodeError> {
         return Ok(ignored("receipt of a duplicate", item));
     }
     let Some(state) = state(item) else {
-        return Ok(ignored("receipt of an unknown state", item));
+        return Ok(unread(Topic::Receipt, "receipt of an unknown state", item));
     };
-    let to = written(item, "to");
+    let to = written(item, "to").or_else(|| written(item, "destination"));
     let failed = state == DeliveryState::Failed;
     Ok(Event::Receipt(Receipt {
         contact: to.as_deref().and_then(|to| identity::contact(to).ok()),
@@ -144,28 +145,25 @@ fn template(item: &Object) -> Event {
     })
 }
 
-/// Meta's words are `stop` and `resume`; how Infobip spells them is not written anywhere, so that any
-/// spelling with one of these words in it is read.
+/// WhatsApp's own switch.
 fn consent(item: &Object, preference: &Object) -> Event {
-    let status = written(preference, "notificationMessagesStatus").unwrap_or_default().to_ascii_uppercase();
-    let has = |words: &[&str]| words.iter().any(|word| status.contains(word));
-    let opted_in = match (has(&["STOP", "OPT_OUT", "OPTOUT"]), has(&["RESUME", "OPT_IN", "OPTIN"])) {
-        (true, false) => false,
-        (false, true) => true,
-        _ => return ignored("marketing preference", item),
+    let told = written(preference, "notificationMessagesStatus").unwrap_or_default();
+    let Some(wish) = opt_out::of_switch(&told) else {
+        return unread(Topic::Consent, "unknown wish", item);
     };
     let (Some(account), Some(from_raw)) = (account(Ok(item)), written(preference, "from")) else {
-        return ignored("marketing preference", item);
+        return unread(Topic::Consent, "nobody's wish", item);
     };
     let Ok(contact) = identity::contact(&from_raw) else {
-        return ignored("unreadable sender address", item);
+        return unread(Topic::Consent, "unreadable sender address", item);
     };
     Event::Consent(Consent {
         provider: Provider::Infobip,
         account,
         contact,
+        aliases: Vec::new(),
         from_raw,
-        opted_in,
+        opted_in: wish == Wish::Again,
         at: at_time(item, "createdAt").unwrap_or(Timestamp::ZERO),
     })
 }

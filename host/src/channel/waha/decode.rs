@@ -1,47 +1,34 @@
 //! A WAHA webhook becomes events. One body is one event of WAHA's; unknown ones are acknowledged and
-//! ignored under their name, because an error makes WAHA send the same again fifteen times. Errors are
-//! for bodies whose message would be lost or mistaken if it were read on: no id, no sender, a text
-//! that is no text.
+//! ignored under their name, because an error makes WAHA send the same again fifteen times. One that is
+//! known and would be lost or mistaken if it were read on (no id, no sender, a text that is no text) is
+//! unreadable. Errors are for bodies that are no event of WAHA's.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::channel::json::{self, Object, kind};
-use crate::channel::waha::content::{self, Found};
+use crate::channel::said::Found;
+use crate::channel::waha::content;
 use crate::channel::waha::person::{Person, ourselves};
 use crate::channel::waha::{bare_id, chat_of};
-use crate::channel::{DecodeError, time};
-use crate::event::{Event, Ignored, Receipt, SessionChange};
+use crate::channel::{DecodeError, cloud::short, time};
+use crate::event::{Event, Ignored, Receipt, SessionChange, Topic, Unread};
 use crate::identity::{self, Address};
 use crate::message::{Choice, ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
 
-/// What surrounds every event. Old versions have no `timestamp`; `me` is null before the login.
-#[derive(Deserialize)]
-#[serde(expecting = "an object")]
-struct Envelope {
-    #[serde(default)]
-    timestamp: Value,
-    #[serde(default)]
-    event: Value,
-    #[serde(default)]
-    session: Value,
-    #[serde(default)]
-    me: Value,
-    #[serde(default)]
-    payload: Value,
-}
-
-/// Reads a body.
+/// Reads a body. Old versions have no `timestamp`; `me` is null before the login.
 pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
-    let envelope: Envelope = json::parse(body)?;
+    let envelope: Object = json::parse(body)?;
+    let field = |name| json::field(&envelope, name).unwrap_or(&Value::Null);
     let webhook = Webhook {
-        account: required(&envelope.session, "session")?,
-        event: required(&envelope.event, "event")?,
-        at: time::read(&envelope.timestamp),
-        me: ourselves(&envelope.me),
+        account: required(field("session"), "session")?,
+        event: required(field("event"), "event")?,
+        at: time::read(field("timestamp")),
+        me: ourselves(field("me")),
         groups,
     };
-    webhook.read(&envelope.payload).map(|event| vec![event])
+    let payload = field("payload");
+    let event = webhook.read(payload).unwrap_or_else(|error| webhook.unreadable(&error, payload));
+    Ok(vec![event])
 }
 
 /// The envelope, read.
@@ -63,6 +50,35 @@ impl Webhook<'_> {
             "session.status" => self.session(object(payload)?),
             "poll.vote" => self.vote(object(payload)?),
             event => Ok(self.other(event, payload)),
+        }
+    }
+
+    fn topic(&self) -> Topic {
+        match self.event {
+            "message.ack" => Topic::Receipt,
+            "session.status" => Topic::Session,
+            _ => Topic::Message,
+        }
+    }
+
+    fn unreadable(&self, error: &DecodeError, payload: &Value) -> Event {
+        let nothing = Object::new();
+        self.unread(&format!("unreadable item: {error}"), payload.as_object().unwrap_or(&nothing))
+    }
+
+    /// As [`Webhook::ignored`], for what should have been read.
+    fn unread(&self, why: &str, payload: &Object) -> Event {
+        match self.ignored(why, payload) {
+            Event::Ignored(left) => Event::Unread(Unread { topic: self.topic(), left }),
+            other => other,
+        }
+    }
+
+    /// Why a message has nobody whose words it could be.
+    fn nobody(&self, address: &str, payload: &Object) -> Event {
+        match identity::is_service(address) {
+            true => self.ignored("WhatsApp itself", payload),
+            false => self.unread("unreadable sender address", payload),
         }
     }
 
@@ -94,10 +110,7 @@ impl Webhook<'_> {
             "engine.event" => self.ignored("engine event", &nothing),
             event if event.starts_with("label.") => self.ignored("label", &nothing),
             event if event.starts_with("group.") => self.ignored("group change", &nothing),
-            event => {
-                let name: String = event.chars().filter(|c| !c.is_control()).take(64).collect();
-                self.ignored(&format!("unknown event {name}"), payload)
-            }
+            event => self.ignored(&format!("unknown event {}", short(event)), payload),
         }
     }
 
@@ -118,11 +131,14 @@ impl Webhook<'_> {
             Ok(Address::Status) => return Ok(self.ignored("status broadcast", payload)),
             Ok(Address::Broadcast) => return Ok(self.ignored("broadcast list", payload)),
             Ok(Address::Newsletter) => return Ok(self.ignored("newsletter", payload)),
-            Err(_) => return Ok(self.ignored("unreadable sender address", payload)),
+            Err(_) => return Ok(self.nobody(from, payload)),
         };
         let content = match content::read(payload)? {
             Found::Content(content) => content,
             Found::Nothing(reason) => return Ok(self.ignored(reason, payload)),
+            Found::Unknown(word) => {
+                return Ok(self.unread(&format!("message of an unknown kind {}", short(&word)), payload));
+            }
         };
         Ok(Event::Message(Box::new(Inbound {
             provider: Provider::Waha,
@@ -201,7 +217,7 @@ impl Webhook<'_> {
             Ok(Address::Group(key)) if self.groups => key,
             Ok(Address::Group(_)) => return Ok(self.ignored("group", vote)),
             Ok(_) => return Ok(self.ignored("broadcast list", vote)),
-            Err(_) => return Ok(self.ignored("unreadable sender address", vote)),
+            Err(_) => return Ok(self.nobody(from, vote)),
         };
         Ok(Event::Message(Box::new(Inbound {
             provider: Provider::Waha,
@@ -242,7 +258,11 @@ impl Webhook<'_> {
             _ => {}
         }
         let Some(state) = delivery_state(payload) else {
-            return Ok(self.ignored("receipt of an unknown state", payload));
+            // Some engines say themselves that they do not know.
+            return Ok(match json::field(payload, "ack") {
+                None => self.ignored("receipt of an unknown state", payload),
+                Some(_) => self.unread("receipt of an unknown state", payload),
+            });
         };
         Ok(Event::Receipt(Receipt {
             provider: Provider::Waha,

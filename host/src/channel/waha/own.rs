@@ -1,10 +1,10 @@
 //! What our own number said: through the API, or typed on the phone. It is never the contact's words.
 
 use crate::channel::json::{self, Object};
-use crate::channel::waha::chat_of;
-use crate::channel::waha::content::{self, Found};
+use crate::channel::said::Found;
 use crate::channel::waha::decode::Webhook;
 use crate::channel::waha::person::Person;
+use crate::channel::waha::{chat_of, content};
 use crate::event::{Event, Origin, Own};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Provider, Timestamp};

@@ -234,10 +234,11 @@ fn media_hosts(sender: &Sender) -> Option<Fault> {
 fn strangers(sender: &Sender) -> Vec<Fault> {
     let Sender { provider, .. } = *sender;
     let infobip = [Provider::Infobip];
-    let settings: [(&'static str, bool, &[Provider]); 7] = [
+    let settings: [(&'static str, bool, &[Provider]); 8] = [
         ("hmac_header", sender.hmac_header.is_some(), &infobip),
         ("hmac_algorithm", sender.hmac_algorithm != HmacAlgorithm::default(), &infobip),
         ("webhook_user", sender.webhook_user.is_some(), &infobip),
+        ("keyword", sender.keyword.is_some(), &infobip),
         ("verify_token", !sender.verify_token.is_empty(), &[Provider::Meta]),
         ("business_account", sender.business_account.is_some(), &[Provider::Meta]),
         ("api_version", sender.api_version.is_some(), &[Provider::Meta]),

@@ -3,7 +3,7 @@
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{conversation_key, message_hash, pack, place};
+use super::codec::{conversation_key, heard_hash, message_hash, pack, place};
 use super::contacts::Known;
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY};
@@ -24,6 +24,8 @@ use crate::tenant::quotas::Kind;
 /// An arrival, read and encoded before it reaches the writer.
 pub struct Incoming {
     hash: [u8; 16],
+    /// Under which earlier programs remembered it: the provider may be sending one of theirs again.
+    hash_of_old: [u8; 16],
     message_id: String,
     contact: ContactKey,
     aliases: Vec<ContactKey>,
@@ -64,7 +66,8 @@ impl Incoming {
             referral: inbound.referral,
         };
         Incoming {
-            hash: message_hash(inbound.provider, &inbound.account, &heard.id),
+            hash: heard_hash(inbound.provider, &inbound.account, &heard.id),
+            hash_of_old: message_hash(inbound.provider, &inbound.account, &heard.id),
             contact: inbound.contact,
             aliases: inbound.aliases,
             reply_to: inbound.from_raw,
@@ -92,8 +95,8 @@ fn source_of(referral: &Referral) -> Option<String> {
 }
 
 pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
-    if let Some(row) = batch.tables.dedup.get()?.get(&incoming.hash)? {
-        return Ok(Accepted { answer: answer::read(row.value())?, duplicate: true });
+    if let Some(answer) = answered(batch, incoming)? {
+        return Ok(Accepted { answer, duplicate: true });
     }
     let directory = batch.mirror.directory.load_full();
     let sender = directory.senders.get(&incoming.sender);
@@ -159,6 +162,19 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     batch.hashes.extend_from_slice(&incoming.hash);
     batch.hashes_at = batch.hashes_at.max(incoming.received_at);
     Ok(Accepted { answer, duplicate: false })
+}
+
+/// What was answered to it when it came before.
+fn answered(batch: &Batch<'_>, incoming: &Incoming) -> Step<Option<Answer>> {
+    let known = batch.tables.dedup.get()?;
+    let mut row = known.get(&incoming.hash)?;
+    if row.is_none() && incoming.hash_of_old != incoming.hash {
+        row = known.get(&incoming.hash_of_old)?;
+    }
+    Ok(match row {
+        Some(row) => Some(answer::read(row.value())?),
+        None => None,
+    })
 }
 
 /// A number that others share is not told to wait for one of them.

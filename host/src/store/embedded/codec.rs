@@ -289,6 +289,22 @@ pub fn message_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
     short
 }
 
+/// Names a message that came in by the provider's id, whichever name of its chat the id was written with:
+/// of what was said to us alone the chat is left out, of what was said in a group the author.
+pub fn heard_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
+    let bare = bare_id(provider, id);
+    match group_of(id).filter(|_| provider == Provider::Waha) {
+        Some(group) => message_hash(provider, account, &format!("{group}_{bare}")),
+        None => message_hash(provider, account, bare),
+    }
+}
+
+fn group_of(id: &str) -> Option<&str> {
+    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
+    let (chat, _) = rest.split_at(rest.find("@g.us_")? + "@g.us".len());
+    Some(chat)
+}
+
 /// Names a message of ours by the provider's id, as receipts will: what differs between the forms of
 /// one id is left out of it.
 pub fn sent_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
@@ -325,6 +341,23 @@ fn without_chat(id: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_came_in_has_one_name() {
+        let name = |id| heard_hash(Provider::Waha, "default", id);
+        for (case, one, other, same) in [
+            ("hidden id and phone", "false_999@lid_X", "false_5521@c.us_X", true),
+            ("bare and serialized", "X", "false_5521@c.us_X", true),
+            ("another message", "false_5521@c.us_X", "false_5521@c.us_Y", false),
+            ("one author of a group", "false_1@g.us_X_999@lid", "false_1@g.us_X_5521@c.us", true),
+            ("two groups", "false_1@g.us_X_5521@c.us", "false_2@g.us_X_5521@c.us", false),
+            ("a group and a person", "false_1@g.us_X_5521@c.us", "false_5521@c.us_X", false),
+        ] {
+            assert_eq!(name(one) == name(other), same, "{case}");
+        }
+        let meta = |id| heard_hash(Provider::Meta, "1", id);
+        assert_ne!(meta("false_1@c.us_X"), meta("false_2@c.us_X"), "these are WAHA's names alone");
+    }
 
     #[test]
     fn one_waha_message_has_one_name() {

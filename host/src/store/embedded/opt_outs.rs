@@ -161,12 +161,15 @@ pub fn consent(
     now: Timestamp,
 ) -> Step<()> {
     let directory = batch.mirror.directory.load_full();
-    let person = contacts::resolve(batch, &consent.contact, &[])?;
+    let person = contacts::resolve(batch, &consent.contact, &consent.aliases)?;
     let dedicated = directory.senders.get(sender).and_then(|sender| sender.tenant);
     let tenant = dedicated.or(person.lock.map(|lock| lock.tenant)).or(named);
     let Some(tenant) = tenant else { return Ok(()) };
-    let known = if dedicated.is_some() { &consent.contact } else { &person.canonical };
-    let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, known)? };
+    let known = match dedicated {
+        Some(tenant) => views::resolve(batch, tenant, &consent.contact, &consent.aliases)?.canonical,
+        None => person.canonical,
+    };
+    let key = ConversationKey { tenant, contact: views::of_tenant(batch, tenant, &known)? };
     let at = if consent.at > Timestamp::ZERO && consent.at < now { consent.at } else { now };
     // A tenant's own number may tell of anybody.
     if dedicated.is_some()

@@ -10,7 +10,7 @@ use super::batch::{Batch, Step};
 use super::codec::{Place, Unreadable, read_under, unpack};
 use super::mirror::lock;
 use super::rows::{Dead, Journaled, Reply, Spoken};
-use super::{dead, lookups, sends};
+use super::{dead, lookups, sends, unread};
 use crate::message::{TenantId, Timestamp};
 use crate::store::{AuditEntry, Retention, SendId};
 use crate::template::Use;
@@ -19,6 +19,7 @@ use crate::template::Use;
 pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
     let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
     let mut removed = dedup(batch, before(retention.dedup_ms), limit)?;
+    removed += unread::prune(batch, before(retention.dedup_ms), limit.saturating_sub(removed))?;
     let log = |keep_ms: i64| Log { before: before(keep_ms), now };
     removed += history(batch, log(retention.history_ms), limit.saturating_sub(removed))?;
     let ends = (before(retention.ended_ms), before(retention.history_ms));

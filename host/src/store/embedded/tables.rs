@@ -127,6 +127,10 @@ tables! {
     sessions: &'static str => Bytes;
     /// Sender -> what was asked for its session last.
     session_wishes: &'static str => u8;
+    /// Provider, then the arrival number of a webhook that could not be read.
+    unread: Bytes => Bytes;
+    /// The same key -> its bytes, and when it came.
+    unread_marks: Bytes => (u64, i64);
     /// Tenant, then name, language and sender of a template.
     templates: Bytes => Bytes;
     /// Tenant, then the place of the reply that the template was sent as.

@@ -240,21 +240,21 @@ fn every_type_is_read() {
 }
 
 #[test]
-fn types_of_next_year_are_shown_with_their_data() {
+fn what_has_no_shape_of_its_own_is_shown_with_its_data() {
     for said in [
-        json!({"type": "INTERACTIVE_FLOW_REPLY", "text": "Sent", "response": {"area": "Marina"}}),
-        json!({"type": "INTERACTIVE_PAYMENT_CONFIRMATION", "referenceId": "1", "status": "SUCCESS"}),
-        json!({"type": "INTERACTIVE_CALL_PERMISSION_REPLY", "permission": "ACCEPTED"}),
+        json!({"type": "INTERACTIVE_IN_THREAD_AUTHENTICATION_REPLY", "inThreadAuthenticationReply": {}}),
         json!({"type": "LOCATION", "latitude": 91, "longitude": 0}),
-        json!({"type": "HOLOGRAM", "depth": 3}),
     ] {
         let Content::Unknown { kind, data } = content(said.clone()) else { panic!("{said}") };
         assert_eq!(Some(kind.as_str()), said["type"].as_str());
         assert_eq!(serde_json::from_str::<Value>(&data).unwrap(), said);
     }
-    let Content::Unknown { data, .. } = content(json!({"type": "BIG", "data": "x".repeat(10_000)})) else {
-        panic!("an unknown type");
-    };
+    let form =
+        content(json!({"type": "INTERACTIVE_FLOW_REPLY", "text": "Sent", "response": {"area": "Marina"}}));
+    let data = r#"{"name":null,"body":"Sent","response":{"area":"Marina"}}"#;
+    assert_eq!(form, Content::Unknown { kind: "flow reply".into(), data: data.into() });
+    let large = json!({"type": "LOCATION", "latitude": "x".repeat(10_000)});
+    let Content::Unknown { data, .. } = content(large) else { panic!("no place") };
     assert_eq!(data, "{}");
 }
 
@@ -265,12 +265,23 @@ fn what_the_contact_did_not_say_is_ignored() {
         ("a reaction", typed(json!({"type": "REACTION", "emoji": "👍", "action": "ADDED"})), "reaction"),
         ("one taken back", typed(json!({"type": "REACTION", "action": "REMOVED"})), "reaction"),
         ("unsupported", typed(json!({"type": "UNSUPPORTED", "text": "may be there"})), "unsupported message"),
+        (
+            "money",
+            typed(json!({"type": "INTERACTIVE_PAYMENT_CONFIRMATION", "status": "SUCCESS"})),
+            "payment report",
+        ),
+        ("a call", typed(json!({"type": "INTERACTIVE_CALL_PERMISSION_REPLY"})), "call"),
+        ("news", typed(json!({"type": "HOLOGRAM", "depth": 3})), "kept: message of an unknown kind HOLOGRAM"),
         ("infected", typed(json!({"type": "INFECTED_CONTENT", "malware": {"name": "x"}})), "infected file"),
         ("a group", item(&json!({"groupId": "120363"}), &json!({})), "group"),
         ("a group's answer", item(&json!({}), &json!({"context": {"groupId": "120363"}})), "group"),
         ("our own", item(&json!({"from": "+41793026731"}), &json!({})), "own message"),
-        ("a name", item(&json!({"from": "Infobip"}), &json!({})), "unreadable sender address"),
-        ("a list", item(&json!({"from": "1612345678@broadcast"}), &json!({})), "unreadable sender address"),
+        ("a name", item(&json!({"from": "Infobip"}), &json!({})), "kept: unreadable sender address"),
+        (
+            "a list",
+            item(&json!({"from": "1612345678@broadcast"}), &json!({})),
+            "kept: unreadable sender address",
+        ),
         ("another channel", item(&json!({"integrationType": "VIBER"}), &json!({})), "not WhatsApp"),
     ] {
         let found = ignored(item);

@@ -1,7 +1,7 @@
 //! Reports, notices, and items that cannot be read beside items that can.
 
 use serde_json::{Value, json};
-use switchboard::event::{Event, Receipt};
+use switchboard::event::{Event, Receipt, Topic};
 use switchboard::message::{DeliveryState, Fate};
 
 use super::{decode, event, ignored, item};
@@ -56,7 +56,7 @@ fn the_group_decides_and_its_number_where_there_is_no_name() {
     for status in [json!({}), json!({"groupName": "ON_ITS_WAY"}), json!({"groupId": 17}), json!("DELIVERED")]
     {
         let found = ignored(report(json!({ "status": status })));
-        assert_eq!(found.reason, "receipt of an unknown state", "{status}");
+        assert_eq!(found.reason, "kept: receipt of an unknown state", "{status}");
         assert_eq!(found.message_id.as_deref(), Some("sb-1"));
     }
 }
@@ -194,13 +194,15 @@ fn marketing_preferences_are_consent() {
         }
     }
     for (status, from, reason) in [
-        (json!("PAUSED"), json!("385919998888"), "marketing preference"),
-        (json!({"is": "STOP"}), json!("385919998888"), "marketing preference"),
-        (json!("STOP"), json!(null), "marketing preference"),
+        (json!("PAUSED"), json!("385919998888"), "unknown wish"),
+        (json!({"is": "STOP"}), json!("385919998888"), "unknown wish"),
+        (json!("STOP"), json!(null), "nobody's wish"),
         (json!("STOP"), json!("Frank"), "unreadable sender address"),
     ] {
         match decode(&notice(status, from)).unwrap().remove(0) {
-            Event::Ignored(left) => assert_eq!(left.reason, reason),
+            Event::Unread(unread) => {
+                assert_eq!((unread.left.reason.as_str(), unread.topic), (reason, Topic::Consent));
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -254,7 +256,7 @@ fn one_broken_item_costs_the_others_nothing() {
             "expected text, found an object at results.1.message.caption",
         ),
         (
-            item(&json!({}), &json!({"type": "INTERACTIVE_LIST_REPLY"})),
+            item(&json!({}), &json!({"type": "INTERACTIVE_LIST_REPLY", "text": null})),
             "expected text, found nothing at results.1.message.id",
         ),
         (
@@ -269,9 +271,9 @@ fn one_broken_item_costs_the_others_nothing() {
     ] {
         let events = decode(&json!({"results": [good("A"), broken, good("B")], "messageCount": 3})).unwrap();
         match events.as_slice() {
-            [Event::Message(first), Event::Ignored(left), Event::Message(last)] => {
+            [Event::Message(first), Event::Unread(unread), Event::Message(last)] => {
                 assert_eq!((first.id.as_str(), last.id.as_str()), ("A", "B"));
-                assert_eq!(left.reason, format!("unreadable item: {what}"));
+                assert_eq!(unread.left.reason, format!("unreadable item: {what}"));
             }
             other => panic!("{broken}: {other:?}"),
         }

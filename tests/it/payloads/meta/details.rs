@@ -131,12 +131,11 @@ fn kinds_of_messages_beyond_the_samples() {
             json!({ "type": "location", "location": { "latitude": "25.07", "longitude": "55.13" } }),
             Content::Location(Location { latitude: 25.07, longitude: 55.13, name: None, address: None }),
         ),
-        (
-            json!({ "type": "interactive", "interactive": { "type": "call_permission_reply", "call_permission_reply": { "response": "accept" } } }),
-            unknown("call_permission_reply", r#"{"response":"accept"}"#),
-        ),
         (json!({ "type": "ephemeral" }), unknown("ephemeral", "{}")),
-        (json!({ "type": "hologram", "hologram": { "id": "1" } }), unknown("hologram", r#"{"id":"1"}"#)),
+        (
+            json!({ "type": "unsupported", "unsupported": { "type": "poll_creation" } }),
+            unknown("unsupported", r#"{"type":"poll_creation"}"#),
+        ),
     ] {
         let content = message(&said(json!([with(changes.clone())]))).content;
         assert_eq!(content, expected, "{changes}");
@@ -170,8 +169,23 @@ fn what_is_no_word_of_the_contact_is_left_alone() {
             "system notice",
         ),
         (said(json!([with(json!({ "group_id": "Y2FwaV9ncm91cDo" }))])), "group"),
-        (said(json!([with(json!({ "from": "callbackSetPhone" }))])), "unreadable sender address"),
-        (said(json!([with(json!({ "from": null }))])), "unreadable sender address"),
+        (said(json!([with(json!({ "from": "callbackSetPhone" }))])), "kept: unreadable sender address"),
+        (said(json!([with(json!({ "from": null }))])), "kept: unreadable sender address"),
+        (
+            said(json!([with(json!({ "type": "hologram", "hologram": { "id": "1" } }))])),
+            "kept: message of an unknown kind hologram",
+        ),
+        (said(json!([with(json!({ "type": null, "text": null }))])), "kept: message of an unknown kind none"),
+        (
+            said(json!([with(
+                json!({ "type": "interactive", "interactive": { "type": "call_permission_reply" } })
+            )])),
+            "call",
+        ),
+        (
+            said(json!([with(json!({ "type": "unsupported", "unsupported": { "type": "pin" } }))])),
+            "system notice",
+        ),
         (said(json!([])), "nothing in it"),
         (change("messages", json!({ "metadata": metadata })), "nothing in it"),
         (
@@ -194,6 +208,7 @@ fn what_is_no_word_of_the_contact_is_left_alone() {
             Event::Ignored(Ignored { reason: found, .. }) | Event::Alert(Ignored { reason: found, .. }) => {
                 assert_eq!(found, reason, "{body}");
             }
+            Event::Unread(unread) => assert_eq!(format!("kept: {}", unread.left.reason), reason, "{body}"),
             other => panic!("{other:?} from {body}"),
         }
     }
@@ -319,6 +334,7 @@ fn templates_and_wishes() {
     };
     assert_eq!(wish("stop"), ("971501234567".into(), false));
     assert_eq!(wish("resume"), ("971501234567".into(), true));
+    assert_eq!(wish("signup"), ("971501234567".into(), true));
 }
 
 #[test]
