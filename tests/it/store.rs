@@ -99,6 +99,7 @@ macro_rules! suite {
 suite! { Files:
     unread {
         what_cannot_be_read_is_kept_within_bounds,
+        reports_that_cannot_be_read_are_given_up_first,
     }
     arrivals {
         a_duplicate_gets_the_first_answer,

@@ -1,5 +1,5 @@
 //! Webhooks of which something could not be read: kept whole until a program reads them that can, within
-//! bounds for each provider, beyond which the oldest is given up.
+//! bounds for each provider, beyond which the oldest is given up, reports before the rest.
 
 use std::collections::BTreeMap;
 

@@ -72,3 +72,24 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
     store.prune(retention, at(9), 100).await.expect("pruned");
     assert_eq!(store.unread(None, 10).expect("read"), []);
 }
+
+/// They are many, and push nothing else out.
+pub async fn reports_that_cannot_be_read_are_given_up_first(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    let store = lab.store();
+    let report = |n: usize| {
+        let body = body(Provider::Infobip, at(2), format!("report {n}"));
+        store.keep_unread(UnreadBody { topics: vec![Topic::Receipt], ..body })
+    };
+    store.keep_unread(body(Provider::Infobip, at(1), "a message".into())).await.expect("kept");
+    for kept in join_all((0..COUNT).map(report)).await {
+        kept.expect("kept");
+    }
+    let all = store.unread(None, usize::MAX).expect("read");
+    let of_infobip: Vec<&str> = all
+        .iter()
+        .filter(|(_, kept)| kept.provider == Provider::Infobip)
+        .map(|(_, kept)| kept.body.as_str())
+        .collect();
+    assert_eq!((of_infobip.len(), &of_infobip[..2]), (COUNT, &["a message", "report 1"][..]));
+}

@@ -129,8 +129,8 @@ tables! {
     session_wishes: &'static str => u8;
     /// Provider, then the arrival number of a webhook that could not be read.
     unread: Bytes => Bytes;
-    /// The same key -> its bytes, and when it came.
-    unread_marks: Bytes => (u64, i64);
+    /// The same key -> its bytes, when it came, and whether it is more than reports on what we sent.
+    unread_marks: Bytes => (u64, i64, bool);
     /// Tenant, then name, language and sender of a template.
     templates: Bytes => Bytes;
     /// Tenant, then the place of the reply that the template was sent as.

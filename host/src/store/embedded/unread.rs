@@ -10,6 +10,7 @@ use super::Embedded;
 use super::batch::{Batch, Step};
 use super::codec::{after_prefix, pack, unpack};
 use super::tables::define;
+use crate::event::Topic;
 use crate::message::{Provider, Timestamp};
 use crate::store::Result;
 use crate::store::unread::{BYTES, COUNT, Unread, UnreadBody, UnreadId};
@@ -20,7 +21,8 @@ impl Unread for Embedded {
     async fn keep_unread(&self, body: UnreadBody) -> Result<()> {
         self.shared.space.check(Mark::Messages)?;
         let row = pack(&body);
-        self.write(move |batch| keep(batch, (body.provider, body.received_at), &row)).await
+        let matters = body.topics.iter().any(|topic| *topic != Topic::Receipt);
+        self.write(move |batch| keep(batch, (body.provider, body.received_at, matters), &row)).await
     }
 
     fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>> {
@@ -57,7 +59,8 @@ fn of(provider: Provider) -> (Vec<u8>, Vec<u8>) {
     (begin, end)
 }
 
-fn keep(batch: &mut Batch<'_>, (provider, at): (Provider, Timestamp), row: &[u8]) -> Step<()> {
+/// Reports are given up before anything else: they are many, and what they tell can be asked.
+fn keep(batch: &mut Batch<'_>, (provider, at, matters): (Provider, Timestamp, bool), row: &[u8]) -> Step<()> {
     let size = row.len() as u64;
     let (begin, end) = of(provider);
     let mut kept = Vec::new();
@@ -68,11 +71,12 @@ fn keep(batch: &mut Batch<'_>, (provider, at): (Provider, Timestamp), row: &[u8]
         .range::<&[u8]>((Bound::Included(begin.as_slice()), Bound::Excluded(end.as_slice())))?
     {
         let (key, mark) = mark?;
-        kept.push((key.value().to_vec(), mark.value().0));
+        kept.push((key.value().to_vec(), mark.value()));
     }
-    let mut bytes: u64 = kept.iter().map(|(_, size)| size).sum();
+    kept.sort_by_key(|(_, (_, _, matters))| *matters);
+    let mut bytes: u64 = kept.iter().map(|(_, (size, ..))| size).sum();
     let mut left = kept.len();
-    for (key, size_of_old) in kept {
+    for (key, (size_of_old, ..)) in kept {
         if left < COUNT && bytes + size <= BYTES {
             break;
         }
@@ -85,7 +89,7 @@ fn keep(batch: &mut Batch<'_>, (provider, at): (Provider, Timestamp), row: &[u8]
     let mut key = begin;
     key.extend_from_slice(&batch.seq().to_be_bytes());
     batch.tables.unread.put()?.insert(key.as_slice(), row)?;
-    batch.tables.unread_marks.put()?.insert(key.as_slice(), (size, at.as_ms()))?;
+    batch.tables.unread_marks.put()?.insert(key.as_slice(), (size, at.as_ms(), matters))?;
     Ok(())
 }
 
