@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel;
+use crate::channel::{self, Request};
 use crate::clock;
 use crate::egress::{Egress, LIST_BYTES};
 use crate::event::Event;
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 200;
 
 /// A chat is asked about again after so long, and then after twice as long, up to
 const FIRST: Duration = Duration::from_secs(10);
-const AT_MOST: Duration = Duration::from_secs(3600);
+const AT_MOST: Duration = Duration::from_secs(600);
 
 /// What is older is asked about no more: it is not among what a chat shows first.
 const ASKED_FOR_MS: i64 = 24 * 60 * 60 * 1000;
@@ -42,9 +42,24 @@ pub struct Doubts {
 struct Asked {
     again_at: Instant,
     pause: Duration,
+    /// What it said in this look.
+    just_now: Option<Evidence>,
 }
 
 type Chats = HashMap<(SenderName, String), Asked>;
+
+/// What a chat said of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    /// It settled one.
+    Found,
+    /// It was asked just now, and shows nothing of it.
+    None,
+    /// It is to be asked first.
+    Later,
+    /// Nobody can be asked.
+    Nowhere,
+}
 
 impl Doubts {
     pub fn new(store: Arc<dyn Store>, egress: Egress) -> Arc<Self> {
@@ -98,10 +113,14 @@ impl Doubts {
         now: Timestamp,
     ) -> crate::store::Result<()> {
         let entry = &reply.entry;
-        if let Some(sender) = directory.senders.get(&entry.sender)
-            && entry.due_at.plus_ms(ASKED_FOR_MS) > now
-            && self.ask(reply, sender, (chats, seen)).await
-        {
+        let evidence = match directory.senders.get(&entry.sender) {
+            Some(sender) if entry.due_at.plus_ms(ASKED_FOR_MS) > now => {
+                self.ask(reply, sender, (chats, seen)).await
+            }
+            _ => Evidence::Nowhere,
+        };
+        // No word is heeded before evidence was looked for.
+        if matches!(evidence, Evidence::Found | Evidence::Later) {
             return Ok(());
         }
         let Some(word) = word_of(directory, reply.tenant) else { return Ok(()) };
@@ -121,55 +140,59 @@ impl Doubts {
         Ok(())
     }
 
-    /// Asks what was said in its chat. Is it settled?
+    /// Asks what was said in its chat, once for all that is in doubt there.
     async fn ask(
         &self,
         reply: &SendSummary,
         sender: &Sender,
         (chats, seen): (&mut Chats, &mut Chats),
-    ) -> bool {
+    ) -> Evidence {
         let adapter = channel::adapter(sender.provider);
         let entry = &reply.entry;
         let since = entry.created_at.max(entry.due_at).plus_ms(-BEFORE_MS);
-        let Some(request) = adapter.recall(sender, &entry.to, since) else { return false };
+        let Some(request) = adapter.recall(sender, &entry.to, since) else { return Evidence::Nowhere };
         let chat = (sender.name.clone(), entry.to.clone());
         let now = Instant::now();
-        // One answer tells of all that was said in the chat.
-        if seen.contains_key(&chat) {
-            return false;
+        if let Some(asked) = seen.get(&chat) {
+            return asked.just_now.unwrap_or(Evidence::Later);
         }
-        let asked = chats.remove(&chat).unwrap_or(Asked { again_at: now, pause: FIRST });
+        let asked = chats.remove(&chat).unwrap_or(Asked { again_at: now, pause: FIRST, just_now: None });
         if asked.again_at > now {
-            seen.insert(chat, asked);
-            return false;
+            seen.insert(chat, Asked { just_now: None, ..asked });
+            return Evidence::Later;
         }
+        let evidence = self.look_into(sender, request).await;
         let pause = (2 * asked.pause).min(AT_MOST);
-        seen.insert(chat, Asked { again_at: now + asked.pause, pause });
+        seen.insert(chat, Asked { again_at: now + asked.pause, pause, just_now: Some(evidence) });
+        evidence
+    }
+
+    async fn look_into(&self, sender: &Sender, request: Request) -> Evidence {
         let answer = match self.egress.send_within(request, LIST_BYTES).await {
             Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => answer,
             Ok(answer) => {
                 tracing::debug!(sender = %sender.name, status = answer.status, "a chat cannot be looked into");
-                return false;
+                return Evidence::Later;
             }
-            Err(_) => return false,
+            Err(_) => return Evidence::Later,
         };
-        let mut settled = false;
-        for event in adapter.recalled(sender, &answer.body) {
+        let mut evidence = Evidence::None;
+        for event in channel::adapter(sender.provider).recalled(sender, &answer.body) {
             let Event::Own(mut own) = event else { continue };
             own.account.clone_from(&sender.account);
             match self.store.recognize_own(*own, sender.name.clone(), clock::now()).await {
-                Ok(true) => settled = true,
+                Ok(true) => evidence = Evidence::Found,
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(%error, "what a chat tells cannot be kept; it is asked again");
-                    return settled;
+                    return Evidence::Later;
                 }
             }
         }
-        if settled {
+        if evidence == Evidence::Found {
             tracing::info!(sender = %sender.name, "the chat shows what became of a reply of unknown outcome");
         }
-        settled
+        evidence
     }
 }
 
