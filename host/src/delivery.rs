@@ -121,7 +121,7 @@ impl DeliveryLoop {
         match self.store.claim_sends(self.settings.concurrent, now, &mut pace).await {
             Ok(claims) => claims,
             Err(error) => {
-                self.store_fails("replies cannot be claimed; trying again", &error);
+                self.store_fails("the claim", &error);
                 tokio::time::sleep(STORE_PAUSE).await;
                 Vec::new()
             }
@@ -168,7 +168,7 @@ impl DeliveryLoop {
                 begun.into_iter().next()
             }
             Err(error) => {
-                self.store_fails("replies cannot be marked as being sent; trying again", &error);
+                self.store_fails("the mark that it is being sent", &error);
                 // Claimed again at once it would only fail again.
                 self.store.postpone_send(&claim.id, clock::now().plus_ms(STORE_PAUSE.as_millis() as i64));
                 None
@@ -178,7 +178,7 @@ impl DeliveryLoop {
 
     fn store_fails(&self, what: &str, error: &store::Error) {
         if self.store_failed.begins() {
-            tracing::error!(%error, "{what}");
+            tracing::error!(%error, what, "the store refuses what becomes of replies; it is tried again");
         }
     }
 
@@ -428,7 +428,7 @@ impl DeliveryLoop {
                     return;
                 }
                 Err(error) => {
-                    self.store_fails("outcomes of replies cannot be written down; trying again", &error);
+                    self.store_fails("the outcome", &error);
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }

@@ -276,9 +276,7 @@ impl Gateway {
             bail!("{part} ended by itself while the gateway stopped; the log says why");
         }
         match drained {
-            Ok(()) => {
-                tracing::info!("stopped; nothing was left in mid-air");
-            }
+            Ok(()) => tracing::info!("stopped; nothing was left in mid-air"),
             Err(_) => tracing::warn!(
                 after_ms = self.config.drain_timeout_ms,
                 "stopped before everything had ended; turns run again after the next start, and sends \

@@ -29,7 +29,8 @@ pub enum Answer {
 pub enum Reason {
     /// A shared sender, no lock, no valid link.
     NoTenant,
-    /// A link, a lock or a dedicated sender that names a tenant that is not there.
+    /// A link, a lock or a dedicated sender that names a tenant that is not there; a link, also one that is
+    /// not active.
     UnknownTenant,
 }
 
@@ -38,7 +39,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::NoTenant => "user not associated with any tenant",
-            Reason::UnknownTenant => "there is no such tenant",
+            Reason::UnknownTenant => "the link names no active tenant",
         })
     }
 }
@@ -142,7 +143,8 @@ pub fn decide(
     let Some(Link { tenant, attribution }) = link else {
         return Decision::Ignored(Reason::NoTenant);
     };
-    if !known(*tenant) {
+    // It is told to use a link that leads somewhere; nobody is bound to a tenant that may never be back.
+    if !directory.tenant(*tenant).is_some_and(|tenant| tenant.active) {
         return Decision::Ignored(Reason::UnknownTenant);
     }
     let lock = Lock {

@@ -32,6 +32,7 @@ use crate::tenant::{Directory, Organization, Sender, Tenant};
 mod audit;
 pub mod contacts;
 pub mod embedded;
+pub mod listed;
 pub mod media;
 pub mod numbers;
 pub mod pages;
@@ -424,6 +425,7 @@ pub trait Store:
     contacts::Contacts
     + templates::Templates
     + media::MediaShelf
+    + listed::Listed
     + pages::Pages
     + secrets::Secrets
     + quotas::Accounts
@@ -535,14 +537,6 @@ pub trait Store:
     fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool>;
     fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
     /// Puts a dead turn back in line, or makes a waiting one due now.
-    async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
-    async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
-    async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()>;
-    /// The same of many, in one commit and one entry of the audit. Those that are not there any more, or
-    /// on their way, are left out. How many it was done to.
-    async fn retry_turns(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
-    async fn retry_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
-    async fn drop_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize>;
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
     fn api_keys(&self) -> Result<Vec<ApiKey>>;
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;

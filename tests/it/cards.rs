@@ -31,6 +31,7 @@ async fn a_card_comes_in_and_goes_out() {
     let mut webhook = Webhook::text(&format!("{PHONE}@c.us"), "");
     webhook.envelope["payload"]["body"] = Value::Null;
     webhook.envelope["payload"]["vCards"] = json!([CARD]);
+    webhook.envelope["payload"]["_data"] = Value::Null;
     Hook::to(&gateway).say(&webhook).await;
     let sent = waha.wait_for(1, SOON).await.remove(0);
     assert_eq!(sent.path, "/api/sendContactVcard");

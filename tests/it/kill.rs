@@ -58,10 +58,10 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     }
     assert!(facts.len() > WRITERS, "only {} messages were acknowledged", facts.len());
     gateway.drained(Duration::from_secs(60)).await;
-    let torn_off = doubts(&gateway).await;
+    let (torn_off, on_time) = (doubts(&gateway).await, waha.sent().len());
     until(
         "what its chat shows has gone out, and the rest is sent again",
-        Duration::from_secs(120),
+        Duration::from_secs(240),
         async || (doubts(&gateway).await == 0.0).then_some(()),
     )
     .await;
@@ -70,7 +70,7 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     let status = gateway.stop().await;
     assert!(status.success(), "the gateway ended with {status}");
 
-    let history = read(&gateway, &waha, facts).await;
+    let history = read(&gateway, (&waha, on_time), facts).await;
     let wrong = history.violations();
     let (messages, contacts) = (history.facts.len(), history.locks.len());
     assert!(
@@ -104,7 +104,7 @@ fn setup(waha: &FakeWaha) -> Setup {
     let tenant = |id: u32| {
         format!(
             "id = {id}\nname = 'Tenant {id}'\norganization = 1\nbrain = 'echo'\n\
-             policy = {{ doubt = {{ after_minutes = 0, then = 'send' }} }}"
+             policy = {{ doubt = {{ after_minutes = 1, then = 'send' }} }}"
         )
     };
     let mut setup = Setup::new().package("echo").sender(&format!(
@@ -160,7 +160,7 @@ async fn check_counters(gateway: &Gateway) {
 }
 
 /// Reads the store of the stopped gateway, beside it what the provider got.
-async fn read(gateway: &Gateway, waha: &FakeWaha, facts: Vec<Fact>) -> History {
+async fn read(gateway: &Gateway, waha: (&FakeWaha, usize), facts: Vec<Fact>) -> History {
     let store = gateway.open_store().await;
     assert_eq!(store.counters(), store.recount().expect("the store counts"), "counters against a recount");
     let mut history = History { facts, locks: BTreeMap::new(), conversations: BTreeMap::new() };
@@ -228,8 +228,8 @@ fn conversation(store: &dyn Store, key: &ConversationKey) -> Conversation {
 
 /// What the provider got, to the conversations it belongs to: a contact's notice to use a link is
 /// the gateway's own, the rest is the locked tenant's.
-fn hand_out(history: &mut History, waha: &FakeWaha) {
-    for sent in waha.sent() {
+fn hand_out(history: &mut History, (waha, on_time): (&FakeWaha, usize)) {
+    for (nth, sent) in waha.sent().into_iter().enumerate() {
         let contact = sent.chat.trim_end_matches("@c.us").to_owned();
         let text = sent.text().expect("the echo says texts").to_owned();
         let gateway = (0, contact.clone());
@@ -238,6 +238,7 @@ fn hand_out(history: &mut History, waha: &FakeWaha) {
             .get(&gateway)
             .is_some_and(|notices| notices.said.iter().any(|said| said.text == text));
         let tenant = if notice { 0 } else { history.locks.get(&contact).copied().unwrap_or_default() };
-        history.conversations.entry((tenant, contact)).or_default().received.push(text);
+        let conversation = history.conversations.entry((tenant, contact)).or_default();
+        if nth < on_time { conversation.received.push(text) } else { conversation.again.push(text) }
     }
 }

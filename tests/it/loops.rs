@@ -63,6 +63,7 @@ async fn nothing_goes_round_in_circles() {
     hook.say(&Webhook::text(LID, "start_realty_1")).await;
     let mut file = text(PHONE, "A1", "start_realty_1");
     file.envelope["payload"]["hasMedia"] = true.into();
+    file.envelope["payload"]["_data"] = json!({ "type": "document" });
     let url = format!("{}/api/files/default/gone.txt", waha.url());
     file.envelope["payload"]["media"] =
         json!({ "url": url, "mimetype": "text/plain", "filename": "gone.txt" });

@@ -15,6 +15,7 @@ const KEPT: usize = 4_096;
 
 #[derive(Debug)]
 pub struct Circuits {
+    began: Instant,
     inner: Mutex<Inner>,
     of_sender: usize,
     of_host: usize,
@@ -46,7 +47,12 @@ impl Circuits {
     pub fn new(settings: &config::Delivery) -> Arc<Self> {
         // A host that hangs leaves a quarter of all places to others, however many senders are there.
         let of_host = settings.concurrent - settings.concurrent / 4;
-        Arc::new(Circuits { inner: Mutex::default(), of_sender: settings.per_sender, of_host })
+        Arc::new(Circuits {
+            began: Instant::now(),
+            inner: Mutex::default(),
+            of_sender: settings.per_sender,
+            of_host,
+        })
     }
 
     /// A new round of claims begins.
@@ -55,7 +61,8 @@ impl Circuits {
     }
 
     /// May one more of this sender's go? How long to wait otherwise.
-    pub fn admits(&self, sender: &Sender, now: Instant) -> Result<(), Duration> {
+    pub fn admits(&self, sender: &Sender) -> Result<(), Duration> {
+        let now = self.began.elapsed();
         let mut inner = self.lock();
         let both = whose(sender);
         for whose in &both {
@@ -126,7 +133,7 @@ impl Flight {
 
     fn land(&mut self) -> bool {
         let came = self.came;
-        let (mut inner, now, mut answers) = (self.circuits.lock(), Instant::now(), false);
+        let (mut inner, now, mut answers) = (self.circuits.lock(), self.circuits.began.elapsed(), false);
         for (whose, ticket) in self.tickets.drain(..) {
             let Some(circuit) = inner.circuits.get_mut(&whose) else { continue };
             match circuit.end(ticket, came, now) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -102,7 +102,7 @@ impl Gate {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
         }
         let refused = self.refused_keys.waits_until(sender, now, rand::random());
-        let silent = || self.circuits.admits(sender, Instant::now()).err().map(|wait| after(now, wait));
+        let silent = || self.circuits.admits(sender).err().map(|wait| after(now, wait));
         if let Some(until) = refused.or_else(silent) {
             return self.too_old(candidate, now).unwrap_or_else(|end| Pace::GroupWaits(end.min(until)));
         }

@@ -59,6 +59,7 @@ mod handover;
 mod inbox;
 mod leads;
 mod lines;
+mod listed;
 mod listing;
 mod load;
 mod lookups;
@@ -173,32 +174,6 @@ impl Embedded {
 
     fn mirror(&self) -> &Mirror {
         &self.shared.mirror
-    }
-
-    /// Does this to each, in one commit. What cannot be done to one of them is left out.
-    async fn each(
-        &self,
-        ids: &[SendId],
-        (actor, what): (&str, &str),
-        now: Timestamp,
-        act: fn(&mut Batch<'_>, &SendId, Timestamp) -> Step<()>,
-    ) -> Result<usize> {
-        let (ids, by) = (ids.to_vec(), entry(actor, what, ids.len(), serde_json::Value::Null, now));
-        self.write(move |batch| {
-            let mut done = 0;
-            for id in &ids {
-                match act(batch, id, now) {
-                    Ok(()) => done += 1,
-                    Err(Fault::Refused(_)) => {}
-                    Err(other) => return Err(other),
-                }
-            }
-            if done > 0 {
-                batch.audit(&by)?;
-            }
-            Ok(done)
-        })
-        .await
     }
 
     /// What was committed last, for reading.
@@ -534,48 +509,6 @@ impl Store for Embedded {
             let row = ReadableTable::get(&table, sender.as_str())?;
             Ok(row.map(|row| codec::unpack("sessions", row.value())).transpose()?)
         })
-    }
-
-    async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let turn = listing::parse(id).ok_or_else(|| no_turn(id))?;
-        let by = entry(actor, "retry turn", id, serde_json::Value::Null, now);
-        self.write(move |batch| {
-            listing::retry_turn(batch, &turn, now)?;
-            batch.audit(&by)
-        })
-        .await
-    }
-
-    async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
-        let by = entry(actor, "retry send", id, serde_json::Value::Null, now);
-        self.write(move |batch| {
-            sends::retry(batch, &send, now)?;
-            batch.audit(&by)
-        })
-        .await
-    }
-
-    async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
-        let by = entry(actor, "drop send", id, serde_json::Value::Null, now);
-        self.write(move |batch| {
-            sends::drop_it(batch, &send, now)?;
-            batch.audit(&by)
-        })
-        .await
-    }
-
-    async fn retry_turns(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "retry turns"), now, listing::retry_turn).await
-    }
-
-    async fn retry_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "retry sends"), now, sends::retry).await
-    }
-
-    async fn drop_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "drop sends"), now, sends::drop_it).await
     }
 
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {

@@ -194,9 +194,6 @@ impl Webhook {
         tenant: Option<TenantId>,
         event: Event,
     ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
-        if !sender.active {
-            return Ok(Err(Left::Unknown));
-        }
         // What is about the number and nobody's words is taken, whoever it is for.
         let about_the_number = matches!(event, Event::Session(_));
         match event {

@@ -4,8 +4,9 @@
 use futures::future::join_all;
 use serde_json::json;
 use switchboard::conversation::{TimerChange, Trigger};
-use switchboard::message::Timestamp;
+use switchboard::message::{SenderName, Timestamp};
 use switchboard::store::{Store, TurnClaim};
+use switchboard::tenant::Sender;
 use switchboard_tests::waha::Sent;
 
 use super::*;
@@ -69,9 +70,13 @@ async fn start_with(mut gateway: Gateway, owed: &[(u32, std::ops::Range<usize>, 
     gateway.stop().await;
     {
         let store = gateway.open_store().await;
+        // Nothing is said through a sender that is switched off.
+        let main = store.directory().senders[&SenderName::new("main")].clone();
+        store.put_sender(Sender { active: true, ..(*main).clone() }, "test").await.expect("put");
         for (tenant, contacts, reminders) in owed {
             owe(&*store, *tenant, contacts.clone(), *reminders).await;
         }
+        store.put_sender((*main).clone(), "test").await.expect("put");
     }
     gateway.start().await;
     gateway

@@ -35,7 +35,7 @@ async fn a_changed_key_loses_nothing() {
     hook.say(&text(PHONE, "K0", "are you there?")).await;
     gateway.wait_for_line("the provider refuses the sender's key").await;
     for n in 0..CONTACTS {
-        hook.say(&text(&format!("97150200{n:04}"), &format!("K{n}"), "start_realty_1")).await;
+        hook.say(&text(&format!("97150200{n:04}"), &format!("S{n}"), "start_realty_1")).await;
     }
     until("all of them wait", SOON, async || (outbox(&gateway).await.len() > CONTACTS).then_some(())).await;
     assert!(outbox(&gateway).await.iter().all(|entry| entry["state"] == "waiting"), "nothing is given up");

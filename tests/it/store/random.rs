@@ -11,6 +11,7 @@ use switchboard::message::{Content, ConversationKey, DeliveryState, Outbound, Pr
 use switchboard::route;
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Error, Filter, Retention, SendClaim, Settlement, Store, TurnClaim, TurnFate};
+use switchboard::tenant::{Sender, Tenant};
 use tokio::sync::RwLock;
 
 use super::lab::{
@@ -266,6 +267,14 @@ async fn send(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
 /// Nothing is stuck: what waits is handed out, and then nothing waits any more.
 async fn drain(store: &dyn Store, gone: &Gone) {
     let late = 1_000_000;
+    // What is for those who sleep waits until they are back.
+    let directory = store.directory();
+    for tenant in directory.tenants.values().filter(|tenant| !tenant.active) {
+        store.put_tenant(Tenant { active: true, ..(**tenant).clone() }, "test").await.expect("put");
+    }
+    for sender in directory.senders.values().filter(|sender| !sender.active) {
+        store.put_sender(Sender { active: true, ..(**sender).clone() }, "test").await.expect("put");
+    }
     for step in 0..10_000 {
         let now = late + step;
         let turns = store.claim_turns(100, at(now)).await.expect("claimed");
