@@ -142,6 +142,9 @@ type Placed = redb::ReadOnlyTable<&'static Place, &'static [u8]>;
 /// Goes on, or has seen enough.
 type Going = std::ops::ControlFlow<()>;
 
+/// Reads a row, which is told whether it is of what has ended.
+type Show<'a, T> = dyn Fn(&SendId, &[u8], bool) -> Step<Option<T>> + 'a;
+
 /// What is listed of one kind, and how.
 struct Kind<'a, T> {
     /// Of what has ended, and its name.
@@ -149,7 +152,7 @@ struct Kind<'a, T> {
     /// Of what waits.
     waiting: Placed,
     next: &'a dyn Fn(Option<&SendId>) -> Vec<SendId>,
-    show: &'a dyn Fn(&SendId, &[u8], bool) -> Step<Option<T>>,
+    show: &'a Show<'a, T>,
 }
 
 impl<T: Matches> Kind<'_, T> {
