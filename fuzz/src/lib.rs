@@ -13,12 +13,13 @@ mod host {
     pub mod identity;
     pub mod internet;
     pub mod message;
+    pub mod opt_out;
     pub mod template;
     pub mod tenant;
 }
 
 // As the gateway's own crate names them.
-pub use host::{channel, deep_link, event, glyph, identity, internet, message, template, tenant};
+pub use host::{channel, deep_link, event, glyph, identity, internet, message, opt_out, template, tenant};
 
 use channel::Adapter;
 use event::Event;
