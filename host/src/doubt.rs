@@ -1,6 +1,6 @@
 //! Replies of unknown outcome: whoever may know what became of them is asked, where a provider can be
 //! asked, and what no evidence settles within the tenant's time is settled by the tenant's word: sent
-//! again, or dropped. Without its word a reply stays as it is, and is listed.
+//! again, once, or dropped. Without its word a reply stays as it is, and is listed.
 //!
 //! What a provider tells by itself, by receipts and echoes, is taken as evidence where it comes in.
 
@@ -20,8 +20,13 @@ use crate::tenant::{Directory, Sender};
 /// Between two looks at what is in doubt.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// A look reads all that has ended, and what tenants keep there is theirs to say: the pause after it is so
+/// many times what it took.
+const PAUSE_PER_LOOK: u32 = 50;
+
 /// Looked at together.
 const AT_ONCE: usize = 200;
+const PAGE_BYTES: usize = 1 << 20;
 
 /// A chat is asked about again after so long, and then after twice as long, up to
 const FIRST: Duration = Duration::from_secs(10);
@@ -68,13 +73,18 @@ impl Doubts {
 
     pub async fn run(self: Arc<Self>) {
         let mut chats = Chats::new();
+        let mut pause = EVERY;
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = EVERY;
             if self.store.counters().outbox_unknown == 0 {
                 chats.clear();
                 continue;
             }
-            if let Err(error) = self.look(&mut chats).await {
+            let began = Instant::now();
+            let looked = self.look(&mut chats).await;
+            pause = EVERY.max(began.elapsed() * PAUSE_PER_LOOK).min(AT_MOST);
+            if let Err(error) = looked {
                 tracing::debug!(%error, "replies of unknown outcome cannot be looked at; trying again");
             }
         }
@@ -90,7 +100,10 @@ impl Doubts {
         };
         let (mut seen, now) = (Chats::new(), clock::now());
         loop {
-            let page = self.store.outbox_page(&filter, usize::MAX)?;
+            // Not on a thread that others wait for.
+            let (store, asked) = (self.store.clone(), filter.clone());
+            let page = tokio::task::spawn_blocking(move || store.outbox_page(&asked, PAGE_BYTES)).await;
+            let page = page.map_err(|panic| crate::store::Error::Failed(panic.to_string()))??;
             let directory = self.store.directory();
             for reply in &page.entries {
                 self.see_to(reply, (chats, &mut seen), &directory, now).await?;
@@ -124,6 +137,11 @@ impl Doubts {
             return Ok(());
         }
         let Some(word) = word_of(directory, reply.tenant, evidence) else { return Ok(()) };
+        // What was sent again already, by its word or an operator's, and is in doubt again stays: else a
+        // provider that takes everything and answers nothing would have it for ever.
+        if word.then == Then::Send && entry.retried_at.is_some() {
+            return Ok(());
+        }
         let since = entry.retried_at.unwrap_or(entry.created_at).max(entry.due_at.min(now));
         if since.plus_ms(i64::from(word.after_minutes) * 60_000) > now {
             return Ok(());

@@ -48,6 +48,30 @@ async fn a_reply_that_nobody_saw_is_sent_again_where_its_tenant_says_so() {
     assert_eq!(said, [echo("one", 1), echo("two", 2)], "each once");
 }
 
+/// A provider that answers nothing does not have it for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_doubt_again_is_not_sent_a_third_time() {
+    let waha = FakeWaha::start().await;
+    let word = "policy = { doubt = { after_minutes = 0, then = 'send' } }";
+    let gateway = with_word(&waha, word).start().await;
+    let hook = begin(&gateway, &waha).await;
+    settled(&gateway).await;
+    waha.fail_next_times(2, Fault::Hang);
+    hook.say(&text(PHONE, "D1", "one")).await;
+    let again = until("it was sent again and is in doubt again", SOON, async || {
+        let unknown = outbox(&gateway).await.into_iter().find(|reply| reply["state"] == "unknown");
+        unknown.filter(|reply| !reply["retried_at"].is_null())
+    })
+    .await;
+    let looks = || waha.calls().iter().filter(|call| call.path.contains("/chats/")).count();
+    let before = looks();
+    until("it was looked for again", Duration::from_secs(60), async || (looks() > before).then_some(()))
+        .await;
+    settled(&gateway).await;
+    assert_eq!(in_state(&gateway, "unknown").await["id"], again["id"], "it stays, and is listed");
+    assert_eq!(waha.texts_to(CHAT).len(), 1, "the greeting");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_that_nobody_saw_is_dropped_where_its_tenant_says_so() {
     let waha = FakeWaha::start().await;

@@ -9,6 +9,9 @@ use crate::message::Timestamp;
 use crate::store::listed::Listed;
 use crate::store::{Result, SendId};
 
+/// So many are settled in one commit, in which nobody else's is.
+const SLICE: usize = 100;
+
 #[async_trait]
 impl Listed for Embedded {
     async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
@@ -55,7 +58,7 @@ impl Listed for Embedded {
 }
 
 impl Embedded {
-    /// Does this to each, in one commit. What cannot be done to one of them is left out.
+    /// Does this to each, a slice in a commit. What cannot be done to one of them is left out.
     async fn each(
         &self,
         ids: &[SendId],
@@ -63,21 +66,26 @@ impl Embedded {
         now: Timestamp,
         act: fn(&mut Batch<'_>, &SendId, Timestamp) -> Step<()>,
     ) -> Result<usize> {
-        let (ids, by) = (ids.to_vec(), entry(actor, what, ids.len(), serde_json::Value::Null, now));
-        self.write(move |batch| {
-            let mut done = 0;
-            for id in &ids {
-                match act(batch, id, now) {
-                    Ok(()) => done += 1,
-                    Err(Fault::Refused(_)) => {}
-                    Err(other) => return Err(other),
-                }
-            }
-            if done > 0 {
-                batch.audit(&by)?;
-            }
-            Ok(done)
-        })
-        .await
+        let mut all = 0;
+        for slice in ids.chunks(SLICE) {
+            let (slice, by) = (slice.to_vec(), entry(actor, what, slice.len(), serde_json::Value::Null, now));
+            all += self
+                .write(move |batch| {
+                    let mut done = 0;
+                    for id in &slice {
+                        match act(batch, id, now) {
+                            Ok(()) => done += 1,
+                            Err(Fault::Refused(_)) => {}
+                            Err(other) => return Err(other),
+                        }
+                    }
+                    if done > 0 {
+                        batch.audit(&by)?;
+                    }
+                    Ok(done)
+                })
+                .await?;
+        }
+        Ok(all)
     }
 }
