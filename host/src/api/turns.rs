@@ -14,6 +14,7 @@ use crate::api::page::{self, Limit};
 use crate::api::request::{Asked, Params, Sent};
 use crate::api::scoped::{self, conversation_of, unknown};
 use crate::clock;
+use crate::glyph::Shown;
 use crate::message::SenderName;
 use crate::store::{Filter, SendId, TurnSummary};
 
@@ -89,6 +90,9 @@ pub fn of_many(found: &[SendId], done: usize) -> Json<Value> {
     Json(json!({"matching": found.len(), "more": found.len() >= AT_ONCE, "done": done}))
 }
 
+/// Of replies; turns have two of them.
+const STATES: [&str; 4] = ["waiting", "sending", "dead", "unknown"];
+
 /// No listing is longer; go on with its `next`.
 const LONGEST: usize = 10_000;
 
@@ -103,6 +107,12 @@ impl Narrow {
             (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written)?.contact),
             (Some(written), None) => Some(app.store.person(&scoped::anybody(caller, written)?)?.canonical),
         };
+        if let Some(state) = self.state.as_deref().filter(|state| !STATES.contains(state)) {
+            return Err(Error::malformed(
+                format!("state: {} is none", Shown::from(state)),
+                format!("write one of {}; turns are waiting or dead", STATES.join(", ")),
+            ));
+        }
         let age = self.older_than_minutes.map(|minutes| i64::from(minutes) * 60_000);
         Ok(Filter {
             tenant,

@@ -72,6 +72,10 @@ async fn a_long_list_is_read_page_by_page() {
         hook.say(&text(&format!("97150700000{n}"), &format!("W{n}"), "more")).await;
     }
     until("they wait", SOON, async || (outbox(&gateway).await.len() == 12).then_some(())).await;
+    for (wrong, status) in [("state=nonsense", 400), ("after=somewhere", 404)] {
+        let answer = gateway.get(&format!("/api/outbox?{wrong}")).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
     let (mut ids, mut after) = (Vec::new(), String::new());
     for _ in 0..10 {
         let page = gateway.get(&format!("/api/outbox?limit=5{after}")).await.ok();

@@ -14,6 +14,7 @@ use super::rows::{Dead, Reply, Waiting};
 use super::sends::text;
 use super::tables::define;
 use super::turns::trigger;
+use crate::glyph::Shown;
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::schedule::Schedule;
 use crate::store::pages::Page;
@@ -158,7 +159,15 @@ struct Kind<'a, T> {
 impl<T: Matches> Kind<'_, T> {
     /// Shows what the filter lets through, with the size of its row, from where the filter says on.
     fn walk(&self, filter: &Filter, visit: &mut dyn FnMut(Stand, T, usize) -> Going) -> Step<()> {
-        let after = filter.after.as_deref().and_then(Stand::parse);
+        let after = match &filter.after {
+            None => None,
+            Some(told) => Some(Stand::parse(told).ok_or_else(|| {
+                let told = Shown::from(told.as_str());
+                Error::NotFound(format!(
+                    "{told} is no place in this list: it is the `next` of the page before"
+                ))
+            })?),
+        };
         if after.as_ref().is_none_or(|after| !after.waits)
             && self.walk_ended(filter, after.as_ref(), visit)?.is_break()
         {
