@@ -20,7 +20,7 @@ use super::engine::Engine;
 use crate::config::brains::Brains as Bounds;
 use crate::message::TenantId;
 use account::{Budget, Failures};
-use process::{Failed, Job, PATIENCE};
+use process::{Failed, Job};
 use queue::{Queue, Size, Ticket};
 use wire::{Confined, Request};
 
@@ -206,10 +206,10 @@ impl Compiler {
                 "compiling it took too long: limit {seconds} s of a core's time, and it needed more; make it \
                  smaller, or raise `[brains] compile_seconds` in switchboard.toml"
             )),
-            Failed::Clock => not_now(format!(
+            Failed::Clock(time) => not_now(format!(
                 "compiling it was given up: limit {} s by the clock, in which it did not get the {seconds} s of \
                  a core's time that it may have; the machine is busy",
-                seconds * u64::from(PATIENCE)
+                time.as_secs()
             )),
             Failed::Broken(why) => Failure::Wrong(format!("it cannot be compiled: {why}")),
             Failed::Start(why) => not_now(format!("the compiler cannot be started: {why}")),

@@ -14,8 +14,12 @@ use super::wire::{self, Confined, Ended, Frame, Rehearsed, Request, Unmade};
 use super::{COMMAND, CPU_SECONDS, MEMORY_BYTES};
 use crate::glyph;
 
-/// A process that others keep from its core has this many times its seconds by the clock.
-pub const PATIENCE: u32 = 5;
+/// How long by the clock a process may take that others keep from its core: what it gets beside one that
+/// wants the whole core is a tenth of it.
+fn patience(cpu_seconds: u64) -> Duration {
+    const AT_LEAST: Duration = Duration::from_secs(120);
+    Duration::from_secs(cpu_seconds.saturating_mul(10)).max(AT_LEAST)
+}
 
 /// So much of what it says to standard error is looked at.
 const LAST_WORDS_BYTES: usize = 4 << 10;
@@ -37,8 +41,8 @@ pub enum Failed {
     Memory,
     /// It computed for longer than its bound.
     Cpu,
-    /// By the clock: others kept it from its core.
-    Clock,
+    /// By the clock: others kept it from its core for so long.
+    Clock(Duration),
     Component(String),
     /// The process broke down over it.
     Broken(String),
@@ -61,13 +65,13 @@ impl Job<'_> {
         let none = |error: std::io::Error| Failed::Start(error.to_string());
         let request = wire::request(&self.request).map_err(none)?;
         let mut child = self.start().map_err(none)?;
-        let time = Duration::from_secs(self.bounds.cpu_seconds) * PATIENCE;
+        let time = patience(self.bounds.cpu_seconds);
         let ended = tokio::time::timeout(time, talk(&mut child, &request, self.component, confined)).await;
         // An answer that was heard to its end needs the process no longer.
         child.start_kill().ok();
         let status = child.wait().await;
         match ended {
-            Err(_) => Err(Failed::Clock),
+            Err(_) => Err(Failed::Clock(time)),
             Ok(Ok(answer)) => answer,
             Ok(Err(last_words)) => Err(status.map_or_else(none, |status| explain(status, &last_words))),
         }
@@ -79,6 +83,8 @@ impl Job<'_> {
             .args([MEMORY_BYTES, &self.bounds.memory_bytes.to_string()])
             .args([CPU_SECONDS, &self.bounds.cpu_seconds.to_string()])
             .env_clear()
+            // The allocator would map more than it needs, and what can be written to is bounded here.
+            .env("_RJEM_MALLOC_CONF", "retain:false")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
