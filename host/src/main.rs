@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A message allocates a few hundred times, most of it small and freed by another thread.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     switchboard::cli::main()
 }
