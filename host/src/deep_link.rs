@@ -15,7 +15,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::glyph::{is_invisible, to_ascii};
+use crate::glyph;
 use crate::message::TenantId;
 
 /// Only this much of a text is looked at. A token that is not over by then is none, so that a cut
@@ -53,7 +53,7 @@ pub fn parse(text: &str, prefixes: &[String]) -> Option<Link> {
 /// The characters that count, in ASCII where there is an ASCII form.
 fn plain(text: &str) -> Vec<char> {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
-    decoded.chars().filter(|c| !is_invisible(*c)).map(to_ascii).collect()
+    glyph::plain(&decoded).chars().collect()
 }
 
 fn longest(rest: &[char], prefixes: &[String], cut: bool) -> Option<Link> {

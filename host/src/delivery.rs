@@ -95,7 +95,7 @@ impl DeliveryLoop {
             }
             for (claim, parcel) in self.pass(claims, &mut gate, &running) {
                 let (this, flight) = (self.clone(), self.circuits.begin(&parcel.sender));
-                running.spawn(async move { this.deliver(claim, parcel, flight).await });
+                running.spawn(Box::pin(async move { this.deliver(claim, parcel, flight).await }));
             }
         }
         running.close();

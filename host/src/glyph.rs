@@ -2,6 +2,7 @@
 //! cannot be seen; and how text that others wrote is shown among ours: [`Shown`]. Pure; what it is used
 //! for is not known here.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::ops::Deref;
 
@@ -155,6 +156,15 @@ impl Display for Shown {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
     }
+}
+
+/// A text without what cannot be seen, in ASCII where a character has an ASCII form.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    // Almost every address and id is: nothing is copied.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !is_invisible(*c)).map(to_ascii).collect())
 }
 
 /// The same character in ASCII, where it is a decimal digit of a script that is written with ten of

@@ -13,7 +13,7 @@
 //! | `245800000000182@lid` | the same: its digits are no phone number |
 //! | `US.1234` (business-scoped user id) | the same |
 
-use crate::glyph::{is_invisible, to_ascii};
+use crate::glyph::plain;
 use crate::message::ContactKey;
 
 /// The shortest international number has a country code of three digits and four more (Niue).
@@ -62,7 +62,7 @@ pub fn address(raw: &str) -> Result<Address, Error> {
     if raw.len() > 8 * MAX_ID_CHARS {
         return Err(Error::TooLong);
     }
-    let text: String = raw.chars().filter(|c| !is_invisible(*c)).map(to_ascii).collect();
+    let text = plain(raw);
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::Empty);
@@ -129,7 +129,7 @@ pub fn is_hidden(key: &ContactKey) -> bool {
 /// The digits of a phone number as they were written: `+55 (85) 9120-3123` is `558591203123`. For
 /// addressing; the key may have other digits.
 pub fn phone_digits(raw: &str) -> Result<String, Error> {
-    let text: String = raw.chars().filter(|c| !is_invisible(*c)).map(to_ascii).collect();
+    let text = plain(raw);
     let text = without_device(text.trim());
     let (text, international) = match text.strip_prefix('+') {
         Some(rest) => (rest, true),

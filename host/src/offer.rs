@@ -50,8 +50,7 @@ fn among(text: &str, options: Vec<Choice>) -> Option<Choice> {
 /// `2`, `٢`, `2.`, `(2)`, `#2`, or the key with the number.
 fn number(text: &str) -> Option<usize> {
     const KEYCAP: char = '\u{20E3}';
-    let plain: String =
-        text.chars().filter(|c| !glyph::is_invisible(*c) && *c != KEYCAP).map(glyph::to_ascii).collect();
+    let plain = glyph::plain(text).replace(KEYCAP, "");
     let digits = plain.trim().trim_start_matches(['#', '(']).trim_end_matches(['.', ')', '-', ':']).trim();
     let short = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if short { digits.parse().ok() } else { None }

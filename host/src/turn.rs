@@ -98,7 +98,8 @@ impl TurnLoop {
                     continue;
                 };
                 let (this, running, stop) = (self.clone(), running.clone(), stop.clone());
-                tasks.spawn(async move {
+                // In a box: a task that is moved on its way to a thread is copied each time.
+                tasks.spawn(Box::pin(async move {
                     let guard = Release { store: this.store.clone(), key: Some(claim.key.clone()) };
                     if !this.has_brain(&claim) {
                         drop(permit);
@@ -110,7 +111,7 @@ impl TurnLoop {
                     drop(mark);
                     drop(permit);
                     this.freed.notify_one();
-                });
+                }));
             }
         }
         tasks.close();

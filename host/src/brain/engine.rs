@@ -54,6 +54,9 @@ const OUTCOME_BYTES: u64 = 4 << 20;
 /// An instance returned to the pool keeps this much of its memory resident.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// And this much of its tables. Giving pages back stops every core that runs one of our threads.
+const TABLE_KEEP_RESIDENT: usize = 64 << 10;
+
 /// Deep recursion ends here.
 const STACK: usize = 512 << 10;
 
@@ -123,6 +126,7 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
         .table_elements(super::budget::TABLE_ELEMENTS)
         .max_unused_warm_slots(slots)
         .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(TABLE_KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     pool
 }
