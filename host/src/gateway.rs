@@ -148,8 +148,14 @@ impl Gateway {
             directory: (*self.store.directory()).clone(),
             environment: Some(environment),
         };
+            has_collection: Some(&|tenant, name| {
+                self.store.collection(tenant, name).is_ok_and(|it| it.is_some())
+            }),
         let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
         declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
+        for problem in &declared.damaged {
+            tracing::error!(%problem, "the file of a collection is damaged, its records stay as they were");
+        }
     }
 
     /// Every door of this gateway.

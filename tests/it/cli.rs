@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod damaged;
 mod demo;
 mod doctor;
 mod numbers;
@@ -103,6 +104,20 @@ impl Place {
         (output.status.code().expect("it ended by itself"), text(&output.stderr))
     }
 
+    /// Until it is so.
+    fn until(&self, look: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !look() {
+            assert!(began.elapsed() < DEADLINE, "it never came to be so");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// One that has its token from an earlier life of its store.
+    fn serve_again(&self) -> Gateway {
+        self.write("token", "known");
+        self.serve()
+    }
     fn serve(&self) -> Gateway {
         let log = std::fs::File::create(self.path("log")).expect("a log");
         let mut child = self

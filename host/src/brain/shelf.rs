@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cache::write_atomically;
+use super::package::{Files, PERSONALITY_BYTES};
 use super::preflight::COMPONENT_BYTES;
 use crate::message::Timestamp;
 use crate::regular_file;
@@ -21,6 +22,9 @@ const LIST_BYTES: usize = 1 << 20;
 /// The directory `versions`.
 #[derive(Clone, Debug)]
 pub struct Shelf {
+/// Three texts, written as JSON.
+const GOOD_BYTES: usize = 8 * PERSONALITY_BYTES;
+
     directory: PathBuf,
 }
 
@@ -38,6 +42,14 @@ pub struct Entry {
 impl Shelf {
     pub fn open(directory: PathBuf) -> io::Result<Self> {
         std::fs::create_dir_all(&directory)?;
+/// The texts of a package.
+#[derive(Serialize, Deserialize)]
+struct Good {
+    manifest: Option<String>,
+    personality: Option<String>,
+    schema: Option<String>,
+}
+
         Ok(Shelf { directory })
     }
 
@@ -91,6 +103,28 @@ impl Shelf {
     pub fn component(&self, digest: &str) -> io::Result<Vec<u8>> {
         let component = regular_file::read(&self.component_path(digest), COMPONENT_BYTES)?;
         if super::package::digest(&component) == digest {
+    /// The texts that run now, for when their files are damaged one day. Not where they were kept already.
+    pub fn put_good(&self, package: &str, texts: &Files) -> io::Result<()> {
+        let good = Good {
+            manifest: texts.manifest.clone(),
+            personality: texts.personality.clone(),
+            schema: texts.schema.clone(),
+        };
+        let text = serde_json::to_vec(&good).map_err(io::Error::other)?;
+        let path = self.good_path(package);
+        match regular_file::read(&path, GOOD_BYTES) {
+            Ok(there) if there == text => Ok(()),
+            _ => write_atomically(&path, &[&text]),
+        }
+    }
+
+    /// What [`Shelf::put_good`] kept last.
+    pub fn good(&self, package: &str) -> Option<Files> {
+        let text = regular_file::read(&self.good_path(package), GOOD_BYTES).ok()?;
+        let Good { manifest, personality, schema } = serde_json::from_slice(&text).ok()?;
+        Some(Files { manifest, personality, schema, ..Files::default() })
+    }
+
             return Ok(component);
         }
         Err(io::Error::new(io::ErrorKind::InvalidData, format!("the kept component {digest} is damaged")))
@@ -127,6 +161,10 @@ impl Shelf {
     fn component_path(&self, digest: &str) -> PathBuf {
         self.directory.join(format!("{digest}.wasm"))
     }
+    fn good_path(&self, package: &str) -> PathBuf {
+        self.directory.join(format!("{package}.good"))
+    }
+
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
     };
+        has_collection: None,
     match declared::load(&config.declared, around) {
         Ok(declared) => Some(format!(
             "declared data: {}, {}, {}, {}",
