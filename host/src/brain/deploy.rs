@@ -17,7 +17,7 @@ use super::compiler::{self, Compiler, Lane};
 use super::engine::{Engine, Version};
 use super::manifest;
 use super::package::{self, Component, Files, Package, Packages, Stamp};
-use super::shelf::{Entry, Shelf};
+use super::shelf::{self, Entry, Shelf};
 use super::{PackageStatus, Settings, preflight};
 use crate::clock;
 use crate::glyph::Shown;
@@ -137,7 +137,7 @@ impl Deployer {
             settings.compiling.clone(),
             cache.clone(),
         );
-        let shelf = Shelf::open(settings.cache.join("versions"))?;
+        let shelf = Shelf::open(settings.cache.join(shelf::DIRECTORY))?;
         Ok(Deployer {
             settings,
             engine,
@@ -309,6 +309,7 @@ impl Deployer {
             packages.remove(name);
             packages
         });
+        self.changed.notify_waiters();
         before.get(name).is_some()
     }
 
@@ -324,12 +325,12 @@ impl Deployer {
     async fn go_live(&self, built: Built, actor: &str, withdrawn: Option<String>) {
         let Built { mut package, component, texts, .. } = built;
         let name = package.name.clone();
-        if let (Some(version), Some(component)) = (&package.brain, component) {
         let (shelf, of) = (self.shelf.clone(), name.clone());
         let kept = blocking(move || shelf.put_good(&of, &texts).map_err(|error| error.to_string())).await;
         if let Err(error) = kept.and_then(|kept| kept) {
             tracing::warn!(package = %name, error, "the texts could not be kept for when their files are damaged");
         }
+        if let (Some(version), Some(component)) = (&package.brain, component) {
             let entry = Entry {
                 digest: version.digest.clone(),
                 live_since: package.live_since,

@@ -242,7 +242,7 @@ impl Files {
 
 /// None where the file is not there. A tenant may own what lies in a package: a link among its files
 /// leads nowhere but about the directory that the package lies in.
-fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
+pub fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
     let path = directory.join(name);
     match regular_file::read_below(&directory.join(".."), &path, limit) {
         Ok(bytes) => Ok(Some(bytes)),

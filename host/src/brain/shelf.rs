@@ -16,15 +16,18 @@ use crate::regular_file;
 /// The live version and nine before it.
 const KEPT: usize = 10;
 
+/// What it is called in the cache of brains.
+pub const DIRECTORY: &str = "versions";
+
 /// A list of so many is far smaller.
 const LIST_BYTES: usize = 1 << 20;
+
+/// Three texts, written as JSON.
+const GOOD_BYTES: usize = 8 * PERSONALITY_BYTES;
 
 /// The directory `versions`.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-/// Three texts, written as JSON.
-const GOOD_BYTES: usize = 8 * PERSONALITY_BYTES;
-
     directory: PathBuf,
 }
 
@@ -39,9 +42,6 @@ pub struct Entry {
     pub withdrawn: bool,
 }
 
-impl Shelf {
-    pub fn open(directory: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(&directory)?;
 /// The texts of a package.
 #[derive(Serialize, Deserialize)]
 struct Good {
@@ -50,6 +50,9 @@ struct Good {
     schema: Option<String>,
 }
 
+impl Shelf {
+    pub fn open(directory: PathBuf) -> io::Result<Self> {
+        std::fs::create_dir_all(&directory)?;
         Ok(Shelf { directory })
     }
 
@@ -100,9 +103,6 @@ struct Good {
         Ok(list)
     }
 
-    pub fn component(&self, digest: &str) -> io::Result<Vec<u8>> {
-        let component = regular_file::read(&self.component_path(digest), COMPONENT_BYTES)?;
-        if super::package::digest(&component) == digest {
     /// The texts that run now, for when their files are damaged one day. Not where they were kept already.
     pub fn put_good(&self, package: &str, texts: &Files) -> io::Result<()> {
         let good = Good {
@@ -125,6 +125,9 @@ struct Good {
         Some(Files { manifest, personality, schema, ..Files::default() })
     }
 
+    pub fn component(&self, digest: &str) -> io::Result<Vec<u8>> {
+        let component = regular_file::read(&self.component_path(digest), COMPONENT_BYTES)?;
+        if super::package::digest(&component) == digest {
             return Ok(component);
         }
         Err(io::Error::new(io::ErrorKind::InvalidData, format!("the kept component {digest} is damaged")))
@@ -158,13 +161,13 @@ struct Good {
         self.directory.join(format!("{package}.json"))
     }
 
-    fn component_path(&self, digest: &str) -> PathBuf {
-        self.directory.join(format!("{digest}.wasm"))
-    }
     fn good_path(&self, package: &str) -> PathBuf {
         self.directory.join(format!("{package}.good"))
     }
 
+    fn component_path(&self, digest: &str) -> PathBuf {
+        self.directory.join(format!("{digest}.wasm"))
+    }
 }
 
 #[cfg(test)]

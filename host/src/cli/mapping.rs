@@ -77,6 +77,15 @@ pub enum Export {
 }
 
 impl Import {
+    /// Or does it only say what it would do?
+    pub fn applies(&self) -> bool {
+        match self {
+            Import::Mapping { dry_run, .. } => !dry_run,
+            Import::Collection(_) => true,
+            Import::Env(env) => env.applies(),
+        }
+    }
+
     pub async fn run(self, client: &Client, json: bool) -> Result<()> {
         match self {
             Import::Mapping { file, dry_run } => mapping(client, &file, dry_run, json).await,
