@@ -35,6 +35,7 @@ mod engine;
 mod executor;
 mod grants;
 mod journal;
+pub mod kept;
 mod manifest;
 mod outcome;
 mod package;
@@ -287,9 +288,13 @@ impl Brains {
         packages.brain_of(tenant).is_some()
     }
 
-    /// Returns when other brains run than now, or after `at_most`.
-    pub async fn changed(&self, at_most: Duration) {
-        tokio::time::timeout(at_most, self.deployer.changed.notified()).await.ok();
+    /// Returns when other brains run than when this was called, or after `at_most`.
+    pub fn changed(&self, at_most: Duration) -> impl Future<Output = ()> + use<'_> {
+        // Hears of everything from here on, before it is awaited as well.
+        let changed = self.deployer.changed.notified();
+        async move {
+            tokio::time::timeout(at_most, changed).await.ok();
+        }
     }
 
     /// Runs one turn on the version that is live now; after a trap, on the last good version.

@@ -194,8 +194,9 @@ pub fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(error).exit(),
+        Err(error) => return Failure::from(error).exit(""),
     };
+    let given = setup::given(&cli.place);
     let result = runtime.block_on(run(cli));
     // A backup or a compilation in progress is not waited for; both are written to the side first.
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -203,37 +204,55 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough: `switchboard turns list | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(),
+        Err(failure) => failure.exit(&given),
+    }
+}
+
+/// May this command make a gateway's store? Those that furnish one before its first start; all others use
+/// what is there, so that a command in the wrong folder leaves nothing.
+fn may_make(command: &Command) -> bool {
+    match command {
+        Command::Tenant(tenant::Tenant::Add(_))
+        | Command::Organization(tenant::Organization::Add { .. })
+        | Command::Sender(sender::Sender::Add(_))
+        | Command::Key(key::Key::Add(_)) => true,
+        Command::Import(import) => import.applies(),
+        _ => false,
     }
 }
 
 async fn run(Cli { place, command }: Cli) -> Result<()> {
+    let may_make = may_make(&command);
     match command {
         Command::CompileComponent { .. } => unreachable!("it is done before there are threads"),
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
-        Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,
+        Command::Doctor => doctor::doctor(&Client::open(&place, may_make).await?, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
-        Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Sender(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Key(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Keys(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Tenant(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Organization(command) => {
+            command.run(&Client::open(&place, may_make).await?, place.json).await
+        }
+        Command::Sender(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Key(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Keys(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Brain(command) => command.run(&place).await,
-        Command::Personality(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Template(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
-        Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::OptOut(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Turns(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Outbox(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Import(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Export(command) => command.run(&Client::open(&place).await?).await,
-        Command::Store(command) => command.run(&Client::open(&place).await?, place.json).await,
-        Command::Backup(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Personality(command) => {
+            command.run(&Client::open(&place, may_make).await?, place.json).await
+        }
+        Command::Template(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Stats => contact::stats(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Contact(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::OptOut(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Turns(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Outbox(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Import(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Export(command) => command.run(&Client::open(&place, may_make).await?).await,
+        Command::Store(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Backup(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Restore(command) => command.run(&place).await,
         Command::Webhook(command) => command.run(&place).await,
-        Command::Audit(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Audit(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
     }
 }
 

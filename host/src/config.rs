@@ -50,6 +50,10 @@ pub struct Config {
     /// How much of everything a tenant may use where it does not say.
     pub quotas: Quotas,
     pub backup: Backup,
+    /// What a command says to mean this gateway: ` --config /etc/switchboard/switchboard.toml`. By the
+    /// command line, never in the file.
+    #[serde(skip)]
+    pub called: String,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             limits: ResolvedLimits::default(),
             quotas: Quotas::default(),
             backup: Backup::default(),
+            called: String::new(),
         }
     }
 }
@@ -142,6 +147,11 @@ impl Config {
     /// The bytes of received files lie here.
     pub fn media_dir(&self) -> PathBuf {
         self.data.join("media")
+    }
+
+    /// Compiled brains, and earlier versions of brains.
+    pub fn brains_dir(&self) -> PathBuf {
+        self.data.join("brains")
     }
 
     pub fn backups(&self) -> PathBuf {
@@ -290,7 +300,7 @@ impl Default for StoreConfig {
         StoreConfig {
             cache_bytes: 256 << 20,
             queue: 16_384,
-            verify_at_start: true,
+            verify_at_start: false,
             reserve_bytes: 64 << 20,
             compact_hour: 2,
             compact_at_most_bytes: 1 << 30,
@@ -538,12 +548,16 @@ impl Default for Waha {
 pub struct Backup {
     /// 0: only when asked.
     pub every_hours: u32,
-    /// Older ones are removed.
+    /// Of those made by the clock; older ones are removed.
     pub keep: usize,
+    /// Of those made by command in the backups directory.
+    pub keep_by_hand: usize,
+    /// With the files that contacts sent and tenants uploaded.
+    pub files: bool,
 }
 
 impl Default for Backup {
     fn default() -> Self {
-        Backup { every_hours: 24, keep: 7 }
+        Backup { every_hours: 24, keep: 7, keep_by_hand: 7, files: false }
     }
 }

@@ -22,6 +22,8 @@ pub struct Declared {
     pub tenants: Vec<Tenant>,
     pub senders: Vec<Sender>,
     pub collections: Vec<Collection>,
+    /// What is wrong with files of collections that stay as the store has them.
+    pub damaged: Vec<Problem>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -45,7 +47,12 @@ pub struct Surroundings<'s> {
     pub directory: Directory,
     /// Where secrets find the variables that they name.
     pub environment: Option<Environment<'s>>,
+    /// Does the store have this collection? Then a damaged file costs nobody the records that were good.
+    pub has_collection: Option<Kept<'s>>,
 }
+
+/// Tells whether a tenant has a collection of this name.
+pub type Kept<'s> = &'s (dyn Fn(TenantId, &str) -> bool + Sync);
 
 /// How much [`apply`] changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::message::{SenderName, Timestamp};
 use crate::refused_keys::RefusedKeys;
 use crate::store::Store;
 
+mod declared;
 mod queues;
 mod senders;
 mod tenants;
@@ -73,6 +74,7 @@ impl Finding {
 /// Everything there is to say, the worst first.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = tenants::examine(patient);
+    findings.extend(declared::examine(patient));
     findings.extend(queues::examine(patient).await);
     findings.extend(senders::examine(patient).await);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

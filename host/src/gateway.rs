@@ -21,6 +21,7 @@ use crate::api::health::Readiness;
 use crate::api::threads::Threads;
 use crate::api::under_way::UnderWay;
 use crate::api::uploads::Uploads;
+use crate::backup;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::config::Config;
@@ -91,7 +92,7 @@ impl Gateway {
             .await
             .context("opening the store panicked")?;
         let opened = opened.map_err(|error| explained(error, &keys))?;
-        embedded::backup::remove_unfinished(&config.backups());
+        backup::remove_unfinished(&config.backups());
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
         opened.set_waha(HouseWaha { base_url, api_key });
@@ -99,7 +100,7 @@ impl Gateway {
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
             plugins: config.plugins.clone(),
-            cache: config.data.join("brains"),
+            cache: config.brains_dir(),
             limits: config.limits,
             concurrent: config.turns.concurrent,
             compiling: config.brains.clone(),
@@ -147,8 +148,14 @@ impl Gateway {
             packages: Some(&packages),
             directory: (*self.store.directory()).clone(),
             environment: Some(environment),
+            has_collection: Some(&|tenant, name| {
+                self.store.collection(tenant, name).is_ok_and(|it| it.is_some())
+            }),
         };
         let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
+        for problem in &declared.damaged {
+            tracing::error!(%problem, "the file of a collection is damaged, its records stay as they were");
+        }
         declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
     }
 
@@ -303,6 +310,9 @@ impl Gateway {
             part("retention", (store.clone(), retention(&config)), |(it, days)| {
                 upkeep::prune(it, days).boxed()
             }),
+            part("tenants' packages", (store.clone(), self.brains.clone()), |(it, brains)| {
+                upkeep::remember_packages(it, brains).boxed()
+            }),
             part("backups", (store.clone(), config.clone()), |(it, config)| {
                 upkeep::back_up(it, config).boxed()
             }),
@@ -338,7 +348,7 @@ pub enum DeclareError {
 
 /// Where the store lies.
 pub fn store_file(config: &Config) -> PathBuf {
-    config.data.join("switchboard.redb")
+    config.data.join(embedded::backup::STORE)
 }
 
 /// Why the store does not open. Who misses a key is told where it was looked for.
@@ -354,6 +364,7 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
     embedded::Settings {
         path: store_file(config),
         backups: config.backups(),
+        called: config.called.clone(),
         cache_bytes: config.store.cache_bytes,
         queue: config.store.queue,
         verify: config.store.verify_at_start,

@@ -42,12 +42,13 @@
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
-//!      > {metrics, declared, keyring, refused_keys} > {repeats} > {store, brain, explain, egress}
+//!      > {metrics, declared, keyring, refused_keys, backup} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
+//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, ownership, priority, vitals}
 //! ```
 
 pub mod api;
+pub mod backup;
 pub mod body;
 pub mod brain;
 pub mod channel;
@@ -74,6 +75,7 @@ pub mod message;
 pub mod metrics;
 pub mod offer;
 pub mod opt_out;
+pub mod ownership;
 pub mod policy;
 pub mod presence;
 pub mod priority;

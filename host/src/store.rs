@@ -9,7 +9,7 @@
 //! one that had not begun is simply sent.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +35,7 @@ pub mod embedded;
 pub mod listed;
 pub mod media;
 pub mod numbers;
+pub mod packages;
 pub mod pages;
 pub mod quotas;
 pub mod secrets;
@@ -432,6 +433,7 @@ pub trait Store:
     + numbers::Numbers
     + upkeep::Upkeep
     + unread::Unread
+    + packages::OwnPackages
     + Send
     + Sync
     + 'static
@@ -550,8 +552,9 @@ pub trait Store:
     async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize>;
     /// Counts everything anew. Equals [`Store::counters`] while nothing is being written.
     fn recount(&self) -> Result<Counters>;
-    /// A consistent copy while the gateway runs: written beside `to`, verified, renamed.
-    async fn backup(&self, to: &Path) -> Result<PathBuf>;
+    /// Writes a consistent copy into `file` from the byte `from` on, while the gateway runs, and verifies it.
+    /// How many bytes it has; nothing is to lie behind them in the file yet.
+    async fn backup(&self, file: File, from: u64) -> Result<u64>;
     /// Is the store able to commit? An empty commit proves it.
     async fn probe(&self) -> Result<()>;
 }

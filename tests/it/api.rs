@@ -238,6 +238,7 @@ fn of_tenants() -> Vec<Case> {
         ("GET", "/api/tenants/2/collections/homes", json!(null), [200, 200, 404]),
         ("PUT", "/api/tenants/2/brain", json!("no component"), [422, 422, 404]),
         ("POST", "/api/tenants/2/brain/rollback", json!({}), [404, 404, 404]),
+        ("POST", "/api/tenants/2/brain/forget", json!(null), [409, 403, 403]),
         ("GET", "/api/tenants/2/brain", json!(null), [200, 200, 404]),
         ("GET", "/api/tenants/2/conversations/971501234567", json!(null), [404, 404, 404]),
         ("GET", "/api/tenants/2/conversations/971501234567/messages", json!(null), [200, 200, 404]),
@@ -281,7 +282,8 @@ fn of_operators() -> Vec<Case> {
         ("POST", "/api/keys", json!({"name": "x"}), [200, 403, 403]),
         ("GET", "/api/audit", json!(null), [200, 403, 403]),
         ("POST", "/api/backup", json!(null), [200, 403, 403]),
-        ("POST", "/api/backup", json!({"to": "/tmp/anywhere.redb"}), [403, 403, 403]),
+        ("POST", "/api/backup", json!({"to": "/tmp/anywhere.tar"}), [403, 403, 403]),
+        ("POST", "/api/store/verify", json!(null), [200, 403, 403]),
         (
             "POST",
             "/api/webhook/explain?provider=simulator",

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod backups;
+mod damaged;
 mod demo;
 mod doctor;
 mod numbers;
 mod people;
+mod wrong_folder;
 
 /// Longer than anything here takes, also on a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -101,6 +104,21 @@ impl Place {
     fn fails(&self, args: &[&str]) -> (i32, String) {
         let output = self.run(args);
         (output.status.code().expect("it ended by itself"), text(&output.stderr))
+    }
+
+    /// Until it is so.
+    fn until(&self, look: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !look() {
+            assert!(began.elapsed() < DEADLINE, "it never came to be so");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// One that has its token from an earlier life of its store.
+    fn serve_again(&self) -> Gateway {
+        self.write("token", "known");
+        self.serve()
     }
 
     fn serve(&self) -> Gateway {
@@ -271,11 +289,13 @@ fn the_demo_is_sound() {
 #[test]
 fn without_a_gateway_the_same_commands_work_on_the_store() {
     let place = Place::new();
-    // The first command finds what is declared.
+    // The first command that changes something finds what is declared; one that looks makes no store.
+    assert!(place.fails(&["tenant", "list"]).1.contains("there is no gateway here"));
+    assert!(!place.path("run").exists());
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     let list = place.ok(&["tenant", "list"]);
     assert!(list.starts_with("ID  NAME"), "{list}");
     assert!(list.contains("start_realty_2"), "{list}");
-    place.ok(&["organization", "add", "2", "--name", "Second"]);
     place.ok(&["tenant", "add", "7", "--name", "Seven", "--organization", "2", "--brain", "echo"]);
     let (code, said) =
         place.fails(&["tenant", "add", "7", "--name", "Other", "--organization", "2", "--brain", "echo"]);
@@ -322,6 +342,7 @@ fn without_a_gateway_the_same_commands_work_on_the_store() {
 #[test]
 fn mappings_come_in_and_go_out() {
     let place = Place::new();
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     place.write("one.json", r#"{"971501234567": 2, "971500000001": 1, "+971 50 000 0001": 1}"#);
     let dry = place.ok(&["import", "mapping", "one.json", "--dry-run"]);
     assert_eq!(dry, "2 would be imported, 1 already so, 0 in conflict, 0 refused\n");
@@ -382,7 +403,7 @@ fn a_payload_is_explained_without_data_and_without_leaving_any() {
     assert_eq!(line["contact"], "971501234567");
     assert_eq!(line["tenant_id"], Value::Null);
     assert!(!place.path("run").exists(), "explaining made a store");
-    place.ok(&["tenant", "list"]);
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     let line: Value = serde_json::from_str(&place.ok(&["webhook", "explain", "--provider", "waha", payload]))
         .expect("one line");
     assert_eq!((&line["decision"], &line["tenant_id"]), (&json!("routed"), &json!(2)));
@@ -450,7 +471,7 @@ fn a_running_gateway_is_found_and_talked_to() {
     assert_eq!((code, said.contains("there is no tenant 2")), (1, true), "{said}");
     let (code, said) = place.fails(&["tenant", "list", "--url", &url, "--token", "sbo_wrong"]);
     assert_eq!((code, said.contains("none that is valid")), (1, true), "{said}");
-    let (code, said) = place.fails(&["backup", "x.redb", "--url", &url, "--token", &token]);
+    let (code, said) = place.fails(&["backup", "x.tar", "--url", &url, "--token", &token]);
     assert_eq!((code, said.contains("on the gateway's own machine only")), (1, true), "{said}");
     // The store is taken: restore refuses, check says so.
     let backup = place.ok(&["backup"]);

@@ -26,6 +26,7 @@ fn settings() -> Settings {
     Settings {
         path: "(recorded)".into(),
         backups: "(none)".into(),
+        called: String::new(),
         cache_bytes: 4 << 20,
         queue: 1024,
         verify: false,

@@ -77,7 +77,10 @@ async fn no_secret_lies_or_is_shown_in_clear() {
     assert!(log.contains("keep a copy elsewhere"), "{log}");
     let keys = std::fs::read_to_string(gateway.dir().join("data/secret.key")).unwrap();
     let files = files_below(&gateway.dir().join("data"));
-    assert!(files.iter().filter(|file| file.extension().is_some_and(|end| end == "redb")).count() >= 3);
+    assert!(
+        files.iter().filter(|file| file.extension().is_some_and(|end| end == "redb" || end == "tar")).count()
+            >= 3
+    );
     for file in &files {
         let bytes = std::fs::read(file).unwrap();
         assert_no_secret(&file.display().to_string(), &bytes);

@@ -48,6 +48,7 @@ impl Files {
         Settings {
             path: self.directory.path().join("switchboard.redb"),
             backups: self.directory.path().join("backups"),
+            called: String::new(),
             cache_bytes: 16 << 20,
             queue: 4096,
             verify: true,

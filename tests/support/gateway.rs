@@ -306,6 +306,7 @@ impl Gateway {
         let settings = embedded::Settings {
             path: self.store_file(),
             backups: self.dir.path().join("data/backups"),
+            called: String::new(),
             cache_bytes: 64 << 20,
             queue: 64,
             verify: true,

@@ -13,6 +13,7 @@ use crate::api::auth::{self, Caller};
 use crate::api::error::{Error, Result};
 use crate::api::page::{self, Limit};
 use crate::api::request::{Asked, Params, Sent};
+use crate::backup::{self, By, Places};
 use crate::clock;
 use crate::store::{ApiKey, AuditEntry};
 
@@ -102,11 +103,13 @@ pub async fn log(
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Where {
-    /// A file on the gateway's machine; none: in its own backups directory.
+    /// A file or a directory on the gateway's machine; none: its own backups directory.
     to: Option<PathBuf>,
+    /// With the files that contacts sent and tenants uploaded; left out: as it is configured.
+    files: Option<bool>,
 }
 
-/// A consistent copy while the gateway runs.
+/// The store as of one moment, and what tenants uploaded, in one file, while the gateway runs.
 pub async fn backup(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -118,18 +121,17 @@ pub async fn backup(
         Some(_) if !caller.on_own_machine() => {
             return Err(Error::this_machine_only("a backup to a file of your choice"));
         }
+        Some(to) if to.is_dir() => to.join(backup::file_name(clock::now(), By::Hand)),
         Some(to) => to,
-        // The store names a copy in a directory by its time.
-        None => app.config.backups(),
+        None => app.config.backups().join(backup::file_name(clock::now(), By::Hand)),
     };
-    if to == app.config.backups() {
-        std::fs::create_dir_all(&to).map_err(|error| {
-            tracing::error!(%error, directory = %to.display(), "the backups directory cannot be made");
-            Error::unavailable("the backups directory cannot be made", "look into the gateway's log")
-        })?;
-    }
-    let file = app.store.backup(&to).await?;
-    let bytes = std::fs::metadata(&file).map(|meta| meta.len()).ok();
-    app.audit(&caller, "back up", file.display().to_string(), json!({"bytes": bytes})).await?;
-    Ok(Json(json!({"file": file, "bytes": bytes})))
+    let files = place.files.unwrap_or(app.config.backup.files);
+    let made = backup::make(&*app.store, Places::of(&app.config), files, &to).await?;
+    backup::keep_newest(&app.config.backups(), By::Hand, app.config.backup.keep_by_hand);
+    let answer = json!({
+        "file": made.file, "bytes": made.bytes, "packages": made.packages,
+        "files": files.then_some(made.files), "left_out": made.left_out,
+    });
+    app.audit(&caller, "back up", made.file.display().to_string(), answer.clone()).await?;
+    Ok(Json(answer))
 }

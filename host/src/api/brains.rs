@@ -12,6 +12,7 @@ use crate::api::error::{Error, Result};
 use crate::api::quotas;
 use crate::api::request::{Params, Sent, Whole};
 use crate::api::{App, Gone};
+use crate::backup;
 use crate::brain::{By, PackageStatus, Refused, Uploaded};
 use crate::tenant::Tenant;
 
@@ -113,6 +114,28 @@ pub async fn push_personality(
     audited(app, caller, gone, "push personality", format!("tenant {id}"), wanted, change).await
 }
 
+/// A package of the tenant's own that is gone was taken away on purpose.
+pub async fn forget(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(id): Params<u32>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    let tenant = caller.tenant(&app, id)?.id;
+    let (known, here) = (app.store.own_packages()?, app.brains.list());
+    let missing = backup::missing(&known, &here).into_iter().find(|(lacks, _)| *lacks == tenant);
+    let Some((_, what)) = missing else {
+        return Err(Error::conflict(
+            format!("nothing of tenant {id}'s own package is missing"),
+            "to take a package away, remove its folder from the plugins directory",
+        ));
+    };
+    let left = here.iter().find(|status| status.tenant == Some(tenant)).and_then(backup::remembered);
+    app.store.put_own_package(tenant, left).await?;
+    app.audit(&caller, "forget brain", format!("tenant {id}"), json!({"missing": what})).await?;
+    Ok(Json(json!({"tenant": id, "forgotten": what})))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Back {
@@ -197,6 +220,14 @@ where
                 json!({"state": "refused", "reason": refused.reason})
             }
         };
+        if let Ok(uploaded) = &result
+            && let Some(status) = app.brains.list().iter().find(|status| status.package == uploaded.package)
+            && let (Some(tenant), Some(own)) = (status.tenant, backup::remembered(status))
+            && let Err(error) = app.store.put_own_package(tenant, Some(own)).await
+        {
+            // It is done again when the packages are looked at next.
+            tracing::warn!(%tenant, %error, "that the tenant has a package of its own could not be kept yet");
+        }
         // What is live is live: the entry above names who did it.
         if app.audit(&caller, action, subject.clone(), ended).await.is_err() {
             tracing::error!(actor = caller.actor(), action, subject, "how it ended is not in the audit log");

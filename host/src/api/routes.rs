@@ -220,6 +220,7 @@ fn of_tenants() -> Vec<Route> {
         route(Method::GET, "/api/tenants/{tenant}/media/{file}", ThatTenant, get(media::show)),
         route(Method::GET, "/api/tenants/{tenant}/brain", ThatTenant, get(brains::of_tenant)),
         route(Method::PUT, "/api/tenants/{tenant}/brain", ThatTenant, put(brains::push)).body(Body::Bytes),
+        route(Method::POST, "/api/tenants/{tenant}/brain/forget", Operator, post(brains::forget)),
         route(
             Method::POST,
             "/api/tenants/{tenant}/brain/rollback",
@@ -374,7 +375,9 @@ fn of_operators() -> Vec<Route> {
         route(Method::GET, "/api/audit", Operator, get(audit::log)).query(PAGE),
         route(Method::GET, "/api/store", Operator, get(upkeep::show)),
         route(Method::POST, "/api/store/compact", Operator, post(upkeep::compact)),
-        route(Method::POST, "/api/backup", Operator, post(audit::backup)).json(&[("to", Names::Value)]),
+        route(Method::POST, "/api/store/verify", Operator, post(upkeep::verify)),
+        route(Method::POST, "/api/backup", Operator, post(audit::backup))
+            .json(&[("to", Names::Value), ("files", Names::Value)]),
         route(Method::GET, "/api/doctor", Operator, get(doctor::examine)),
         route(Method::GET, "/api/route", Operator, get(super::route::route)).query(&[
             ("to", Names::Contact),

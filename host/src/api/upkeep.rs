@@ -1,4 +1,5 @@
-//! The store's file and its disk: how they stand, and giving back what the file does not need.
+//! The store's file and its disk: how they stand, whether all of it can be read, and giving back what the
+//! file does not need.
 
 use std::sync::Arc;
 
@@ -13,6 +14,15 @@ use crate::api::error::Result;
 pub async fn show(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     Ok(Json(json!({ "disk": app.store.room(), "file": app.store.file_bytes()? })))
+}
+
+/// Reads and counts everything, while the gateway runs.
+pub async fn verify(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>> {
+    caller.operator()?;
+    Ok(Json(json!(app.store.verify().await?)))
 }
 
 /// Messages wait meanwhile.

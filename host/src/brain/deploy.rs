@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::compiler::{self, Compiler, Lane};
 use super::engine::{Engine, Version};
 use super::manifest;
 use super::package::{self, Component, Files, Package, Packages, Stamp};
-use super::shelf::{Entry, Shelf};
+use super::shelf::{self, Entry, Shelf};
 use super::{PackageStatus, Settings, preflight};
 use crate::clock;
 use crate::glyph::Shown;
@@ -26,6 +27,7 @@ use upload::Room;
 
 mod build;
 mod compiled;
+mod stand_in;
 mod upload;
 
 /// The hand that lands what was dropped into the directory.
@@ -121,6 +123,8 @@ impl From<String> for Obstacle {
 pub struct Built {
     pub package: Package,
     component: Option<Component>,
+    /// What its texts were read from.
+    texts: Files,
     checked: Vec<String>,
 }
 
@@ -133,7 +137,7 @@ impl Deployer {
             settings.compiling.clone(),
             cache.clone(),
         );
-        let shelf = Shelf::open(settings.cache.join("versions"))?;
+        let shelf = Shelf::open(settings.cache.join(shelf::DIRECTORY))?;
         Ok(Deployer {
             settings,
             engine,
@@ -224,36 +228,44 @@ impl Deployer {
             self.forget(name);
             return Ok(());
         }
-        let files = blocking(move || Files::read(&directory)).await??;
-        // What is not compiled yet counts as not seen yet.
-        if terms.compile {
-            lock(&self.seen).insert(name.to_owned(), stamp);
-        }
-        if Stamp::of(&self.settings.plugins.join(name)) != stamp {
-            return Err(format!("{name}: the files changed while they were read").into());
-        }
-        let _coming = Coming::new(&self.coming, &files);
-        let built = match self.prepare(name, files).await {
-            Ok(prepared) => {
-                if !terms.compile && prepared.package.tenant.is_none() {
-                    self.publish(prepared.texts());
-                }
-                self.build(prepared, terms).await
-            }
-            Err(reason) => Err(reason.into()),
-        };
-        match built {
-            Ok(built) => {
+        match self.build_from(name, directory, stamp, terms).await {
+            Ok((built, _coming)) => {
                 lock(&self.seen).insert(name.to_owned(), stamp);
                 self.go_live(built, DROPPED, None).await;
                 Ok(())
             }
             Err(Obstacle::Uncompiled) => Err(Obstacle::Uncompiled),
             Err(obstacle) => {
+                // What stands in may have to be compiled first, too.
+                self.stand_in(name, terms, &obstacle).await?;
                 lock(&self.seen).insert(name.to_owned(), stamp);
                 Err(obstacle)
             }
         }
+    }
+
+    async fn build_from(
+        &self,
+        name: &str,
+        directory: PathBuf,
+        stamp: Stamp,
+        terms: Terms,
+    ) -> Result<(Built, Coming<'_>), Obstacle> {
+        let again = directory.clone();
+        let files = blocking(move || Files::read(&directory)).await??;
+        // What is not compiled yet counts as not seen yet.
+        if terms.compile {
+            lock(&self.seen).insert(name.to_owned(), stamp);
+        }
+        if Stamp::of(&again) != stamp {
+            return Err(format!("{name}: the files changed while they were read").into());
+        }
+        let coming = Coming::new(&self.coming, &files);
+        let prepared = self.prepare(name, files).await?;
+        if !terms.compile && prepared.package.tenant.is_none() {
+            self.publish(prepared.texts());
+        }
+        Ok((self.build(prepared, terms).await?, coming))
     }
 
     fn publish(&self, package: Package) {
@@ -297,6 +309,7 @@ impl Deployer {
             packages.remove(name);
             packages
         });
+        self.changed.notify_waiters();
         before.get(name).is_some()
     }
 
@@ -310,8 +323,13 @@ impl Deployer {
 
     /// `withdrawn`: the version that ran until now and is no good.
     async fn go_live(&self, built: Built, actor: &str, withdrawn: Option<String>) {
-        let Built { mut package, component, .. } = built;
+        let Built { mut package, component, texts, .. } = built;
         let name = package.name.clone();
+        let (shelf, of) = (self.shelf.clone(), name.clone());
+        let kept = blocking(move || shelf.put_good(&of, &texts).map_err(|error| error.to_string())).await;
+        if let Err(error) = kept.and_then(|kept| kept) {
+            tracing::warn!(package = %name, error, "the texts could not be kept for when their files are damaged");
+        }
         if let (Some(version), Some(component)) = (&package.brain, component) {
             let entry = Entry {
                 digest: version.digest.clone(),

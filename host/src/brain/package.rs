@@ -190,6 +190,26 @@ impl Files {
         })
     }
 
+    /// The texts alone, as far as they can be read.
+    pub fn read_texts(directory: &Path) -> Self {
+        let text = |name: &str| {
+            let bytes = bytes(directory, name, PERSONALITY_BYTES).ok()??;
+            String::from_utf8(bytes).ok()
+        };
+        Files {
+            shown: directory.to_owned(),
+            manifest: text(MANIFEST),
+            component: None,
+            personality: text(PERSONALITY),
+            schema: text(SCHEMA),
+        }
+    }
+
+    /// The same without the component.
+    pub fn texts(&self) -> Self {
+        Files { component: None, ..self.clone() }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.shown.join(name)
     }
@@ -222,7 +242,7 @@ impl Files {
 
 /// None where the file is not there. A tenant may own what lies in a package: a link among its files
 /// leads nowhere but about the directory that the package lies in.
-fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
+pub fn bytes(directory: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, String> {
     let path = directory.join(name);
     match regular_file::read_below(&directory.join(".."), &path, limit) {
         Ok(bytes) => Ok(Some(bytes)),

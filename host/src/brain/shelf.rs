@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cache::write_atomically;
+use super::package::{Files, PERSONALITY_BYTES};
 use super::preflight::COMPONENT_BYTES;
 use crate::message::Timestamp;
 use crate::regular_file;
@@ -15,8 +16,14 @@ use crate::regular_file;
 /// The live version and nine before it.
 const KEPT: usize = 10;
 
+/// What it is called in the cache of brains.
+pub const DIRECTORY: &str = "versions";
+
 /// A list of so many is far smaller.
 const LIST_BYTES: usize = 1 << 20;
+
+/// Three texts, written as JSON.
+const GOOD_BYTES: usize = 8 * PERSONALITY_BYTES;
 
 /// The directory `versions`.
 #[derive(Clone, Debug)]
@@ -33,6 +40,14 @@ pub struct Entry {
     /// Somebody went back from it, so it is not what stands in for the one after it.
     #[serde(default)]
     pub withdrawn: bool,
+}
+
+/// The texts of a package.
+#[derive(Serialize, Deserialize)]
+struct Good {
+    manifest: Option<String>,
+    personality: Option<String>,
+    schema: Option<String>,
 }
 
 impl Shelf {
@@ -88,6 +103,28 @@ impl Shelf {
         Ok(list)
     }
 
+    /// The texts that run now, for when their files are damaged one day. Not where they were kept already.
+    pub fn put_good(&self, package: &str, texts: &Files) -> io::Result<()> {
+        let good = Good {
+            manifest: texts.manifest.clone(),
+            personality: texts.personality.clone(),
+            schema: texts.schema.clone(),
+        };
+        let text = serde_json::to_vec(&good).map_err(io::Error::other)?;
+        let path = self.good_path(package);
+        match regular_file::read(&path, GOOD_BYTES) {
+            Ok(there) if there == text => Ok(()),
+            _ => write_atomically(&path, &[&text]),
+        }
+    }
+
+    /// What [`Shelf::put_good`] kept last.
+    pub fn good(&self, package: &str) -> Option<Files> {
+        let text = regular_file::read(&self.good_path(package), GOOD_BYTES).ok()?;
+        let Good { manifest, personality, schema } = serde_json::from_slice(&text).ok()?;
+        Some(Files { manifest, personality, schema, ..Files::default() })
+    }
+
     pub fn component(&self, digest: &str) -> io::Result<Vec<u8>> {
         let component = regular_file::read(&self.component_path(digest), COMPONENT_BYTES)?;
         if super::package::digest(&component) == digest {
@@ -122,6 +159,10 @@ impl Shelf {
 
     fn list_path(&self, package: &str) -> PathBuf {
         self.directory.join(format!("{package}.json"))
+    }
+
+    fn good_path(&self, package: &str) -> PathBuf {
+        self.directory.join(format!("{package}.good"))
     }
 
     fn component_path(&self, digest: &str) -> PathBuf {

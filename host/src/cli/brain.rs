@@ -41,6 +41,11 @@ pub enum Brain {
     },
     /// Go back to an earlier version.
     Rollback(Rollback),
+    /// Say that a tenant's own package, which is gone, was taken away on purpose.
+    Forget {
+        #[arg(long, value_name = "ID")]
+        tenant: u32,
+    },
     /// Run the conversations written beside a brain (tests/*.chat) against its built component.
     Test {
         /// The package: a folder with plugin.toml and brain.wasm.
@@ -78,7 +83,7 @@ impl Brain {
         if let Brain::Test { directory } = self {
             return test(place, &directory).await;
         }
-        let client = &Client::open(place).await?;
+        let client = &Client::open(place, false).await?;
         match self {
             Brain::Test { .. } => unreachable!("it is done above, without a gateway"),
             Brain::List => list(client, place.json).await,
@@ -88,6 +93,13 @@ impl Brain {
                 live(&answer, place.json)
             }
             Brain::Rollback(rollback) => rollback.run(client, place.json).await,
+            Brain::Forget { tenant } => {
+                let answer = client.post(&format!("/api/tenants/{tenant}/brain/forget"), &json!({})).await?;
+                if place.json {
+                    return screen::json(&answer);
+                }
+                screen::line(&format!("The package of tenant {tenant} is not missed any more."))
+            }
         }
     }
 }

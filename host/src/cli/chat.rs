@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::cli::client::{Client, part};
+use crate::cli::client::{self, Client, part};
 use crate::cli::failure::Failure;
 use crate::cli::offers::Offers;
 use crate::cli::tenant::items;
@@ -53,12 +53,8 @@ struct Conversation<'c> {
 
 impl Chat {
     pub async fn run(self, place: &Place) -> Result<()> {
-        let Some(client) = Client::running(place).await? else {
-            return Err(Failure::Refused {
-                status: 503,
-                message: "no gateway runs on this data directory".into(),
-                action: "start one with `switchboard serve`, or name one with --url and --token".into(),
-            });
+        let Some(client) = Client::awaited(place).await? else {
+            return Err(client::none_runs(place));
         };
         let tenant = client.get(&format!("/api/tenants/{}", self.tenant)).await?;
         let contact = self.contact.unwrap_or_else(|| made_up_number(self.tenant));

@@ -15,6 +15,7 @@ use crate::config::document::Problem;
 use crate::declared::{self, Surroundings};
 use crate::gateway;
 use crate::keyring;
+use crate::ownership;
 use crate::store::embedded::{self, Embedded};
 use crate::tenant::{Directory, HouseWaha};
 
@@ -77,6 +78,7 @@ fn declared_data(config: &Config, problems: &mut Vec<Problem>) -> Option<String>
         private: config.is_private(),
         packages: packages.as_deref(),
         environment: Some(&setup::environment),
+        has_collection: None,
     };
     match declared::load(&config.declared, around) {
         Ok(declared) => Some(format!(
@@ -123,8 +125,16 @@ async fn brains(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<S
 
 async fn store(config: &Config, problems: &mut Vec<Problem>) -> Result<Option<String>> {
     let file = gateway::store_file(config);
-    if !file.exists() {
-        return Ok(Some("store: none yet; the first start makes it".into()));
+    match file.metadata() {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Some("store: none yet; the first start makes it".into()));
+        }
+        Err(error) => {
+            let action = ownership::advice(&file).unwrap_or_default();
+            problems.push(whole(&file, &format!("cannot be looked at: {error}"), &action));
+            return Ok(None);
+        }
     }
     let keys = keyring::read(config).context("the keys of the secrets")?;
     let settings = embedded::Settings { verify: true, ..gateway::store_settings(config, keys.ring.clone()) };

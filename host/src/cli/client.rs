@@ -4,7 +4,7 @@
 //! the caller is the operator, because it may open the data directory.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -12,18 +12,34 @@ use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::cli::failure::Failure;
-use crate::cli::{Place, Result, setup};
+use crate::cli::{Place, Result, screen, setup};
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::http::control;
 use crate::http::own::Own;
+use crate::store::embedded::{OpenError, is_held};
 
 /// Long enough for a long poll and for a brain that is compiled; an endless wait helps nobody.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-pub struct Client(Transport);
+/// A gateway that starts is waited for so long.
+const STARTING: Duration = Duration::from_secs(10);
+
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub struct Client {
+    config: Config,
+    /// Was it said which gateway is meant?
+    named: bool,
+    /// May the store be made, if it was said whose?
+    may_make: bool,
+    /// Found or opened by the first request.
+    transport: OnceCell<Transport>,
+}
 
 enum Transport {
     Http {
@@ -45,30 +61,82 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Finds the gateway that is meant, or opens the store.
-    pub async fn open(place: &Place) -> Result<Client> {
+    /// The gateway that is meant. Where none runs, the first request opens the store.
+    pub async fn open(place: &Place, may_make: bool) -> Result<Client> {
         if let Some(client) = Client::running(place).await? {
             return Ok(client);
         }
-        let (config, _) = setup::config(place, None)?;
-        let gateway = Gateway::open(config).await?;
-        // Before the first start: what is declared is there for `key add`, `import` and the rest.
-        if gateway.store.directory().tenants.is_empty() {
-            gateway.declare(&setup::environment).await?;
-        }
-        Ok(Client(Transport::Here(Own::new(gateway.router()))))
+        let (config, file) = setup::config(place, None)?;
+        let named = setup::is_named(place, file.as_deref());
+        Ok(Client { config, named, may_make, transport: OnceCell::new() })
     }
 
     /// A gateway that runs: elsewhere, or on this data directory.
     pub async fn running(place: &Place) -> Result<Option<Client>> {
-        if let Some(url) = &place.url {
-            return Ok(Some(Client::elsewhere(url, place.token.as_deref())?));
-        }
-        let (config, _) = setup::config(place, None)?;
-        Client::on(&config).await
+        let (config, file) = setup::config(place, None)?;
+        let named = setup::is_named(place, file.as_deref());
+        let found = match &place.url {
+            Some(url) => Some(Client::elsewhere(url, place.token.as_deref())?),
+            None => Client::on(&config).await?,
+        };
+        let with = |transport| Client {
+            config,
+            named,
+            may_make: false,
+            transport: OnceCell::new_with(Some(transport)),
+        };
+        Ok(found.map(with))
     }
 
-    fn elsewhere(url: &str, token: Option<&str>) -> Result<Client> {
+    /// The same, where one that is just starting is waited for.
+    pub async fn awaited(place: &Place) -> Result<Option<Client>> {
+        let mut wait = Wait::default();
+        loop {
+            let found = Client::running(place).await?;
+            let (config, _) = setup::config(place, None)?;
+            if found.is_some() || place.url.is_some() || !is_held(&gateway::store_file(&config)) {
+                return Ok(found);
+            }
+            wait.a_little(&config).await?;
+        }
+    }
+
+    /// Finds or opens it before anything is asked.
+    pub async fn ready(&self) -> Result<()> {
+        self.transport().await.map(drop)
+    }
+
+    async fn transport(&self) -> Result<&Transport> {
+        self.transport.get_or_try_init(|| self.find_or_open()).await
+    }
+
+    async fn find_or_open(&self) -> Result<Transport> {
+        let (config, mut wait) = (&self.config, Wait::default());
+        loop {
+            if let Some(running) = Client::on(config).await? {
+                return Ok(running);
+            }
+            let may_make = self.may_make && self.named;
+            if !may_make && !is_there(config)? {
+                return Err(none_here(config, self.named));
+            }
+            match Gateway::open(config.clone()).await {
+                Ok(gateway) => {
+                    // Before the first start: what is declared is there for `key add`, `import` and the rest.
+                    if gateway.store.directory().tenants.is_empty() {
+                        gateway.declare(&setup::environment).await?;
+                    }
+                    return Ok(Transport::Here(Own::new(gateway.router())));
+                }
+                Err(error) if matches!(error.downcast_ref(), Some(OpenError::Locked { .. })) => {
+                    wait.a_little(config).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn elsewhere(url: &str, token: Option<&str>) -> Result<Transport> {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return Err(Failure::Usage(
                 "--url needs --token (or SWITCHBOARD_TOKEN): the operator's token or a tenant's key".into(),
@@ -82,16 +150,16 @@ impl Client {
             )));
         }
         let client = builder().build().context("cannot set up the HTTP client")?;
-        Ok(Client(Transport::Http {
+        Ok(Transport::Http {
             client,
             base: url.trim_end_matches('/').to_owned(),
             token: Some(token.to_owned()),
             _socket: None,
-        }))
+        })
     }
 
     /// The gateway that runs on this configuration's data directory.
-    async fn on(config: &Config) -> Result<Option<Client>> {
+    async fn on(config: &Config) -> Result<Option<Transport>> {
         let path = config.control_socket();
         if !path.exists() || !answers(&path).await? {
             return Ok(None);
@@ -99,7 +167,7 @@ impl Client {
         let socket = control::Address::of(&path)?;
         let client = builder().unix_socket(socket.path()).build().context("cannot set up the HTTP client")?;
         let base = "http://switchboard".to_owned();
-        Ok(Some(Client(Transport::Http { client, base, token: None, _socket: Some(socket) })))
+        Ok(Some(Transport::Http { client, base, token: None, _socket: Some(socket) }))
     }
 
     pub async fn get(&self, path: &str) -> Result<Value> {
@@ -108,6 +176,14 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::POST, path, &[json()], body.to_string().into()).await
+    }
+
+    /// What takes as long as it takes, by the size of the store.
+    pub async fn post_patiently(&self, path: &str, body: &Value) -> Result<Value> {
+        let within = Duration::from_secs(24 * 3600);
+        let answer = self.send_within(within, Method::POST, path, &[json()], body.to_string().into()).await?;
+        let bytes: Vec<Bytes> = answer.body.try_collect().await?;
+        Ok(serde_json::from_slice(&bytes.concat()).context("the gateway's answer is not JSON")?)
     }
 
     pub async fn put(&self, path: &str, json_body: impl Into<Bytes>) -> Result<Value> {
@@ -155,9 +231,20 @@ impl Client {
         headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Answer> {
-        let answer = match &self.0 {
+        self.send_within(PATIENCE, method, path, headers, body).await
+    }
+
+    async fn send_within(
+        &self,
+        within: Duration,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Answer> {
+        let answer = match self.transport().await? {
             Transport::Http { client, base, token, .. } => {
-                let mut request = client.request(method, format!("{base}{path}")).body(body);
+                let mut request = client.request(method, format!("{base}{path}")).timeout(within).body(body);
                 for (name, value) in headers {
                     request = request.header(*name, value);
                 }
@@ -181,6 +268,77 @@ impl Client {
             }
         };
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }
+    }
+}
+
+/// Is there a store? One that this user may not look at is no store that is not there.
+fn is_there(config: &Config) -> Result<bool> {
+    let path = gateway::store_file(config);
+    match path.metadata() {
+        Ok(store) => Ok(store.len() > 0),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(anyhow!(OpenError::Io { path, source }).into()),
+    }
+}
+
+fn none_here(config: &Config, named: bool) -> Failure {
+    let start = if named { config.called.as_str() } else { "" };
+    Failure::Refused {
+        status: 503,
+        message: format!("there is no gateway here: {} holds no store", config.data.display()),
+        action: format!(
+            "give --config or --data (--url and --token for one elsewhere), or start one with `switchboard serve{start}`"
+        ),
+    }
+}
+
+/// For what a gateway has to run for.
+pub fn none_runs(place: &Place) -> Failure {
+    let found = setup::config(place, None).and_then(|(config, file)| {
+        let named = setup::is_named(place, file.as_deref());
+        Ok((is_there(&config)?, config, named))
+    });
+    match found {
+        Err(failure) => failure,
+        Ok((false, config, named)) => none_here(&config, named),
+        Ok((true, config, _)) => Failure::Refused {
+            status: 503,
+            message: "no gateway runs on this data directory".into(),
+            action: format!(
+                "start one with `switchboard serve{}`, or name one with --url and --token",
+                config.called
+            ),
+        },
+    }
+}
+
+/// Waits for whoever has the store open and does not answer yet.
+#[derive(Default)]
+struct Wait {
+    since: Option<Instant>,
+}
+
+impl Wait {
+    async fn a_little(&mut self, config: &Config) -> Result<()> {
+        let data = config.data.display();
+        let since = *self.since.get_or_insert_with(|| {
+            screen::note(&format!(
+                "The store in {data} is in use, by a gateway that is starting or by another command; waiting."
+            ));
+            Instant::now()
+        });
+        if since.elapsed() > STARTING {
+            return Err(Failure::Refused {
+                status: 503,
+                message: format!("a gateway is starting on {data}, or another command is at work there"),
+                action:
+                    "try again when it has started: a large store takes its time after a crash, and its log \
+                         says `opened`"
+                        .into(),
+            });
+        }
+        tokio::time::sleep(LOOK).await;
+        Ok(())
     }
 }
 

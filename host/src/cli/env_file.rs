@@ -72,6 +72,10 @@ struct Planned {
 }
 
 impl Env {
+    pub fn applies(&self) -> bool {
+        self.apply
+    }
+
     pub async fn run(self, client: &Client, json: bool) -> Result<()> {
         let variables = self.read()?;
         let tenants = client.get("/api/tenants").await?;

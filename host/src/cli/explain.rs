@@ -66,8 +66,8 @@ impl Webhook {
     pub async fn run(self, place: &Place) -> Result<()> {
         let explain = match self {
             Webhook::Explain(explain) => explain,
-            Webhook::Unread => return unread(&Client::open(place).await?, place.json).await,
-            Webhook::Replay => return replay(&Client::open(place).await?, place.json).await,
+            Webhook::Unread => return unread(&Client::open(place, false).await?, place.json).await,
+            Webhook::Replay => return replay(&Client::open(place, false).await?, place.json).await,
         };
         let body = read(&explain.file)?;
         let lines = match with_data(place).await? {
@@ -139,8 +139,9 @@ async fn with_data(place: &Place) -> Result<Option<Client>> {
     if !gateway::store_file(&config).exists() {
         return Ok(None);
     }
-    match Client::open(place).await {
-        Ok(client) => Ok(Some(client)),
+    let client = Client::open(place, false).await?;
+    match client.ready().await {
+        Ok(()) => Ok(Some(client)),
         Err(failure) => {
             screen::note(&format!("The data cannot be used, so nothing is said of the tenant: {failure}"));
             Ok(None)

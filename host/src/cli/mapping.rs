@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::Write as _;
+use std::io::{BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use http::Method;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
 
 use crate::cli::client::{Client, part};
 use crate::cli::env_file::Env;
@@ -29,18 +31,23 @@ pub const IMPORT_EXAMPLES: &str = "Examples:
   switchboard import env old/.env --main 1 --tenant MARINA=2 --apply
 
 A mapping file says which tenant a contact belongs to: {\"971501234567\": 2, ...}. A contact that is
-locked to another tenant stays where it is, and is listed. A collection file is a JSON list of
+locked to another tenant stays where it is, and is listed. A broken file imports nothing; an import that is
+broken off is done again, and passes over what is there. A dry run holds the file against the gateway, and
+against itself ten thousand contacts at a time. A collection file is a JSON list of
 records, each with an `id` of its own; it takes the place of the whole collection.";
 
 pub const EXPORT_EXAMPLES: &str = "Examples:
   switchboard export mapping                    to the terminal, or into a pipe
   switchboard export mapping mapping.json";
 
-/// Contacts sent at a time: small enough for a body, large enough to be quick.
-const CHUNK: usize = 2_000;
+/// Contacts sent at a time: what the gateway takes in one commit.
+const CHUNK: usize = 10_000;
 
 /// Refusals and conflicts shown one by one; the rest is counted.
 const SHOWN: usize = 50;
+
+/// And as JSON.
+const LISTED: usize = 10_000;
 
 #[derive(Subcommand)]
 pub enum Import {
@@ -77,6 +84,15 @@ pub enum Export {
 }
 
 impl Import {
+    /// Or does it only say what it would do?
+    pub fn applies(&self) -> bool {
+        match self {
+            Import::Mapping { dry_run, .. } => !dry_run,
+            Import::Collection(_) => true,
+            Import::Env(env) => env.applies(),
+        }
+    }
+
     pub async fn run(self, client: &Client, json: bool) -> Result<()> {
         match self {
             Import::Mapping { file, dry_run } => mapping(client, &file, dry_run, json).await,
@@ -104,42 +120,98 @@ impl Collection {
     }
 }
 
+/// Lines of one kind: the first ones, and how many there are.
+#[derive(Default)]
+struct Lines {
+    first: Vec<String>,
+    all: u64,
+}
+
+impl Lines {
+    fn push(&mut self, line: String) {
+        self.all += 1;
+        if self.first.len() < LISTED {
+            self.first.push(line);
+        }
+    }
+}
+
 /// What came of an import.
 #[derive(Default)]
 struct Outcome {
     imported: u64,
     unchanged: u64,
-    conflicts: Vec<String>,
-    refused: Vec<String>,
+    conflicts: Lines,
+    refused: Lines,
 }
 
+/// A file of millions goes through a piece at a time. It is read to its end first, so that one that is
+/// broken imports nothing.
 async fn mapping(client: &Client, file: &Path, dry_run: bool, json: bool) -> Result<()> {
-    let text = std::fs::read(file).with_context(|| file.display().to_string())?;
-    let Entries(entries) = serde_json::from_slice(&text).map_err(|error| {
-        anyhow!("{}:{}:{}: {error}", file.display(), error.line(), error.column())
-            .context("write a mapping as {\"971501234567\": 2, ...}")
-    })?;
-    let mut outcome = Outcome::default();
-    let entries = without_twins(entries, &mut outcome);
-    let bar = progress(entries.len() as u64);
-    for chunk in entries.chunks(CHUNK) {
-        let body: Map<String, Value> =
-            chunk.iter().map(|(raw, tenant)| (raw.clone(), tenant.clone())).collect();
+    std::fs::File::open(file).with_context(|| file.display().to_string())?;
+    client.ready().await?;
+    let (path, mut total) = (file.to_owned(), 0);
+    let counted_through = tokio::task::spawn_blocking(move || {
+        each_entry(&path, &mut |_, _| {
+            total += 1;
+            true
+        })?;
+        Ok::<u64, anyhow::Error>(total)
+    });
+    let total = counted_through.await.context("reading the file panicked")??;
+    let (mut outcome, bar) = (Outcome::default(), progress(total));
+    let mut chunks = chunks(file.to_owned());
+    let mut done = 0;
+    while let Some(chunk) = chunks.recv().await {
+        let chunk = chunk?;
+        let length = chunk.len() as u64;
+        let body: Map<String, Value> = without_twins(chunk, &mut outcome).into_iter().collect();
         let answer =
-            client.post(&format!("/api/mapping/import?dry_run={dry_run}"), &Value::Object(body)).await?;
+            client.post(&format!("/api/mapping/import?dry_run={dry_run}"), &Value::Object(body)).await;
+        let answer = answer.inspect_err(|_| {
+            bar.finish_and_clear();
+            screen::note(&format!(
+                "{done} of {total} contacts were looked at before this, and {} of them imported. Run the same \
+                 command again: what is there already is passed over.",
+                if dry_run { 0 } else { outcome.imported }
+            ));
+        })?;
         outcome.add(&answer);
-        bar.inc(chunk.len() as u64);
+        done += length;
+        bar.inc(length);
     }
     bar.finish_and_clear();
     outcome.tell(dry_run, json)?;
-    match outcome.conflicts.len() + outcome.refused.len() {
+    match outcome.conflicts.all + outcome.refused.all {
         0 => Ok(()),
-        left => Err(Failure::Incomplete(format!("{} could not be imported", counted(left, "contact")))),
+        left => Err(Failure::Incomplete(format!(
+            "{} could not be imported",
+            counted(usize::try_from(left).unwrap_or(usize::MAX), "contact")
+        ))),
     }
 }
 
-/// Takes out what the file itself contradicts: one contact, written in two ways, with two tenants.
-/// The gateway sees one chunk at a time and could not tell.
+/// The entries of a file, read on a thread of its own no further ahead than they are sent.
+fn chunks(file: PathBuf) -> mpsc::Receiver<anyhow::Result<Vec<(String, Value)>>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = each_entry(&file, &mut |contact, tenant| {
+            chunk.push((contact, tenant));
+            // Nobody takes them any more after an error.
+            chunk.len() < CHUNK
+                || sender.blocking_send(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))).is_ok()
+        });
+        let last = read.map(|()| chunk);
+        if !last.as_ref().is_ok_and(Vec::is_empty) {
+            let _ = sender.blocking_send(last);
+        }
+    });
+    receiver
+}
+
+/// Takes out what these entries themselves contradict: one contact, written in two ways, with two tenants.
+/// What lies further apart in the file the gateway tells, because the first is locked by then.
 fn without_twins(entries: Vec<(String, Value)>, outcome: &mut Outcome) -> Vec<(String, Value)> {
     let mut first: HashMap<String, (String, Value)> = HashMap::new();
     let mut kept = Vec::with_capacity(entries.len());
@@ -176,8 +248,8 @@ impl Outcome {
         };
         self.imported += answer["imported"].as_u64().unwrap_or(0);
         self.unchanged += answer["unchanged"].as_u64().unwrap_or(0);
-        self.conflicts.extend(list("conflicts"));
-        self.refused.extend(list("refused"));
+        list("conflicts").into_iter().for_each(|line| self.conflicts.push(line));
+        list("refused").into_iter().for_each(|line| self.refused.push(line));
     }
 
     fn tell(&self, dry_run: bool, json: bool) -> Result<()> {
@@ -186,51 +258,69 @@ impl Outcome {
                 "dry_run": dry_run,
                 "imported": self.imported,
                 "unchanged": self.unchanged,
-                "conflicts": self.conflicts,
-                "refused": self.refused,
+                "conflicts": self.conflicts.first,
+                "conflicts_in_all": self.conflicts.all,
+                "refused": self.refused.first,
+                "refused_in_all": self.refused.all,
             }));
         }
         for (heading, lines) in [("conflict", &self.conflicts), ("refused", &self.refused)] {
-            for line in lines.iter().take(SHOWN) {
+            for line in lines.first.iter().take(SHOWN) {
                 screen::line(&format!("{heading}: {}", screen::one_line(line)))?;
             }
-            if lines.len() > SHOWN {
-                screen::line(&format!("... and {} more (--json shows all)", lines.len() - SHOWN))?;
+            if lines.all > SHOWN as u64 {
+                screen::line(&format!("... and {} more (--json shows {LISTED})", lines.all - SHOWN as u64))?;
             }
         }
         let verb = if dry_run { "would be imported" } else { "imported" };
         screen::line(&format!(
             "{} {verb}, {} already so, {} in conflict, {} refused",
-            self.imported,
-            self.unchanged,
-            self.conflicts.len(),
-            self.refused.len()
+            self.imported, self.unchanged, self.conflicts.all, self.refused.all
         ))
     }
 }
 
-/// A JSON object with every entry it was written with: a map would keep only the last of twins.
-struct Entries(Vec<(String, Value)>);
+/// Hands every entry of a mapping to `visit`, twins too, for as long as it wants more. A mistake is told with
+/// its line.
+fn each_entry(file: &Path, visit: &mut dyn FnMut(String, Value) -> bool) -> anyhow::Result<()> {
+    let opened = std::fs::File::open(file).with_context(|| file.display().to_string())?;
+    let mut text = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 18, opened));
+    let read =
+        Entries(visit).deserialize(&mut text).and_then(|wanted| if wanted { text.end() } else { Ok(()) });
+    read.map_err(|error| {
+        anyhow!("{}:{}:{}: {error}", file.display(), error.line(), error.column())
+            .context("write a mapping as {\"971501234567\": 2, ...}")
+    })
+}
 
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Entries;
+/// A JSON object an entry at a time. `false`: nobody wanted the rest.
+struct Entries<'v>(&'v mut dyn FnMut(String, Value) -> bool);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of contacts and their tenants")
-            }
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = bool;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<bool, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of contacts and their tenants")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<bool, A::Error> {
+        while let Some((contact, tenant)) = map.next_entry()? {
+            if !(self.0)(contact, tenant) {
+                return Ok(false);
             }
         }
-        deserializer.deserialize_map(All)
+        Ok(true)
     }
 }
 
@@ -246,37 +336,83 @@ impl Export {
             return out.flush().map_err(Failure::Output);
         };
         // Beside it first: a file that is there is either the old one or the whole new one.
-        let unfinished = file.with_extension("unfinished");
-        let mut out = std::fs::File::create(&unfinished).with_context(|| unfinished.display().to_string())?;
-        while let Some(chunk) = answer.body.next().await {
-            out.write_all(&chunk?).with_context(|| unfinished.display().to_string())?;
+        let mut unfinished = file.clone().into_os_string();
+        unfinished.push(".unfinished");
+        let unfinished = PathBuf::from(unfinished);
+        let written = write_out(answer.body, &unfinished).await;
+        if written.is_err() {
+            // Half of an export helps nobody.
+            std::fs::remove_file(&unfinished).ok();
         }
-        out.sync_all().with_context(|| unfinished.display().to_string())?;
+        written.with_context(|| unfinished.display().to_string())?;
         std::fs::rename(&unfinished, &file).with_context(|| file.display().to_string())?;
         Ok(())
     }
+}
+
+/// A piece at a time, for this user only: it is a list of people.
+async fn write_out(mut pieces: BoxStream<'static, anyhow::Result<Bytes>>, to: &Path) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    while let Some(piece) = pieces.next().await {
+        out.write_all(&piece?)?;
+    }
+    out.sync_all()?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> anyhow::Result<Vec<(String, Value)>> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        let mut entries = Vec::new();
+        each_entry(file.path(), &mut |contact, tenant| {
+            entries.push((contact, tenant));
+            true
+        })?;
+        Ok(entries)
+    }
+
     #[test]
     fn a_file_that_contradicts_itself_is_found_out() {
-        let text =
-            br#"{"971501234567": 2, "+971 50 123 4567": 2, "00971501234567": 3, "971501234567": 4, "x": 1}"#;
-        let Entries(entries) = serde_json::from_slice(text).expect("it is JSON");
+        let entries = read(
+            r#"{"971501234567": 2, "+971 50 123 4567": 2, "00971501234567": 3, "971501234567": 4, "x": 1}"#,
+        );
+        let entries = entries.expect("it is JSON");
         assert_eq!(entries.len(), 5);
         let mut outcome = Outcome::default();
         let kept = without_twins(entries, &mut outcome);
         assert_eq!(kept, [("971501234567".into(), json!(2)), ("x".into(), json!(1))]);
         assert_eq!(outcome.unchanged, 1);
         assert_eq!(
-            outcome.conflicts,
+            outcome.conflicts.first,
             [
                 "00971501234567: the file says 3 here, and 2 for 971501234567",
                 "971501234567: the file says 4 here, and 2 for 971501234567",
             ]
         );
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        for (text, place) in [
+            ("{\"971501234567\": 2,\n \"x\" 1}", ":2:6: "),
+            ("{\"971501234567\": 2,\n\n", ":3:0: "),
+            ("[1]", ":1:1: "),
+            ("{} {}", ":1:4: "),
+        ] {
+            let error = format!("{:#}", read(text).expect_err("it is broken"));
+            assert!(error.contains(place), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_bounded() {
+        let mut lines = Lines::default();
+        (0..LISTED + 5).for_each(|n| lines.push(n.to_string()));
+        assert_eq!((lines.first.len(), lines.all), (LISTED, LISTED as u64 + 5));
     }
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use crate::cli::{Place, Result};
 use crate::config::Config;
 use crate::keyring;
+use crate::store::embedded::shell_word;
 use crate::tenant::Secret;
 
 /// The configuration that is used without being named.
@@ -26,8 +27,35 @@ pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Opti
     if let Some(listen) = listen {
         config.listen = listen;
     }
+    config.called = called(place, file.as_deref(), &config.data);
     config.secrets.keys = environment(keyring::VARIABLE).filter(|keys| !keys.is_empty()).map(Secret::new);
     Ok((config, file))
+}
+
+/// Was it said which gateway is meant? Else it is whatever the working directory happens to be.
+pub fn is_named(place: &Place, file: Option<&Path>) -> bool {
+    file.is_some() || place.data.is_some()
+}
+
+/// A path as it can be typed in any directory.
+fn word(path: &Path) -> String {
+    shell_word(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// What this run was given to say which gateway is meant.
+pub fn given(place: &Place) -> String {
+    let options = [("--config", &place.config), ("--data", &place.data)];
+    let given = options.iter().filter_map(|(name, path)| Some(format!(" {name} {}", word(path.as_ref()?))));
+    given.collect()
+}
+
+/// What another command says to mean the same gateway, from any directory.
+fn called(place: &Place, file: Option<&Path>, data: &Path) -> String {
+    let config = file.map(|file| format!(" --config {}", word(file))).unwrap_or_default();
+    match &place.data {
+        None if file.is_some() => config,
+        _ => format!("{config} --data {}", word(data)),
+    }
 }
 
 /// Where secrets in declared data find the variables that they name.

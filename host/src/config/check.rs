@@ -22,6 +22,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     }
     routing(config, report);
     numbers(config, report);
+    backup(&config.backup, report);
     store(&config.store, report);
     quotas(&config.quotas, report);
     brains(&config.brains, report);
@@ -110,7 +111,7 @@ fn waha(waha: &config::Waha, report: Report<'_>) {
 }
 
 fn numbers(config: &Config, report: Report<'_>) {
-    let Config { http, retention, turns, delivery, policy, limits, backup, routing, .. } = config;
+    let Config { http, retention, turns, delivery, policy, limits, routing, .. } = config;
     let mut within = |key: &str, value: u64, least: u64, most: u64| {
         if value < least || value > most {
             let action = format!("write a number from {least} to {most}");
@@ -165,8 +166,6 @@ fn numbers(config: &Config, report: Report<'_>) {
     within("limits.log_bytes", limits.log_bytes, 0, 64 * MIB);
     within("limits.coalesce_ms", limits.coalesce_ms, 0, 600_000);
     within("turns.timer_floor_ms", turns.timer_floor_ms, 1, 3_600_000);
-    within("backup.every_hours", backup.every_hours.into(), 0, 24 * 365);
-    within("backup.keep", backup.keep as u64, 1, 10_000);
     let webhook = ("http.webhook_body_bytes", http.webhook_body_bytes);
     at_most(report, webhook, ("http.unproven_memory_bytes", http.unproven_memory_bytes));
     at_most(report, webhook, ("http.webhook_memory_bytes", http.webhook_memory_bytes));
@@ -178,6 +177,18 @@ fn numbers(config: &Config, report: Report<'_>) {
         ("delivery.backoff_ms", delivery.backoff_ms),
         ("delivery.backoff_max_ms", delivery.backoff_max_ms),
     );
+}
+
+fn backup(backup: &config::Backup, report: Report<'_>) {
+    for (key, value, least, most) in [
+        ("backup.every_hours", u64::from(backup.every_hours), 0, 24 * 365),
+        ("backup.keep", backup.keep as u64, 1, 10_000),
+        ("backup.keep_by_hand", backup.keep_by_hand as u64, 1, 10_000),
+    ] {
+        if value < least || value > most {
+            report(key, format!("is {value}"), format!("write a number from {least} to {most}"));
+        }
+    }
 }
 
 fn store(store: &StoreConfig, report: Report<'_>) {

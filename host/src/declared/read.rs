@@ -33,6 +33,8 @@ struct File {
 struct Reader {
     files: Vec<File>,
     problems: Vec<Problem>,
+    /// Those that keep nothing else from being applied.
+    damaged: Vec<Problem>,
 }
 
 pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
@@ -82,7 +84,8 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     let mut collections = Vec::new();
     for directory in directories {
         let known = |id| known.tenant(id).is_some();
-        collections.extend(reader.collections(&directory.join("collections"), &known));
+        let kept = |tenant, name: &str| around.has_collection.is_some_and(|has| has(tenant, name));
+        collections.extend(reader.collections(&directory.join("collections"), &known, &kept));
     }
     if !reader.problems.is_empty() {
         return Err(in_order(reader.problems));
@@ -92,6 +95,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         tenants: tenants.into_iter().map(|entry| entry.value).collect(),
         senders: senders.into_iter().map(|entry| entry.value).collect(),
         collections,
+        damaged: in_order(reader.damaged),
     })
 }
 
@@ -223,7 +227,12 @@ impl Reader {
     }
 
     /// `{directory}/{tenant}/{name}.json`.
-    fn collections(&mut self, directory: &Path, known: &dyn Fn(TenantId) -> bool) -> Vec<Collection> {
+    fn collections(
+        &mut self,
+        directory: &Path,
+        known: &dyn Fn(TenantId) -> bool,
+        kept: &dyn Fn(TenantId, &str) -> bool,
+    ) -> Vec<Collection> {
         let mut collections = Vec::new();
         for folder in self.listing(directory) {
             let id = folder
@@ -241,7 +250,15 @@ impl Reader {
             };
             for path in self.listing(&folder) {
                 if path.extension().is_some_and(|extension| extension == "json") {
-                    collections.extend(self.collection(tenant, &path));
+                    let before = self.problems.len();
+                    let collection = self.collection(tenant, &path);
+                    if let Some(name) = path.file_stem().and_then(|name| name.to_str())
+                        && collection.is_none()
+                        && kept(tenant, name)
+                    {
+                        self.damaged.extend(self.problems.drain(before..));
+                    }
+                    collections.extend(collection);
                 } else {
                     self.problems.push(whole_file(&path, "is no collection", "collections end in .json"));
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Finding, Patient};
-use crate::store::embedded::backup;
+use crate::backup;
 use crate::store::upkeep::Mark;
 use crate::store::{Filter, OutboxState};
 
@@ -86,7 +86,7 @@ fn disk(patient: &Patient<'_>) -> Vec<Finding> {
 fn backups(patient: &Patient<'_>) -> Option<Finding> {
     let hours = u64::from(patient.config.backup.every_hours);
     let overdue = Duration::from_secs(2 * hours * 3600);
-    let late = hours > 0 && backup::due_in(&patient.config.backups(), overdue).is_zero();
+    let late = hours > 0 && backup::is_older(&patient.config.backups(), overdue);
     late.then(|| {
         Finding::warning(
             "backups",

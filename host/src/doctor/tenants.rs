@@ -1,6 +1,8 @@
 //! Tenants: has each a brain that runs, and a number that it can be reached by?
 
 use super::{Finding, Patient};
+use crate::backup;
+use crate::message::TenantId;
 use crate::policy::quota::Level;
 use crate::tenant::{Directory, Tenant};
 
@@ -27,6 +29,7 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             })
         })
         .collect();
+    findings.extend(missing(patient));
     let mut tenants: Vec<_> = directory.tenants.values().filter(|tenant| tenant.active).collect();
     tenants.sort_by_key(|tenant| tenant.id);
     for tenant in &tenants {
@@ -54,6 +57,24 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Tenants whose own package is gone since the last run: a disk that was not mounted, or a restore from a
+/// backup that holds the store alone.
+fn missing(patient: &Patient<'_>) -> Vec<Finding> {
+    let known = patient.store.own_packages().unwrap_or_default();
+    let missing = backup::missing(&known, &patient.brains.list());
+    let finding = |(tenant, what): (TenantId, &str)| {
+        Finding::error(
+            format!("tenant {tenant}"),
+            format!("{what}; its contacts are answered by another brain, or by none"),
+            format!(
+                "put it back from a backup, or push it again; if it was taken away on purpose: `switchboard brain \
+                 forget --tenant {tenant}`"
+            ),
+        )
+    };
+    missing.into_iter().map(finding).collect()
 }
 
 /// The quotas that a tenant has used up, in one finding.

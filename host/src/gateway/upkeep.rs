@@ -1,13 +1,17 @@
 //! What a gateway does beside the way of a message, by the clock: it prunes, compacts, backs up.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backup::{self, By, Places};
+use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::message::TenantId;
 use crate::metrics::Metrics;
 use crate::repeats;
-use crate::store::embedded;
+use crate::store::packages::OwnPackage;
 use crate::store::{self, Retention, Store};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -82,6 +86,61 @@ pub async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
     }
 }
 
+/// How often it is looked whether the packages are as they were, beside whenever they change.
+const PACKAGES: Duration = Duration::from_secs(60);
+
+/// Keeps in the store which tenants have a package of their own, and says at the start which of them are
+/// missing. What is taken away while this runs is taken away on purpose.
+pub async fn remember_packages(store: Arc<dyn Store>, brains: Arc<Brains>) {
+    let (mut had, mut told) = (HashMap::new(), HashSet::new());
+    loop {
+        let changed = brains.changed(PACKAGES);
+        if let Err(error) = remember(&*store, &brains, &mut had, &mut told).await {
+            tracing::warn!(%error, "which tenants have a package of their own could not be kept; trying again");
+        }
+        changed.await;
+    }
+}
+
+/// `had`: the packages of this process, with what they held last. `told`: who was said to lack one.
+async fn remember(
+    store: &dyn Store,
+    brains: &Brains,
+    had: &mut HashMap<TenantId, OwnPackage>,
+    told: &mut HashSet<TenantId>,
+) -> store::Result<()> {
+    let (known, here) = (store.own_packages()?, brains.list());
+    let missing: HashMap<TenantId, &str> = backup::missing(&known, &here).into_iter().collect();
+    for (tenant, what) in &missing {
+        let held_brain = had.get(tenant).is_some_and(|own| own.brain.is_some());
+        let on_purpose = held_brain || (had.contains_key(tenant) && known[tenant].brain.is_none());
+        if !on_purpose && told.insert(*tenant) {
+            tracing::error!(
+                %tenant,
+                what,
+                "a tenant's own package is missing: its contacts are answered by another brain, or by none"
+            );
+        }
+        if on_purpose {
+            let left = here.iter().find(|status| status.tenant == Some(*tenant)).and_then(backup::remembered);
+            store.put_own_package(*tenant, left).await?;
+            had.remove(tenant);
+        }
+    }
+    for status in &here {
+        let (Some(tenant), Some(own)) = (status.tenant, backup::remembered(status)) else { continue };
+        if missing.contains_key(&tenant) {
+            continue;
+        }
+        told.remove(&tenant);
+        if known.get(&tenant) != Some(&own) {
+            store.put_own_package(tenant, Some(own.clone())).await?;
+        }
+        had.insert(tenant, own);
+    }
+    Ok(())
+}
+
 /// Backs up every so often and keeps the newest few.
 pub async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
     if config.backup.every_hours == 0 {
@@ -91,12 +150,13 @@ pub async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
     let every = Duration::from_secs(u64::from(config.backup.every_hours) * 3600);
     let backups = config.backups();
     loop {
-        tokio::time::sleep(embedded::backup::due_in(&backups, every)).await;
-        let to = backups.join(embedded::backup::file_name(clock::now()));
-        match store.backup(&to).await {
-            Ok(file) => {
-                tracing::info!(file = %file.display(), "backed up");
-                embedded::backup::keep_newest(&backups, config.backup.keep);
+        tokio::time::sleep(backup::due_in(&backups, every)).await;
+        let to = backups.join(backup::file_name(clock::now(), By::Clock));
+        match backup::make(&*store, Places::of(&config), config.backup.files, &to).await {
+            Ok(made) => {
+                let (file, bytes, packages) = (made.file.display(), made.bytes, made.packages);
+                tracing::info!(%file, bytes, packages, "backed up");
+                backup::keep_newest(&backups, By::Clock, config.backup.keep);
             }
             Err(error) => {
                 tracing::error!(%error, "the backup failed; trying again in ten minutes");

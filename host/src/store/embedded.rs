@@ -12,7 +12,8 @@
 //! belong to, and a conversation's lines are a chain. Only three tables are written at places all
 //! over: the deduplication records, the conversations, and the ids that receipts name.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use self::accept::Incoming;
 use self::admin::entry;
 use self::batch::{Batch, Fault, Step};
 use self::mirror::Mirror;
-pub use self::open::OpenError;
+pub use self::open::{OpenError, is_held, shell_word};
 use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
@@ -34,6 +35,7 @@ use crate::clock;
 use crate::conversation::{Conversation, Lead};
 use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
+use crate::priority;
 use crate::route::Lock;
 use crate::schedule::Limits;
 use crate::seal::Ring;
@@ -70,6 +72,7 @@ mod open;
 mod opt_outs;
 mod overlay;
 mod own;
+mod packages;
 mod pages;
 mod people;
 mod prune;
@@ -95,6 +98,7 @@ mod upkeep;
 mod usage;
 mod views;
 mod wishes;
+mod within;
 mod writer;
 
 /// How the file is opened and what the store decides with.
@@ -103,6 +107,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// Where backups lie; a damaged file's error names the newest good one.
     pub backups: PathBuf,
+    /// What a command says to mean this gateway: ` --config /etc/switchboard/switchboard.toml`.
+    pub called: String,
     /// redb's page cache.
     pub cache_bytes: usize,
     /// Operations that may wait for the writer; one more is refused with `Busy`.
@@ -543,10 +549,10 @@ impl Store for Embedded {
         self.read(load::recount)
     }
 
-    async fn backup(&self, to: &Path) -> Result<PathBuf> {
-        let (shared, to) = (self.shared.clone(), to.to_owned());
-        let work = move || backup::backup(&shared.disk.snapshot()?, &to);
-        let done = tokio::task::spawn_blocking(work).await;
+    async fn backup(&self, file: File, from: u64) -> Result<u64> {
+        let shared = self.shared.clone();
+        let work = move || backup::copy_into(&shared.disk.snapshot()?, &file, from);
+        let done = priority::aside("backup", work).await;
         done.unwrap_or_else(|error| Err(Error::Failed(format!("the backup: {error}"))))
     }
 

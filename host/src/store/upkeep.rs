@@ -35,6 +35,15 @@ pub struct Compacted {
     pub took_ms: u64,
 }
 
+/// What reading everything came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    pub rows: u64,
+    pub took_ms: u64,
+    /// What is wrong, if something is.
+    pub flaw: Option<String>,
+}
+
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     fn room(&self) -> Room;
@@ -55,6 +64,8 @@ pub trait Upkeep: Send + Sync {
     /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
     /// waits in the queue; how long depends on how much there is to move.
     async fn compact(&self) -> Result<Compacted>;
+    /// Reads every row and counts anew what is counted, on a thread that gives way to all others.
+    async fn verify(&self) -> Result<Verified>;
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -5,6 +5,7 @@ use super::Place;
 #[test]
 fn it_says_what_is_wrong_and_what_to_do() {
     let place = Place::new();
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     // The only real sender's WAHA is not there.
     let (code, error) = place.fails(&["doctor"]);
     assert_eq!((code, error.trim()), (1, "error: 1 thing to mend"));
@@ -25,6 +26,7 @@ fn it_says_what_is_wrong_and_what_to_do() {
 #[test]
 fn a_tenant_without_a_brain_is_found() {
     let place = Place::new();
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     place.ok(&["stats"]);
     std::fs::remove_file(place.path("plugins/echo/brain.wasm")).unwrap();
     let said = String::from_utf8(place.run(&["doctor"]).stdout).unwrap();

@@ -18,6 +18,7 @@ fn sender(place: &Place, name: &str) -> Value {
 #[test]
 fn an_env_file_is_shown_first_and_then_brought_in() {
     let place = Place::new();
+    place.ok(&["organization", "add", "2", "--name", "Second"]);
     place.write("old.env", OLD);
     let (code, error) = place.fails(&["import", "env", "old.env"]);
     assert_eq!(code, 2, "{error}");

@@ -1,5 +1,6 @@
 //! Hands for the cases: contacts that say things, brains that answer, a clock that is set by hand.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use switchboard::conversation::{Cost, JournalEntry, LeadChange, Mode, TimerChange, Trigger};
@@ -40,6 +41,14 @@ impl Default for Options {
             fetches: Limits { in_all: 300, per_group: 200, per_tenant: 100 },
         }
     }
+}
+
+/// The store alone, as a backup holds it, in a file of its own.
+pub async fn copied(store: &dyn Store, to: &Path) -> PathBuf {
+    std::fs::create_dir_all(to.parent().expect("a directory")).expect("made");
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(to).expect("a new file");
+    store.backup(file, 0).await.expect("a copy");
+    to.to_owned()
 }
 
 /// Opens the same store, again and again.

@@ -21,6 +21,8 @@ pub struct Prepared {
     /// Without its brain.
     pub package: Package,
     component: Option<Component>,
+    /// What its texts were read from.
+    texts: Files,
     base: Option<Arc<Package>>,
     checked: Vec<String>,
     /// The directory as messages name it.
@@ -103,7 +105,8 @@ impl Deployer {
             fallback: None,
             previous: OnceCell::new(),
         };
-        Ok(Prepared { package, component: files.component, base, checked, shown: files.shown })
+        let (texts, Files { component, shown, .. }) = (files.texts(), files);
+        Ok(Prepared { package, component, texts, base, checked, shown })
     }
 
     /// Compiles its brain where it has one, and runs the selftest.
@@ -122,11 +125,11 @@ impl Deployer {
                 None => false,
             },
         };
-        let Prepared { package, component, mut checked, .. } = prepared;
+        let Prepared { package, component, texts, mut checked, .. } = prepared;
         if tested {
             checked.push("selftest".to_owned());
         }
-        Ok(Built { package, component, checked })
+        Ok(Built { package, component, texts, checked })
     }
 
     /// The component ready to run, and whether it has a selftest, which it then passed. The version that

@@ -1,13 +1,15 @@
-//! Copies of the store: made while it runs, checked before they count, and put back.
+//! Copies of the store: made while it runs, checked before they count, and put back. What a backup holds
+//! beside the store is [`crate::backup`]'s.
 
-use std::fs::File;
-use std::io;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use redb::{
-    Builder, Database, Key, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value,
-    WriteTransaction,
+    Builder, Database, Key, ReadTransaction, ReadableDatabase as _, ReadableTable, ReadableTableMetadata,
+    StorageBackend, TableDefinition, Value, WriteTransaction,
 };
 
 use super::batch::Step;
@@ -17,71 +19,43 @@ use super::mirror::State;
 use super::open::{file, verify};
 use super::rows::Reply;
 use super::tables::{Copy, copy_all, define};
-use super::usage;
-use crate::clock;
-use crate::message::{ContactKey, ConversationKey, Timestamp};
+use super::within::Within;
+use super::{packages, usage};
+use crate::message::{ContactKey, ConversationKey, TenantId};
+use crate::store::packages::OwnPackage;
 use crate::store::{Error, OutboxState};
+use crate::{clock, ownership, regular_file};
 
 /// Written between two commits of the copy.
 const CHUNK_BYTES: usize = 16 << 20;
 
-/// Copies a snapshot to `to`: a directory, where the copy is named by its time, or a file that does
-/// not exist yet. Returns the copy's path.
-pub(super) fn backup(snapshot: &ReadTransaction, to: &Path) -> Result<PathBuf, Error> {
-    let to = if to.is_dir() { to.join(file_name(clock::now())) } else { to.to_owned() };
-    if to.exists() {
-        return Err(Error::Conflict(format!("{} exists already", to.display())));
-    }
-    // Two backups of the same millisecond have one name; they must not write one file.
-    let unfinished = with_suffix(&to, &format!(".unfinished-{:08x}", rand::random::<u32>()));
+/// What the store is called in a backup, where it comes first.
+pub const STORE: &str = "switchboard.redb";
+
+/// Where the store begins in a backup: behind the entry that names it.
+pub const STORE_AT: u64 = 512;
+
+/// Copies a snapshot into `file` from the byte `from` on, and verifies it. How many bytes it has.
+pub(super) fn copy_into(snapshot: &ReadTransaction, file: &File, from: u64) -> Result<u64, Error> {
     let wrong = |what: &str, error: &dyn std::fmt::Display| {
-        Error::Failed(format!("the backup {}: {what}: {error}", to.display()))
+        Error::Failed(format!("the backup: {what} the store: {error}"))
     };
-    if let Some(parent) = to.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| wrong("its directory", &error))?;
-    }
-    let done = copy(snapshot, &unfinished)
-        .map_err(|error| wrong("copying", &error))
-        .and_then(|()| verify(&maker(&unfinished)).map_err(|flaw| wrong("checking it", &flaw)))
-        .and_then(|()| put_in_place(&unfinished, &to).map_err(|error| wrong("renaming it", &error)));
-    if done.is_err() {
-        // The half of a copy helps nobody; if it cannot be removed, its name says what it is.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    done.map(|()| to)
+    let length = copy(snapshot, file, from).map_err(|error| wrong("copying", &error))?;
+    let written = file.try_clone().map_err(|error| wrong("copying", &error))?;
+    let make: Maker = Box::new(move || Ok(Box::new(Within::part(written.try_clone()?, from, length))));
+    verify(&make).map_err(|flaw| wrong("checking", &flaw))?;
+    Ok(length)
 }
 
-const UNFINISHED: &str = ".redb.unfinished-";
-
-/// Removes the halves of copies that a process before this one did not come to the end of. Whoever has the
-/// store to itself may do so: nobody else writes backups of it there.
-pub fn remove_unfinished(directory: &Path) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.filter_map(Result::ok) {
-        if !entry.file_name().to_string_lossy().contains(UNFINISHED) {
-            continue;
-        }
-        let file = entry.path();
-        match std::fs::remove_file(&file) {
-            Ok(()) => tracing::info!(file = %file.display(), "removed a backup that was not finished"),
-            Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "a backup that was not finished cannot be removed");
-            }
-        }
-    }
-}
-
-fn copy(snapshot: &ReadTransaction, to: &Path) -> Result<(), redb::Error> {
-    match std::fs::remove_file(to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut copier = Copier(Builder::new().set_cache_size(32 << 20).create(to)?);
+fn copy(snapshot: &ReadTransaction, file: &File, from: u64) -> Result<u64, redb::Error> {
+    file.set_len(from)?;
+    let part = Within::growing(file.try_clone()?, from);
+    let mut copier = Copier(Builder::new().set_cache_size(32 << 20).create_with_backend(part)?);
     copy_all(snapshot, &mut copier)?;
     copier.0.compact()?;
     drop(copier);
-    File::open(to)?.sync_all()?;
-    Ok(())
+    file.sync_all()?;
+    Ok(file.metadata()?.len().saturating_sub(from))
 }
 
 struct Copier(Database);
@@ -118,12 +92,27 @@ impl Copy for Copier {
     }
 }
 
-/// The newest backup in `directory` that passes every check. Backups are named by their time.
+/// Where the store lies in a file: in a backup, or a store that is the whole file.
+fn part_of(file: &File) -> io::Result<(u64, u64)> {
+    let length = file.metadata()?.len();
+    let mut first = [0; STORE_AT as usize];
+    if length < STORE_AT || file.read_exact_at(&mut first, 0).is_err() {
+        return Ok((0, length));
+    }
+    let header = tar::Header::from_byte_slice(&first);
+    let named = header.path_bytes().as_ref() == STORE.as_bytes();
+    match header.entry_size() {
+        Ok(size) if named => Ok((STORE_AT, size)),
+        _ => Ok((0, length)),
+    }
+}
+
+/// The newest backup in `directory` whose store passes every check. Backups are named by their time.
 pub fn newest_good_backup(directory: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(directory).ok()?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "redb"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar" || extension == "redb"))
         .collect();
     paths.sort();
     paths.into_iter().rev().find(|path| verify(&maker(path)).is_ok())
@@ -136,7 +125,7 @@ pub enum RestoreError {
     Bad { backup: PathBuf, flaw: String },
     #[error("another gateway runs on {}; stop it first", target.display())]
     Running { target: PathBuf },
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io { what: String, source: io::Error },
 }
 
@@ -152,19 +141,51 @@ pub struct Restored {
     pub waiting: u64,
 }
 
+/// A checked copy of a backup's store beside the place that it is for. Dropped before it is put there, it
+/// leaves nothing behind.
+#[derive(Debug)]
+pub struct Prepared {
+    unfinished: PathBuf,
+    target: PathBuf,
+    /// Held until the end, so that no gateway starts on the file that is being replaced.
+    present: Option<Box<dyn StorageBackend>>,
+    unknown: u64,
+    waiting: u64,
+    /// The tenants that had a package of their own when the backup was made.
+    pub own_packages: BTreeMap<TenantId, OwnPackage>,
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // Renamed, it is there no more.
+        std::fs::remove_file(&self.unfinished).ok();
+        if let Some(present) = &self.present {
+            // The lock goes with the file in any case.
+            let _ = present.close();
+        }
+    }
+}
+
+fn failed(what: &str, path: &Path) -> impl FnOnce(io::Error) -> RestoreError + use<> {
+    let what = format!("{what} {}", path.display());
+    move |source| RestoreError::Io { what, source }
+}
+
 /// Checks `backup` and puts a copy of it in the place of `target`. What was there is kept beside it.
 /// A crash in between leaves one or the other in place, never neither.
 pub fn restore(backup: &Path, target: &Path) -> Result<Restored, RestoreError> {
+    prepare(backup, target)?.put_in_place()
+}
+
+/// Checks `backup` and copies its store beside `target`.
+pub fn prepare(backup: &Path, target: &Path) -> Result<Prepared, RestoreError> {
     let bad = |flaw: String| RestoreError::Bad { backup: backup.to_owned(), flaw };
-    if std::fs::metadata(backup).is_ok_and(|there| there.len() == 0) {
+    let from = regular_file::open(backup).map_err(failed("opening", backup))?;
+    let (at, length) = part_of(&from).map_err(failed("reading", backup))?;
+    if length == 0 {
         return Err(bad("it is empty".into()));
     }
     verify(&maker(backup)).map_err(|flaw| bad(flaw.to_string()))?;
-    let failed = |what: &str, path: &Path| {
-        let what = format!("{what} {}", path.display());
-        move |source| RestoreError::Io { what, source }
-    };
-    // Held until the end, so that no gateway starts on the file that is being replaced.
     let present = if target.exists() { Some(file(target).map_err(failed("opening", target))?) } else { None };
     if let Some(present) = &present {
         use std::ops::Bound::Unbounded;
@@ -173,30 +194,60 @@ pub fn restore(backup: &Path, target: &Path) -> Result<Restored, RestoreError> {
         }
     }
     let unfinished = with_suffix(target, ".restoring");
-    std::fs::copy(backup, &unfinished).map_err(failed("copying to", &unfinished))?;
-    let (unknown, waiting) = doubt(&unfinished, backup).map_err(|fault| bad(fault.to_string()))?;
+    let mut prepared = Prepared {
+        unfinished: unfinished.clone(),
+        target: target.to_owned(),
+        present,
+        unknown: 0,
+        waiting: 0,
+        own_packages: BTreeMap::new(),
+    };
+    copy_out(&from, at, length, &unfinished).map_err(failed("copying to", &unfinished))?;
+    let told = doubt(&unfinished, backup).map_err(|fault| bad(fault.to_string()))?;
+    (prepared.unknown, prepared.waiting, prepared.own_packages) = told;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed("writing", &unfinished))?;
-    let replaced = present.as_ref().map(|_| with_suffix(target, &format!(".replaced-{}", stamp())));
-    if let Some(replaced) = &replaced {
-        // A second name for the present file; where the file system has none, a copy.
-        std::fs::hard_link(target, replaced)
-            .or_else(|_| std::fs::copy(target, replaced).map(drop))
-            .map_err(failed("keeping the present file as", replaced))?;
+    ownership::as_in(directory_of(target), &unfinished)
+        .map_err(failed("giving the data directory's owner", &unfinished))?;
+    Ok(prepared)
+}
+
+/// A part of a file as a file of its own, which is this user's alone.
+fn copy_out(from: &File, at: u64, length: u64, to: &Path) -> io::Result<()> {
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    put_in_place(&unfinished, target).map_err(failed("renaming to", target))?;
-    if let Some(present) = &present {
-        // The lock goes with the file in any case.
-        let _ = present.close();
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut from = from.try_clone()?;
+    from.seek(SeekFrom::Start(at))?;
+    match io::copy(&mut from.take(length), &mut file)? {
+        copied if copied == length => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
-    Ok(Restored { replaced, unknown, waiting })
+}
+
+impl Prepared {
+    /// Puts it where the gateway looks for it.
+    pub fn put_in_place(self) -> Result<Restored, RestoreError> {
+        let target = &self.target;
+        let replaced = self.present.as_ref().map(|_| with_suffix(target, &format!(".replaced-{}", stamp())));
+        if let Some(replaced) = &replaced {
+            // A second name for the present file; where the file system has none, a copy.
+            std::fs::hard_link(target, replaced)
+                .or_else(|_| std::fs::copy(target, replaced).map(drop))
+                .map_err(failed("keeping the present file as", replaced))?;
+        }
+        put_in_place(&self.unfinished, target).map_err(failed("renaming to", target))?;
+        Ok(Restored { replaced, unknown: self.unknown, waiting: self.waiting })
+    }
 }
 
 /// Rows that are moved in one commit.
 const ROWS: usize = 10_000;
 
 /// Declares the replies that wait in `file` to be of unknown outcome. How many, and how much waits in
-/// the inbox.
-fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
+/// the inbox, and who had a package of its own.
+fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, OwnPackage>)> {
     let backend = file(file_of).map_err(redb::Error::Io)?;
     let database = Builder::new().create_with_backend(Backend(backend)).map_err(redb::Error::from)?;
     let name = backup.file_name().unwrap_or(backup.as_os_str()).to_string_lossy();
@@ -214,7 +265,8 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64)> {
         unknown += moved as u64;
         if moved < ROWS {
             usage::rewrite(&database)?;
-            return Ok((unknown, waiting));
+            let own = packages::all(&database.begin_read().map_err(redb::Error::from)?)?;
+            return Ok((unknown, waiting, own));
         }
     }
 }
@@ -267,57 +319,27 @@ fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
 
 fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    File::open(directory_of(to))?.sync_all()
 }
 
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The store of a backup, or a store that is a file of its own.
 fn maker(path: &Path) -> Maker {
     let path = path.to_owned();
-    Box::new(move || file(&path))
-}
-
-/// What a backup is called: named by their time, they sort by it.
-pub fn file_name(now: Timestamp) -> String {
-    format!("switchboard-{}.redb", stamp_of(now))
-}
-
-/// How long until the next backup is due, if the newest in `directory` is to be no older than
-/// `every`. At once where there is none.
-pub fn due_in(directory: &Path, every: Duration) -> Duration {
-    let made = backups(directory).pop().and_then(|newest| newest.metadata().ok()?.modified().ok());
-    let age = made.map(|made| made.elapsed().unwrap_or(Duration::ZERO));
-    age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
-}
-
-/// Removes all but the newest `keep` backups. Files with other names are nobody's business here.
-pub fn keep_newest(directory: &Path, keep: usize) {
-    let found = backups(directory);
-    for old in found.iter().rev().skip(keep) {
-        if let Err(error) = std::fs::remove_file(old) {
-            tracing::warn!(file = %old.display(), %error, "an old backup could not be removed");
+    Box::new(move || {
+        let opened = regular_file::open(&path)?;
+        match part_of(&opened)? {
+            (0, _) => file(&path),
+            (from, length) => Ok(Box::new(Within::part(opened, from, length))),
         }
-    }
-}
-
-/// Those named by [`file_name`], oldest first.
-fn backups(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten();
-    let ours = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("switchboard-") && name.ends_with(".redb")
-    };
-    let mut paths: Vec<PathBuf> =
-        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(ours).collect();
-    paths.sort();
-    paths
+    })
 }
 
 fn stamp() -> String {
-    stamp_of(clock::now())
-}
-
-fn stamp_of(now: Timestamp) -> String {
-    now.to_string().replace(['-', ':', '.'], "")
+    clock::now().to_string().replace(['-', ':', '.'], "")
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

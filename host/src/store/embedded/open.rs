@@ -16,7 +16,7 @@ use super::disk::{Disk, Maker};
 use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::space::Space;
-use super::tables::{FORMAT, create_all, define};
+use super::tables::{Copy, FORMAT, copy_all, create_all, define};
 use super::writer::{Shared, apply_now, panic_text};
 use super::{Settings, backup, dead, load, secrets, usage};
 use crate::message::SenderName;
@@ -34,7 +34,7 @@ pub enum OpenError {
     Newer { path: PathBuf, found: u32, advice: String },
     #[error("{}: the {field} of sender {sender} is sealed with key {key}, which is not here; here are: {}", path.display(), listed(here))]
     NoKey { path: PathBuf, sender: SenderName, field: &'static str, key: KeyId, here: Ring },
-    #[error("{} cannot be opened: {source}", path.display())]
+    #[error("{} cannot be opened", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 
@@ -92,13 +92,25 @@ impl std::fmt::Display for Flaw {
     }
 }
 
+/// A path as it can be typed.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// Names the way back, for the errors.
 fn advice(settings: &Settings) -> String {
     match backup::newest_good_backup(&settings.backups) {
-        Some(backup) => {
-            let backup = backup.display();
-            format!("The newest good backup is {backup}. To go back to it: switchboard restore {backup}")
-        }
+        Some(backup) => format!(
+            "The newest good backup is {}. To go back to it: switchboard restore {}{}",
+            backup.display(),
+            shell_word(&backup),
+            settings.called
+        ),
         None => format!("There is no good backup in {}.", settings.backups.display()),
     }
 }
@@ -121,6 +133,16 @@ pub fn file(path: &Path) -> io::Result<Box<dyn StorageBackend>> {
     regular_file::check(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
+}
+
+/// Does a process have the store of this file open?
+pub fn is_held(path: &Path) -> bool {
+    use std::ops::Bound::Unbounded;
+    let Ok(backend) = file(path) else { return false };
+    let held = matches!(backend.try_lock_range(Unbounded, Unbounded), Ok(false));
+    // What was locked to find out is free again with the file in any case.
+    let _ = backend.close();
+    held
 }
 
 /// Makes sure that there is a file: a new one is finished under another name first, so that power
@@ -185,18 +207,57 @@ pub fn verify(make: &Maker) -> Result<(), Flaw> {
         create_all(&transaction).map_err(|error| Flaw::Damaged(error.to_string()))?;
         transaction.commit().map_err(|error| Flaw::Damaged(error.to_string()))?;
         let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
-        let (kept, counted) = (load::counters(&snapshot)?, load::recount(&snapshot)?);
-        if kept != counted {
-            return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
-        }
-        if let Some(what) = usage::miscounted_files(&snapshot)? {
-            return Err(Flaw::Damaged(what));
+        count(&snapshot)
+    };
+    whatever_it_holds(check)
+}
+
+/// redb asserts its own invariants, and a damaged file may break them.
+fn whatever_it_holds<T>(work: impl FnOnce() -> Result<T, Flaw>) -> Result<T, Flaw> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Flaw::Damaged(format!("reading it failed: {}", panic_text(&*panic)))))
+}
+
+/// Counts anew what is counted.
+fn count(snapshot: &ReadTransaction) -> Result<(), Flaw> {
+    let (kept, counted) = (load::counters(snapshot)?, load::recount(snapshot)?);
+    if kept != counted {
+        return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
+    }
+    match usage::miscounted_files(snapshot)? {
+        Some(what) => Err(Flaw::Damaged(what)),
+        None => Ok(()),
+    }
+}
+
+/// Reads every row of a file that is in use; how many there are. Pages' checksums are checked by [`verify`]
+/// alone, which has the file to itself.
+pub fn read_all(snapshot: &ReadTransaction) -> Result<u64, Flaw> {
+    whatever_it_holds(|| {
+        count(snapshot)?;
+        let mut reader = Reader(0);
+        copy_all(snapshot, &mut reader).map_err(Fault::from)?;
+        Ok(reader.0)
+    })
+}
+
+/// Takes every row in and keeps none.
+struct Reader(u64);
+
+impl Copy for Reader {
+    type Error = redb::Error;
+
+    fn copy<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &mut self,
+        from: &ReadTransaction,
+        table: redb::TableDefinition<'static, K, V>,
+    ) -> Result<(), redb::Error> {
+        for row in from.open_table(table)?.iter()? {
+            row?;
+            self.0 += 1;
         }
         Ok(())
-    };
-    // redb asserts its own invariants, and a damaged file may break them.
-    catch_unwind(AssertUnwindSafe(check))
-        .unwrap_or_else(|panic| Err(Flaw::Damaged(format!("reading it failed: {}", panic_text(&*panic)))))
+    }
 }
 
 /// Opens, checks, and reads what the mirrors hold.
@@ -204,9 +265,7 @@ pub fn open(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     if settings.verify {
         verify(&make)?;
     }
-    let work = || open_checked(settings, make);
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Flaw::Damaged(format!("reading it failed: {}", panic_text(&*panic)))))
+    whatever_it_holds(|| open_checked(settings, make))
 }
 
 fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {

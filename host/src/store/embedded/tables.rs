@@ -135,6 +135,8 @@ tables! {
     templates: Bytes => Bytes;
     /// Tenant, then the place of the reply that the template was sent as.
     template_uses [TemplateUses]: Bytes => Bytes;
+    /// Tenant -> what of its own lay in the plugins directory when it was looked at last.
+    own_packages: u32 => Bytes;
     api_keys: &'static str => Bytes;
     audit: u64 => Bytes;
     /// Tenant and handle -> what is known of the file.

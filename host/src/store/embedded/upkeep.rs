@@ -9,11 +9,11 @@ use redb::ReadableTableMetadata as _;
 
 use super::mirror::lock;
 use super::tables::define;
-use super::{Embedded, trim};
-use crate::clock;
+use super::{Embedded, open, trim};
 use crate::message::Timestamp;
-use crate::store::upkeep::{Compacted, FileBytes, Mark, Room, Upkeep};
+use crate::store::upkeep::{Compacted, FileBytes, Mark, Room, Upkeep, Verified};
 use crate::store::{Error, Result};
+use crate::{clock, priority};
 
 /// Pages are this full on average, in percent: what a tree leaves free it needs.
 const FULL_PERCENT: u64 = 60;
@@ -82,6 +82,18 @@ impl Upkeep for Embedded {
         self.mirror().wakes.turns.notify_one();
         self.mirror().wakes.sends.notify_one();
         Ok(Compacted { bytes_before, bytes_after, took_ms })
+    }
+
+    async fn verify(&self) -> Result<Verified> {
+        let (shared, began) = (self.shared.clone(), Instant::now());
+        let work = move || Ok(open::read_all(&shared.disk.snapshot()?));
+        let read = priority::aside("verification", work).await;
+        let read = read.unwrap_or_else(|error| Err(Error::Failed(format!("the verification: {error}"))))?;
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(match read {
+            Ok(rows) => Verified { rows, took_ms, flaw: None },
+            Err(flaw) => Verified { rows: 0, took_ms, flaw: Some(flaw.to_string()) },
+        })
     }
 }
 

@@ -17,6 +17,7 @@ fn settings(directory: &Path, keys: &[u8]) -> Settings {
     Settings {
         path: directory.join("switchboard.redb"),
         backups: directory.join("backups"),
+        called: String::new(),
         cache_bytes: 1 << 20,
         queue: 16,
         verify: true,

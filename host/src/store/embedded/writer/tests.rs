@@ -14,6 +14,7 @@ fn shared() -> Arc<Shared> {
     let settings = Settings {
         path: "(memory)".into(),
         backups: "(none)".into(),
+        called: String::new(),
         cache_bytes: 1 << 20,
         queue: 16,
         verify: false,
