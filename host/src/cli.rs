@@ -30,6 +30,7 @@ mod key;
 mod keys;
 mod log;
 mod mapping;
+mod message;
 mod offers;
 mod opt_out;
 mod queues;
@@ -147,6 +148,9 @@ enum Command {
     /// Contacts who want no messages of a tenant.
     #[command(subcommand, after_help = opt_out::EXAMPLES)]
     OptOut(opt_out::OptOut),
+    /// Follow one message from the webhook to the last receipt.
+    #[command(subcommand, after_help = message::EXAMPLES)]
+    Message(message::Message),
     /// Turns that wait for their brain, and those that died.
     #[command(subcommand, after_help = queues::TURNS_EXAMPLES)]
     Turns(queues::Turns),
@@ -225,6 +229,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Stats => contact::stats(&Client::open(&place).await?, place.json).await,
         Command::Contact(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::OptOut(command) => command.run(&Client::open(&place).await?, place.json).await,
+        Command::Message(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Turns(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Outbox(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Import(command) => command.run(&Client::open(&place).await?, place.json).await,

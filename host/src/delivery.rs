@@ -28,8 +28,10 @@ use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::embedded::bare_id;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
+use crate::way;
 
 use circuits::{Circuits, Flight};
 use gate::{Decision, Gate, Parcel};
@@ -391,26 +393,33 @@ impl DeliveryLoop {
 
     fn report(&self, claim: &SendClaim, sender: &Sender, settlement: &Settlement, took: Duration) {
         let (conversation, provider) = (&claim.id.key, sender.provider);
-        let (sender, seq) = (&claim.entry.sender, claim.id.seq);
+        let (sender, seq, msg) = (&claim.entry.sender, claim.id.seq, claim.entry.message);
+        let sent = |id: &Option<String>| {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let id = id.as_deref().map(|id| bare_id(provider, id));
+            let sent = way::Sent { seq, sender, provider, id, attempt: claim.entry.attempts, took_ms };
+            way::sent(msg, conversation, &sent);
+        };
         let outcome = match settlement {
-            Settlement::Replaced { .. } => {
-                tracing::info!(%conversation, %sender, seq, "the 24-hour window is closed: the tenant's fallback template went out");
+            Settlement::Replaced { provider_id, .. } => {
+                tracing::info!(msg, %conversation, %sender, reply = seq, "the 24-hour window is closed: the tenant's fallback template went out");
+                sent(provider_id);
                 "sent"
             }
-            Settlement::Sent { .. } => {
-                tracing::debug!(%conversation, %sender, seq, "reply sent");
+            Settlement::Sent { provider_id } => {
+                sent(provider_id);
                 "sent"
             }
             Settlement::Later { error, .. } | Settlement::Postponed { why: error, .. } => {
-                tracing::warn!(%conversation, %sender, seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
+                tracing::warn!(msg, %conversation, %sender, reply = seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
                 "later"
             }
             Settlement::Dead { error } => {
-                tracing::error!(%conversation, %sender, seq, error, "a reply was given up; see `switchboard outbox list`");
+                tracing::error!(msg, %conversation, %sender, reply = seq, error, "a reply was given up; see `switchboard outbox list`");
                 "dead"
             }
             Settlement::Unknown { error } | Settlement::PerhapsReplaced { error, .. } => {
-                tracing::error!(%conversation, %sender, seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
+                tracing::error!(msg, %conversation, %sender, reply = seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
                 "unknown"
             }
         };
@@ -424,7 +433,7 @@ impl DeliveryLoop {
             match self.store.settle_send(&claim.id, settlement.clone(), clock::now()).await {
                 Ok(()) => return self.store_works(),
                 Err(error @ (store::Error::NotFound(_) | store::Error::Conflict(_))) => {
-                    tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome has no place in the store any more");
+                    tracing::error!(msg = claim.entry.message, conversation = %claim.id.key, reply = claim.id.seq, %error, "a reply's outcome has no place in the store any more");
                     return;
                 }
                 Err(error) => {
@@ -459,13 +468,14 @@ fn name_of(claim: &SendClaim, outbound: &Outbound) -> String {
 /// Says once why a reply does not go out, and what that counts as.
 fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
     let (conversation, sender, seq) = (&claim.id.key, &claim.entry.sender, claim.id.seq);
+    let msg = claim.entry.message;
     match settlement {
         Settlement::Later { at, error: why } | Settlement::Postponed { until: at, why } => {
-            tracing::info!(%conversation, %sender, seq, until = %at, why, "a reply waits");
+            tracing::info!(msg, %conversation, %sender, reply = seq, until = %at, why, "a reply waits");
             "postponed"
         }
         Settlement::Dead { error } => {
-            tracing::warn!(%conversation, %sender, seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
+            tracing::warn!(msg, %conversation, %sender, reply = seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
             "refused"
         }
         Settlement::Sent { .. }

@@ -359,6 +359,17 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeliveryState::Queued => "queued",
+            DeliveryState::Unknown => "unknown",
+            DeliveryState::Sent => "sent",
+            DeliveryState::Failed => "failed",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Read => "read",
+        }
+    }
+
     /// The state after a report: reports come late, twice and out of order.
     pub fn after(self, report: DeliveryState) -> DeliveryState {
         self.max(report)
