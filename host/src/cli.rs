@@ -2,7 +2,7 @@
 //! gateway elsewhere with a token, to the one that runs on this data directory, or, when none runs,
 //! to the same router in this very process.
 //!
-//! Exit codes: 0 done, 1 it failed, 2 the command itself is wrong.
+//! Exit codes: 0 done, 1 it failed, 2 the command itself is wrong, 3 (`doctor`) no gateway runs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -216,7 +216,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::CompileComponent { .. } => unreachable!("it is done before there are threads"),
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
-        Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,
+        Command::Doctor => doctor::doctor(&place, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,
