@@ -213,8 +213,11 @@ impl DeliveryLoop {
         let (outcome, instead) = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
             (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
         });
-        if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
-            self.opt_out(&claim).await;
+        if let Outcome::Failed { fate, .. } = &outcome {
+            self.metrics.send_failed(sender.provider, *fate);
+            if *fate == Fate::OptedOut {
+                self.opt_out(&claim).await;
+            }
         }
         self.hear_of_key(&sender, &outcome);
         let same = same_person(&claim, &sender, &outcome);
@@ -423,7 +426,14 @@ impl DeliveryLoop {
                 "unknown"
             }
         };
-        self.metrics.send(provider, outcome, took);
+        self.metrics.send((sender, provider), outcome, took);
+        // What an operator asked for again took as long as nobody looked.
+        if let Some(heard_at) =
+            claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && outcome == "sent")
+        {
+            let took_ms = clock::now().as_ms().saturating_sub(heard_at.as_ms()).max(0).unsigned_abs();
+            self.metrics.whole_way(Duration::from_millis(took_ms));
+        }
     }
 
     /// Writes the outcome down. It is known only here, so it is tried until the store takes it or

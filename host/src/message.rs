@@ -394,6 +394,20 @@ pub enum Fate {
     Unknown,
 }
 
+impl Fate {
+    /// As it is serialized.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fate::Retry => "retry",
+            Fate::KeyRefused => "key_refused",
+            Fate::Permanent => "permanent",
+            Fate::OptedOut => "opted_out",
+            Fate::WindowClosed => "window_closed",
+            Fate::Unknown => "unknown",
+        }
+    }
+}
+
 /// A message to a contact, as the brain asked for it. The adapter makes a request of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outbound {

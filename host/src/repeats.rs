@@ -38,6 +38,14 @@ pub enum Kind {
     KeyMissing,
     /// And with one that is none.
     KeyWrong,
+    /// With a right one, for what is not its to do.
+    NotAllowed,
+    /// With a right one, too often.
+    TooOften,
+    /// A page of another site had a browser send it.
+    AnotherSite,
+    /// An address of a file that nobody signed, or that is too old.
+    LinkWrong,
     ConnectionsAll,
     ConnectionsOfPeer,
 }
@@ -56,6 +64,10 @@ impl Kind {
             Kind::Handshake => "handshake",
             Kind::KeyMissing => "key_missing",
             Kind::KeyWrong => "key_wrong",
+            Kind::NotAllowed => "not_allowed",
+            Kind::TooOften => "too_often",
+            Kind::AnotherSite => "another_site",
+            Kind::LinkWrong => "link_wrong",
             Kind::ConnectionsAll => "connections_all",
             Kind::ConnectionsOfPeer => "connections_of_peer",
         }

@@ -300,7 +300,7 @@ impl TurnLoop {
             Ok(()) => {
                 guard.settled();
                 tell(&refusal, replies, began.elapsed());
-                return self.metrics.turn("done", began.elapsed());
+                return self.metrics.turn(tenant.id, "done", began.elapsed());
             }
             Err(error) => error,
         };
@@ -319,10 +319,12 @@ impl TurnLoop {
     }
 
     async fn fail(&self, failure: TurnFailure, label: &'static str, mut guard: Release, began: Instant) {
+        let (tenant, code) = (failure.key.tenant, failure.code.clone());
         let error = match self.store.fail_turn(failure).await {
             Ok(()) => {
                 guard.settled();
-                return self.metrics.turn(label, began.elapsed());
+                self.metrics.turn_failed(&code);
+                return self.metrics.turn(tenant, label, began.elapsed());
             }
             Err(error) => error,
         };

@@ -71,6 +71,15 @@ async fn one_number_leads_through_the_log_from_the_webhook_to_the_receipt() {
     assert_eq!((&lines[0]["via"], &lines[1]["replies"]), (&json!("own_number"), &json!(1)));
     assert!(!gateway.log().contains(SARA), "numbers are masked");
     of_command(&gateway, number, heard.id(), &reply).await;
+    let metrics = gateway.metrics().await.expect("it runs");
+    for series in [
+        "switchboard_message_seconds_count",
+        r#"switchboard_sender_sends_total{sender="main",outcome="sent"}"#,
+        r#"switchboard_tenant_turns_total{tenant="1",outcome="done"}"#,
+        "switchboard_messages_accepted_total",
+    ] {
+        assert_eq!(metrics.value(series), Some(1.0), "{series}");
+    }
 }
 
 /// The same way by every name, for the operator and for its tenant alone.

@@ -284,9 +284,13 @@ pub fn file_name(now: Timestamp) -> String {
 /// How long until the next backup is due, if the newest in `directory` is to be no older than
 /// `every`. At once where there is none.
 pub fn due_in(directory: &Path, every: Duration) -> Duration {
+    age(directory).map_or(Duration::ZERO, |age| every.saturating_sub(age))
+}
+
+/// Of the newest; `None`: there is none.
+pub fn age(directory: &Path) -> Option<Duration> {
     let made = backups(directory).pop().and_then(|newest| newest.metadata().ok()?.modified().ok());
-    let age = made.map(|made| made.elapsed().unwrap_or(Duration::ZERO));
-    age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
+    made.map(|made| made.elapsed().unwrap_or(Duration::ZERO))
 }
 
 /// Removes all but the newest `keep` backups. Files with other names are nobody's business here.
