@@ -240,8 +240,12 @@ impl DeliveryLoop {
         match outcome {
             Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
                 if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
-                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
                     self.metrics.held_back(sender.provider, "key_refused");
+                    let host = circuits::host_of(sender);
+                    if !self.metrics.repeats.alike.is_first(&host, "the key is refused", name.as_str()) {
+                        return;
+                    }
+                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
                 }
             }
             Outcome::Sent { .. } => {

@@ -14,6 +14,10 @@ use prometheus_client::metrics::family::Family;
 
 use crate::message::Provider;
 
+use self::alike::Alike;
+
+mod alike;
+
 /// Between two lines of one kind.
 pub const EVERY: Duration = Duration::from_secs(60);
 
@@ -84,6 +88,8 @@ pub struct ReasonLabels {
 pub struct Repeats {
     said: Mutex<BTreeMap<(Kind, Option<Provider>), Said>>,
     pub counted: Family<ReasonLabels, Counter>,
+    /// Of senders.
+    pub alike: Alike,
 }
 
 #[derive(Debug)]
@@ -132,6 +138,7 @@ impl Repeats {
 
     /// Says what was left out and is not going to be said by one more of its kind.
     pub fn sum_up(&self) {
+        self.alike.sum_up();
         for (kind, provider, times) in self.left_out(Instant::now()) {
             let provider = provider.map(Provider::name);
             tracing::warn!(kind, provider, times, "the same again, so many times since it was told");

@@ -197,10 +197,10 @@ impl Webhook {
                 let known = self.store.session(&sender.name).map_err(Refusal::Store)?;
                 // Some versions tell the same every few seconds.
                 let news = known.is_none_or(|known| known.status != change.status);
-                if news && change.status == "FAILED" {
-                    tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
-                } else if news {
-                    tracing::info!(sender = %sender.name, status = change.status, "the WhatsApp session changed");
+                // A server that is restarted tells it of each of its numbers.
+                let server = sender.base_url.as_deref().unwrap_or_default();
+                if news && self.metrics.repeats.alike.is_first(server, &change.status, sender.name.as_str()) {
+                    log_session(sender, &change.status);
                 }
                 self.store.record_session(sender.name.clone(), change).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "session");
@@ -363,6 +363,14 @@ impl Webhook {
                 (StatusCode::FORBIDDEN, Json(body)).into_response()
             }
         }
+    }
+}
+
+fn log_session(sender: &Sender, status: &str) {
+    if status == "FAILED" {
+        tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
+    } else {
+        tracing::info!(sender = %sender.name, status, "the WhatsApp session changed");
     }
 }
 
