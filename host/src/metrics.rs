@@ -104,6 +104,7 @@ pub struct Metrics {
     message_seconds: Histogram,
     few_senders: Few,
     few_tenants: Few,
+    few_servers: Few,
     few_codes: Few,
     signals: Family<SignalLabels, Counter>,
     files: Family<SendLabels, Counter>,
@@ -140,6 +141,7 @@ impl Metrics {
             message_seconds: Histogram::new(exponential_buckets(0.01, 2.0, 18)),
             few_senders: Few::new(NAMED),
             few_tenants: Few::new(NAMED),
+            few_servers: Few::new(NAMED),
             few_codes: Few::new(CODES),
             signals: Family::default(),
             files: Family::default(),
@@ -297,7 +299,7 @@ impl Metrics {
     /// Everything in OpenMetrics' text format, with what is looked up at this moment.
     pub fn render(&self, kept: &Kept) -> String {
         let mut text = String::with_capacity(16 << 10);
-        kept.render(&mut text, (&self.few_senders, &self.few_tenants));
+        kept.render(&mut text, (&self.few_senders, &self.few_tenants, &self.few_servers));
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
             .expect("writing to a string cannot fail");
         text

@@ -4,6 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use crate::glyph;
+
+/// Of a name so much is shown.
+const BYTES: usize = 64;
+
 /// What all beyond the bound are called.
 pub const OTHER: &str = "other";
 
@@ -20,6 +25,7 @@ impl Few {
     }
 
     pub fn label(&self, name: &str) -> String {
+        let name = &fit(name);
         // Nothing under this lock can leave it half-changed.
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         if named.contains(name) {
@@ -33,9 +39,23 @@ impl Few {
     }
 }
 
+/// What is written into the text as it is: nothing in it ends a label, and it is no longer than somebody reads.
+fn fit(name: &str) -> String {
+    glyph::shown(name, BYTES).replace('\\', "/").replace('"', "'")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_holds_nothing_that_would_end_it() {
+        let few = Few::new(9);
+        for wrong in ["a\"b", "a\\", "a\nb", "\u{202e}", &"x".repeat(9999)] {
+            let label = few.label(wrong);
+            assert!(!label.contains(['"', '\\', '\n']) && label.len() <= 2 * BYTES, "{label:?}");
+        }
+    }
 
     #[test]
     fn the_first_keep_their_names() {

@@ -1,7 +1,7 @@
 //! What is looked up when the metrics are asked for: what the store keeps and what waits there, how sessions
 //! stand, how old the newest backup is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::policy::quota::Level;
 use crate::store::quotas::Shelf;
 use crate::store::upkeep::{FileBytes, Oldest, Room};
 use crate::store::{Counters, Store};
+use crate::tenant::Sender;
 
 /// Of what waits, so many rows are looked at: those that wait longest.
 const LOOKED_AT: usize = 20_000;
@@ -27,8 +28,8 @@ pub struct Kept {
     late_refusals: u64,
     commits: u64,
     oldest: Oldest,
-    /// By status.
-    sessions: BTreeMap<String, u64>,
+    /// By server and status.
+    sessions: BTreeMap<(String, String), u64>,
     /// Of WAHA's senders that are to work, does each?
     working: Vec<(String, bool)>,
     pub backup_age: Option<Duration>,
@@ -57,7 +58,8 @@ impl Kept {
         for sender in senders.into_iter().filter(|sender| sender.active) {
             let status = store.session(&sender.name).ok().flatten().map(|change| change.status);
             working.push((sender.name.to_string(), status.as_deref() == Some("WORKING")));
-            *sessions.entry(status.unwrap_or_else(|| "unheard".into())).or_default() += 1;
+            let status = status.unwrap_or_else(|| "unheard".into());
+            *sessions.entry((server_of(sender), status)).or_default() += 1;
         }
         Kept {
             counters: store.counters(),
@@ -88,7 +90,7 @@ impl Kept {
             oldest,
             tables: BTreeMap::from([("history", 1)]),
             over: BTreeMap::from([("turns", 1)]),
-            sessions: BTreeMap::from([("WORK\"ING".into(), 1)]),
+            sessions: BTreeMap::from([(("http://waha:3000".into(), "WORK\"ING".into()), 1)]),
             working: vec![("main".into(), true)],
             backup_age: Some(Duration::from_secs(5)),
             now: Timestamp::from_ms(1500),
@@ -96,7 +98,7 @@ impl Kept {
         }
     }
 
-    pub(super) fn render(&self, text: &mut String, (senders, tenants): (&Few, &Few)) {
+    pub(super) fn render(&self, text: &mut String, (senders, tenants, servers): (&Few, &Few, &Few)) {
         for (name, help, value) in [
             ("users", "Contacts locked to a tenant", self.counters.users),
             ("inbox", "Messages and timers that wait for their turn", self.counters.inbox),
@@ -120,7 +122,7 @@ impl Kept {
             ("disk_free_bytes", "What is left of the disk", self.room.free.unwrap_or_default()),
             ("disk_reserve_bytes", "What of it is kept in reserve", self.room.reserve),
         ] {
-            family(text, (name, "gauge"), help, [(None, value)]);
+            family(text, (name, "gauge"), help, [(Vec::new(), value)]);
         }
         for (name, help, value) in [
             ("messages_accepted_total", "Messages accepted, over all time", self.counters.accepted),
@@ -131,17 +133,17 @@ impl Kept {
                 self.late_refusals,
             ),
         ] {
-            family(text, (name, "counter"), help, [(None, value)]);
+            family(text, (name, "counter"), help, [(Vec::new(), value)]);
         }
         let by = |label, values: &BTreeMap<&'static str, u64>| {
-            values.iter().map(|(name, value)| (Some((label, (*name).to_owned())), *value)).collect::<Vec<_>>()
+            values.iter().map(|(name, value)| (vec![(label, (*name).to_owned())], *value)).collect::<Vec<_>>()
         };
         let tables = by("table", &self.tables);
         family(text, ("kept_bytes", "gauge"), "What all tenants keep, by table", tables);
         let over = by("quota", &self.over);
         family(text, ("tenants_over_quota", "gauge"), "Tenants that have used up a quota", over);
         self.render_ages(text, senders, tenants);
-        self.render_sessions(text, senders);
+        self.render_sessions(text, senders, servers);
     }
 
     fn render_ages(&self, text: &mut String, senders: &Few, tenants: &Few) {
@@ -158,27 +160,33 @@ impl Kept {
             longest(&mut turns, tenants.label(&tenant.to_string()), age(at));
         }
         let labelled = |label, ages: BTreeMap<String, f64>| {
-            ages.into_iter().map(move |(name, age)| (Some((label, name)), age)).collect::<Vec<_>>()
+            ages.into_iter().map(move |(name, age)| (vec![(label, name)], age)).collect::<Vec<_>>()
         };
         let help = "How long the reply has waited that waits longest, by sender";
         family(text, ("outbox_oldest_seconds", "gauge"), help, labelled("sender", replies));
         let help = "How long the message has waited that waits longest for its turn, by tenant";
         family(text, ("inbox_oldest_seconds", "gauge"), help, labelled("tenant", turns));
-        let backup = self.backup_age.map(|age| (None, age.as_secs_f64()));
+        let backup = self.backup_age.map(|age| (Vec::new(), age.as_secs_f64()));
         family(text, ("backup_age_seconds", "gauge"), "Since the newest backup was made", backup);
     }
 
-    fn render_sessions(&self, text: &mut String, senders: &Few) {
-        let by_status =
-            self.sessions.iter().map(|(status, count)| (Some(("status", status.clone())), *count));
-        let help = "WhatsApp sessions of senders that are switched on, by what was heard of them last";
-        family(text, ("sessions", "gauge"), help, by_status.collect::<Vec<_>>());
+    fn render_sessions(&self, text: &mut String, senders: &Few, servers: &Few) {
+        let mut by_status: BTreeMap<_, u64> = BTreeMap::new();
+        for ((server, status), count) in &self.sessions {
+            *by_status.entry((servers.label(server), status.clone())).or_default() += count;
+        }
+        let by_status = by_status
+            .into_iter()
+            .map(|((server, status), count)| (vec![("server", server), ("status", status)], count));
+        let help =
+            "WhatsApp sessions of senders that are switched on, by WAHA and by what was heard of them last";
+        family(text, ("sessions", "gauge"), help, by_status);
         let mut working: BTreeMap<String, u64> = BTreeMap::new();
         for (name, works) in &self.working {
             let value = working.entry(senders.label(name)).or_insert(1);
             *value = (*value).min(u64::from(*works));
         }
-        let working = working.into_iter().map(|(name, works)| (Some(("sender", name)), works));
+        let working = working.into_iter().map(|(name, works)| (vec![("sender", name)], works));
         let help = "Does a sender's WhatsApp session work? Of those that are not named: do all of them?";
         family(text, ("session_working", "gauge"), help, working.collect::<Vec<_>>());
     }
@@ -189,12 +197,20 @@ fn longest(ages: &mut BTreeMap<String, f64>, name: String, age: f64) {
     *known = known.max(age);
 }
 
+/// Where WAHA is, without a password that may stand in it.
+fn server_of(sender: &Sender) -> String {
+    let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    url.map_or_else(String::new, |url| url.origin().ascii_serialization())
+}
+
+type Labels = Vec<(&'static str, String)>;
+
 /// One metric in OpenMetrics' text; nothing where it has no values. Writing to a string cannot fail.
 fn family<V: std::fmt::Display>(
     text: &mut String,
     (name, kind): (&str, &str),
     help: &str,
-    values: impl IntoIterator<Item = (Option<(&'static str, String)>, V)>,
+    values: impl IntoIterator<Item = (Labels, V)>,
 ) {
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
@@ -203,13 +219,11 @@ fn family<V: std::fmt::Display>(
     // A counter's samples end so, and its name does not.
     let family = name.strip_suffix("_total").unwrap_or(name);
     let _ = writeln!(text, "# HELP switchboard_{family} {help}.\n# TYPE switchboard_{family} {kind}");
-    let mut seen = HashSet::new();
-    for (label, value) in values {
-        let labels =
-            label.map(|(label, value)| format!("{{{label}=\"{}\"}}", escaped(&value))).unwrap_or_default();
-        if seen.insert(labels.clone()) {
-            let _ = writeln!(text, "switchboard_{name}{labels} {value}");
-        }
+    for (labels, value) in values {
+        let labels: Vec<String> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(text, "switchboard_{name}{labels} {value}");
     }
 }
 
