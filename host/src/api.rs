@@ -45,6 +45,7 @@ pub mod failed_keys;
 pub mod health;
 mod mapping;
 mod media;
+mod messages;
 mod opt_outs;
 mod outbox;
 mod page;

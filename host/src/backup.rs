@@ -163,19 +163,19 @@ fn backups(directory: &Path, by: By) -> Vec<PathBuf> {
 /// How long until the next backup is due, if the newest by the clock is to be no older than `every`. At once
 /// where there is none.
 pub fn due_in(directory: &Path, every: Duration) -> Duration {
-    left_of(every, backups(directory, By::Clock).pop())
+    let newest = backups(directory, By::Clock).pop();
+    newest.and_then(|newest| age_of(&newest)).map_or(Duration::ZERO, |age| every.saturating_sub(age))
 }
 
-/// Is the newest, whoever made it, older than this?
-pub fn is_older(directory: &Path, than: Duration) -> bool {
-    let newest = [By::Clock, By::Hand].map(|by| left_of(than, backups(directory, by).pop()));
-    newest.iter().all(Duration::is_zero)
+/// Of the newest, whoever made it; `None`: there is none.
+pub fn age(directory: &Path) -> Option<Duration> {
+    let newest = [By::Clock, By::Hand].map(|by| backups(directory, by).pop());
+    newest.into_iter().flatten().filter_map(|backup| age_of(&backup)).min()
 }
 
-fn left_of(every: Duration, backup: Option<PathBuf>) -> Duration {
-    let made = backup.and_then(|backup| backup.metadata().ok()?.modified().ok());
-    let age = made.map(|made| made.elapsed().unwrap_or(Duration::ZERO));
-    age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
+fn age_of(backup: &Path) -> Option<Duration> {
+    let made = backup.metadata().ok()?.modified().ok()?;
+    Some(made.elapsed().unwrap_or(Duration::ZERO))
 }
 
 /// Removes all but the newest `keep` of those made so. Files with other names are nobody's business here.

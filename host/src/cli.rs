@@ -2,7 +2,7 @@
 //! gateway elsewhere with a token, to the one that runs on this data directory, or, when none runs,
 //! to the same router in this very process.
 //!
-//! Exit codes: 0 done, 1 it failed, 2 the command itself is wrong.
+//! Exit codes: 0 done, 1 it failed, 2 the command itself is wrong, 3 (`doctor`) no gateway runs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +30,7 @@ mod key;
 mod keys;
 mod log;
 mod mapping;
+mod message;
 mod offers;
 mod opt_out;
 mod queues;
@@ -147,6 +148,9 @@ enum Command {
     /// Contacts who want no messages of a tenant.
     #[command(subcommand, after_help = opt_out::EXAMPLES)]
     OptOut(opt_out::OptOut),
+    /// Follow one message from the webhook to the last receipt.
+    #[command(subcommand, after_help = message::EXAMPLES)]
+    Message(message::Message),
     /// Turns that wait for their brain, and those that died.
     #[command(subcommand, after_help = queues::TURNS_EXAMPLES)]
     Turns(queues::Turns),
@@ -227,7 +231,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::CompileComponent { .. } => unreachable!("it is done before there are threads"),
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
-        Command::Doctor => doctor::doctor(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Doctor => doctor::doctor(&place, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Organization(command) => {
@@ -244,6 +248,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Stats => contact::stats(&Client::open(&place, may_make).await?, place.json).await,
         Command::Contact(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::OptOut(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
+        Command::Message(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Turns(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Outbox(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Import(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,

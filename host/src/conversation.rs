@@ -19,6 +19,19 @@ pub enum Trigger {
     Receipt { message_id: String, state: DeliveryState, reason: Option<String> },
 }
 
+impl Trigger {
+    /// As it is serialized.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Trigger::Started { .. } => "started",
+            Trigger::Messages { .. } => "messages",
+            Trigger::Timer { .. } => "timer",
+            Trigger::Handback { .. } => "handback",
+            Trigger::Receipt { .. } => "receipt",
+        }
+    }
+}
+
 /// A message as it waits for its turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heard {

@@ -28,8 +28,10 @@ use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::embedded::bare_id;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
+use crate::way;
 
 use circuits::{Circuits, Flight};
 use gate::{Decision, Gate, Parcel};
@@ -211,8 +213,11 @@ impl DeliveryLoop {
         let (outcome, instead) = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
             (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
         });
-        if let Outcome::Failed { fate: Fate::OptedOut, .. } = &outcome {
-            self.opt_out(&claim).await;
+        if let Outcome::Failed { fate, .. } = &outcome {
+            self.metrics.send_failed(sender.provider, *fate);
+            if *fate == Fate::OptedOut {
+                self.opt_out(&claim).await;
+            }
         }
         self.hear_of_key(&sender, &outcome);
         let same = same_person(&claim, &sender, &outcome);
@@ -235,8 +240,12 @@ impl DeliveryLoop {
         match outcome {
             Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
                 if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
-                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
                     self.metrics.held_back(sender.provider, "key_refused");
+                    let host = circuits::host_of(sender);
+                    if !self.metrics.repeats.alike.is_first(&host, "the key is refused", name.as_str()) {
+                        return;
+                    }
+                    tracing::error!(sender = %name, error, "the provider refuses the sender's key: its replies wait until it takes one");
                 }
             }
             Outcome::Sent { .. } => {
@@ -391,30 +400,44 @@ impl DeliveryLoop {
 
     fn report(&self, claim: &SendClaim, sender: &Sender, settlement: &Settlement, took: Duration) {
         let (conversation, provider) = (&claim.id.key, sender.provider);
-        let (sender, seq) = (&claim.entry.sender, claim.id.seq);
+        let (sender, seq, msg) = (&claim.entry.sender, claim.id.seq, claim.entry.message);
+        let sent = |id: &Option<String>| {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let id = id.as_deref().map(|id| bare_id(provider, id));
+            let sent = way::Sent { seq, sender, provider, id, attempt: claim.entry.attempts, took_ms };
+            way::sent(msg, conversation, &sent);
+        };
         let outcome = match settlement {
-            Settlement::Replaced { .. } => {
-                tracing::info!(%conversation, %sender, seq, "the 24-hour window is closed: the tenant's fallback template went out");
+            Settlement::Replaced { provider_id, .. } => {
+                tracing::info!(msg, %conversation, %sender, reply = seq, "the 24-hour window is closed: the tenant's fallback template went out");
+                sent(provider_id);
                 "sent"
             }
-            Settlement::Sent { .. } => {
-                tracing::debug!(%conversation, %sender, seq, "reply sent");
+            Settlement::Sent { provider_id } => {
+                sent(provider_id);
                 "sent"
             }
             Settlement::Later { error, .. } | Settlement::Postponed { why: error, .. } => {
-                tracing::warn!(%conversation, %sender, seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
+                tracing::warn!(msg, %conversation, %sender, reply = seq, attempt = claim.entry.attempts, error, "a reply waits for another attempt");
                 "later"
             }
             Settlement::Dead { error } => {
-                tracing::error!(%conversation, %sender, seq, error, "a reply was given up; see `switchboard outbox list`");
+                tracing::error!(msg, %conversation, %sender, reply = seq, error, "a reply was given up; see `switchboard outbox list`");
                 "dead"
             }
             Settlement::Unknown { error } | Settlement::PerhapsReplaced { error, .. } => {
-                tracing::error!(%conversation, %sender, seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
+                tracing::error!(msg, %conversation, %sender, reply = seq, error, "a reply may have gone out or not; see `switchboard outbox list`");
                 "unknown"
             }
         };
-        self.metrics.send(provider, outcome, took);
+        self.metrics.send((sender, provider), outcome, took);
+        // What an operator asked for again took as long as nobody looked.
+        if let Some(heard_at) =
+            claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && outcome == "sent")
+        {
+            let took_ms = clock::now().as_ms().saturating_sub(heard_at.as_ms()).max(0).unsigned_abs();
+            self.metrics.whole_way(Duration::from_millis(took_ms));
+        }
     }
 
     /// Writes the outcome down. It is known only here, so it is tried until the store takes it or
@@ -424,7 +447,7 @@ impl DeliveryLoop {
             match self.store.settle_send(&claim.id, settlement.clone(), clock::now()).await {
                 Ok(()) => return self.store_works(),
                 Err(error @ (store::Error::NotFound(_) | store::Error::Conflict(_))) => {
-                    tracing::error!(conversation = %claim.id.key, %error, "a reply's outcome has no place in the store any more");
+                    tracing::error!(msg = claim.entry.message, conversation = %claim.id.key, reply = claim.id.seq, %error, "a reply's outcome has no place in the store any more");
                     return;
                 }
                 Err(error) => {
@@ -459,13 +482,14 @@ fn name_of(claim: &SendClaim, outbound: &Outbound) -> String {
 /// Says once why a reply does not go out, and what that counts as.
 fn hold_back(claim: &SendClaim, settlement: &Settlement) -> &'static str {
     let (conversation, sender, seq) = (&claim.id.key, &claim.entry.sender, claim.id.seq);
+    let msg = claim.entry.message;
     match settlement {
         Settlement::Later { at, error: why } | Settlement::Postponed { until: at, why } => {
-            tracing::info!(%conversation, %sender, seq, until = %at, why, "a reply waits");
+            tracing::info!(msg, %conversation, %sender, reply = seq, until = %at, why, "a reply waits");
             "postponed"
         }
         Settlement::Dead { error } => {
-            tracing::warn!(%conversation, %sender, seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
+            tracing::warn!(msg, %conversation, %sender, reply = seq, reason = error, "a reply may not go out; see `switchboard outbox list`");
             "refused"
         }
         Settlement::Sent { .. }

@@ -12,11 +12,13 @@ use crate::egress::Egress;
 use crate::message::{SenderName, Timestamp};
 use crate::refused_keys::RefusedKeys;
 use crate::store::Store;
+use together::Kin;
 
 mod declared;
 mod queues;
 mod senders;
 mod tenants;
+mod together;
 
 /// What is looked at.
 pub struct Patient<'a> {
@@ -39,6 +41,11 @@ pub struct Finding {
     pub what: String,
     /// Empty where there is nothing to do.
     pub action: String,
+    /// So many things it is about.
+    pub count: usize,
+    /// What it may have in common with others.
+    #[serde(skip)]
+    kin: Option<Kin>,
 }
 
 /// From nothing to do to do it now.
@@ -52,31 +59,38 @@ pub enum Severity {
 
 impl Finding {
     fn good(subject: impl Into<String>, what: impl Into<String>) -> Self {
-        Finding {
-            severity: Severity::Good,
-            subject: subject.into(),
-            what: what.into(),
-            action: String::new(),
-        }
+        Finding::new(Severity::Good, subject, what, "")
     }
 
     fn warning(subject: impl Into<String>, what: impl Into<String>, action: impl Into<String>) -> Self {
-        let (subject, what, action) = (subject.into(), what.into(), action.into());
-        Finding { severity: Severity::Warning, subject, what, action }
+        Finding::new(Severity::Warning, subject, what, action)
     }
 
     fn error(subject: impl Into<String>, what: impl Into<String>, action: impl Into<String>) -> Self {
+        Finding::new(Severity::Error, subject, what, action)
+    }
+
+    fn new(
+        severity: Severity,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+        action: impl Into<String>,
+    ) -> Self {
         let (subject, what, action) = (subject.into(), what.into(), action.into());
-        Finding { severity: Severity::Error, subject, what, action }
+        Finding { severity, subject, what, action, count: 1, kin: None }
+    }
+
+    /// One of several of which the same may be found. Its action may say [`together::NAME`] for its name.
+    fn among(self, things: &'static str, place: impl Into<String>, name: impl std::fmt::Display) -> Self {
+        Finding { kin: Some(Kin { place: place.into(), things, name: name.to_string() }), ..self }
     }
 }
 
-/// Everything there is to say, the worst first.
+/// Everything there is to say, the worst first. What is found of many is said once.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = tenants::examine(patient);
     findings.extend(declared::examine(patient));
     findings.extend(queues::examine(patient).await);
     findings.extend(senders::examine(patient).await);
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings
+    together::together(findings)
 }

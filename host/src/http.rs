@@ -52,8 +52,9 @@ pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
         .merge(kept::routes(webhook.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
     let public = app.config.http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());
+    let metrics = app.metrics.clone();
     let routes = api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator);
-    dress(routes.layer(middleware::from_fn_with_state(public, browser::refuse_other_sites)))
+    dress(routes.layer(middleware::from_fn_with_state((public, metrics), browser::refuse_other_sites)))
 }
 
 /// What every answer has in common.

@@ -15,6 +15,7 @@
 //! ```
 //!
 //! A webhook never waits for a brain. A brain never waits for a provider's answer to its replies.
+//! One message's way can be followed by one number: [`way`] in the log, [`store::ways`] in the store.
 //! Read the files in the order of the arrows: [`webhook`], [`channel`], [`route`], [`store`],
 //! [`turn`], [`brain`], [`delivery`], [`policy`]. [`gateway`] builds them all and hands each what it needs.
 //!
@@ -44,7 +45,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring, refused_keys, backup} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, ownership, priority, vitals}
+//!      > {identity, deep_link, opt_out, event, clock, way} > {message, glyph, internet, regular_file, ownership, priority, vitals}
 //! ```
 
 pub mod api;
@@ -93,4 +94,5 @@ pub mod template_sync;
 pub mod tenant;
 pub mod turn;
 pub mod vitals;
+pub mod way;
 pub mod webhook;

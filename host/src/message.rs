@@ -359,6 +359,17 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeliveryState::Queued => "queued",
+            DeliveryState::Unknown => "unknown",
+            DeliveryState::Sent => "sent",
+            DeliveryState::Failed => "failed",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Read => "read",
+        }
+    }
+
     /// The state after a report: reports come late, twice and out of order.
     pub fn after(self, report: DeliveryState) -> DeliveryState {
         self.max(report)
@@ -381,6 +392,20 @@ pub enum Fate {
     WindowClosed,
     /// It may have gone out.
     Unknown,
+}
+
+impl Fate {
+    /// As it is serialized.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fate::Retry => "retry",
+            Fate::KeyRefused => "key_refused",
+            Fate::Permanent => "permanent",
+            Fate::OptedOut => "opted_out",
+            Fate::WindowClosed => "window_closed",
+            Fate::Unknown => "unknown",
+        }
+    }
 }
 
 /// A message to a contact, as the brain asked for it. The adapter makes a request of it.

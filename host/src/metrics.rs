@@ -1,8 +1,7 @@
 //! What the gateway counts, for `/metrics`. One registry, made by the gateway and handed to those
-//! who count; labels are few and bounded: never a contact, never a tenant's text.
+//! who count; labels are few and bounded: never a contact, never a tenant's text. Senders and tenants are
+//! named as far as [`few`] goes.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,12 +11,18 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::event::Topic;
-use crate::message::{Provider, Timestamp};
-use crate::policy::quota::Level;
+use crate::message::{Fate, Provider, SenderName, TenantId};
 use crate::repeats::Repeats;
-use crate::store::quotas::Shelf;
-use crate::store::upkeep::{FileBytes, Room};
-use crate::store::{Counters, Store};
+
+use self::few::Few;
+pub use self::kept::Kept;
+
+mod few;
+mod kept;
+
+/// So many senders and tenants are told apart, and so many kinds of failures.
+const NAMED: usize = 200;
+const CODES: usize = 50;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct WebhookLabels {
@@ -49,6 +54,32 @@ pub struct SendLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SenderLabels {
+    sender: String,
+    /// As above.
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TenantLabels {
+    tenant: String,
+    /// `done`, `retried`, `dead`.
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CodeLabels {
+    code: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FateLabels {
+    provider: &'static str,
+    /// `retry`, `key_refused`, `permanent`, `opted_out`, `window_closed`, `unknown`.
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct SignalLabels {
     pub provider: &'static str,
     /// `sent`, `failed`, `left_out`.
@@ -63,9 +94,18 @@ pub struct Metrics {
     webhook_seconds: Histogram,
     unreadable: Family<UnreadableLabels, Counter>,
     turns: Family<OutcomeLabels, Counter>,
+    tenant_turns: Family<TenantLabels, Counter>,
+    turn_failures: Family<CodeLabels, Counter>,
     turn_seconds: Histogram,
     sends: Family<SendLabels, Counter>,
+    sender_sends: Family<SenderLabels, Counter>,
+    send_failures: Family<FateLabels, Counter>,
     send_seconds: Histogram,
+    message_seconds: Histogram,
+    few_senders: Few,
+    few_tenants: Few,
+    few_servers: Few,
+    few_codes: Few,
     signals: Family<SignalLabels, Counter>,
     files: Family<SendLabels, Counter>,
     sessions: Family<OutcomeLabels, Counter>,
@@ -90,9 +130,19 @@ impl Metrics {
             webhook_seconds: seconds(),
             unreadable: Family::default(),
             turns: Family::default(),
+            tenant_turns: Family::default(),
+            turn_failures: Family::default(),
             turn_seconds: seconds(),
             sends: Family::default(),
+            sender_sends: Family::default(),
+            send_failures: Family::default(),
             send_seconds: seconds(),
+            // From a hundredth of a second to a quarter of an hour.
+            message_seconds: Histogram::new(exponential_buckets(0.01, 2.0, 18)),
+            few_senders: Few::new(NAMED),
+            few_tenants: Few::new(NAMED),
+            few_servers: Few::new(NAMED),
+            few_codes: Few::new(CODES),
             signals: Family::default(),
             files: Family::default(),
             sessions: Family::default(),
@@ -100,51 +150,82 @@ impl Metrics {
             log_lines_lost: Counter::default(),
             registry: Registry::default(),
         };
-        registry.register("webhook_events", "What webhooks brought", metrics.webhooks.clone());
+        metrics.register_the_way(&mut registry);
+        metrics.register_the_rest(&mut registry);
+        Metrics { registry, ..metrics }
+    }
+
+    /// What happens to messages on their way.
+    fn register_the_way(&self, registry: &mut Registry) {
+        registry.register("webhook_events", "What webhooks brought", self.webhooks.clone());
         registry.register(
             "webhook_seconds",
             "From a webhook's last byte to its answer",
-            metrics.webhook_seconds.clone(),
+            self.webhook_seconds.clone(),
         );
         registry.register(
             "unreadable",
             "Events of webhooks that should be readable and are not, by what they are about",
-            metrics.unreadable.clone(),
+            self.unreadable.clone(),
         );
-        registry.register("turns", "Turns by what became of them", metrics.turns.clone());
+        registry.register("turns", "Turns by what became of them", self.turns.clone());
         registry.register(
             "turn_seconds",
             "From claim to commit, the brain's time included",
-            metrics.turn_seconds.clone(),
+            self.turn_seconds.clone(),
         );
-        registry.register("sends", "Attempts at replies by what became of them", metrics.sends.clone());
+        registry.register("sends", "Attempts at replies by what became of them", self.sends.clone());
         registry.register(
             "send_seconds",
             "From a reply's request to the provider's answer",
-            metrics.send_seconds.clone(),
+            self.send_seconds.clone(),
         );
-        registry.register("signals", "Read receipts and typing shown", metrics.signals.clone());
         registry.register(
-            "files",
-            "Attempts at received files by what became of them",
-            metrics.files.clone(),
+            "message_seconds",
+            "From a message's arrival to its provider's taking of each reply to it, retries included",
+            self.message_seconds.clone(),
         );
+        registry.register(
+            "tenant_turns",
+            "Turns by tenant and what became of them",
+            self.tenant_turns.clone(),
+        );
+        registry.register(
+            "turn_failures",
+            "Turns that failed, each time that they did, by the failure's code",
+            self.turn_failures.clone(),
+        );
+        registry.register(
+            "sender_sends",
+            "Attempts at replies by sender and what became of them",
+            self.sender_sends.clone(),
+        );
+        registry.register(
+            "send_failures",
+            "Attempts at replies that failed, by what the provider's answer comes to",
+            self.send_failures.clone(),
+        );
+    }
+
+    /// And beside it.
+    fn register_the_rest(&self, registry: &mut Registry) {
+        registry.register("signals", "Read receipts and typing shown", self.signals.clone());
+        registry.register("files", "Attempts at received files by what became of them", self.files.clone());
         registry.register(
             "session_alerts",
             "WhatsApp sessions that the watchdog mended or could not look at, by why",
-            metrics.sessions.clone(),
+            self.sessions.clone(),
         );
         registry.register(
             "refused_callers",
             "Connections, webhooks and requests that were turned away, by why",
-            metrics.repeats.counted.clone(),
+            self.repeats.counted.clone(),
         );
         registry.register(
             "log_lines_lost",
             "Lines of the log that could not be written",
-            metrics.log_lines_lost.clone(),
+            self.log_lines_lost.clone(),
         );
-        Metrics { registry, ..metrics }
     }
 
     pub fn webhook(&self, provider: Provider, outcome: &'static str) {
@@ -162,9 +243,15 @@ impl Metrics {
     }
 
     /// `done`, `retried`, `dead`.
-    pub fn turn(&self, outcome: &'static str, took: Duration) {
+    pub fn turn(&self, tenant: TenantId, outcome: &'static str, took: Duration) {
+        let tenant = self.few_tenants.label(&tenant.to_string());
+        self.tenant_turns.get_or_create(&TenantLabels { tenant, outcome }).inc();
         self.turns.get_or_create(&OutcomeLabels { outcome }).inc();
         self.turn_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn turn_failed(&self, code: &str) {
+        self.turn_failures.get_or_create(&CodeLabels { code: self.few_codes.label(code) }).inc();
     }
 
     /// A reply that went out, and did not arrive as we are told later.
@@ -177,9 +264,21 @@ impl Metrics {
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
     }
 
-    pub fn send(&self, provider: Provider, outcome: &'static str, took: Duration) {
+    pub fn send(&self, (name, provider): (&SenderName, Provider), outcome: &'static str, took: Duration) {
+        let sender = self.few_senders.label(name.as_str());
+        self.sender_sends.get_or_create(&SenderLabels { sender, outcome }).inc();
         self.sends.get_or_create(&SendLabels { provider: provider.name(), outcome }).inc();
         self.send_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn send_failed(&self, provider: Provider, fate: Fate) {
+        let labels = FateLabels { provider: provider.name(), kind: fate.name() };
+        self.send_failures.get_or_create(&labels).inc();
+    }
+
+    /// From the message's arrival to the provider's taking of a reply to it.
+    pub fn whole_way(&self, took: Duration) {
+        self.message_seconds.observe(took.as_secs_f64());
     }
 
     pub fn signal(&self, provider: Provider, outcome: &'static str) {
@@ -197,99 +296,15 @@ impl Metrics {
         self.sessions.get_or_create(&OutcomeLabels { outcome: why }).inc();
     }
 
-    /// Everything in Prometheus' text format, with what the store keeps count of.
-    /// `dead_parts`: of the gateway; see [`crate::vitals`].
-    pub fn render(&self, counters: &Counters, kept: &Kept, dead_parts: usize) -> String {
-        let mut text = String::with_capacity(8 << 10);
-        kept.render(&mut text);
-        for (name, help, value) in [
-            ("users", "Contacts locked to a tenant", counters.users),
-            ("inbox", "Messages and timers that wait for their turn", counters.inbox),
-            ("outbox_waiting", "Replies that wait to be sent", counters.outbox_waiting),
-            ("outbox_dead", "Replies refused for good", counters.outbox_dead),
-            ("outbox_unknown", "Replies that may have gone out or not", counters.outbox_unknown),
-            ("dead_turns", "Turns given up", counters.dead_turns),
-            (
-                "lock_conflicts",
-                "Contacts that came with another tenant's link, or that a tenant's own number called somebody else's",
-                counters.conflicts,
-            ),
-            ("messages_accepted", "Messages accepted, over all time", counters.accepted),
-            (
-                "dead_parts",
-                "Parts of the gateway that ended and do not run; `/health` names them",
-                dead_parts as u64,
-            ),
-        ] {
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "# HELP switchboard_{name} {help}.\n# TYPE switchboard_{name} gauge\nswitchboard_{name} {value}"
-            );
-        }
+    /// Everything in OpenMetrics' text format, with what is looked up at this moment.
+    pub fn render(&self, kept: &Kept) -> String {
+        let mut text = String::with_capacity(16 << 10);
+        kept.render(&mut text, (&self.few_senders, &self.few_tenants, &self.few_servers));
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
             .expect("writing to a string cannot fail");
         text
     }
 }
 
-/// What the store takes, and how many tenants are at their quotas: summed up over tenants, of which there
-/// may be any number.
-#[derive(Debug, Default)]
-pub struct Kept {
-    room: Room,
-    file: FileBytes,
-    tables: BTreeMap<&'static str, u64>,
-    over: BTreeMap<&'static str, u64>,
-    late_refusals: u64,
-    commits: u64,
-}
-
-impl Kept {
-    pub fn of(store: &dyn Store, now: Timestamp) -> Self {
-        let (mut tables, mut over) = (BTreeMap::new(), BTreeMap::new());
-        for (tenant, usage) in store.usage() {
-            for shelf in Shelf::ALL {
-                *tables.entry(shelf.name()).or_default() += usage.of(shelf).bytes;
-            }
-            for gauge in store.gauges(tenant, now) {
-                *over.entry(gauge.name).or_default() += u64::from(gauge.level == Level::Over);
-            }
-        }
-        Kept {
-            room: store.room(),
-            file: store.file_bytes().unwrap_or_default(),
-            tables,
-            over,
-            late_refusals: store.late_refusals(),
-            commits: store.commits(),
-        }
-    }
-
-    fn render(&self, text: &mut String) {
-        let one = |value| vec![(String::new(), value)];
-        let by = |label: &str, values: &BTreeMap<&'static str, u64>| {
-            values.iter().map(|(name, value)| (format!("{{{label}=\"{name}\"}}"), *value)).collect()
-        };
-        for (name, help, values) in [
-            ("store_file_bytes", "What the store's file takes of its disk", one(self.file.bytes)),
-            ("store_spare_bytes", "What a compaction would give back, about", one(self.file.spare)),
-            ("disk_free_bytes", "What is left of the disk", one(self.room.free.unwrap_or_default())),
-            ("disk_reserve_bytes", "What of it is kept in reserve", one(self.room.reserve)),
-            ("store_commits", "Commits since the start", one(self.commits)),
-            (
-                "store_late_refusals",
-                "Operations that were refused after they had written; each is a bug",
-                one(self.late_refusals),
-            ),
-            ("kept_bytes", "What all tenants keep, by table", by("table", &self.tables)),
-            ("tenants_over_quota", "Tenants that have used up a quota", by("quota", &self.over)),
-        ] {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP switchboard_{name} {help}.\n# TYPE switchboard_{name} gauge");
-            for (labels, value) in values {
-                let _ = writeln!(text, "switchboard_{name}{labels} {value}");
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

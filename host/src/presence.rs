@@ -111,7 +111,7 @@ mod tests {
         }
         drop(presence);
         worker.run().await;
-        let counted = metrics.render(&crate::store::Counters::default(), &crate::metrics::Kept::default(), 0);
+        let counted = metrics.render(&crate::metrics::Kept::default());
         for (outcome, count) in [("left_out", 7), ("failed", QUEUE)] {
             let line = format!("signals_total{{provider=\"waha\",outcome=\"{outcome}\"}} {count}");
             assert!(counted.contains(&line), "{line}\n{counted}");

@@ -77,6 +77,14 @@ impl RefusedKeys {
         self.all().get(&sender.name).filter(|refused| refused.key == sender.api_key).cloned()
     }
 
+    /// Of these senders those whose key is refused.
+    pub fn count<'s>(&self, senders: impl Iterator<Item = &'s Sender>) -> usize {
+        let all = self.all();
+        let is_refused =
+            |sender: &&Sender| all.get(&sender.name).is_some_and(|refused| refused.key == sender.api_key);
+        senders.filter(is_refused).count()
+    }
+
     fn after(&self, now: Timestamp, times: u32, random: u64) -> Timestamp {
         now.plus_ms(i64::try_from(self.backoff.delay_ms(times, None, random)).unwrap_or(i64::MAX))
     }

@@ -14,6 +14,10 @@ use prometheus_client::metrics::family::Family;
 
 use crate::message::Provider;
 
+use self::alike::Alike;
+
+mod alike;
+
 /// Between two lines of one kind.
 pub const EVERY: Duration = Duration::from_secs(60);
 
@@ -38,6 +42,14 @@ pub enum Kind {
     KeyMissing,
     /// And with one that is none.
     KeyWrong,
+    /// With a right one, for what is not its to do.
+    NotAllowed,
+    /// With a right one, too often.
+    TooOften,
+    /// A page of another site had a browser send it.
+    AnotherSite,
+    /// An address of a file that nobody signed, or that is too old.
+    LinkWrong,
     ConnectionsAll,
     ConnectionsOfPeer,
 }
@@ -56,6 +68,10 @@ impl Kind {
             Kind::Handshake => "handshake",
             Kind::KeyMissing => "key_missing",
             Kind::KeyWrong => "key_wrong",
+            Kind::NotAllowed => "not_allowed",
+            Kind::TooOften => "too_often",
+            Kind::AnotherSite => "another_site",
+            Kind::LinkWrong => "link_wrong",
             Kind::ConnectionsAll => "connections_all",
             Kind::ConnectionsOfPeer => "connections_of_peer",
         }
@@ -72,6 +88,8 @@ pub struct ReasonLabels {
 pub struct Repeats {
     said: Mutex<BTreeMap<(Kind, Option<Provider>), Said>>,
     pub counted: Family<ReasonLabels, Counter>,
+    /// Of senders.
+    pub alike: Alike,
 }
 
 #[derive(Debug)]
@@ -120,6 +138,7 @@ impl Repeats {
 
     /// Says what was left out and is not going to be said by one more of its kind.
     pub fn sum_up(&self) {
+        self.alike.sum_up();
         for (kind, provider, times) in self.left_out(Instant::now()) {
             let provider = provider.map(Provider::name);
             tracing::warn!(kind, provider, times, "the same again, so many times since it was told");

@@ -44,6 +44,34 @@ impl fmt::Display for Reason {
     }
 }
 
+/// By what a message found its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// It came to the tenant's own number.
+    OwnNumber,
+    /// Its contact was the tenant's already.
+    Lock,
+    /// Its deep link made its contact the tenant's.
+    Link,
+    /// The webhook's address named the tenant.
+    Address,
+    /// No contact sent it: a timer rang, a receipt came, a human gave the conversation back.
+    Inside,
+}
+
+impl Via {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Via::OwnNumber => "own_number",
+            Via::Lock => "lock",
+            Via::Link => "link",
+            Via::Address => "address",
+            Via::Inside => "inside",
+        }
+    }
+}
+
 /// Where the message goes, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {

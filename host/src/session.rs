@@ -31,6 +31,7 @@ mod calls;
 pub mod error;
 mod lookup;
 pub mod naming;
+mod news;
 pub mod pulse;
 pub mod state;
 mod trouble;

@@ -23,9 +23,10 @@ use crate::conversation::{
 use crate::event::{Receipt, SessionChange};
 use crate::glyph::Shown;
 use crate::message::{
-    ContactKey, ConversationKey, Inbound, OrganizationId, Outbound, Provider, SenderName, TenantId, Timestamp,
+    ContactKey, ConversationKey, DeliveryState, Inbound, OrganizationId, Outbound, Provider, SenderName,
+    TenantId, Timestamp,
 };
-use crate::route::{Answer, Lock};
+use crate::route::{Answer, Lock, Via};
 use crate::schedule::{Candidate, Pace};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
@@ -43,6 +44,7 @@ pub mod templates;
 pub mod unread;
 pub mod upkeep;
 pub mod watchers;
+pub mod ways;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -84,6 +86,12 @@ pub struct Arrival {
 pub struct Accepted {
     pub answer: Answer,
     pub duplicate: bool,
+    /// Its arrival number, by which its whole way is followed. What finds no tenant has none.
+    pub message: Option<u64>,
+    /// By what it found its tenant; of a duplicate that is not remembered.
+    pub via: Option<Via>,
+    /// Not for the brain: a human answers.
+    pub for_human: bool,
 }
 
 /// Everything a turn needs, and the right to run it: until it is committed or failed no other turn
@@ -167,6 +175,12 @@ pub struct OutboxEntry {
     pub author: Author,
     #[serde(default)]
     pub occasion: Occasion,
+    /// The arrival number of the message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<u64>,
+    /// When that came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
     pub state: OutboxState,
     /// Attempts begun.
     pub attempts: u32,
@@ -192,6 +206,11 @@ pub enum OutboxState {
 }
 
 impl OutboxState {
+    /// Will more come of it without anybody's word?
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, OutboxState::Waiting | OutboxState::Sending)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             OutboxState::Waiting => "waiting",
@@ -209,6 +228,17 @@ pub struct SendClaim {
     pub entry: OutboxEntry,
     /// Our name for this attempt at the provider: the same only after one of unknown outcome.
     pub reference: String,
+}
+
+/// How far a receipt moved a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub id: SendId,
+    /// The arrival number of the message that it answers; 0: of none.
+    pub message: u64,
+    pub state: DeliveryState,
+    /// It did not arrive after all, and is among the dead now.
+    pub returned: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -434,6 +464,7 @@ pub trait Store:
     + upkeep::Upkeep
     + unread::Unread
     + packages::OwnPackages
+    + ways::Ways
     + Send
     + Sync
     + 'static
@@ -479,9 +510,9 @@ pub trait Store:
     /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
-    /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.
-    /// Whether it tells that a reply of ours did not arrive after all: then it is among the dead.
-    async fn record_receipt(&self, receipt: Receipt) -> Result<bool>;
+    /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told. What it
+    /// moved; nothing, if it is about nothing of ours or tells nothing new.
+    async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>>;
     /// The sender that a message of ours went through, by our name for it; none for what we have not
     /// named or no longer keep.
     fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>>;

@@ -22,8 +22,9 @@ use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retry::Backoff;
-use crate::store::{self, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
+use crate::way;
 use loops::Loops;
 use readable::Readable;
 use refusal::{Refusal, fault};
@@ -229,7 +230,8 @@ impl TurnLoop {
     }
 
     fn failed(&self, tenant: &Tenant, claim: TurnClaim, failure: Failure, now: Timestamp) -> TurnFailure {
-        let fate = self.fate(tenant, (&claim.key, &claim.trigger, claim.failures), &failure, now);
+        let about = (&claim.key, claim.entries.as_slice(), &claim.trigger);
+        let fate = self.fate(tenant, about, claim.failures, &failure, now);
         let journal = JournalEntry {
             turn: claim.conversation.turns + 1,
             at: now,
@@ -257,16 +259,17 @@ impl TurnLoop {
     fn fate(
         &self,
         tenant: &Tenant,
-        (key, trigger, failures): (&ConversationKey, &Trigger, u32),
+        (key, entries, trigger): (&ConversationKey, &[InboxId], &Trigger),
+        failures: u32,
         failure: &Failure,
         now: Timestamp,
     ) -> TurnFate {
-        let attempt = failures + 1;
+        let (attempt, msg) = (failures + 1, entries.first().map(|first| first.seq));
         // A brain that takes too long holds a place each time; once more is enough.
         let attempts = if failure.code == "wall-time" { 2 } else { self.settings.attempts };
         if !failure.retryable || attempt >= attempts.min(self.settings.attempts) {
             tracing::error!(
-                tenant = %tenant.id, conversation = %key, version = failure.version,
+                msg, tenant = %tenant.id, conversation = %key, version = failure.version,
                 code = failure.code, error = %failure.message, attempt,
                 "a turn failed for good; see `switchboard turns list`"
             );
@@ -274,7 +277,7 @@ impl TurnLoop {
         }
         let delay = self.backoff().delay_ms(attempt, None, rand::random());
         tracing::warn!(
-            tenant = %tenant.id, conversation = %key, version = failure.version,
+            msg, tenant = %tenant.id, conversation = %key, version = failure.version,
             code = failure.code, error = %failure.message, attempt, retry_in_ms = delay,
             "a turn failed and is tried again"
         );
@@ -293,28 +296,36 @@ impl TurnLoop {
         mut guard: Release,
         began: Instant,
     ) {
-        let refusal = Refusal::of(&turn);
+        let (refusal, replies) = (Refusal::of(&turn), turn.sends.len());
         let error = match self.store.commit_turn(turn).await {
             Ok(()) => {
                 guard.settled();
-                return self.metrics.turn("done", began.elapsed());
+                tell(&refusal, replies, began.elapsed());
+                return self.metrics.turn(tenant.id, "done", began.elapsed());
             }
             Err(error) => error,
         };
         let Some(failure) = refusal.failure(&error, self.is_alone(&error).await) else {
             return self.store_is_away(&error, guard).await;
         };
-        let fate =
-            self.fate(tenant, (&refusal.key, &refusal.journal.trigger, failures), &failure, refusal.now);
+        let fate = self.fate(
+            tenant,
+            (&refusal.key, &refusal.entries, &refusal.journal.trigger),
+            failures,
+            &failure,
+            refusal.now,
+        );
         let label = label(&fate);
         self.fail(refusal.failed(failure, fate), label, guard, began).await;
     }
 
     async fn fail(&self, failure: TurnFailure, label: &'static str, mut guard: Release, began: Instant) {
+        let (tenant, code) = (failure.key.tenant, failure.code.clone());
         let error = match self.store.fail_turn(failure).await {
             Ok(()) => {
                 guard.settled();
-                return self.metrics.turn(label, began.elapsed());
+                self.metrics.turn_failed(&code);
+                return self.metrics.turn(tenant, label, began.elapsed());
             }
             Err(error) => error,
         };
@@ -346,6 +357,21 @@ fn label(fate: &TurnFate) -> &'static str {
     match fate {
         TurnFate::Retry { .. } => "retried",
         TurnFate::Dead { .. } => "dead",
+    }
+}
+
+/// Of each message that a committed turn used up. The first is the turn's name.
+fn tell(done: &Refusal, replies: usize, took: Duration) {
+    let turn = way::Turn {
+        number: done.journal.turn,
+        kind: done.journal.trigger.kind(),
+        brain: &done.journal.brain_version,
+        replies,
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    };
+    let first = done.entries.first().map(|first| first.seq);
+    for InboxId { seq, .. } in &done.entries {
+        way::answered(*seq, first.filter(|first| first != seq), &done.key, &turn);
     }
 }
 

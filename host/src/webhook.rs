@@ -25,15 +25,17 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Unverified, signature};
 use crate::clock;
-use crate::event::{Event, Own, TemplateChange};
-use crate::message::{Inbound, Provider, TenantId};
+use crate::event::{Event, Own, Receipt, TemplateChange};
+use crate::message::{ContactKey, ConversationKey, Inbound, Provider, TenantId};
 use crate::metrics::Metrics;
 use crate::repeats::{Kind, Repeats};
-use crate::route::{Answer, Reason};
+use crate::route::{Answer, Reason, Via};
 use crate::session::pulse::Pulse;
 use crate::store::contacts::OwnKept;
+use crate::store::embedded::bare_id;
 use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
+use crate::way;
 
 pub mod hearing;
 mod lately;
@@ -187,9 +189,7 @@ impl Webhook {
                 if receipt.account.is_some() {
                     receipt.account = Some(sender.account.clone());
                 }
-                if self.store.record_receipt(receipt).await.map_err(Refusal::Store)? {
-                    self.metrics.returned(provider);
-                }
+                self.keep_receipt(sender, receipt).await?;
                 self.metrics.webhook(provider, "receipt");
                 Ok(json!({"status": "received", "kind": "receipt"}))
             }
@@ -197,10 +197,10 @@ impl Webhook {
                 let known = self.store.session(&sender.name).map_err(Refusal::Store)?;
                 // Some versions tell the same every few seconds.
                 let news = known.is_none_or(|known| known.status != change.status);
-                if news && change.status == "FAILED" {
-                    tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
-                } else if news {
-                    tracing::info!(sender = %sender.name, status = change.status, "the WhatsApp session changed");
+                // A server that is restarted tells it of each of its numbers.
+                let server = sender.base_url.as_deref().unwrap_or_default();
+                if news && self.metrics.repeats.alike.is_first(server, &change.status, sender.name.as_str()) {
+                    log_session(sender, &change.status);
                 }
                 self.store.record_session(sender.name.clone(), change).await.map_err(Refusal::Store)?;
                 self.metrics.webhook(provider, "session");
@@ -242,7 +242,7 @@ impl Webhook {
         mut inbound: Inbound,
         tenant: Option<TenantId>,
     ) -> Result<Accepted, Refusal> {
-        let contact = inbound.contact.masked();
+        let (contact, id) = (inbound.contact.clone(), inbound.id.clone());
         sender.hears(&mut inbound.content);
         // One name for the account, whichever of its names the provider used: it is part of what makes
         // a message one of a kind.
@@ -255,9 +255,27 @@ impl Webhook {
             (Answer::Ignored(_), false) => "ignored",
         };
         self.metrics.webhook(sender.provider, outcome);
-        let labels = self.labels(&accepted.answer);
-        tracing::debug!(sender = %sender.name, contact, outcome, %labels, "message");
+        log(&accepted, &contact, sender, &id);
         Ok(accepted)
+    }
+
+    async fn keep_receipt(&self, sender: &Sender, receipt: Receipt) -> Result<(), Refusal> {
+        let (id, reason) = (receipt.message_id.clone(), receipt.reason.clone());
+        let moved = self.store.record_receipt(receipt).await.map_err(Refusal::Store)?;
+        let Some(moved) = moved else { return Ok(()) };
+        if moved.returned {
+            self.metrics.returned(sender.provider);
+        }
+        let told = way::Told {
+            seq: moved.id.seq,
+            state: moved.state,
+            sender: &sender.name,
+            provider: sender.provider,
+            id: bare_id(sender.provider, &id),
+            reason: reason.as_deref(),
+        };
+        way::told((moved.message > 0).then_some(moved.message), &moved.id.key, &told);
+        Ok(())
     }
 
     fn hears(&self, sender: &Sender) {
@@ -345,6 +363,31 @@ impl Webhook {
                 (StatusCode::FORBIDDEN, Json(body)).into_response()
             }
         }
+    }
+}
+
+fn log_session(sender: &Sender, status: &str) {
+    if status == "FAILED" {
+        tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
+    } else {
+        tracing::info!(sender = %sender.name, status, "the WhatsApp session changed");
+    }
+}
+
+/// A message's first line in the log.
+fn log(accepted: &Accepted, contact: &ContactKey, sender: &Sender, id: &str) {
+    let from = way::In { provider: sender.provider, sender: &sender.name, id: bare_id(sender.provider, id) };
+    match (&accepted.answer, accepted.message) {
+        _ if accepted.duplicate => way::received_again(accepted.message, contact, from),
+        (Answer::Routed { tenant, contact, .. }, Some(message)) => {
+            let key = ConversationKey { tenant: *tenant, contact: contact.clone() };
+            way::received(message, &key, from, accepted.via.map(Via::name));
+            if accepted.for_human {
+                way::for_human(message, &key);
+            }
+        }
+        (Answer::Routed { .. }, None) => {}
+        (Answer::Ignored(reason), _) => way::left_alone(contact, from, &reason.to_string()),
     }
 }
 

@@ -346,6 +346,15 @@ async fn who_tries_keys_is_slowed_and_counted_and_a_right_key_is_not() {
         );
         assert!(began.elapsed() >= switchboard::api::failed_keys::DELAY, "{path}: it is kept waiting");
     }
+    // Who has a right key and may not is told of too, and so is another site's page.
+    let own = gateway.tenant_key(2).await;
+    let (status, _) = gateway.ask(Method::GET, "/api/audit", Some(&own), Value::Null).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let page =
+        gateway.client.post(format!("{}/api/keys", gateway.base)).header("sec-fetch-site", "cross-site");
+    assert_eq!(page.send().await.expect("it answers").status(), StatusCode::FORBIDDEN);
+    let link = gateway.client.get(format!("{}/media/nobody-signed-it", gateway.base));
+    assert_eq!(link.send().await.expect("it answers").status(), StatusCode::NOT_FOUND);
     // Neither the right key nor a page that was not told one yet.
     gateway.operator(Method::GET, "/api/turns", Value::Null).await;
     let (status, _) = gateway.ask(Method::GET, "/api/turns", None, Value::Null).await;
@@ -354,7 +363,10 @@ async fn who_tries_keys_is_slowed_and_counted_and_a_right_key_is_not() {
     let metrics = metrics.send().await.expect("it answers").text().await.expect("text");
     let wrong = format!("switchboard_refused_callers_total{{reason=\"key_wrong\"}} {}", FAILED_KEYS + 3);
     assert!(metrics.contains(&wrong), "{metrics}");
-    assert!(metrics.contains("switchboard_refused_callers_total{reason=\"key_missing\"} 1"), "{metrics}");
+    for reason in ["key_missing", "not_allowed", "another_site", "link_wrong"] {
+        let counted = format!("switchboard_refused_callers_total{{reason=\"{reason}\"}} 1\n");
+        assert!(metrics.contains(&counted), "{reason}: {metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

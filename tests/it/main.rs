@@ -10,6 +10,7 @@ mod contracts;
 mod delivery;
 mod fake_meta;
 mod fake_waha;
+mod follow;
 mod guarantees;
 mod hostile;
 mod journey;

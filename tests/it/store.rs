@@ -31,6 +31,7 @@ mod space;
 mod templates;
 mod turns;
 mod unread;
+mod ways;
 
 /// redb files in a directory of their own.
 pub struct Files {
@@ -98,6 +99,13 @@ macro_rules! suite {
 }
 
 suite! { Files:
+    ways {
+        a_message_is_followed_by_all_its_names,
+        a_turn_that_died_and_its_second_try_are_one_way,
+        messages_of_one_turn_share_its_replies(Options { coalesce_ms: 500, ..Options::default() }),
+        what_no_brain_answers_is_followed_too,
+        a_number_of_its_own_and_an_address_are_reasons,
+    }
     unread {
         what_cannot_be_read_is_kept_within_bounds,
         reports_that_cannot_be_read_are_given_up_first,

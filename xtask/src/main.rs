@@ -11,6 +11,7 @@ mod fuzz;
 mod hostile;
 mod run;
 mod shell;
+mod tally;
 mod test;
 
 #[derive(Parser)]

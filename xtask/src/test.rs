@@ -1,10 +1,11 @@
-//! Everything that must hold, in one command.
+//! Everything that must hold, in one command. Its last lines say what was run, how it ended and how long it took.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::tally::Tally;
 use crate::{brains, shell};
 
 #[derive(Args)]
@@ -26,16 +27,18 @@ impl Test {
         if !lacks.is_empty() {
             bail!("this machine lacks what the build needs; see above");
         }
-        brains::build(root)?;
-        shell::step("building the gateway");
-        shell::run(shell::cargo(root).args(["build", "--package", "switchboard"]))?;
-        shell::step("testing");
+        let mut tally = Tally::new();
+        tally.step("building the brains", || brains::build(root))?;
+        tally.step("building the gateway", || {
+            shell::run(shell::cargo(root).args(["build", "--package", "switchboard"]))
+        })?;
         let mut command = shell::cargo(root);
-        command.args(["test", "--workspace"]);
+        // However many fail, all are run, and counted.
+        command.args(["test", "--workspace", "--no-fail-fast"]);
         command.env("SWITCHBOARD_TEST_KILLS", self.kills.to_string());
         if !self.filter.is_empty() {
             command.arg("--").args(&self.filter);
         }
-        shell::run(&mut command)
+        tally.tests("testing", &mut command)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
@@ -84,14 +84,29 @@ impl Caller {
 pub async fn known(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     match identify(&app, &request) {
         Ok(caller) => {
+            let actor = caller.actor();
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let answer = next.run(request).await;
+            refused(&app, &actor, answer.status());
+            answer
         }
         Err(error) => {
             let turned_away = turned_away(&app, &request, error);
             drop(request);
             turned_away.answer().await
         }
+    }
+}
+
+/// Whoever proved who it is, and was refused all the same, is counted and told of too.
+fn refused(app: &App, actor: &str, status: StatusCode) {
+    let kind = match status {
+        StatusCode::FORBIDDEN => Kind::NotAllowed,
+        StatusCode::TOO_MANY_REQUESTS => Kind::TooOften,
+        _ => return,
+    };
+    if let Some(left_out) = app.metrics.repeats.say(kind, None) {
+        tracing::warn!(reason = kind.name(), actor, left_out, "a request of the API was refused");
     }
 }
 
@@ -126,6 +141,7 @@ impl TurnedAway {
 /// Counts it and says so once a minute; where keys are tried one after the other the answer comes late.
 pub fn turned_away(app: &App, request: &Request, error: Error) -> TurnedAway {
     if !error.is_unauthorized() {
+        refused(app, "(a tenant)", error.status());
         return TurnedAway { error, after: Duration::ZERO };
     }
     let peer = request.extensions().get::<From>().and_then(|from| from.0);

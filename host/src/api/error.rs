@@ -54,6 +54,10 @@ impl Error {
         )
     }
 
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
     }

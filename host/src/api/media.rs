@@ -19,6 +19,7 @@ use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Whole};
 use crate::media;
 use crate::message::TenantId;
+use crate::repeats::Kind;
 use crate::store::media::{File, FileState};
 
 /// Longer names are nobody's.
@@ -96,7 +97,15 @@ pub async fn show(
 
 /// The file that the address names, while it is good; whoever has no such address learns nothing.
 pub async fn linked(State(app): State<Arc<App>>, Params(token): Params<String>) -> Result<Response> {
-    let (tenant, handle) = app.media.linked(&token).ok_or_else(Error::no_such_address)?;
+    let Some((tenant, handle)) = app.media.linked(&token) else {
+        if let Some(left_out) = app.metrics.repeats.say(Kind::LinkWrong, None) {
+            tracing::warn!(
+                left_out,
+                "a file was asked for at an address that nobody signed, or that is too old"
+            );
+        }
+        return Err(Error::no_such_address());
+    };
     match download(&app, tenant, &handle).await {
         Ok(response) => Ok(response),
         Err(_) => Err(Error::no_such_address()),

@@ -50,12 +50,8 @@ pub async fn retry_many(
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
     let (filter, count) = many.filter(&app, &caller)?;
-    let found = app.store.sends_like(&filter, turns::AT_ONCE)?;
-    let done = match turns::is_meant(&found, count)? {
-        true => app.store.retry_sends(&found, &caller.actor(), clock::now()).await?,
-        false => 0,
-    };
-    Ok(turns::of_many(&found, done))
+    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE)?, caller.actor());
+    turns::to_many(&found, count, app.store.retry_sends(&found, &actor, clock::now())).await
 }
 
 pub async fn drop_many(
@@ -64,12 +60,8 @@ pub async fn drop_many(
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
     let (filter, count) = many.filter(&app, &caller)?;
-    let found = app.store.sends_like(&filter, turns::AT_ONCE)?;
-    let done = match turns::is_meant(&found, count)? {
-        true => app.store.drop_sends(&found, &caller.actor(), clock::now()).await?,
-        false => 0,
-    };
-    Ok(turns::of_many(&found, done))
+    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE)?, caller.actor());
+    turns::to_many(&found, count, app.store.drop_sends(&found, &actor, clock::now())).await
 }
 
 /// Sends it again, now. For one of unknown outcome that may mean twice; the operator decides.

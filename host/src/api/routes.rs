@@ -14,8 +14,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::auth::Caller;
 use super::error::Result;
 use super::{
-    App, audit, brains, contacts, conversations, doctor, explain, health, mapping, media, opt_outs, outbox,
-    quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
+    App, audit, brains, contacts, conversations, doctor, explain, health, mapping, media, messages, opt_outs,
+    outbox, quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
 };
 
 /// Who may use a route. Asked before the body is read.
@@ -42,6 +42,8 @@ pub enum Names {
     Collection,
     Turn,
     Reply,
+    /// By any of its names, or of a reply's to it.
+    Message,
     Sender,
     Package,
     /// A version of a brain.
@@ -109,6 +111,7 @@ fn named(parameter: &str) -> Names {
         "collection" => Names::Collection,
         "turn" => Names::Turn,
         "reply" => Names::Reply,
+        "message" => Names::Message,
         "sender" => Names::Sender,
         "package" => Names::Package,
         "key" => Names::Key,
@@ -160,6 +163,7 @@ fn of_everybody() -> Vec<Route> {
         route(Method::GET, "/metrics", Anyone, get(health::metrics)),
         route(Method::GET, "/media/{token}", Anyone, get(media::linked)),
         route(Method::GET, "/api/tenants", Own, get(tenants::list)),
+        route(Method::GET, "/api/messages/{message}", Own, get(messages::show)),
         route(Method::GET, "/api/turns", Own, get(turns::list)).query(NARROW),
         route(Method::GET, "/api/turns/{turn}", Own, get(turns::show)),
         route(Method::POST, "/api/turns/retry", Own, post(turns::retry_many)).json(MANY),

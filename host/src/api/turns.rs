@@ -16,7 +16,7 @@ use crate::api::scoped::{self, conversation_of, unknown};
 use crate::clock;
 use crate::glyph::Shown;
 use crate::message::SenderName;
-use crate::store::{Filter, SendId, TurnSummary};
+use crate::store::{self, Filter, SendId, TurnSummary};
 
 /// Narrows a listing, here and of the outbox.
 #[derive(Deserialize)]
@@ -75,7 +75,7 @@ impl Many {
 
 /// Is it to be done to what was found? Not where it is only counted; an error where it is not what was
 /// counted before.
-pub fn is_meant(found: &[SendId], count: Option<usize>) -> Result<bool> {
+fn is_meant(found: &[SendId], count: Option<usize>) -> Result<bool> {
     match count {
         None => Ok(false),
         Some(count) if count == found.len() => Ok(true),
@@ -86,8 +86,14 @@ pub fn is_meant(found: &[SendId], count: Option<usize>) -> Result<bool> {
     }
 }
 
-pub fn of_many(found: &[SendId], done: usize) -> Json<Value> {
-    Json(json!({"matching": found.len(), "more": found.len() >= AT_ONCE, "done": done}))
+/// Has it done to those that were found, if it is meant: counted first, then done.
+pub async fn to_many(
+    found: &[SendId],
+    count: Option<usize>,
+    act: impl Future<Output = store::Result<usize>>,
+) -> Result<Json<Value>> {
+    let done = if is_meant(found, count)? { act.await? } else { 0 };
+    Ok(Json(json!({"matching": found.len(), "more": found.len() >= AT_ONCE, "done": done})))
 }
 
 /// Of replies; turns have two of them.
@@ -161,12 +167,8 @@ pub async fn retry_many(
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
     let (filter, count) = many.filter(&app, &caller)?;
-    let found = app.store.turns_like(&filter, AT_ONCE)?;
-    let done = match is_meant(&found, count)? {
-        true => app.store.retry_turns(&found, &caller.actor(), clock::now()).await?,
-        false => 0,
-    };
-    Ok(of_many(&found, done))
+    let (found, actor) = (app.store.turns_like(&filter, AT_ONCE)?, caller.actor());
+    to_many(&found, count, app.store.retry_turns(&found, &actor, clock::now())).await
 }
 
 pub async fn retry(

@@ -1,22 +1,30 @@
 //! `switchboard doctor`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::failure::{Failure, counted};
 use crate::cli::tenant::items;
-use crate::cli::{Result, screen};
+use crate::cli::{Place, Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard doctor
   switchboard doctor --json | jq '.findings[] | select(.severity == \"error\")'
 
 Asks every provider whether it knows our numbers and takes our keys, and looks at what waits, what
-died and what is missing. Sends no message and changes nothing. The exit code is 1 if something is
-wrong. `switchboard check` looks at the files before a start.";
+died and what is missing. The worst comes first; what is found of many is one line. Sends no message and
+changes nothing. The exit code is 1 if something is wrong, and 3 if no gateway runs. `switchboard check`
+looks at the files before a start.";
 
-pub async fn doctor(client: &Client, json: bool) -> Result<()> {
-    let answer = client.get("/api/doctor").await?;
+pub async fn doctor(place: &Place, json: bool) -> Result<()> {
+    let (client, runs) = match Client::running(place).await? {
+        Some(client) => (client, true),
+        None => (Client::open(place, false).await?, false),
+    };
+    let mut answer = client.get("/api/doctor").await?;
+    if !runs && let Some(findings) = answer["findings"].as_array_mut() {
+        findings.insert(0, nothing_runs());
+    }
     let findings = items(&answer, "findings");
     if json {
         screen::json(&answer)?;
@@ -26,10 +34,23 @@ pub async fn doctor(client: &Client, json: bool) -> Result<()> {
         }
     }
     let wrong = findings.iter().filter(|finding| finding["severity"] == "error").count();
-    if wrong == 0 {
-        return Ok(());
+    let mend = format!("{} to mend", counted(wrong, "thing"));
+    match (runs, wrong) {
+        (false, _) => Err(Failure::NothingRuns(format!("no gateway runs here; {mend}"))),
+        (true, 0) => Ok(()),
+        (true, _) => Err(Failure::Incomplete(mend)),
     }
-    Err(Failure::Incomplete(format!("{} to mend", counted(wrong, "thing"))))
+}
+
+/// Whatever else is well.
+fn nothing_runs() -> Value {
+    json!({
+        "severity": "error",
+        "subject": "gateway",
+        "what": "none runs on this data directory: nothing is received and nothing is sent. The rest is of its store",
+        "action": "`switchboard serve`, or by the service manager: `systemctl status switchboard`",
+        "count": 1,
+    })
 }
 
 /// `WRONG    sender main: its WhatsApp session is FAILED; start it again`.

@@ -25,6 +25,9 @@ pub enum Failure {
     /// What was done was not all that was asked; it has been told already.
     #[error("{0}")]
     Incomplete(String),
+    /// No gateway runs, where that is what was asked.
+    #[error("{0}")]
+    NothingRuns(String),
     #[error("cannot write the output: {0}")]
     Output(io::Error),
     #[error("{}", told(.0))]
@@ -74,6 +77,7 @@ impl Failure {
         }
         match self {
             Failure::Usage(_) => ExitCode::from(2),
+            Failure::NothingRuns(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

@@ -1,13 +1,14 @@
 //! The log: one line an event, on standard error. Whatever is in an event, its line is one line, bounded,
 //! and shows nothing that a terminal would obey: no text that a guest, contact or stranger wrote can pass
 //! for a line of ours. Who logs waits for nothing: a thread of its own writes. A line that cannot be written,
-//! or that finds too many waiting, is lost and counted, and nothing else happens: a full disk, a reader that
+//! or that finds too many waiting, is lost and counted, and nothing else happens (what is usual is lost first: it leaves
+//! room for what goes wrong): a full disk, a reader that
 //! went away or one that reads no more stops no gateway.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use anyhow::anyhow;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -31,7 +32,13 @@ use crate::glyph;
 const FIELD_BYTES: usize = glyph::Shown::MOST;
 
 /// So many lines wait to be written; one more is lost.
-const WAITING: usize = 4_096;
+const WAITING: usize = 16_384;
+
+/// Beyond so many, what is no warning is lost: thousands of messages a second must not drown what goes wrong.
+const USUAL: usize = WAITING / 2;
+
+/// Lines that wait are written together, up to so many bytes.
+const TOGETHER: usize = 64 << 10;
 
 /// At the end, what waits has this long to be written.
 const LAST: Duration = Duration::from_secs(1);
@@ -67,22 +74,37 @@ impl Log {
         let lost = Arc::new(Lost::default());
         let (queue, waiting) = mpsc::sync_channel::<Task>(WAITING);
         let (tell, written) = mpsc::sync_channel(1);
-        let uncounted = lost.clone();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (uncounted, left) = (lost.clone(), queued.clone());
         let write = move || {
-            for task in waiting {
-                match task {
-                    Task::Line(line) => {
-                        if to.write_all(&line).and_then(|()| to.flush()).is_err() {
-                            uncounted.count();
+            let mut together = Vec::with_capacity(TOGETHER);
+            while let Ok(first) = waiting.recv() {
+                let (mut lines, mut told) = (0, false);
+                for task in std::iter::once(first).chain(waiting.try_iter()) {
+                    match task {
+                        Task::Line(line) => {
+                            together.extend_from_slice(&line);
+                            lines += 1;
                         }
+                        Task::Tell => told = true,
                     }
-                    Task::Tell => drop(tell.try_send(())),
+                    if told || together.len() >= TOGETHER {
+                        break;
+                    }
+                }
+                left.fetch_sub(lines, Ordering::Relaxed);
+                if to.write_all(&together).and_then(|()| to.flush()).is_err() {
+                    uncounted.count(lines as u64);
+                }
+                together.clear();
+                if told {
+                    tell.try_send(()).ok();
                 }
             }
         };
         // Without the thread every line is lost, and counted.
         thread::Builder::new().name("log".into()).spawn(write).ok();
-        let lines = Lines { queue, lost: lost.clone() };
+        let lines = Lines { queue, queued, lost: lost.clone(), is_usual: false };
         Log { lost, lines, written: Arc::new(Mutex::new(written)) }
     }
 
@@ -130,13 +152,13 @@ impl Lost {
         counter.inc_by(self.unseen.swap(0, Ordering::Relaxed));
     }
 
-    fn count(&self) {
+    fn count(&self, lines: u64) {
         match self.counter.get() {
             Some(counter) => {
-                counter.inc();
+                counter.inc_by(lines);
             }
             None => {
-                self.unseen.fetch_add(1, Ordering::Relaxed);
+                self.unseen.fetch_add(lines, Ordering::Relaxed);
             }
         }
     }
@@ -146,7 +168,11 @@ impl Lost {
 #[derive(Clone)]
 struct Lines {
     queue: SyncSender<Task>,
+    /// Lines in it.
+    queued: Arc<AtomicUsize>,
     lost: Arc<Lost>,
+    /// No warning and no error.
+    is_usual: bool,
 }
 
 impl MakeWriter<'_> for Lines {
@@ -155,13 +181,21 @@ impl MakeWriter<'_> for Lines {
     fn make_writer(&self) -> Self::Writer {
         self.clone()
     }
+
+    fn make_writer_for(&self, event: &Metadata<'_>) -> Self::Writer {
+        Lines { is_usual: *event.level() > Level::WARN, ..self.clone() }
+    }
 }
 
 impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.queue.try_send(Task::Line(line.to_vec())) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lost.count(),
+        // Counted before it is sent: the thread may be quicker than this one.
+        let before = self.queued.fetch_add(1, Ordering::Relaxed);
+        let is_lost =
+            self.is_usual && before >= USUAL || self.queue.try_send(Task::Line(line.to_vec())).is_err();
+        if is_lost {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.lost.count(1);
         }
         Ok(line.len())
     }
@@ -410,8 +444,42 @@ mod tests {
                 tracing::error!("again");
             }
         });
+        // Of those that were not lost the thread has some by now: as many as it found when it began to write.
         let lost = counter.get();
-        assert!((WAITING as u64 - 1..=WAITING as u64).contains(&lost), "{lost}");
+        assert!((WAITING as u64 / 2..=WAITING as u64).contains(&lost), "{lost}");
         log.flush();
+    }
+
+    #[test]
+    fn what_is_usual_leaves_room_for_what_goes_wrong() {
+        /// Takes what it is given first, and never comes back from the second.
+        struct Stalled(bool, mpsc::Receiver<()>);
+        impl io::Write for Stalled {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    self.1.recv().ok();
+                }
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (_never, stalled) = mpsc::channel();
+        let log = Log::start(Stalled(false, stalled));
+        let subscriber = tracing_subscriber::fmt().with_writer(log.lines.clone()).finish();
+        let counter = Counter::default();
+        log.lost.count_in(counter.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..2 * WAITING {
+                tracing::info!("a message");
+            }
+            let lost = counter.get();
+            assert!(lost > 0, "more than there is room for");
+            for _ in 0..USUAL / 2 {
+                tracing::warn!("it goes wrong");
+            }
+            assert_eq!(counter.get(), lost, "there is room for all of it");
+        });
     }
 }

@@ -52,7 +52,7 @@ pub enum Sender {
         #[command(flatten)]
         how: Login,
     },
-    /// How a WAHA number stands, and what to do next.
+    /// How a sender stands, a WAHA number with its session, and what to do next.
     Status { name: String },
     /// Log a WAHA number out.
     Disconnect { name: String },
@@ -196,7 +196,7 @@ impl Sender {
                 let body = session.map_or_else(|| json!({}), |session| json!({ "session": session }));
                 whatsapp::connect(client, &whatsapp_of(&name), body, &how, json).await
             }
-            Sender::Status { name } => whatsapp::status(client, &whatsapp_of(&name), json).await,
+            Sender::Status { name } => status(client, &name, json).await,
             Sender::Disconnect { name } => whatsapp::disconnect(client, &whatsapp_of(&name), json).await,
             Sender::Add(add) => {
                 let path = format!("/api/senders/{}", part(&add.name));
@@ -213,6 +213,37 @@ impl Sender {
             }
         }
     }
+}
+
+/// Of a WAHA number with how its session stands; of any with its key, where that is refused.
+async fn status(client: &Client, name: &str, json: bool) -> Result<()> {
+    let sender = client.get(&format!("/api/senders/{}", part(name))).await?;
+    let refused = &sender["key_refused"];
+    let session = match sender["provider"] == "waha" {
+        true => client.get(&format!("{}/status", whatsapp_of(name))).await,
+        false => Ok(json!({
+            "sender": sender["name"], "provider": sender["provider"], "account": sender["account"],
+            "active": sender["active"],
+        })),
+    };
+    let mut state = match session {
+        // Whoever refuses the key says nothing of the session, and that is what is to be known.
+        Err(Failure::Refused { message, .. }) if !refused.is_null() => {
+            json!({"sender": sender["name"], "session": sender["account"], "error": message})
+        }
+        session => session?,
+    };
+    state["key_refused"] = refused.clone();
+    if json {
+        return screen::json(&state);
+    }
+    if !refused.is_null() {
+        let (since, error) = (screen::text(&refused["since"]), screen::text(&refused["error"]));
+        state["key_refused"] = json!(format!("since {since}: {error}"));
+        state["next"] =
+            json!("give it an api_key that the provider takes; what waits goes out by itself then");
+    }
+    screen::fields(&state)
 }
 
 async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> Result<()> {

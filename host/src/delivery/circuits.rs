@@ -1,7 +1,7 @@
 //! Senders and hosts that do not answer: their replies wait, and hold no place that others could use.
 //! One that is tried now and then tells when they answer again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ struct Inner {
     circuits: HashMap<Whose, Circuit>,
     /// What this round of claims has let go and is not under way yet.
     going: HashMap<Whose, usize>,
+    /// Of whose silence was told: of them it is told that they answer again.
+    told: HashSet<Whose>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,15 +136,24 @@ impl Flight {
     fn land(&mut self) -> bool {
         let came = self.came;
         let (mut inner, now, mut answers) = (self.circuits.lock(), self.circuits.began.elapsed(), false);
+        let mut changed = Vec::new();
         for (whose, ticket) in self.tickets.drain(..) {
             let Some(circuit) = inner.circuits.get_mut(&whose) else { continue };
-            match circuit.end(ticket, came, now) {
-                Some(Change::Tripped) => whose.say_tripped(),
-                Some(Change::Answers) => {
-                    whose.say_answers();
-                    answers = true;
+            if let Some(change) = circuit.end(ticket, came, now) {
+                answers |= change == Change::Answers;
+                changed.push((whose, change));
+            }
+        }
+        for (whose, change) in changed {
+            match change {
+                // Of a host that does not answer its senders' silence is no news.
+                Change::Tripped if whose.is_one_of(&inner.circuits) => {}
+                Change::Tripped => {
+                    whose.say_tripped();
+                    inner.told.insert(whose);
                 }
-                None => {}
+                Change::Answers if inner.told.remove(&whose) => whose.say_answers(),
+                Change::Answers => {}
             }
         }
         answers
@@ -158,6 +169,16 @@ impl Drop for Flight {
 }
 
 impl Whose {
+    /// Is it a sender at a host that does not answer?
+    fn is_one_of(&self, circuits: &HashMap<Whose, Circuit>) -> bool {
+        match self {
+            Whose::Sender(_, host) => {
+                circuits.get(&Whose::Host(host.clone())).is_some_and(Circuit::is_tripped)
+            }
+            Whose::Host(_) => false,
+        }
+    }
+
     fn say_tripped(&self) {
         match self {
             Whose::Sender(sender, _) => tracing::warn!(

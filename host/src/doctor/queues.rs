@@ -20,7 +20,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
         Err(error) => Finding::error(
             "store",
             format!("it does not take commits, so webhooks are answered 503: {error}"),
-            "look at the disk: is it full, or failing?",
+            format!("is the disk full, or failing? `df -h {}`", patient.config.data.display()),
         ),
     }];
     findings.extend(disk(patient));
@@ -31,7 +31,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             counters.outbox_unknown,
             "replies",
             "may have gone out or not",
-            "`switchboard outbox list --dead`; look at the chats, then retry or drop",
+            "`switchboard outbox list --state unknown`; look at the chats, then `switchboard outbox retry ID` or `drop ID`",
         ),
         (counters.dead_turns, "turns", "were given up", "`switchboard turns list --dead`"),
     ];
@@ -86,7 +86,7 @@ fn disk(patient: &Patient<'_>) -> Vec<Finding> {
 fn backups(patient: &Patient<'_>) -> Option<Finding> {
     let hours = u64::from(patient.config.backup.every_hours);
     let overdue = Duration::from_secs(2 * hours * 3600);
-    let late = hours > 0 && backup::is_older(&patient.config.backups(), overdue);
+    let late = hours > 0 && backup::age(&patient.config.backups()).is_none_or(|age| age >= overdue);
     late.then(|| {
         Finding::warning(
             "backups",
@@ -117,7 +117,10 @@ fn waiting(patient: &Patient<'_>) -> Finding {
                 send.entry.created_at,
                 send.entry.last_error.as_deref().unwrap_or("no error is known")
             ),
-            "`switchboard outbox list` shows what waits; mend what the error says",
+            format!(
+                "mend what the error says; `switchboard outbox list --sender {}` shows what waits",
+                send.entry.sender
+            ),
         ),
         _ => Finding::good("replies", "none waits longer than ten minutes for its provider"),
     }

@@ -19,6 +19,11 @@ use crate::tenant::{Sender, WebhookAuth};
 
 /// A provider that takes longer to say who we are is not well.
 const PATIENCE: Duration = Duration::from_secs(10);
+const NEW_KEY: &str = "give it an `api_key` that the provider takes, where it is declared or by `PUT /api/senders/NAME`: what waits goes \
+     out by itself";
+const REACH: &str = "does it run, and does this machine reach it? If it moved: `base_url`, where it is declared, or \
+     `PUT /api/senders/NAME`";
+
 /// Signatures and windows are reckoned by the clock.
 const SKEW_MS: i64 = 60_000;
 
@@ -27,10 +32,28 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut senders: Vec<_> = directory.senders.values().collect();
     senders.sort_by(|left, right| left.name.cmp(&right.name));
     if senders.is_empty() {
-        return vec![Finding::error("senders", "there are none", "`switchboard sender add`")];
+        return vec![Finding::error(
+            "senders",
+            "there are none",
+            "`switchboard sender add --help` shows how",
+        )];
     }
-    let looked: Vec<Vec<Finding>> = join_all(senders.into_iter().map(|sender| one(patient, sender))).await;
+    let looked = join_all(senders.into_iter().map(|sender| async move {
+        let (place, name) = (place(sender), &sender.name);
+        let found = one(patient, sender).await.into_iter();
+        found.map(|finding| finding.among("senders", place.clone(), name)).collect::<Vec<_>>()
+    }))
+    .await;
     looked.into_iter().flatten().collect()
+}
+
+/// The server that it shares with others: `waha at http://127.0.0.1:3000`.
+fn place(sender: &Sender) -> String {
+    let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    match url {
+        Some(url) => format!("{} at {}", sender.provider, url.origin().ascii_serialization()),
+        None => sender.provider.to_string(),
+    }
 }
 
 async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
@@ -39,7 +62,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         return vec![Finding::warning(
             subject,
             "it is switched off: what is written to it is kept, and waits; so do its replies",
-            "set `active = true`, if that is not meant",
+            "if that is not meant, set `active = true` where it is declared, or `PUT /api/senders/NAME`",
         )];
     }
     let mut findings = on_paper(sender, &subject);
@@ -48,7 +71,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         findings.push(Finding::warning(
             subject,
             "its number was logged out here: nothing comes in and its replies wait",
-            format!("`switchboard sender connect {}`, if that is not meant", sender.name),
+            "`switchboard sender connect NAME`, if that is not meant",
         ));
         return findings;
     }
@@ -57,7 +80,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         findings.push(Finding::error(
             subject.as_str(),
             format!("its key is refused since {}, and its replies wait: {}", refused.since, refused.error),
-            "set api_key to a key that the provider takes: what waits goes out by itself",
+            NEW_KEY,
         ));
     }
     findings.extend(at_the_provider(patient, sender, &subject).await);
@@ -122,10 +145,10 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
     };
     let action = match change.status.as_str() {
         "WORKING" => return None,
-        "SCAN_QR_CODE" => "scan the code: `switchboard sender connect`",
+        "SCAN_QR_CODE" => "scan the code: `switchboard sender connect NAME`",
         "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => "confirm the passkey on the phone",
-        "STARTING" => "wait a minute; if it stays so, restart the session",
-        _ => "start it again: `switchboard sender connect`",
+        "STARTING" => "wait a minute; if it stays so, `switchboard sender connect NAME`",
+        _ => "start it again: `switchboard sender connect NAME`",
     };
     Some(Finding::error(subject, format!("its WhatsApp session is {}", change.status), action))
 }
@@ -140,13 +163,11 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
         Err(_) => vec![Finding::error(
             subject,
             format!("{} does not answer within {} s", sender.provider, PATIENCE.as_secs()),
-            "check base_url, and that this machine reaches it",
+            REACH,
         )],
-        Ok(Err(Outcome::Failed { error, .. })) => vec![Finding::error(
-            subject,
-            format!("{} cannot be asked: {error}", sender.provider),
-            "check base_url, and that this machine reaches it",
-        )],
+        Ok(Err(Outcome::Failed { error, .. })) => {
+            vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider), REACH)]
+        }
         Ok(Err(Outcome::Sent { .. })) => Vec::new(),
         Ok(Ok(answer)) => {
             let mut findings = vec![verdict(sender, &answer, subject)];
@@ -173,10 +194,16 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
         Ok(said) => Finding::good(subject, said),
         Err(said) => {
             let action = match answer.status {
-                _ if said.contains("refuses its key") => "set api_key to a key that the provider takes",
-                401 | 403 => "set api_key to a key that the provider takes",
-                404 => "check account: the provider does not know it, or the key may not see it",
-                _ => "see what the provider says; check base_url, account and api_key",
+                _ if said.contains("refuses its key") => NEW_KEY,
+                401 | 403 => NEW_KEY,
+                404 if provider == Provider::Waha => "`switchboard sender connect NAME` makes the session",
+                404 => {
+                    "check its account: `switchboard sender list`; the provider does not know it, or the key may not see it"
+                }
+                _ if provider == Provider::Waha => {
+                    "`switchboard sender connect NAME`; if that does not help, look into WAHA's own log"
+                }
+                _ => "see what the provider says; `switchboard sender list` shows base_url and account",
             };
             Finding::error(subject, said, action)
         }
@@ -196,7 +223,7 @@ fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &s
     if faults.is_empty() {
         return None;
     }
-    let action = format!("`switchboard sender connect {}` puts it right", sender.name);
+    let action = "`switchboard sender connect NAME` puts it right";
     Some(match faults.as_slice() {
         [Fault::Store | Fault::Address] => Finding::warning(subject, Fault::told(&faults), action),
         // Nobody knows whether they come another way.
@@ -216,7 +243,7 @@ fn skew(answer: &Answer, now: Timestamp, subject: &str) -> Option<Finding> {
         Finding::warning(
             subject,
             format!("this machine's clock is {} s apart from the provider's", ahead_ms.abs() / 1000),
-            "set the clock: run an NTP client",
+            "set this machine's clock: `timedatectl set-ntp true`, or another NTP client",
         )
     })
 }

@@ -23,9 +23,16 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
                 Some(_) => Finding::warning(
                     subject,
                     format!("its newest files were refused, and what ran before still runs: {reason}"),
-                    "mend the package, or roll back",
+                    format!(
+                        "mend the package, or go back: `switchboard brain rollback --package {}`",
+                        package.package
+                    ),
                 ),
-                None => Finding::error(subject, format!("it does not load: {reason}"), "mend the package"),
+                None => Finding::error(
+                    subject,
+                    format!("it does not load: {reason}"),
+                    "mend the package's files; `switchboard brain list` says when it runs",
+                ),
             })
         })
         .collect();
@@ -35,18 +42,20 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     for tenant in &tenants {
         let subject = format!("tenant {}", tenant.id);
         if !runs(&tenant.brain) && !runs(&format!("tenant-{}", tenant.id)) {
-            findings.push(Finding::error(
+            let finding = Finding::error(
                 &subject,
                 format!("no brain answers for it: the package {} does not run", tenant.brain),
                 "`switchboard brain list` says why",
-            ));
+            );
+            findings.push(finding.among("tenants", format!("brain {}", tenant.brain), tenant.id));
         }
         if !is_reachable(&directory, tenant) {
-            findings.push(Finding::warning(
+            let finding = Finding::warning(
                 &subject,
                 "no number leads to it: it has none of its own, and there is no shared one",
-                "`switchboard sender add`",
-            ));
+                "`switchboard tenant connect NAME` gives it a number at WAHA; `switchboard sender add --help`",
+            );
+            findings.push(finding.among("tenants", "numbers", tenant.id));
         }
     }
     findings.extend(tenants.iter().filter_map(|tenant| at_quotas(patient, tenant)));

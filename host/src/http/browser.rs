@@ -2,6 +2,8 @@
 //! meant for other sites' pages: what one of them has a browser send, and would change something, is
 //! refused before its body is read, whichever door it is for.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
@@ -9,16 +11,24 @@ use axum::response::{IntoResponse as _, Response};
 use url::Url;
 
 use crate::api;
+use crate::metrics::Metrics;
+use crate::repeats::Kind;
 
 /// What a browser says of where a page stands to the address that it asks.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// `public`: how the world reaches this gateway, where it is known; a proxy may ask for another name.
-pub async fn refuse_other_sites(State(public): State<Option<Url>>, request: Request, next: Next) -> Response {
+pub async fn refuse_other_sites(
+    State((public, metrics)): State<(Option<Url>, Arc<Metrics>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.method().is_safe() || is_ours(request.headers(), public.as_ref()) {
         return next.run(request).await;
     }
-    tracing::debug!(method = %request.method(), "a page of another site had a browser send a request; it was refused");
+    if let Some(left_out) = metrics.repeats.say(Kind::AnotherSite, None) {
+        tracing::warn!(method = %request.method(), left_out, "a page of another site had a browser send a request; it was refused");
+    }
     api::error::Error::another_site().into_response()
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::news::{News, What};
 use super::trouble::{Remedy, Said, Trouble, judge};
 use super::{Error, Sessions, Whose};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
@@ -89,18 +90,20 @@ impl Sessions {
                     senders.push((Sender::clone(sender), memory));
                 }
             }
-            let this = &self;
+            let (this, news) = (&self, News::default());
+            let told = &news;
             let looks = senders.into_iter().map(|(sender, mut memory)| async move {
-                if let Err(error) = this.look_after(&sender, &mut memory).await {
-                    this.not_watched(&sender, &error, &mut memory);
+                if let Err(error) = this.look_after(&sender, &mut memory, told).await {
+                    this.not_watched(&sender, &error, &mut memory, told);
                 }
                 (sender.name, memory)
             });
             memories.extend(stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
+            news.tell();
         }
     }
 
-    async fn look_after(&self, sender: &Sender, memory: &mut Memory) -> Result<(), Error> {
+    async fn look_after(&self, sender: &Sender, memory: &mut Memory, news: &News) -> Result<(), Error> {
         let session = self.look(sender).await?;
         self.note(sender, &session).await;
         let wish = self.store.wish(&sender.name)?;
@@ -122,8 +125,8 @@ impl Sessions {
             self.adopt(sender, &session).await?;
         }
         match trouble {
-            Some(trouble) => self.mend(sender, session, &trouble, wish, memory).await?,
-            None if by_hand && !faults.is_empty() => self.unset(sender, &faults, memory),
+            Some(trouble) => self.mend((sender, session), &trouble, wish, memory, news).await?,
+            None if by_hand && !faults.is_empty() => self.unset(sender, &faults, memory, news),
             None => self.is_well(sender, memory),
         }
         Ok(())
@@ -148,23 +151,23 @@ impl Sessions {
         memory.told = None;
     }
 
-    fn not_watched(&self, sender: &Sender, error: &Error, memory: &mut Memory) {
+    fn not_watched(&self, sender: &Sender, error: &Error, memory: &mut Memory, news: &News) {
         if memory.is_news(error.to_string()) {
-            let action = error.action();
-            tracing::error!(sender = %sender.name, %error, action, "the WhatsApp session cannot be watched");
+            let (error, action) = (error.to_string(), error.action());
+            news.add(sender, What::Unwatched { error, action }, 0);
             self.metrics.session("unwatched");
         }
     }
 
     /// Its messages may come by a webhook that WAHA does not show, which is for what is heard of it to tell.
-    fn unset(&self, sender: &Sender, faults: &[Fault], memory: &mut Memory) {
+    fn unset(&self, sender: &Sender, faults: &[Fault], memory: &mut Memory, news: &News) {
         let bearable_ms = i64::try_from(self.settings.waha.silent_ms).unwrap_or(i64::MAX);
         if clock::now().as_ms().saturating_sub(memory.silent_since.as_ms()) < bearable_ms {
             return;
         }
         let lacks = Fault::told(faults);
         if memory.is_news(lacks.clone()) {
-            tracing::warn!(sender = %sender.name, lacks, "the WhatsApp session is not set up for this gateway, and nothing was heard of it; `switchboard sender connect` sets it up");
+            news.add(sender, What::Unset { lacks }, 0);
             self.metrics.session("unset");
         }
     }
@@ -241,11 +244,11 @@ impl Sessions {
     /// Does what helps, unless it did so a moment ago or somebody else is about something with the session.
     async fn mend(
         &self,
-        sender: &Sender,
-        session: Session,
+        (sender, session): (&Sender, Session),
         trouble: &Trouble,
         wish: Wish,
         memory: &mut Memory,
+        news: &News,
     ) -> Result<(), Error> {
         let now = clock::now();
         let change = self.change(&Whose::Sender(sender.name.clone()), None);
@@ -270,22 +273,17 @@ impl Sessions {
             Remedy::Restart => self.order(sender, Order::Restart).await,
         };
         if let Err(error) = done {
-            tracing::error!(sender = %sender.name, times, trouble, %error, "the WhatsApp session is in trouble, and WAHA did not mend it");
+            news.add(sender, What::Unmended { trouble, error: error.to_string() }, times);
             return Ok(());
         }
         // From here on the silence counts anew.
         (memory.silent_since, memory.asked, memory.starting_since) = (now, 0, None);
-        match remedy {
-            Remedy::PutRight => {
-                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session's settings were put right; messages may have been lost meanwhile");
-            }
-            Remedy::Start => {
-                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session was started again");
-            }
-            Remedy::Restart => {
-                tracing::error!(sender = %sender.name, times, trouble, "the WhatsApp session was restarted; if that does not help, connect it again");
-            }
-        }
+        let what = match remedy {
+            Remedy::PutRight => What::PutRight { trouble },
+            Remedy::Start => What::Started { trouble },
+            Remedy::Restart => What::Restarted { trouble },
+        };
+        news.add(sender, what, times);
         Ok(())
     }
 }

@@ -22,14 +22,15 @@ use redb::{ReadTransaction, ReadableTable, StorageBackend};
 use self::accept::Incoming;
 use self::admin::entry;
 use self::batch::{Batch, Fault, Step};
+pub use self::codec::bare_id;
 use self::mirror::Mirror;
 pub use self::open::{OpenError, is_held, shell_word};
 use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, Paced, Result, Retention,
-    SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, Moved, Paced, Result,
+    Retention, SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, Lead};
@@ -60,6 +61,7 @@ mod handoff;
 mod handover;
 mod inbox;
 mod leads;
+mod leaving;
 mod lines;
 mod listed;
 mod listing;
@@ -97,6 +99,7 @@ mod unread;
 mod upkeep;
 mod usage;
 mod views;
+mod ways;
 mod wishes;
 mod within;
 mod writer;
@@ -353,7 +356,7 @@ impl Store for Embedded {
         if self.shared.disk.is_compacting() { None } else { self.mirror().sends().next_at() }
     }
 
-    async fn record_receipt(&self, receipt: Receipt) -> Result<bool> {
+    async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>> {
         let reported = receipts::Reported::new(receipt, &self.mirror().secret);
         let now = clock::now();
         self.write(move |batch| receipts::record(batch, &reported, now)).await

@@ -1,11 +1,13 @@
 //! What keeps the store's file and its disk in order: room, trimming, compaction.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
 use super::Result;
+use crate::message::{SenderName, TenantId, Timestamp};
 
 /// What has to stop when the disk fills up, the first to stop first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,6 +27,13 @@ pub struct Room {
     pub reserve: u64,
     /// What is refused.
     pub short: Option<Mark>,
+}
+
+/// Since when what waits longest has waited, of each sender's replies and of each tenant's turns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Oldest {
+    pub replies: BTreeMap<SenderName, Timestamp>,
+    pub turns: BTreeMap<TenantId, Timestamp>,
 }
 
 /// What a compaction came to.
@@ -61,6 +70,8 @@ pub trait Upkeep: Send + Sync {
     fn late_refusals(&self) -> u64;
     /// Since the start.
     fn commits(&self) -> u64;
+    /// Of those that wait longest `rows` are looked at, of each kind. What waits for its hour only is left out.
+    fn oldest(&self, rows: usize) -> Result<Oldest>;
     /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
     /// waits in the queue; how long depends on how much there is to move.
     async fn compact(&self) -> Result<Compacted>;

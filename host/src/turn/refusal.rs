@@ -11,10 +11,10 @@ pub fn fault(code: &str, message: &str) -> serde_json::Value {
     serde_json::json!({"fault": {"code": code, "message": message}})
 }
 
-/// What is needed of a turn if the store refuses it.
+/// What is needed of a turn if the store refuses it, and to tell of it if not.
 pub struct Refusal {
     pub key: ConversationKey,
-    entries: Vec<InboxId>,
+    pub entries: Vec<InboxId>,
     pub journal: JournalEntry,
     pub now: Timestamp,
 }

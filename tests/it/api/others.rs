@@ -57,6 +57,7 @@ verify_token = "z"
 struct Planted {
     handle: String,
     turns: Vec<(String, String)>,
+    messages: Vec<(String, String)>,
     key: String,
 }
 
@@ -133,11 +134,20 @@ async fn plant(gateway: &Running) -> Planted {
     // As they are, and claimed for one's own.
     let nobodys = |id: &str| id.replace(phone, CONTACTS[0].1).replace(own, CONTACTS[5].1);
     let claimed: Vec<String> = turns.iter().map(|id| id.replacen("55-", "2-", 1)).collect();
-    let turns =
+    let turns: Vec<(String, String)> =
         turns.into_iter().chain(claimed).map(|id| (nobodys(&id), id)).map(|(no, id)| (id, no)).collect();
+    // By our number, the provider's id and the ids of turns and replies.
+    let mut messages = turns.clone();
+    for (id, _) in &turns {
+        let number = id.rsplit('-').next().expect("an id");
+        assert!(id.starts_with("2-") || store.way(number, Some(tenant)).expect("read").is_some(), "{id}");
+        messages.push((format!("{number:0>9}"), "999999999".to_owned()));
+    }
+    messages.extend(["m1", "m2", "m4"].map(|id| (id.to_owned(), id.replace('m', "n"))));
     Planted {
         handle: file["handle"].as_str().expect("a handle").to_owned(),
         turns,
+        messages,
         key: gateway.tenant_key(55).await,
     }
 }
@@ -153,6 +163,7 @@ impl Planted {
                 one(&self.handle, &format!("{}{}", &self.handle[..self.handle.len() - 8], "00000000"))
             }
             Names::Turn | Names::Reply => self.turns.clone(),
+            Names::Message => self.messages.clone(),
             Names::Collection => one("secret-homes", "nobody-homes"),
             Names::Sender => one("secret-sender", "nobody-sender"),
             Names::Package => one("tenant-55", "tenant-99"),

@@ -49,6 +49,9 @@ async fn a_changed_key_loses_nothing() {
     let shown = gateway.get("/api/senders/main").await.ok();
     assert!(shown["key_refused"]["error"].as_str().expect("an error").contains("401"), "{shown}");
     assert!(gateway.cli(&["sender", "list"]).await.ok().contains("refused"));
+    let status = gateway.cli(&["sender", "status", "main"]).await;
+    assert!(status.ok().contains("key refused") && status.ok().contains("401"), "{status:?}");
+    assert_eq!(gateway.metrics().await.expect("it runs").value("switchboard_keys_refused"), Some(1.0));
 
     give_key(&gateway, "another").await;
     let sent = waha.wait_until("all are out", SOON, |sent| sent.len() == CONTACTS + 2).await;

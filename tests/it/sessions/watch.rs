@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use switchboard_tests::gateway::{Gateway, Setup};
+use switchboard_tests::gateway::{Gateway, Setup, free_address};
 use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::wait::until;
@@ -167,4 +167,20 @@ async fn a_long_silence_is_asked_about_ever_more_seldom() {
     let (asked, looked) = (chats_overviews(&waha), looks(&waha) - before);
     assert!(asked * 3 < looked, "asked {asked} times in {looked} looks");
     assert_eq!(waha.session("default").unwrap().starts, 0);
+}
+
+/// A WAHA that is away is told of once, and not for each of its numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waha_that_is_away_is_one_line() {
+    let nobody = free_address();
+    let mut setup = Setup::new().config("[waha]\nwatch_every_ms = 50\n");
+    for n in 0..20 {
+        setup = setup.sender(&format!(
+            "name = 'n{n}'\nprovider = 'waha'\naccount = 's{n}'\nbase_url = 'http://{nobody}'\napi_key = 'k'\nhmac_key = 'h'"
+        ));
+    }
+    let gateway = setup.start().await;
+    let line = gateway.wait_for_line("the WhatsApp session cannot be watched").await;
+    assert!(line.contains("senders=20") && line.contains("n0, n1, n10, n11, n12 and 15 more"), "{line}");
+    assert_eq!(gateway.log().matches("cannot be watched").count(), 1, "{}", gateway.log());
 }

@@ -167,9 +167,12 @@ async fn a_newer_file_is_refused_with_the_newest_good_backup() {
     bytes[middle..middle + 4096].fill(0xaa);
     std::fs::write(&backups[2], bytes).expect("written");
     assert_eq!(newest_good_backup(&settings.backups).as_ref(), Some(&backups[1]));
-    write_format(&settings.path, 2);
+    write_format(&settings.path, 1);
     let error = Embedded::open(settings.clone()).err().expect("refused");
-    assert!(matches!(error, OpenError::Newer { found: 2, .. }));
+    assert!(matches!(error, OpenError::Older { found: 1, .. }), "{error}");
+    write_format(&settings.path, 99);
+    let error = Embedded::open(settings.clone()).err().expect("refused");
+    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
     let way_back = format!("switchboard restore {}", backups[1].display());
     assert!(error.to_string().contains(&way_back), "{error}");
 

@@ -196,8 +196,9 @@ pub async fn what_did_not_arrive_is_listed(factory: &dyn Factory) {
     let claim = on_its_way(&lab, Provider::Waha).await;
     lab.settle(&claim, sent("p1"), 11).await;
     let failed = |id: &str| Receipt { reason: Some("131047".into()), ..receipt(id, Failed) };
-    assert!(lab.store().record_receipt(failed("p1")).await.expect("recorded"), "it is counted");
-    assert!(!lab.store().record_receipt(failed("p1")).await.expect("recorded"), "once");
+    let moved = lab.store().record_receipt(failed("p1")).await.expect("recorded").expect("it is news");
+    assert!(moved.returned && moved.state == Failed, "it is counted: {moved:?}");
+    assert_eq!(lab.store().record_receipt(failed("p1")).await.expect("recorded"), None, "once");
     let listed = |lab: &Lab<'_>| lab.store().outbox(&Filter { ended: true, ..all() }).expect("listed");
     let [dead] = &listed(&lab)[..] else { panic!("one is listed") };
     assert_eq!((dead.entry.state, &dead.entry.sender), (OutboxState::Dead, &claim.entry.sender));

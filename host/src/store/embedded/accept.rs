@@ -8,14 +8,15 @@ use super::contacts::Known;
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY};
 use super::mirror::Effect;
+use super::replies::Why;
 use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
 use super::ties::By as Tied;
 use super::wishes::Word;
-use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, timers, views};
+use super::{Settings, contacts, files, lookups, opt_outs, replies, ties, timers, views, ways};
 use crate::conversation::{Author, Conversation, Heard, Mode};
 use crate::deep_link::{self, Link};
 use crate::message::{ContactKey, ConversationKey, Outbound, Referral, SenderName, TenantId, Timestamp};
-use crate::route::{Answer, Decision, Lock, Reason, decide};
+use crate::route::{Answer, Decision, Lock, Reason, Via, decide};
 use crate::store::quotas::Shelf;
 use crate::store::{Accepted, Arrival, AuditEntry, Error, InboxId};
 use crate::tenant::Sender;
@@ -95,8 +96,8 @@ fn source_of(referral: &Referral) -> Option<String> {
 }
 
 pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
-    if let Some(answer) = answered(batch, incoming)? {
-        return Ok(Accepted { answer, duplicate: true });
+    if let Some((answer, message)) = answered(batch, incoming)? {
+        return Ok(Accepted { answer, duplicate: true, message, via: None, for_human: false });
     }
     let directory = batch.mirror.directory.load_full();
     let sender = directory.senders.get(&incoming.sender);
@@ -113,6 +114,7 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
     let as_its_own = named.map(|tenant| Sender { tenant: Some(tenant), ..(**sender).clone() });
     let sender = as_its_own.as_ref().unwrap_or(sender);
     let now = incoming.received_at;
+    let mut taken_in = None;
     let answer = match decide(&directory, sender, link, lock, now) {
         Decision::Ignored(reason) => {
             // Who wants no messages is told nothing.
@@ -146,7 +148,9 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             if first && sender.tenant.is_some() {
                 ties::put(batch, &key.contact, tenant, Tied::Own)?;
             }
-            take_in(batch, incoming, &key, start.map(|start| start.attribution), first)?;
+            let start = start.map(|start| start.attribution);
+            let via = via(own, named, is_new_lock);
+            taken_in = Some(take_in(batch, incoming, &key, start, (first, via))?);
             if let (Some(other), Some(lock)) = (conflict, lock) {
                 report_conflict(batch, incoming, &key, lock, other)?;
             }
@@ -157,15 +161,42 @@ pub fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Step<Accepted> {
             Answer::Routed { tenant, contact: key.contact, is_new_session }
         }
     };
-    answer::write(&mut batch.buffer, &answer);
+    remember(batch, incoming, answer, taken_in.as_ref())
+}
+
+/// By what it found its tenant.
+fn via(own: Option<TenantId>, named: Option<TenantId>, is_new_lock: bool) -> Via {
+    match (own, named) {
+        (Some(_), _) => Via::OwnNumber,
+        (None, Some(_)) => Via::Address,
+        (None, None) if is_new_lock => Via::Link,
+        (None, None) => Via::Lock,
+    }
+}
+
+/// For when it comes again.
+fn remember(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    answer: Answer,
+    taken_in: Option<&TakenIn>,
+) -> Step<Accepted> {
+    let message = taken_in.map(|taken| taken.seq);
+    answer::write(&mut batch.buffer, &answer, message);
     batch.tables.dedup.put()?.insert(&incoming.hash, batch.buffer.as_slice())?;
     batch.hashes.extend_from_slice(&incoming.hash);
     batch.hashes_at = batch.hashes_at.max(incoming.received_at);
-    Ok(Accepted { answer, duplicate: false })
+    Ok(Accepted {
+        answer,
+        duplicate: false,
+        message,
+        via: taken_in.map(|taken| taken.via),
+        for_human: taken_in.is_some_and(|taken| taken.for_human),
+    })
 }
 
 /// What was answered to it when it came before.
-fn answered(batch: &Batch<'_>, incoming: &Incoming) -> Step<Option<Answer>> {
+fn answered(batch: &Batch<'_>, incoming: &Incoming) -> Step<Option<(Answer, Option<u64>)>> {
     let known = batch.tables.dedup.get()?;
     let mut row = known.get(&incoming.hash)?;
     if row.is_none() && incoming.hash_of_old != incoming.hash {
@@ -217,6 +248,13 @@ fn meets(
     views::of_tenant(batch, tenant, canonical)
 }
 
+/// A message that is kept.
+struct TakenIn {
+    seq: u64,
+    via: Via,
+    for_human: bool,
+}
+
 /// Into the inbox, or straight into the history while a human answers. What the message tells of its
 /// conversation stays with the message until its turn is committed, so that nothing of the
 /// conversation is read or written here. `first`: nothing came before it.
@@ -225,8 +263,8 @@ fn take_in(
     incoming: &Incoming,
     key: &ConversationKey,
     start: Option<Option<String>>,
-    first: bool,
-) -> Step<()> {
+    (first, via): (bool, Via),
+) -> Step<TakenIn> {
     if let Some(file) = &incoming.file {
         files::expect(batch, key.tenant, &incoming.sender, file, incoming.received_at)?;
     }
@@ -247,6 +285,7 @@ fn take_in(
     let attribution = start.as_ref().and_then(Option::as_deref).or(incoming.source.as_deref());
     let waiting = Waiting {
         kind,
+        via,
         told: word.is_some(),
         failures: 0,
         at,
@@ -263,7 +302,7 @@ fn take_in(
     if (word.is_some() || batch.mirror.is_human(key))
         && put_down(batch, incoming, key, &waiting, (seq, word))?
     {
-        return Ok(());
+        return Ok(TakenIn { seq, via, for_human: true });
     }
     waiting.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
@@ -275,7 +314,7 @@ fn take_in(
         class: waiting.class(),
         alone: waiting.alone(),
     });
-    Ok(())
+    Ok(TakenIn { seq, via, for_human: false })
 }
 
 /// What only our clock stamped does not come before what waits already: the clock may have been set back.
@@ -305,10 +344,12 @@ fn put_down(
     }
     kept.hear(waiting);
     timers::awake(batch, key, &mut kept)?;
-    lines::append(batch, key, &mut kept, NewLine::heard(waiting), seq)?;
-    if let Some(word) = word {
-        word.keep(batch, key, &mut kept, (incoming.at, incoming.received_at))?;
-    }
+    lines::append(batch, key, &mut kept, NewLine::heard(waiting, seq), seq)?;
+    let confirmed = match word {
+        Some(word) => word.keep(batch, key, &mut kept, (seq, incoming.at, incoming.received_at))?,
+        None => None,
+    };
+    ways::put_down(batch, (key.tenant, seq), waiting, confirmed)?;
     lines::keep(batch, &row, &kept)?;
     batch.effects.push(Effect::Line(key.clone()));
     Ok(is_human)
@@ -385,6 +426,7 @@ fn notice(batch: &mut Batch<'_>, incoming: &Incoming, sender: &Sender, contact: 
     kept.conversation.reply_to.clone_from(&incoming.reply_to);
     kept.conversation.last_inbound_at = now;
     kept.conversation.wrote_at = kept.conversation.wrote_at.max(wrote_at(incoming.at, now));
-    replies::queue(batch, &key, (&mut kept, sender), Author::Gateway, &payload, now)?;
+    let why = Why::answer(Author::Gateway, 0, Timestamp::ZERO);
+    replies::queue(batch, &key, (&mut kept, sender), why, &payload, now)?;
     lines::keep(batch, &row, &kept)
 }

@@ -6,6 +6,7 @@ use super::mirror::Effect;
 use super::rows::{Waiting, WaitingKind};
 use crate::conversation::Conversation;
 use crate::message::{ConversationKey, SenderName, Timestamp};
+use crate::route::Via;
 use crate::store::InboxId;
 
 /// A turn of its own, due now and ordered by `at`.
@@ -21,6 +22,7 @@ pub fn enter(
     let seq = batch.seq();
     let entry = Waiting {
         kind,
+        via: Via::Inside,
         told: false,
         failures: 0,
         at,

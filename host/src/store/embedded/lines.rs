@@ -6,7 +6,7 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, place, under};
-use super::rows::{Kept, Reply, Spoken, Waiting};
+use super::rows::{Kept, Reply, Spoken, Times, Waiting};
 use crate::conversation::Author;
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::SendId;
@@ -14,12 +14,14 @@ use crate::store::SendId;
 /// What a contact said, to be put into the history.
 pub struct NewLine<'a> {
     at: Timestamp,
+    message: u64,
     payload: &'a [u8],
 }
 
 impl<'a> NewLine<'a> {
-    pub fn heard(entry: &Waiting<'a>) -> Self {
-        NewLine { at: entry.received_at, payload: entry.payload }
+    /// `message`: its arrival number.
+    pub fn heard(entry: &Waiting<'a>, message: u64) -> Self {
+        NewLine { at: entry.received_at, message, payload: entry.payload }
     }
 }
 
@@ -48,7 +50,10 @@ pub fn append(
         said: false,
         state: None,
         previous: kept.last_line,
+        message: line.message,
         sent_id: None,
+        provider_id: None,
+        times: Times::default(),
         on_receipt: false,
         attempt: 0,
         contact: key.contact.as_str(),

@@ -58,7 +58,7 @@ fn matches(filter: &Filter, key: &ConversationKey) -> bool {
 }
 
 /// Does what is said of it in its row match as well?
-trait Matches {
+pub trait Matches {
     fn matches(&self, filter: &Filter) -> bool;
 }
 
@@ -147,7 +147,7 @@ type Going = std::ops::ControlFlow<()>;
 type Show<'a, T> = dyn Fn(&SendId, &[u8], bool) -> Step<Option<T>> + 'a;
 
 /// What is listed of one kind, and how.
-struct Kind<'a, T> {
+pub struct Kind<'a, T> {
     /// Of what has ended, and its name.
     ended: (Named, &'static str),
     /// Of what waits.
@@ -258,54 +258,70 @@ impl<T: Matches> Kind<'_, T> {
     }
 }
 
-fn with_turns<R>(
-    mirror: &Mirror,
-    snapshot: &ReadTransaction,
-    filter: &Filter,
-    work: impl FnOnce(&Kind<'_, TurnSummary>) -> Step<R>,
-) -> Step<R> {
-    let show = |SendId { key, seq }: &SendId, row: &[u8], dead| {
-        if dead { dead_turn(key, *seq, row) } else { waiting_turn(key, *seq, row).map(Some) }
-    };
-    work(&Kind {
-        ended: (snapshot.open_table(define::dead_turns)?, "dead_turns"),
-        waiting: snapshot.open_table(define::inbox)?,
-        next: &|after| waiting(&mirror.turns(), filter, after, |id| id.seq),
-        show: &show,
-    })
+/// What there are lists of, and where it lies.
+pub trait Listing: Matches + Sized {
+    fn with<R>(
+        mirror: &Mirror,
+        snapshot: &ReadTransaction,
+        filter: &Filter,
+        work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
+    ) -> Step<R>;
 }
 
-fn with_sends<R>(
-    mirror: &Mirror,
-    snapshot: &ReadTransaction,
-    filter: &Filter,
-    work: impl FnOnce(&Kind<'_, SendSummary>) -> Step<R>,
-) -> Step<R> {
-    let show = |SendId { key, seq }: &SendId, row: &[u8], _| reply(key, *seq, &Reply::read(row)?).map(Some);
-    work(&Kind {
-        ended: (snapshot.open_table(define::ended_sends)?, "ended_sends"),
-        waiting: snapshot.open_table(define::outbox)?,
-        next: &|after| waiting(&mirror.sends(), filter, after, |seq| *seq),
-        show: &show,
-    })
+impl Listing for TurnSummary {
+    fn with<R>(
+        mirror: &Mirror,
+        snapshot: &ReadTransaction,
+        filter: &Filter,
+        work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
+    ) -> Step<R> {
+        let show = |SendId { key, seq }: &SendId, row: &[u8], dead| {
+            if dead { dead_turn(key, *seq, row) } else { waiting_turn(key, *seq, row).map(Some) }
+        };
+        work(&Kind {
+            ended: (snapshot.open_table(define::dead_turns)?, "dead_turns"),
+            waiting: snapshot.open_table(define::inbox)?,
+            next: &|after| waiting(&mirror.turns(), filter, after, |id| id.seq),
+            show: &show,
+        })
+    }
 }
 
-pub fn turns(
+impl Listing for SendSummary {
+    fn with<R>(
+        mirror: &Mirror,
+        snapshot: &ReadTransaction,
+        filter: &Filter,
+        work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
+    ) -> Step<R> {
+        let show =
+            |SendId { key, seq }: &SendId, row: &[u8], _| reply(key, *seq, &Reply::read(row)?).map(Some);
+        work(&Kind {
+            ended: (snapshot.open_table(define::ended_sends)?, "ended_sends"),
+            waiting: snapshot.open_table(define::outbox)?,
+            next: &|after| waiting(&mirror.sends(), filter, after, |seq| *seq),
+            show: &show,
+        })
+    }
+}
+
+pub fn page<T: Listing>(
     mirror: &Mirror,
     snapshot: &ReadTransaction,
     filter: &Filter,
     bytes: usize,
-) -> Step<Page<TurnSummary>> {
-    with_turns(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
+) -> Step<Page<T>> {
+    T::with(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
 }
 
-pub fn turn_ids(
+/// `most` at most.
+pub fn ids<T: Listing>(
     mirror: &Mirror,
     snapshot: &ReadTransaction,
     filter: &Filter,
     most: usize,
 ) -> Step<Vec<SendId>> {
-    with_turns(mirror, snapshot, filter, |kind| kind.ids(filter, most))
+    T::with(mirror, snapshot, filter, |kind| kind.ids(filter, most))
 }
 
 /// One of them.
@@ -371,24 +387,6 @@ fn summary(key: &ConversationKey, seq: u64, entry: &Waiting<'_>, state: TurnStat
         error: entry.error.map(str::to_owned),
         trigger: trigger(entry)?,
     })
-}
-
-pub fn outbox(
-    mirror: &Mirror,
-    snapshot: &ReadTransaction,
-    filter: &Filter,
-    bytes: usize,
-) -> Step<Page<SendSummary>> {
-    with_sends(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
-}
-
-pub fn send_ids(
-    mirror: &Mirror,
-    snapshot: &ReadTransaction,
-    filter: &Filter,
-    most: usize,
-) -> Step<Vec<SendId>> {
-    with_sends(mirror, snapshot, filter, |kind| kind.ids(filter, most))
 }
 
 /// One of them.

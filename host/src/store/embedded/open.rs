@@ -32,6 +32,8 @@ pub enum OpenError {
     Damaged { path: PathBuf, what: String, advice: String },
     #[error("{} is of format {found}; this program reads formats up to {FORMAT}. Use the newer program.\n{advice}", path.display())]
     Newer { path: PathBuf, found: u32, advice: String },
+    #[error("{} is of format {found}, of before the first release; this program reads format {FORMAT} alone. Use the program that wrote it, or begin anew with an empty data directory.\n{advice}", path.display())]
+    Older { path: PathBuf, found: u32, advice: String },
     #[error("{}: the {field} of sender {sender} is sealed with key {key}, which is not here; here are: {}", path.display(), listed(here))]
     NoKey { path: PathBuf, sender: SenderName, field: &'static str, key: KeyId, here: Ring },
     #[error("{} cannot be opened", path.display())]
@@ -44,6 +46,7 @@ pub enum Flaw {
     Locked,
     Damaged(String),
     Newer(u32),
+    Older(u32),
     NoKey { sender: SenderName, field: &'static str, key: KeyId },
     Io(io::Error),
 }
@@ -84,6 +87,7 @@ impl std::fmt::Display for Flaw {
             Flaw::Locked => f.write_str("another gateway runs on it"),
             Flaw::Damaged(what) => write!(f, "it is damaged: {what}"),
             Flaw::Newer(found) => write!(f, "it is of format {found}; this program reads up to {FORMAT}"),
+            Flaw::Older(found) => write!(f, "it is of format {found}; this program reads {FORMAT} alone"),
             Flaw::NoKey { sender, key, .. } => {
                 write!(f, "sender {sender} is sealed with key {key}, which is not here")
             }
@@ -125,6 +129,7 @@ pub fn explain(flaw: Flaw, settings: &Settings) -> OpenError {
         }
         Flaw::Damaged(what) => OpenError::Damaged { path, what, advice: advice(settings) },
         Flaw::Newer(found) => OpenError::Newer { path, found, advice: advice(settings) },
+        Flaw::Older(found) => OpenError::Older { path, found, advice: advice(settings) },
     }
 }
 
@@ -181,6 +186,7 @@ fn check_format(database: &Database) -> Result<(), Flaw> {
     let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
     match format_of(&snapshot)? {
         Some(found) if found > FORMAT => Err(Flaw::Newer(found)),
+        Some(found) if found < FORMAT => Err(Flaw::Older(found)),
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use super::early::Report;
 use super::mirror::Effect;
 use super::reached::{self, Reached};
 use super::receipts::{self, Reported};
-use super::rows::{Kept, Reply, Spoken};
+use super::rows::{Kept, Reply, Spoken, Times};
 use super::{contacts, files, lines, sends, ties, views};
 use crate::conversation::{Author, Conversation, Heard};
 use crate::event::{Origin, Own, Receipt};
@@ -159,7 +159,10 @@ pub fn record(batch: &mut Batch<'_>, said: &Said) -> Step<OwnKept> {
         said: false,
         state: Some(DeliveryState::Sent),
         previous: kept.last_line,
+        message: 0,
         sent_id: Some(sent_id),
+        provider_id: Some(&said.id),
+        times: Times::default().reached(DeliveryState::Sent, said.now),
         on_receipt: false,
         attempt: 0,
         contact: key.contact.as_str(),

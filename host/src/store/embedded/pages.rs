@@ -49,19 +49,19 @@ impl Pages for Embedded {
     }
 
     fn turns_page(&self, filter: &Filter, bytes: usize) -> Result<Page<TurnSummary>> {
-        self.read(|snapshot| listing::turns(self.mirror(), snapshot, filter, bytes))
+        self.read(|snapshot| listing::page(self.mirror(), snapshot, filter, bytes))
     }
 
     fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>> {
-        self.read(|snapshot| listing::outbox(self.mirror(), snapshot, filter, bytes))
+        self.read(|snapshot| listing::page(self.mirror(), snapshot, filter, bytes))
     }
 
     fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>> {
-        self.read(|snapshot| listing::turn_ids(self.mirror(), snapshot, filter, most))
+        self.read(|snapshot| listing::ids::<TurnSummary>(self.mirror(), snapshot, filter, most))
     }
 
     fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>> {
-        self.read(|snapshot| listing::send_ids(self.mirror(), snapshot, filter, most))
+        self.read(|snapshot| listing::ids::<SendSummary>(self.mirror(), snapshot, filter, most))
     }
 
     fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>> {

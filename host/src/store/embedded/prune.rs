@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, Unreadable, read_under, unpack};
+use super::codec::{Unreadable, read_under, unpack};
+use super::leaving::Leaving;
 use super::mirror::lock;
 use super::rows::{Dead, Journaled, Reply, Spoken};
 use super::{dead, lookups, sends, unread};
@@ -116,16 +117,11 @@ fn history(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
     let rows = batch.tables.history.get()?.iter()?.map(|row| {
         let (place, row) = row?;
         let line = Spoken::read(row.value()).ok();
-        let sent_id = line.as_ref().and_then(|line| line.sent_id);
-        Ok(((*place.value(), sent_id), line.map(|line| line.at)))
+        let leaving = Leaving::of(place.value(), line.as_ref());
+        Ok((leaving, line.map(|line| line.at)))
     });
-    let old: Vec<(Place, Option<[u8; 16]>)> = log.old(rows, limit)?;
-    for (place, sent_id) in &old {
-        batch.tables.history.put()?.remove(place)?;
-        if let Some(sent_id) = sent_id {
-            batch.tables.sent_ids.put()?.remove(sent_id)?;
-        }
-    }
+    let old: Vec<Leaving> = log.old(rows, limit)?;
+    old.iter().try_for_each(|line| line.leave(batch))?;
     Ok(old.len())
 }
 
@@ -188,12 +184,12 @@ fn next_old(
 fn journal(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
     let rows = batch.tables.journal.get()?.iter()?.map(|row| {
         let (place, row) = row?;
-        Ok((*place.value(), Journaled::read(row.value()).ok().map(|turn| turn.at)))
+        let turn = Journaled::read(row.value()).ok();
+        let leaving = Leaving::of_turn(place.value(), turn.as_ref());
+        Ok((leaving, turn.map(|turn| turn.at)))
     });
-    let old: Vec<Place> = log.old(rows, limit)?;
-    for place in &old {
-        batch.tables.journal.put()?.remove(place)?;
-    }
+    let old: Vec<Leaving> = log.old(rows, limit)?;
+    old.iter().try_for_each(|turn| turn.leave(batch))?;
     Ok(old.len())
 }
 

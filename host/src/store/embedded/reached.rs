@@ -6,7 +6,7 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{Place, conversation_key, pack, place, read_place};
 use super::early::Report;
-use super::rows::{Kept, Reply, Spoken, WaitingKind};
+use super::rows::{Kept, Reply, Spoken, Times, WaitingKind};
 use super::{inbox, lines, opt_outs, sends, templates};
 use crate::conversation::{Author, Mode, Trigger};
 use crate::message::{ConversationKey, DeliveryState, Fate, Timestamp};
@@ -32,12 +32,10 @@ pub fn write(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reached: &Re
             state = state.after(echoed(batch, &id.key, &echo)?);
         }
     }
-    lines::put(
-        batch,
-        &id.key,
-        id.seq,
-        &Spoken { state: Some(state), sent_id: reached.sent_id, ..reply.line() },
-    )?;
+    let times = Times::default().reached(DeliveryState::Sent, reached.now).reached(state, reached.now);
+    let (sent_id, provider_id) = (reached.sent_id, reached.message_id);
+    let line = Spoken { state: Some(state), sent_id, provider_id, times, ..reply.line() };
+    lines::put(batch, &id.key, id.seq, &line)?;
     let error = reached.report.reason.as_deref().filter(|_| state == DeliveryState::Failed);
     templates::used(batch, id, reply, (state, error), reached.now)?;
     if state == DeliveryState::Failed {

@@ -15,7 +15,7 @@ use super::{contacts, lines, references, sends, templates, views};
 use crate::conversation::Occasion;
 use crate::event::Receipt;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
-use crate::store::{OutboxState, SendId};
+use crate::store::{Moved, OutboxState, SendId};
 
 /// A receipt with all that it may be found by, made before it reaches the writer.
 pub struct Reported {
@@ -71,35 +71,49 @@ pub fn sender_of(snapshot: &ReadTransaction, named: &Named) -> Step<Option<Sende
     Ok(kept.and_then(|kept| kept.conversation.sender))
 }
 
-/// Moves a reply's state forward; back it never goes. Receipts of what is not ours are forgotten.
-/// Whether it tells that a reply did not arrive after all.
-pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<bool> {
+/// Moves a reply's state forward; back it never goes. Receipts of what is not ours are forgotten. What it
+/// moved, if anything.
+pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<Option<Moved>> {
     let dead_before = batch.state.outbox_dead;
-    apply(batch, reported, now)?;
-    Ok(batch.state.outbox_dead > dead_before)
+    let moved = apply(batch, reported, now)?;
+    Ok(moved.map(|moved| Moved { returned: batch.state.outbox_dead > dead_before, ..moved }))
 }
 
-fn apply(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<()> {
+fn apply(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<Option<Moved>> {
     for hash in &reported.hashes {
         let place = batch.tables.sent_ids.get()?.get(hash)?.map(|row| *row.value());
         if let Some(place) = place
-            && forward(batch, &place, None, reported, now)?
+            && let Found::Ours(moved) = forward(batch, &place, None, reported, now)?
         {
-            return Ok(());
+            return Ok(moved);
         }
     }
     for name in &reported.names {
-        if forward(batch, &name.place, Some(name), reported, now)?
-            || resolve_waiting(batch, name, reported, now)?
-            || resolve_ended(batch, name, reported, now)?
-        {
-            return Ok(());
+        for find in [forward_named, resolve_waiting, resolve_ended] {
+            if let Found::Ours(moved) = find(batch, name, reported, now)? {
+                return Ok(moved);
+            }
         }
     }
     for hash in &reported.hashes {
         batch.mirror.early.note(*hash, &reported.report);
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Is a reply of ours there?
+enum Found {
+    /// And what it was moved to, if that is news.
+    Ours(Option<Moved>),
+    Nothing,
+}
+
+fn moved(id: SendId, message: u64, state: DeliveryState) -> Found {
+    Found::Ours(Some(Moved { id, message, state, returned: false }))
+}
+
+fn forward_named(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<Found> {
+    forward(batch, &name.place, Some(name), reported, now)
 }
 
 fn key_of(batch: &Batch<'_>, place: &Place, contact: &str) -> Step<SendId> {
@@ -108,24 +122,29 @@ fn key_of(batch: &Batch<'_>, place: &Place, contact: &str) -> Step<SendId> {
     Ok(SendId { key: ConversationKey { tenant, contact }, seq })
 }
 
-/// One that has become a line. Whether there is one. `name`: by which it was found, if by one.
+/// One that has become a line. `name`: by which it was found, if by one.
 fn forward(
     batch: &mut Batch<'_>,
     place: &Place,
     name: Option<&Named>,
     reported: &Reported,
     now: Timestamp,
-) -> Step<bool> {
+) -> Step<Found> {
     let row = batch.tables.history.get()?.get(place)?.map(|row| row.value().to_vec());
-    let Some(row) = row else { return Ok(false) };
+    let Some(row) = row else { return Ok(Found::Nothing) };
     let line = Spoken::read(&row)?;
     let before = line.state.unwrap_or(DeliveryState::Sent);
     let after = before.after(reported.report.state);
     if after == before || is_of_another(name, &line, after)? {
-        return Ok(true);
+        return Ok(Found::Ours(None));
     }
     let SendId { key, seq } = key_of(batch, place, line.contact)?;
-    lines::put(batch, &key, seq, &Spoken { state: Some(after), ..line })?;
+    lines::put(
+        batch,
+        &key,
+        seq,
+        &Spoken { state: Some(after), times: line.times.reached(after, now), ..line },
+    )?;
     batch.effects.push(super::mirror::Effect::Line(key.clone()));
     templates::reported(batch, place, line.payload, after, reported.receipt.reason.as_deref(), now)?;
     if line.said && after == DeliveryState::Failed {
@@ -141,7 +160,7 @@ fn forward(
         reached::tell(batch, &key, &Told { message_id, state: after, reason: reason.as_deref() }, now)?;
     }
     reached::heed(batch, &key, &reported.report, now)?;
-    Ok(true)
+    Ok(moved(SendId { key, seq }, line.message, after))
 }
 
 /// Is this the failure of an earlier attempt, or of what the line stands in place of?
@@ -179,6 +198,8 @@ fn list_as_dead(
         due: now,
         created_at: line.at,
         previous: line.previous,
+        message: line.message,
+        heard_at: Timestamp::ZERO,
         contact: id.key.contact.as_str(),
         sender: sender.as_str(),
         to: &kept.conversation.reply_to,
@@ -190,39 +211,39 @@ fn list_as_dead(
 
 /// One that is on its way, or waits for another attempt although an earlier one went out: it has
 /// reached the provider after all, and must not go out again.
-fn resolve_waiting(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<bool> {
+fn resolve_waiting(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<Found> {
     let row = batch.tables.outbox.get()?.get(&name.place)?.map(|row| row.value().to_vec());
-    let Some(row) = row else { return Ok(false) };
+    let Some(row) = row else { return Ok(Found::Nothing) };
     let reply = Reply::read(&row)?;
     let id = key_of(batch, &name.place, reply.contact)?;
     let failed = reported.report.state == DeliveryState::Failed;
     let earlier = failed && name.attempt < reply.attempts;
     if earlier || reply.state == OutboxState::Waiting && (reply.attempts == 0 || failed) {
         // An attempt that failed, or a report that cannot be about anything.
-        return Ok(true);
+        return Ok(Found::Ours(None));
     }
     resolve(batch, &id, &reply, reported, now)?;
     sends::leave(batch, &id)?;
-    Ok(true)
+    Ok(moved(id, reply.message, reported.report.state))
 }
 
 /// One of unknown outcome, or given up.
-fn resolve_ended(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<bool> {
+fn resolve_ended(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<Found> {
     let contact = batch.tables.ended_places.get()?.get(&name.place)?.map(|row| row.value().to_vec());
-    let Some(contact) = contact else { return Ok(false) };
+    let Some(contact) = contact else { return Ok(Found::Nothing) };
     let id = key_of(batch, &name.place, &String::from_utf8_lossy(&contact))?;
-    let Some(row) = sends::ended(batch, &id)? else { return Ok(false) };
+    let Some(row) = sends::ended(batch, &id)? else { return Ok(Found::Nothing) };
     let reply = Reply::read(&row)?;
     let failed = reported.report.state == DeliveryState::Failed;
     if failed && reply.state == OutboxState::Dead
         || is_of_another(Some(name), &reply.line(), reported.report.state)?
     {
-        return Ok(true);
+        return Ok(Found::Ours(None));
     }
     sends::take_back(batch, &id, &reply)?;
     resolve(batch, &id, &reply, reported, now)?;
-    batch.effects.push(super::mirror::Effect::Line(id.key));
-    Ok(true)
+    batch.effects.push(super::mirror::Effect::Line(id.key.clone()));
+    Ok(moved(id, reply.message, reported.report.state))
 }
 
 fn resolve(

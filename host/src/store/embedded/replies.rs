@@ -26,27 +26,45 @@ pub fn sender_of(key: &ConversationKey, kept: &Kept) -> Step<SenderName> {
     Ok(kept.conversation.sender.clone().ok_or_else(never)?)
 }
 
+/// Why something is said.
+#[derive(Clone, Copy)]
+pub struct Why {
+    pub author: Author,
+    pub occasion: Occasion,
+    /// The arrival number of the message that it answers; 0: of none.
+    pub message: u64,
+    /// When that came in.
+    pub heard_at: Timestamp,
+}
+
+impl Why {
+    /// In answer to a message that came in then, or to none (0).
+    pub fn answer(author: Author, message: u64, heard_at: Timestamp) -> Self {
+        Why { author, occasion: Occasion::Answer, message, heard_at }
+    }
+}
+
 /// Queues a reply (`payload`: an `Outbound`) to where the conversation was last heard from, through
 /// `sender`. The caller keeps the row.
 pub fn queue(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
-    (kept, sender): (&mut Kept, SenderName),
-    author: Author,
+    to: (&mut Kept, SenderName),
+    why: Why,
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
     wake(batch, key, now)?;
-    queue_on(batch, key, (kept, sender), (author, Occasion::Answer), payload, now)
+    queue_on(batch, key, to, why, payload, now)
 }
 
-/// The same, by whom and on what occasion; who answers wakes the conversation once, before. Where the sender
-/// does not carry this tenant's words to this contact any more, the reply is dead at once and tells why.
+/// The same; who answers wakes the conversation once, before. Where the sender does not carry this tenant's words
+/// to this contact any more, the reply is dead at once and tells why.
 pub fn queue_on(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
     (kept, sender): (&mut Kept, SenderName),
-    (author, occasion): (Author, Occasion),
+    Why { author, occasion, message, heard_at }: Why,
     payload: &[u8],
     now: Timestamp,
 ) -> Step<u64> {
@@ -63,6 +81,8 @@ pub fn queue_on(
         due: now,
         created_at: now,
         previous: kept.last_line,
+        message,
+        heard_at,
         contact: key.contact.as_str(),
         sender: sender.as_str(),
         to: &kept.conversation.reply_to,

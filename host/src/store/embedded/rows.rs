@@ -4,18 +4,22 @@
 use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, HistoryEntry, Line, Occasion};
 use crate::message::{DeliveryState, SenderName, Timestamp};
+use crate::route::Via;
 use crate::store::{OutboxEntry, OutboxState};
 
 pub use self::kept::{Chain, Kept};
+pub use self::times::Times;
 
 pub mod answer;
 mod class;
 pub mod contact;
 mod kept;
+mod times;
+pub mod way;
 
 type Read<T> = Result<T, Unreadable>;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Providers deliver again what was not acknowledged for this long.
 const REDELIVERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -53,6 +57,8 @@ impl WaitingKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting<'a> {
     pub kind: WaitingKind,
+    /// By what it found its tenant.
+    pub via: Via,
     /// Its contact was told something for it, and its line is in the history: it died once, or it was a
     /// word about messages themselves.
     pub told: bool,
@@ -81,6 +87,7 @@ impl<'a> Waiting<'a> {
             WaitingKind::Handback => 4,
             WaitingKind::Receipt => 5,
         });
+        pen.u8(way::via_code(self.via));
         pen.u8(u8::from(self.told));
         pen.u32(self.failures);
         pen.time(self.at);
@@ -108,6 +115,7 @@ impl<'a> Waiting<'a> {
         };
         Ok(Waiting {
             kind,
+            via: way::via_of(&mut eye)?,
             told: eye.u8()? != 0,
             failures: eye.u32()?,
             at: eye.time()?,
@@ -179,6 +187,10 @@ pub struct Reply<'a> {
     pub created_at: Timestamp,
     /// The line before it.
     pub previous: u64,
+    /// The arrival number of the message that it answers; 0: of none.
+    pub message: u64,
+    /// When that came in; [`Timestamp::ZERO`] where there is none.
+    pub heard_at: Timestamp,
     pub contact: &'a str,
     pub sender: &'a str,
     pub to: &'a str,
@@ -205,6 +217,8 @@ impl<'a> Reply<'a> {
         pen.time(self.due);
         pen.time(self.created_at);
         pen.u64(self.previous);
+        pen.u64(self.message);
+        pen.time(self.heard_at);
         pen.text(self.contact);
         pen.text(self.sender);
         pen.text(self.to);
@@ -236,6 +250,8 @@ impl<'a> Reply<'a> {
             due: eye.time()?,
             created_at: eye.time()?,
             previous: eye.u64()?,
+            message: eye.u64()?,
+            heard_at: eye.time()?,
             contact: eye.text()?,
             sender: eye.text()?,
             to: eye.text()?,
@@ -251,6 +267,8 @@ impl<'a> Reply<'a> {
             outbound: super::codec::unpack("outbox", self.payload)?,
             author: self.author,
             occasion: self.occasion,
+            message: (self.message > 0).then_some(self.message),
+            heard_at: (self.heard_at > Timestamp::ZERO).then_some(self.heard_at),
             state: self.state,
             attempts: self.attempts,
             due_at: self.due,
@@ -272,7 +290,10 @@ impl<'a> Reply<'a> {
                 OutboxState::Unknown => DeliveryState::Unknown,
             }),
             previous: self.previous,
+            message: self.message,
             sent_id: None,
+            provider_id: None,
+            times: Times::default(),
             on_receipt: self.on_receipt,
             attempt: u8::try_from(self.attempts).unwrap_or(MOST_ATTEMPTS).min(MOST_ATTEMPTS),
             contact: self.contact,
@@ -291,8 +312,15 @@ pub struct Spoken<'a> {
     pub state: Option<DeliveryState>,
     /// The line before it; 0: none.
     pub previous: u64,
+    /// The arrival number of the message that it is, or answers; 0: of none. What is kept of the way of a
+    /// message leaves with the line that it is.
+    pub message: u64,
     /// Under which receipts find it; leaves with it.
     pub sent_id: Option<[u8; 16]>,
+    /// As its provider calls what was said.
+    pub provider_id: Option<&'a str>,
+    /// When what was said came how far.
+    pub times: Times,
     /// It was said when the brain was told of a receipt.
     pub on_receipt: bool,
     /// With which it reached its provider, up to [`MOST_ATTEMPTS`]; 0: not known.
@@ -319,6 +347,9 @@ impl<'a> Spoken<'a> {
         pen.u64(self.previous);
         pen.u8(u8::from(self.sent_id.is_some()) | self.attempt.min(MOST_ATTEMPTS) << 1);
         self.sent_id.inspect(|id| pen.raw(id));
+        pen.u64(self.message);
+        pen.maybe(self.provider_id);
+        self.times.write(&mut pen);
         pen.text(self.contact);
         pen.raw(self.payload);
     }
@@ -341,8 +372,28 @@ impl<'a> Spoken<'a> {
         let previous = eye.u64()?;
         let sent = eye.u8()?;
         let sent_id = if sent & 1 == 0 { None } else { Some(eye.array()?) };
-        let (attempt, contact, payload) = (sent >> 1, eye.text()?, eye.rest());
-        Ok(Spoken { at, author, said, state, previous, sent_id, on_receipt, attempt, contact, payload })
+        let (attempt, message, provider_id) = (sent >> 1, eye.u64()?, eye.maybe()?);
+        let (times, contact, payload) = (Times::read(&mut eye)?, eye.text()?, eye.rest());
+        Ok(Spoken {
+            at,
+            author,
+            said,
+            state,
+            previous,
+            message,
+            sent_id,
+            provider_id,
+            times,
+            on_receipt,
+            attempt,
+            contact,
+            payload,
+        })
+    }
+
+    /// The message whose way leaves with this line.
+    pub fn way(&self) -> Option<u64> {
+        (self.author == Author::Contact && self.message > 0).then_some(self.message)
     }
 
     /// Is a brain told what became of it? Not of others' words, nor of what it says when it is told of
@@ -365,6 +416,8 @@ impl<'a> Spoken<'a> {
 pub struct Journaled<'a> {
     pub at: Timestamp,
     pub previous: u64,
+    /// What its turn was for, where that is no line: its way leaves with this. Else 0.
+    pub way: u64,
     pub contact: &'a str,
     /// A `JournalEntry`.
     pub payload: &'a [u8],
@@ -375,13 +428,15 @@ impl<'a> Journaled<'a> {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
         pen.u64(self.previous);
+        pen.u64(self.way);
         pen.text(self.contact);
         pen.raw(self.payload);
     }
 
     pub fn read(bytes: &'a [u8]) -> Read<Self> {
         let mut eye = Eye::new("journal", bytes, VERSION)?;
-        Ok(Journaled { at: eye.time()?, previous: eye.u64()?, contact: eye.text()?, payload: eye.rest() })
+        let (at, previous, way) = (eye.time()?, eye.u64()?, eye.u64()?);
+        Ok(Journaled { at, previous, way, contact: eye.text()?, payload: eye.rest() })
     }
 }
 

@@ -155,11 +155,16 @@ pub fn begin(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<Vec<Found>> {
 /// It waits, and is not to go out at all.
 pub fn refuse(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, error: &str) -> Step<()> {
     tracing::warn!(
-        conversation = %id.key, sender = reply.sender, seq = id.seq, reason = error,
+        msg = named(reply.message), conversation = %id.key, sender = reply.sender, reply = id.seq, reason = error,
         "a reply may not go out; see `switchboard outbox list`"
     );
     end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..*reply })?;
     tell_of_death(batch, id, reply, error, clock::now())
+}
+
+/// As the log names the message that a reply answers; 0: none.
+fn named(message: u64) -> Option<u64> {
+    (message > 0).then_some(message)
 }
 
 /// It was said where nothing goes out any more, and is listed as dead without having waited.
@@ -314,7 +319,7 @@ pub fn returned(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, reason: O
     let error = reason.unwrap_or("the provider gave no reason");
     let error = format!("the provider took it and then reported that it failed: {error}");
     tracing::warn!(
-        conversation = %id.key, sender = reply.sender, seq = id.seq, reason,
+        msg = named(reply.message), conversation = %id.key, sender = reply.sender, reply = id.seq, reason,
         "a reply did not arrive; see `switchboard outbox list --dead`"
     );
     let state = OutboxState::Dead;

@@ -14,8 +14,8 @@ type Bytes = &'static [u8];
 type Hash = &'static [u8; 16];
 type At = &'static Place;
 
-/// Which of the program's formats the file is in. A program refuses a file of a later one.
-pub const FORMAT: u32 = 1;
+/// Which of the program's formats the file is in. A program refuses a file of any other.
+pub const FORMAT: u32 = 2;
 
 /// Declares the tables once: their definitions, the set that a write transaction works on, the
 /// creation of all, the copying of all, and whose rows are counted.
@@ -119,6 +119,9 @@ tables! {
     /// Hash of the provider's id of a reply -> its line.
     sent_ids: Hash => At;
     journal [Journal]: At => Bytes;
+    /// Arrival number of a message that has been dealt with -> what came of it. Leaves with its line, or, of what
+    /// is no line, with its turn in the journal.
+    ways: At => Bytes;
     timers [Timers]: Bytes => Bytes;
     /// Due time, then the key in `timers`.
     timers_due: Bytes => ();

@@ -8,8 +8,9 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, place, read_place, under};
+use super::leaving::Leaving;
 use super::mirror::lock;
-use super::rows::{Reply, Spoken};
+use super::rows::{Journaled, Reply, Spoken};
 use super::tally::size;
 use super::{dead, sends, templates};
 use crate::message::{ContactKey, ConversationKey, TenantId};
@@ -143,20 +144,13 @@ fn trim_log(batch: &mut Batch<'_>, shelf: Shelf, trims: &mut Of, slice: &mut Sli
             continue;
         };
         trim.went(seq, size);
-        let sent_id = if shelf == Shelf::History { Spoken::read(row.value()).ok() } else { None };
-        old.push((*key.value(), sent_id.and_then(|line| line.sent_id)));
+        old.push(match shelf {
+            Shelf::Journal => Leaving::of_turn(key.value(), Journaled::read(row.value()).ok().as_ref()),
+            _ => Leaving::of(key.value(), Spoken::read(row.value()).ok().as_ref()),
+        });
     }
     came(trims, end);
-    for (place, sent_id) in &old {
-        match shelf {
-            Shelf::Journal => drop(batch.tables.journal.put()?.remove(place)?),
-            _ => drop(batch.tables.history.put()?.remove(place)?),
-        }
-        if let Some(sent_id) = sent_id {
-            batch.tables.sent_ids.put()?.remove(sent_id)?;
-        }
-    }
-    Ok(())
+    old.iter().try_for_each(|row| row.leave(batch))
 }
 
 /// They lie by conversation; their places are in order.

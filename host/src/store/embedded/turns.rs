@@ -10,16 +10,21 @@ use super::batch::{Batch, Fault, Step};
 use super::codec::{conversation_key, owned_by, pack, place, unpack};
 use super::lines::{self, NewLine};
 use super::mirror::{Effect, Mirror};
+use super::replies::Why;
+use super::rows::way::Dealt;
 use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
 use super::tables::define;
+use super::ways::{self, Done};
 use super::writer::{Shared, Writer};
 use super::{coalesce_ms, dead, handoff, inbox, leads, replies, timers};
+use crate::clock;
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
-use crate::message::{ConversationKey, Timestamp};
+use crate::message::{ConversationKey, SenderName, Timestamp};
 use crate::schedule::Pace;
 use crate::store::quotas::Shelf;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::quotas::Kind;
+use crate::way;
 
 /// More messages than this do not make one turn, however close together they came.
 pub const TOGETHER: usize = 20;
@@ -280,37 +285,52 @@ fn hear(kept: &mut Kept, rows: &[(InboxId, Vec<u8>)]) -> Step<()> {
 }
 
 /// Takes entries that were heard out of the inbox. What the contact said goes into the history, unless it
-/// went there before.
+/// went there before. Where each went; 0: nowhere.
 fn use_up(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
     kept: &mut Kept,
     rows: &[(InboxId, Vec<u8>)],
-) -> Step<()> {
+) -> Step<Vec<u64>> {
+    let mut lines = Vec::with_capacity(rows.len());
     for (id, row) in rows {
         let entry = Waiting::read(row)?;
         batch.tables.inbox.put()?.remove(&place(id.seq, key.tenant))?;
         if entry.kind.is_heard() {
             timers::awake(batch, key, kept)?;
         }
+        let mut line = 0;
         if entry.kind.is_heard() && !entry.told {
-            let seq = batch.seq();
-            lines::append(batch, key, kept, NewLine::heard(&entry), seq)?;
+            line = batch.seq();
+            lines::append(batch, key, kept, NewLine::heard(&entry, id.seq), line)?;
         }
+        lines.push(line);
     }
     batch.state.inbox = batch.state.inbox.saturating_sub(rows.len() as u64);
-    Ok(())
+    Ok(lines)
+}
+
+/// The entry by which the turn is named, and when it came in; of a timer that rang nobody waits for the answer.
+fn first(rows: &[(InboxId, Vec<u8>)]) -> (u64, Timestamp) {
+    let Some((id, row)) = rows.first() else { return (0, Timestamp::ZERO) };
+    let heard = Waiting::read(row).ok().filter(|entry| entry.kind.is_heard());
+    (id.seq, heard.map_or(Timestamp::ZERO, |entry| entry.received_at))
+}
+
+/// What the turn of this entry was for, where that is no line.
+fn inside(rows: &[(InboxId, Vec<u8>)]) -> u64 {
+    let first = rows.first().and_then(|(id, row)| Waiting::read(row).ok().map(|entry| (id.seq, entry.kind)));
+    first.filter(|(_, kind)| !kind.is_heard()).map_or(0, |(seq, _)| seq)
 }
 
 fn journal(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
     kept: &mut Kept,
-    at: Timestamp,
+    (seq, way, at): (u64, u64, Timestamp),
     payload: &[u8],
 ) -> Step<()> {
-    let seq = batch.seq();
-    let entry = Journaled { at, previous: kept.last_journal, contact: key.contact.as_str(), payload };
+    let entry = Journaled { at, previous: kept.last_journal, way, contact: key.contact.as_str(), payload };
     entry.write(&mut batch.buffer);
     batch.tables.journal.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     kept.last_journal = seq;
@@ -347,23 +367,18 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     let lead = leads::change(batch, key, &turn.leads, kept.conversation.source.clone(), *now)?;
     let overtaken = timers::check(batch, key, &turn.timers, &turn.entries)?;
     remembers(batch, key, &kept, turn.memory.as_deref())?;
-    use_up(batch, key, &mut kept, &rows)?;
+    let place = batch.seq();
+    let lines = use_up(batch, key, &mut kept, &rows)?;
     kept.conversation.turns += 1;
     kept.conversation.brain_version = Some(turn.brain_version.clone());
     kept.conversation.wants_receipts = turn.wants_receipts;
     if let Some(memory) = &turn.memory {
         kept.conversation.memory = Some(memory.clone());
     }
-    let occasion = occasion(&rows);
-    if let Some(sender) = sender {
-        if occasion == Occasion::Answer {
-            replies::wake(batch, key, *now)?;
-        }
-        for send in sends {
-            let to = (&mut kept, sender.clone());
-            replies::queue_on(batch, key, to, (Author::Brain, occasion), send, *now)?;
-        }
-    }
+    let said = match sender {
+        Some(sender) => say(batch, key, (&mut kept, sender), &rows, sends, *now)?,
+        None => Vec::new(),
+    };
     // Who took over while this turn ran keeps the conversation.
     if let Some(mode) = turn.mode.filter(|_| kept.conversation.mode != Mode::Human) {
         handoff::change_mode(batch, key, row, &mut kept, mode)?;
@@ -383,13 +398,32 @@ pub fn commit(batch: &mut Batch<'_>, outcome: &Outcome) -> Step<()> {
     if let Some(lead) = &lead {
         leads::put(batch, lead)?;
     }
-    journal(batch, key, &mut kept, *now, entry)?;
+    journal(batch, key, &mut kept, (place, inside(&rows), *now), entry)?;
+    let done = Done { dealt: Dealt::Turn, journal: Some(place), replies: &said, now: *now };
+    ways::write(batch, key.tenant, &rows, &lines, &done)?;
     lines::keep(batch, row, &kept)?;
     batch.count_turn(key.tenant, turn.journal.cost.fuel, *now);
     batch.state.touch(*now);
     let gone = [turn.entries.as_slice(), &overtaken].concat();
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone });
     Ok(())
+}
+
+/// What the brain said, each at its place.
+fn say(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    (kept, sender): (&mut Kept, SenderName),
+    rows: &[(InboxId, Vec<u8>)],
+    sends: &[Vec<u8>],
+    now: Timestamp,
+) -> Step<Vec<u64>> {
+    let (occasion, (message, heard_at)) = (occasion(rows), first(rows));
+    if occasion == Occasion::Answer && !sends.is_empty() {
+        replies::wake(batch, key, now)?;
+    }
+    let why = Why { author: Author::Brain, occasion, message, heard_at };
+    sends.iter().map(|send| replies::queue_on(batch, key, (kept, sender.clone()), why, send, now)).collect()
 }
 
 /// May the brain remember this?
@@ -445,22 +479,28 @@ pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
     let rows = entries_of(batch, key, entries)?;
     let mut kept = conversation_of(batch, &failed.row)?;
     let mut gone = Vec::new();
+    let place = failed.journal.as_ref().map(|_| batch.seq());
     match fate {
         TurnFate::Retry { at } => put_off(batch, key, &rows, *at, &failed.error)?,
         TurnFate::Dead { .. } => {
             hear(&mut kept, &rows)?;
             bury(batch, failed, &rows)?;
-            use_up(batch, key, &mut kept, &rows)?;
+            let (lines, mut said) = (use_up(batch, key, &mut kept, &rows)?, None);
             let told = rows.iter().any(|(_, row)| Waiting::read(row).is_ok_and(|entry| entry.told));
             let fallback = failed.fallback.as_ref().filter(|_| !told);
             if let Some((fallback, sender)) = fallback.zip(kept.conversation.sender.clone()) {
-                replies::queue(batch, key, (&mut kept, sender), Author::Gateway, fallback, *now)?;
+                let (message, heard_at) = first(&rows);
+                let why = Why::answer(Author::Gateway, message, heard_at);
+                said = Some(replies::queue(batch, key, (&mut kept, sender), why, fallback, *now)?);
             }
+            let done = Done { dealt: Dealt::Dead, journal: place, replies: said.as_slice(), now: *now };
+            ways::write(batch, key.tenant, &rows, &lines, &done)?;
             gone.clone_from(entries);
         }
     }
-    if let Some(entry) = &failed.journal {
-        journal(batch, key, &mut kept, *now, entry)?;
+    if let Some((entry, place)) = failed.journal.as_ref().zip(place) {
+        let way = if gone.is_empty() { 0 } else { inside(&rows) };
+        journal(batch, key, &mut kept, (place, way, *now), entry)?;
     }
     if failed.journal.is_some() || !gone.is_empty() {
         lines::keep(batch, &failed.row, &kept)?;
@@ -538,8 +578,13 @@ fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> 
             }
         }
     }
-    use_up(batch, key, &mut kept, &rows)?;
+    let lines = use_up(batch, key, &mut kept, &rows)?;
+    let done = Done { dealt: Dealt::PutDown, journal: None, replies: &[], now: clock::now() };
+    ways::write(batch, key.tenant, &rows, &lines, &done)?;
     lines::keep(batch, &row, &kept)?;
+    for (id, _) in rows.iter().zip(&lines).filter(|(_, line)| **line > 0).map(|(row, _)| row) {
+        way::for_human(id.seq, key);
+    }
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
     Ok(())
 }

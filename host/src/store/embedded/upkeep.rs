@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use redb::ReadableTableMetadata as _;
+use redb::{ReadableTable, ReadableTableMetadata as _};
 
+use super::codec::read_place;
 use super::mirror::lock;
+use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::{Embedded, open, trim};
-use crate::message::Timestamp;
-use crate::store::upkeep::{Compacted, FileBytes, Mark, Room, Upkeep, Verified};
+use crate::message::{SenderName, Timestamp};
+use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, Upkeep, Verified};
 use crate::store::{Error, Result};
 use crate::{clock, priority};
 
@@ -21,6 +23,7 @@ const FULL_PERCENT: u64 = 60;
 /// What rows take, about, whose bytes are not counted.
 const DEDUP_ROW: u64 = 64;
 const OTHER_ROW: u64 = 300;
+const WAY_ROW: u64 = 90;
 
 /// What an empty file has.
 const EMPTY: u64 = 2 << 20;
@@ -41,13 +44,36 @@ impl Upkeep for Embedded {
         Ok(looked)
     }
 
+    fn oldest(&self, rows: usize) -> Result<Oldest> {
+        self.read(|snapshot| {
+            let mut oldest = Oldest::default();
+            // They lie in order of arrival. One that cannot be read is told of where it is claimed.
+            for row in ReadableTable::iter(&snapshot.open_table(define::outbox)?)?.take(rows) {
+                let row = row?.1;
+                let Ok(reply) = Reply::read(row.value()) else { continue };
+                if !reply.postponed {
+                    let sender = SenderName::new(reply.sender);
+                    oldest.replies.entry(sender).or_insert(reply.retried_at.unwrap_or(reply.created_at));
+                }
+            }
+            for row in ReadableTable::iter(&snapshot.open_table(define::inbox)?)?.take(rows) {
+                let (key, row) = row?;
+                let Ok(entry) = Waiting::read(row.value()) else { continue };
+                oldest.turns.entry(read_place(key.value()).1).or_insert(entry.received_at);
+            }
+            Ok(oldest)
+        })
+    }
+
     fn file_bytes(&self) -> Result<FileBytes> {
         let bytes = self.on_disk()?;
         let kept: u64 = self.mirror().usages().values().map(|usage| usage.bytes()).sum();
         let others = self.read(|snapshot| {
             let contacts = snapshot.open_table(define::contacts)?.len()?;
             let audit = snapshot.open_table(define::audit)?.len()?;
-            Ok(snapshot.open_table(define::dedup)?.len()? * DEDUP_ROW + (contacts + audit) * OTHER_ROW)
+            let (dedup, ways) =
+                (snapshot.open_table(define::dedup)?.len()?, snapshot.open_table(define::ways)?.len()?);
+            Ok(dedup * DEDUP_ROW + ways * WAY_ROW + (contacts + audit) * OTHER_ROW)
         })?;
         let needed = (kept + others) * 100 / FULL_PERCENT + EMPTY;
         Ok(FileBytes { bytes, spare: bytes.saturating_sub(needed) })

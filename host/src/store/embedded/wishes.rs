@@ -3,6 +3,7 @@
 
 use super::batch::{Batch, Step};
 use super::codec::pack;
+use super::replies::Why;
 use super::rows::Kept;
 use super::{opt_outs, replies};
 use crate::conversation::Author;
@@ -41,14 +42,14 @@ impl Word {
     }
 
     /// Keeps the wish and tells the contact so, in its tenant's language. The caller keeps the row. `at`:
-    /// when it was said.
+    /// when it was said, by the message of this number. The confirmation's place, if there is one.
     pub fn keep(
         &self,
         batch: &mut Batch<'_>,
         key: &ConversationKey,
         kept: &mut Kept,
-        (at, now): (Timestamp, Timestamp),
-    ) -> Step<()> {
+        (message, at, now): (u64, Timestamp, Timestamp),
+    ) -> Step<Option<u64>> {
         let directory = batch.mirror.directory.load_full();
         let language = directory.tenant(key.tenant).map_or("", |tenant| tenant.language.as_str());
         let payload = pack(&Outbound::text(opt_out::confirmation(self.wish, language)));
@@ -56,7 +57,10 @@ impl Word {
         let waiting = batch.usage(key.tenant).of(Shelf::Outbox).rows + 1;
         let room = batch.mirror.allow(key.tenant, Kind::WaitingReplies, waiting);
         let place = match kept.conversation.sender.clone().filter(|_| room.is_ok()) {
-            Some(sender) => Some(replies::queue(batch, key, (kept, sender), Author::Gateway, &payload, now)?),
+            Some(sender) => {
+                let why = Why::answer(Author::Gateway, message, now);
+                Some(replies::queue(batch, key, (kept, sender), why, &payload, now)?)
+            }
             None => None,
         };
         match self.wish {
@@ -68,6 +72,6 @@ impl Word {
                 opt_outs::lift(batch, key, at)?;
             }
         }
-        Ok(())
+        Ok(place)
     }
 }
