@@ -44,7 +44,7 @@
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
 //!      > {metrics, declared, keyring, refused_keys} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
+//!      > {identity, deep_link, opt_out, event, clock, signed_address} > {message, glyph, internet, regular_file, priority, vitals}
 //! ```
 
 pub mod api;
@@ -85,6 +85,7 @@ pub mod route;
 pub mod schedule;
 pub mod seal;
 pub mod session;
+pub mod signed_address;
 pub mod store;
 pub mod template;
 pub mod template_sync;

@@ -145,7 +145,7 @@ fn steady(mut value: Value) -> Value {
     match &mut value {
         Value::String(text) => {
             let bytes = text.as_bytes();
-            if bytes.len() == 24 && bytes[10] == b'T' && bytes.ends_with(b"Z") {
+            if matches!(bytes.len(), 20 | 24) && bytes[10] == b'T' && bytes.ends_with(b"Z") {
                 *text = "[time]".into();
             }
         }

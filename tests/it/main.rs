@@ -16,6 +16,7 @@ mod journey;
 mod kill;
 mod loops;
 mod media;
+mod old_clients;
 mod payloads;
 mod policy;
 mod power_loss;

@@ -159,6 +159,7 @@ fn of_everybody() -> Vec<Route> {
         route(Method::GET, "/ready", Anyone, get(health::ready)),
         route(Method::GET, "/metrics", Anyone, get(health::metrics)),
         route(Method::GET, "/media/{token}", Anyone, get(media::linked)),
+        route(Method::GET, "/qr/{token}", Anyone, get(whatsapp::linked_qr)),
         route(Method::GET, "/api/tenants", Own, get(tenants::list)),
         route(Method::GET, "/api/turns", Own, get(turns::list)).query(NARROW),
         route(Method::GET, "/api/turns/{turn}", Own, get(turns::show)),
