@@ -461,7 +461,7 @@ pub struct Media {
     pub per_sender: usize,
     /// A file must have come whole within this time.
     pub timeout_ms: u64,
-    /// A file that could not be fetched for this long is given up.
+    /// A file that is not there after this is given up and not asked for any more.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,
