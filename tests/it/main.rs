@@ -7,6 +7,7 @@ mod brain;
 mod cards;
 mod cli;
 mod contracts;
+mod cors;
 mod delivery;
 mod fake_meta;
 mod fake_waha;
