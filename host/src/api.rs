@@ -36,6 +36,7 @@ mod answers;
 mod audit;
 pub mod auth;
 mod brains;
+mod chat;
 mod contacts;
 mod conversations;
 mod doctor;

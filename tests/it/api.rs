@@ -248,6 +248,18 @@ fn of_tenants() -> Vec<Case> {
         ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reason": "asked"}), [200, 200, 404]),
         ("PUT", "/api/tenants/2/opt-outs/971501234568", json!({"reasons": "asked"}), [400, 400, 404]),
         ("DELETE", "/api/tenants/2/opt-outs/971501234567", json!(null), [404, 404, 404]),
+        (
+            "POST",
+            "/api/tenants/2/chat",
+            json!({"id": "1", "from": "15550100002", "text": "x"}),
+            [200, 200, 404],
+        ),
+        (
+            "POST",
+            "/api/tenants/2/chat",
+            json!({"id": "2", "from": "971501234568", "text": "start_realty_2"}),
+            [200, 422, 404],
+        ),
         ("GET", "/api/brains", json!(null), [200, 403, 403]),
         ("POST", "/api/brains/quiet/rollback", json!({}), [422, 403, 403]),
         ("GET", "/api/senders", json!(null), [200, 403, 403]),

@@ -5,6 +5,7 @@
 mod api;
 mod brain;
 mod cards;
+mod chat;
 mod cli;
 mod contracts;
 mod cors;

@@ -14,8 +14,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::auth::Caller;
 use super::error::Result;
 use super::{
-    App, audit, brains, contacts, conversations, doctor, explain, health, mapping, media, opt_outs, outbox,
-    quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
+    App, audit, brains, chat, contacts, conversations, doctor, explain, health, mapping, media, opt_outs,
+    outbox, quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
 };
 
 /// Who may use a route. Asked before the body is read.
@@ -139,6 +139,7 @@ const NARROW: &[(&str, Names)] = &[
 ];
 const MANY: &[(&str, Names)] = &[("tenant", Names::Tenant), ("contact", Names::Contact)];
 const VERSION: &[(&str, Names)] = &[("digest", Names::Digest)];
+const SAID: &[(&str, Names)] = &[("id", Names::Value), ("from", Names::Contact), ("text", Names::Value)];
 const PHONE: &[(&str, Names)] = &[("phone", Names::Contact)];
 
 /// All of them.
@@ -257,6 +258,7 @@ fn of_conversations() -> Vec<Route> {
     const OPT_OUT: &str = "/api/tenants/{tenant}/opt-outs/{contact}";
     const AFTER: &[(&str, Names)] = &[("after", Names::Contact), ("limit", Names::Value)];
     vec![
+        route(Method::POST, "/api/tenants/{tenant}/chat", ThatTenant, post(chat::say)).json(SAID),
         route(Method::GET, CONVERSATION, ThatTenant, get(conversations::show)),
         route(
             Method::GET,

@@ -68,6 +68,15 @@ impl Client {
         Client::on(&config).await
     }
 
+    /// A gateway that runs; an error if none does.
+    pub async fn of_running(place: &Place) -> Result<Client> {
+        Client::running(place).await?.ok_or_else(|| Failure::Refused {
+            status: 503,
+            message: "no gateway runs on this data directory".into(),
+            action: "start one with `switchboard serve`, or name one with --url and --token".into(),
+        })
+    }
+
     fn elsewhere(url: &str, token: Option<&str>) -> Result<Client> {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return Err(Failure::Usage(
