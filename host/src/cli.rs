@@ -33,6 +33,7 @@ mod mapping;
 mod offers;
 mod opt_out;
 mod queues;
+mod reload;
 mod screen;
 mod sender;
 mod serve;
@@ -67,7 +68,7 @@ struct Cli {
 }
 
 /// Which gateway is meant.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Place {
     /// The configuration. [default: ./switchboard.toml if there is one]
     #[arg(long, global = true, env = "SWITCHBOARD_CONFIG", value_name = "FILE", help_heading = "Gateway")]
@@ -111,6 +112,9 @@ enum Command {
     /// Say what is wrong with a gateway that runs, and what to do; change nothing.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor,
+    /// Have a gateway that runs read again what files declare, and the keys that lie in files.
+    #[command(after_help = reload::EXAMPLES)]
+    Reload,
     /// Talk to a tenant in this terminal, without WhatsApp.
     #[command(after_help = chat::EXAMPLES)]
     Chat(chat::Chat),
@@ -213,6 +217,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
         Command::Doctor => doctor::doctor(&Client::open(&place).await?, place.json).await,
+        Command::Reload => reload::reload(&Client::of_running(&place).await?, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place).await?, place.json).await,
         Command::Organization(command) => command.run(&Client::open(&place).await?, place.json).await,

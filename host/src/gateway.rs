@@ -24,8 +24,7 @@ use crate::api::uploads::Uploads;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::config::Config;
-use crate::config::document::Problem;
-use crate::declared::{self, Applied, Environment, Surroundings};
+use crate::declared;
 use crate::delivery::DeliveryLoop;
 use crate::doubt::Doubts;
 use crate::egress::Egress;
@@ -35,6 +34,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
 use crate::refused_keys::RefusedKeys;
+use crate::reload::Reload;
 use crate::retry::Backoff;
 use crate::schedule::Limits;
 use crate::seal::Ring;
@@ -42,7 +42,7 @@ use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
 use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
-use crate::store::{self, Retention, Store};
+use crate::store::{Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
@@ -69,6 +69,8 @@ pub struct Gateway {
     pub media: Arc<Media>,
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
+    /// Reads what files declare.
+    pub reload: Arc<Reload>,
     refused_keys: Arc<RefusedKeys>,
     threads: Arc<Threads>,
     vitals: Arc<Vitals>,
@@ -94,8 +96,8 @@ impl Gateway {
         embedded::backup::remove_unfinished(&config.backups());
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
-        opened.set_waha(HouseWaha { base_url, api_key });
         let store: Arc<dyn Store> = Arc::new(opened);
+        store.lend_waha(HouseWaha { base_url, api_key }).await?;
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
             plugins: config.plugins.clone(),
@@ -121,7 +123,9 @@ impl Gateway {
         let templates = Desk::new(store.clone(), asked.clone(), config.templates.clone());
         let delivery = &config.delivery;
         let backoff = Backoff { base_ms: delivery.backoff_ms, max_ms: delivery.backoff_max_ms };
+        let config = Arc::new(config);
         Ok(Gateway {
+            reload: Arc::new(Reload::new(config.clone(), store.clone(), brains.clone())),
             refused_keys: Arc::new(RefusedKeys::new(backoff)),
             egress,
             asked,
@@ -131,25 +135,12 @@ impl Gateway {
             pulse,
             threads: Arc::new(Threads::start().context("cannot start the API's threads")?),
             vitals,
-            config: Arc::new(config),
+            config,
             store,
             brains,
             metrics,
             draining: Arc::default(),
         })
-    }
-
-    /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
-    pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
-        let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
-        let around = Surroundings {
-            private: self.config.is_private(),
-            packages: Some(&packages),
-            directory: (*self.store.directory()).clone(),
-            environment: Some(environment),
-        };
-        let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
-        declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
     }
 
     /// Every door of this gateway.
@@ -169,6 +160,7 @@ impl Gateway {
             metrics: self.metrics.clone(),
             egress: self.asked.clone(),
             sessions: self.sessions.clone(),
+            reload: self.reload.clone(),
             refused_keys: self.refused_keys.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
@@ -325,15 +317,6 @@ fn part<T: Clone + Send + 'static>(
     run: fn(T) -> BoxFuture<'static, ()>,
 ) -> (&'static str, Begin) {
     (name, Box::new(move || run(of.clone())))
-}
-
-/// Why declared data was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum DeclareError {
-    #[error("{} mistakes in the declared data", .0.len())]
-    Problems(Vec<Problem>),
-    #[error("declared data could not be kept: {0}")]
-    Store(store::Error),
 }
 
 /// Where the store lies.

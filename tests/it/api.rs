@@ -10,6 +10,7 @@ use switchboard::clock;
 use switchboard::config::Config;
 use switchboard::gateway::{self, Gateway};
 use switchboard::message::{ContactKey, TenantId};
+use switchboard::reload::Reload;
 use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::Store;
 use switchboard::store::embedded::space::Reserve;
@@ -98,8 +99,10 @@ async fn running_on(prepare: impl FnOnce(&Path), disk: Option<Reserve>) -> Runni
         let path = root.join("measured.redb");
         let store = Embedded::open(Settings { path, reserve, ..settings }).expect("it opens");
         gateway.store = Arc::new(store);
+        let Gateway { config, store, brains, .. } = &gateway;
+        gateway.reload = Arc::new(Reload::new(config.clone(), store.clone(), brains.clone()));
     }
-    gateway.declare(&|_| None).await.expect("the declared data is good");
+    gateway.reload.declare(&|_| None).await.expect("the declared data is good");
     let token = auth::first_operator_token(&*gateway.store).await.expect("the store works");
     let operator = token.expect("it is the first start").expose().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
@@ -281,6 +284,7 @@ fn of_operators() -> Vec<Case> {
         ("GET", "/api/mapping/export", json!(null), [200, 403, 403]),
         ("POST", "/api/mapping/import", json!({}), [200, 403, 403]),
         ("GET", "/api/organizations", json!(null), [200, 403, 403]),
+        ("POST", "/api/reload", json!(null), [409, 403, 403]),
         ("PUT", "/api/organizations/3", json!({"name": "Three"}), [200, 403, 403]),
         ("GET", "/api/turns", json!(null), [200, 200, 200]),
         ("GET", "/api/turns?tenant=2", json!(null), [200, 200, 404]),

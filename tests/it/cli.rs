@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod numbers;
 mod people;
+mod replace;
 
 /// Longer than anything here takes, also on a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -9,6 +9,7 @@ mod chat;
 mod cli;
 mod contracts;
 mod cors;
+mod declared;
 mod delivery;
 mod fake_meta;
 mod fake_waha;

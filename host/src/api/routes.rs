@@ -15,7 +15,7 @@ use super::auth::Caller;
 use super::error::Result;
 use super::{
     App, audit, brains, chat, contacts, conversations, doctor, explain, health, mapping, media, opt_outs,
-    outbox, quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
+    outbox, quotas, reload, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
 };
 
 /// Who may use a route. Asked before the body is read.
@@ -377,6 +377,7 @@ fn of_operators() -> Vec<Route> {
         route(Method::GET, "/api/audit", Operator, get(audit::log)).query(PAGE),
         route(Method::GET, "/api/store", Operator, get(upkeep::show)),
         route(Method::POST, "/api/store/compact", Operator, post(upkeep::compact)),
+        route(Method::POST, "/api/reload", Operator, post(reload::reload)),
         route(Method::POST, "/api/backup", Operator, post(audit::backup)).json(&[("to", Names::Value)]),
         route(Method::GET, "/api/doctor", Operator, get(doctor::examine)),
         route(Method::GET, "/api/route", Operator, get(super::route::route)).query(&[

@@ -54,7 +54,9 @@ impl Client {
         let gateway = Gateway::open(config).await?;
         // Before the first start: what is declared is there for `key add`, `import` and the rest.
         if gateway.store.directory().tenants.is_empty() {
-            gateway.declare(&setup::environment).await?;
+            gateway.reload.declare(&setup::environment).await?;
+        } else {
+            gateway.reload.look(&setup::environment);
         }
         Ok(Client(Transport::Here(Own::new(gateway.router()))))
     }
@@ -236,12 +238,13 @@ async fn refusal(answer: Answer) -> Failure {
         let text = body.pointer(keys[0]).or_else(|| body.pointer(keys[1])).and_then(Value::as_str);
         text.map(str::to_owned)
     };
-    Failure::Refused {
-        status,
-        message: said(["/error/message", "/reason"])
-            .unwrap_or_else(|| format!("the gateway answered {status}")),
-        action: said(["/error/action", "/action"]).unwrap_or_default(),
+    let mut message =
+        said(["/error/message", "/reason"]).unwrap_or_else(|| format!("the gateway answered {status}"));
+    for problem in body["error"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        message.push_str("\n       ");
+        message.push_str(problem);
     }
+    Failure::Refused { status, message, action: said(["/error/action", "/action"]).unwrap_or_default() }
 }
 
 /// A part of an address: everything that would mean something there is escaped.

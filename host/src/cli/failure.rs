@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::screen;
 use crate::config::document::Problem;
-use crate::gateway::DeclareError;
+use crate::reload;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +40,11 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
-impl From<DeclareError> for Failure {
-    fn from(error: DeclareError) -> Self {
+impl From<reload::Error> for Failure {
+    fn from(error: reload::Error) -> Self {
         match error {
-            DeclareError::Problems(problems) => Failure::Problems(problems),
-            error @ DeclareError::Store(_) => Failure::Other(error.into()),
+            reload::Error::Problems(problems) => Failure::Problems(problems),
+            error => Failure::Other(error.into()),
         }
     }
 }
