@@ -2,6 +2,7 @@
 //! collections, and the keys that lie in files. All is read and checked before anything is changed; where a
 //! file is broken what runs stays as it is. What only a start can change is named.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -21,6 +22,8 @@ use crate::tenant::{Directory, HouseWaha};
 
 /// Where the configuration is read from again.
 pub struct Source {
+    /// What it is read from; none: there is no file.
+    pub file: Option<PathBuf>,
     pub config: Box<dyn Fn() -> Result<Config, Vec<Problem>> + Send + Sync>,
     pub environment: fn(&str) -> Option<String>,
 }
@@ -150,16 +153,18 @@ impl Reload {
     }
 
     async fn read_again(&self) -> Result<Report, Error> {
-        let Source { config, environment } = self.source.get().ok_or(Error::NoSource)?;
+        let Source { file, config, environment } = self.source.get().ok_or(Error::NoSource)?;
         let config = config().map_err(Error::Problems)?;
         let api_key = declared::secret(&config.waha.api_key, environment)
-            .map_err(|(what, action)| Error::Problems(vec![waha_key(what, action)]))?;
+            .map_err(|(what, action)| Error::Problems(vec![waha_key(file.as_deref(), what, action)]))?;
         let mut directory = (*self.store.directory()).clone();
+        // A key is for the address that it was given with, and the address is read at a start.
+        let api_key = if self.same_waha(&config) { api_key } else { directory.waha().api_key.clone() };
         let waha = HouseWaha { base_url: self.config.waha.base_url.clone(), api_key };
         let waha_key = *directory.waha() != waha;
         directory.set_waha(waha.clone());
         let ring = keyring::read(&self.config)?.ring;
-        let declared = self.load(&config, directory, environment)?;
+        let declared = self.load_away(&config, directory, *environment).await?;
         // Refused as a whole where a key that is still needed is gone, so it comes first.
         let sealing_keys = keyring::take_up(&*self.store, ring).await?;
         if waha_key {
@@ -170,13 +175,38 @@ impl Reload {
         Ok(Report { applied, waha_key, sealing_keys, needs_restart })
     }
 
+    fn same_waha(&self, config: &Config) -> bool {
+        config.waha.base_url == self.config.waha.base_url
+    }
+
+    fn packages(&self) -> Vec<String> {
+        self.brains.list().into_iter().map(|package| package.package).collect()
+    }
+
+    /// Away from the threads that answer: files may be many and long.
+    async fn load_away(
+        &self,
+        config: &Config,
+        directory: Directory,
+        environment: fn(&str) -> Option<String>,
+    ) -> Result<Declared, Error> {
+        let (private, packages) = (self.config.is_private(), self.packages());
+        let directories = config.declared.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let (packages, environment) = (Some(packages.as_slice()), Some(&environment as Environment<'_>));
+            declared::load(&directories, Surroundings { private, packages, directory, environment })
+        });
+        let loaded = work.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
+        loaded.map_err(Error::Problems)
+    }
+
     fn load(
         &self,
         config: &Config,
         directory: Directory,
         environment: Environment<'_>,
     ) -> Result<Declared, Error> {
-        let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
+        let packages = self.packages();
         let around = Surroundings {
             private: self.config.is_private(),
             packages: Some(&packages),
@@ -195,12 +225,12 @@ impl Reload {
     /// What is read at a start only, and is not what runs.
     fn needs_restart(&self, config: &Config) -> Vec<String> {
         let fields = standing::fields(config, &*self.config);
-        let at_once = |name: &str| name == "declared" || name == "waha.api_key";
+        let at_once = |name: &str| name == "declared" || name == "waha.api_key" && self.same_waha(config);
         fields.into_iter().map(|field| field.name).filter(|name| !at_once(name)).collect()
     }
 }
 
-fn waha_key(what: String, action: String) -> Problem {
-    let file = "switchboard.toml".into();
+fn waha_key(file: Option<&Path>, what: String, action: String) -> Problem {
+    let file = file.unwrap_or(Path::new("(the configuration)")).to_owned();
     Problem { file, place: None, key: "waha.api_key".into(), what, action }
 }

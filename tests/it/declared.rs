@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard_tests::gateway::{Answer, Gateway, Setup};
 use switchboard_tests::hook::{Hook, text};
+use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::wait::until;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -128,6 +130,15 @@ async fn whoever_changes_what_a_file_declares_is_told_and_the_start_says_what_it
         (&json!("UTC"), &json!("en"), &json!("u2"))
     );
     assert_eq!(tenant["declared"], Value::Null);
+    // A sender that is declared comes back, and who gives it away has the file to change.
+    let owner = gateway.client().post(gateway.url("/api/senders/main/owner")).bearer_auth(gateway.token());
+    let given = Answer::of(owner.json(&json!({"tenant": 1}))).await.unwrap().ok();
+    let gone = gateway.api(Method::DELETE, "/api/senders/main").await.ok();
+    for told in [given, gone] {
+        assert!(told["declared"]["file"].as_str().is_some_and(|at| at.contains("senders.toml:")), "{told}");
+    }
+    assert_eq!(gateway.cli(&["reload", "--json"]).await.ok().matches("\"changed\": 1").count(), 1);
+    assert_eq!(gateway.get("/api/senders/main").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,6 +179,68 @@ async fn files_are_read_again_while_it_runs() {
     assert_eq!((&again["changed"], &again["changes"]), (&json!(0), &json!([])), "{again}");
     let audit = gateway.get("/api/audit?limit=1").await.ok();
     assert_eq!(audit["audit"][0]["action"], "reload", "{audit}");
+    // What somebody changed meanwhile is taken back, with the name of who it was.
+    put(&gateway, "/api/tenants/2", json!({"name": "By hand"})).await;
+    let taken_back = gateway.api(Method::POST, "/api/reload").await.ok();
+    let change = &taken_back["changes"][0];
+    assert_eq!((&change["what"], &change["took_back_from"]), (&json!("tenant 2"), &json!("operator")));
+    assert_eq!(change["fields"], json!(["name: \"By hand\" -> \"Renamed\""]));
+    gateway.wait_for_line("a change was taken back").await;
+}
+
+/// Keys that lie in files: WAHA's, and those that secrets are sealed with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_in_files_are_read_again() {
+    let waha = FakeWaha::start().await;
+    let mut gateway = Setup::new()
+        .package("echo")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
+        .config(&format!("[waha]\nbase_url = '{}'\napi_key = 'file:waha.key'\n", waha.url()))
+        .write();
+    let key_file = gateway.dir().join("waha.key");
+    std::fs::write(&key_file, "an old key").unwrap();
+    gateway.start().await;
+    let connect = async || gateway.api(Method::POST, "/api/tenants/1/whatsapp/connect").await;
+    assert_eq!(connect().await.status, 502);
+    std::fs::write(&key_file, format!("{}\n", waha.api_key())).unwrap();
+    let told = gateway.api(Method::POST, "/api/reload").await.ok();
+    assert_eq!(
+        (&told["waha_api_key"], &told["sealing_keys"], &told["needs_restart"]),
+        (&json!(true), &json!(null), &json!([]))
+    );
+    assert_eq!(connect().await.ok()["status"], "SCAN_QR_CODE");
+    // A key for another WAHA does not go to this one.
+    let config = std::fs::read_to_string(gateway.config_file()).unwrap();
+    std::fs::write(gateway.config_file(), config.replace(waha.url(), "http://127.0.0.1:9")).unwrap();
+    std::fs::write(&key_file, "another's key").unwrap();
+    let told = gateway.api(Method::POST, "/api/reload").await.ok();
+    assert_eq!((&told["waha_api_key"], &told["needs_restart"]), (&json!(false), &json!(["waha.base_url"])));
+    assert_eq!(connect().await.status, 200);
+    std::fs::write(gateway.config_file(), config).unwrap();
+    std::fs::write(&key_file, waha.api_key()).unwrap();
+    // A key more seals from now on; one that is missing changes nothing.
+    let secrets = gateway.dir().join("data/secret.key");
+    let before = std::fs::read_to_string(&secrets).unwrap();
+    std::fs::write(
+        &secrets,
+        format!("{before}{}\n", base64::engine::general_purpose::STANDARD.encode([9; 32])),
+    )
+    .unwrap();
+    let told = gateway.api(Method::POST, "/api/reload").await.ok();
+    assert_eq!((&told["waha_api_key"], &told["sealing_keys"]), (&json!(false), &json!(2)));
+    let both = std::fs::read_to_string(&secrets).unwrap();
+    for (text, status) in [(before.as_str(), 409), ("", 422), ("no key\n", 422)] {
+        std::fs::write(&secrets, text).unwrap();
+        let refused = gateway.api(Method::POST, "/api/reload").await;
+        assert_eq!(refused.status, status, "{text:?}: {}", refused.text);
+        assert_eq!(connect().await.status, 200, "its secrets still open");
+    }
+    std::fs::write(&secrets, both).unwrap();
+    let told = gateway.api(Method::POST, "/api/reload").await.ok();
+    assert_eq!((&told["changed"], &told["sealing_keys"]), (&json!(0), &json!(null)));
+    std::fs::remove_file(&key_file).unwrap();
+    let refused = gateway.api(Method::POST, "/api/reload").await;
+    assert!(refused.status == 422 && refused.text.contains("waha.api_key"), "{}", refused.text);
 }
 
 /// A mistake anywhere changes nothing, whoever asks.
@@ -191,7 +264,12 @@ async fn a_broken_file_is_refused_whole_and_a_hangup_ends_nothing() {
         asked.text
     );
     gateway.hang_up();
-    gateway.wait_for_line("what is declared was not read again; what runs stays as it is").await;
+    // The two above, and this one.
+    until("the hangup is refused as well", SOON, async || {
+        let refused = gateway.log().matches("was not read again; what runs stays as it is").count();
+        (refused == 3).then_some(())
+    })
+    .await;
     assert_eq!(gateway.get("/api/tenants/1").await.ok()["name"], "First");
     // The same for the configuration, and for a secret's file that is gone.
     write(&gateway, "tenants.toml", &sound.replacen("'First'", "'Changed'", 1));

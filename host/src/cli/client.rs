@@ -14,7 +14,7 @@ use http::{Method, Request, StatusCode};
 use serde_json::Value;
 
 use crate::cli::failure::Failure;
-use crate::cli::{Place, Result, setup};
+use crate::cli::{Place, Result, screen, setup};
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::http::control;
@@ -141,8 +141,13 @@ impl Client {
         headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Value> {
+        let changes = method != Method::GET;
         let text = self.text(method, path, headers, body).await?;
-        Ok(serde_json::from_slice(&text).context("the gateway's answer is not JSON")?)
+        let answer = serde_json::from_slice(&text).context("the gateway's answer is not JSON")?;
+        if changes {
+            note_declared(&answer);
+        }
+        Ok(answer)
     }
 
     /// The whole body of an answer; a refusal is an error.
@@ -193,6 +198,17 @@ impl Client {
         };
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
+}
+
+/// What a change comes to that a declared file has otherwise; nothing where none has.
+fn note_declared(answer: &Value) {
+    let declared = &answer["declared"];
+    let Some(note) = declared["note"].as_str() else { return };
+    let fields = declared["fields"].as_object().into_iter().flatten();
+    let fields: Vec<String> =
+        fields.map(|(name, field)| format!("{name} = {}", screen::text(&field["declared"]))).collect();
+    let says = if fields.is_empty() { String::new() } else { format!(" says {}", fields.join(", ")) };
+    screen::note(&format!("note: {}{says}: {note}", screen::text(&declared["file"])));
 }
 
 /// Says that a body is JSON.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::client::{Client, part};
 use crate::cli::env_file::Env;
 use crate::cli::failure::{Failure, counted};
-use crate::cli::{Result, reload, screen};
+use crate::cli::{Result, screen};
 use crate::identity;
 
 pub const IMPORT_EXAMPLES: &str = "Examples:
@@ -91,7 +91,6 @@ impl Collection {
         let text = std::fs::read(&self.file).with_context(|| self.file.display().to_string())?;
         let path = format!("/api/tenants/{}/collections/{}", self.tenant, part(&self.name));
         let answer = client.put(&path, text).await?;
-        reload::note(&answer);
         if json {
             return screen::json(&answer);
         }

@@ -44,14 +44,3 @@ pub async fn reload(client: &Client, json: bool) -> Result<()> {
     }
     Ok(())
 }
-
-/// What a change comes to that a declared file has otherwise; nothing where none has.
-pub fn note(answer: &Value) {
-    let declared = &answer["declared"];
-    let Some(note) = declared["note"].as_str() else { return };
-    let fields = declared["fields"].as_object().into_iter().flatten();
-    let fields: Vec<String> =
-        fields.map(|(name, field)| format!("{name} = {}", screen::text(&field["declared"]))).collect();
-    let says = if fields.is_empty() { String::new() } else { format!(" says {}", fields.join(", ")) };
-    screen::note(&format!("note: {}{says}: {note}", screen::text(&declared["file"])));
-}

@@ -7,7 +7,7 @@ use crate::cli::client::{Client, part};
 use crate::cli::failure::Failure;
 use crate::cli::tenant::{cleared, items, refuse_existing};
 use crate::cli::whatsapp::{self, Login};
-use crate::cli::{Result, reload, screen};
+use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard sender list
@@ -215,7 +215,6 @@ impl Sender {
                 let path = format!("/api/senders/{}", part(&add.name));
                 refuse_existing(client, &path, add.replace, "sender").await?;
                 let answer = client.put(&path, add.body()?.to_string()).await?;
-                reload::note(&answer);
                 if json {
                     return screen::json(&answer);
                 }
@@ -237,7 +236,6 @@ async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> 
     if answer["dropped"] != 0 {
         screen::line(&format!("{} replies that waited are dropped.", screen::text(&answer["dropped"])))?;
     }
-    reload::note(&answer);
     screen::line(&format!("Sender {name} is gone."))
 }
 
@@ -300,7 +298,6 @@ impl Give {
         for (key, what) in lines {
             screen::line(&format!("{:>8} {key}: {what}", screen::text(&plan[key])))?;
         }
-        reload::note(&plan);
         screen::line(match self.apply {
             true => "Done.",
             false => "Nothing was changed. Add --apply to do this.",

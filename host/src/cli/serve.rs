@@ -30,6 +30,7 @@ pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     let log = log::start(&config.log)?;
     let place = place.clone();
     let source = Source {
+        file: file.clone(),
         config: Box::new(move || setup::config_again(&place, listen)),
         environment: setup::environment,
     };

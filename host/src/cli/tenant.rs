@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::whatsapp::{self, Login};
-use crate::cli::{Result, reload, screen};
+use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard tenant list
@@ -142,7 +142,6 @@ impl Tenant {
             Tenant::Add(add) => {
                 refuse_existing(client, &format!("/api/tenants/{}", add.id), add.replace, "tenant").await?;
                 let answer = client.put(&format!("/api/tenants/{}", add.id), add.body().to_string()).await?;
-                reload::note(&answer);
                 if json {
                     return screen::json(&answer);
                 }
@@ -267,7 +266,6 @@ impl Organization {
             Organization::Add { id, name } => {
                 let body = json!({"name": name}).to_string();
                 let answer = client.put(&format!("/api/organizations/{id}"), body).await?;
-                reload::note(&answer);
                 if json {
                     screen::json(&answer)
                 } else {
