@@ -27,6 +27,7 @@ use crate::egress::Egress;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::refused_keys::RefusedKeys;
+use crate::reload::Reload;
 use crate::session::Sessions;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
@@ -36,6 +37,8 @@ mod answers;
 mod audit;
 pub mod auth;
 mod brains;
+mod change;
+mod chat;
 mod contacts;
 mod conversations;
 mod doctor;
@@ -50,6 +53,7 @@ mod opt_outs;
 mod outbox;
 mod page;
 mod quotas;
+mod reload;
 mod request;
 mod route;
 pub mod routes;
@@ -75,6 +79,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
     pub sessions: Arc<Sessions>,
+    pub reload: Arc<Reload>,
     pub refused_keys: Arc<RefusedKeys>,
     pub templates: Arc<Desk>,
     /// Set while the gateway stops.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
@@ -34,6 +34,7 @@ mod message;
 mod offers;
 mod opt_out;
 mod queues;
+mod reload;
 mod screen;
 mod sender;
 mod serve;
@@ -68,7 +69,7 @@ struct Cli {
 }
 
 /// Which gateway is meant.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Place {
     /// The configuration. [default: ./switchboard.toml if there is one]
     #[arg(long, global = true, env = "SWITCHBOARD_CONFIG", value_name = "FILE", help_heading = "Gateway")]
@@ -112,6 +113,9 @@ enum Command {
     /// Say what is wrong with a gateway that runs, and what to do; change nothing.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor,
+    /// Have a gateway that runs read again what files declare, and the keys that lie in files.
+    #[command(after_help = reload::EXAMPLES)]
+    Reload,
     /// Talk to a tenant in this terminal, without WhatsApp.
     #[command(after_help = chat::EXAMPLES)]
     Chat(chat::Chat),
@@ -188,9 +192,20 @@ enum Command {
     Audit(audit::Audit),
 }
 
+/// All commands. One of two words shows the examples of its first.
+fn commands() -> clap::Command {
+    Cli::command().mut_subcommands(|group| match group.get_after_help().cloned() {
+        Some(examples) => group.mut_subcommands(|one| match one.get_after_help() {
+            Some(_) => one,
+            None => one.after_help(examples.clone()),
+        }),
+        None => group,
+    })
+}
+
 /// Runs the command that the process was given.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&commands().get_matches()).unwrap_or_else(|error| error.exit());
     if let Command::CompileComponent { memory_bytes, cpu_seconds } = cli.command {
         return crate::brain::compile_in_this_process(memory_bytes, cpu_seconds);
     }
@@ -232,6 +247,7 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
         Command::Serve(listen) => serve::serve(&place, listen.listen).await,
         Command::Check(listen) => check::check(&place, listen.listen).await,
         Command::Doctor => doctor::doctor(&place, place.json).await,
+        Command::Reload => reload::reload(&Client::of_running(&place).await?, place.json).await,
         Command::Chat(chat) => chat.run(&place).await,
         Command::Tenant(command) => command.run(&Client::open(&place, may_make).await?, place.json).await,
         Command::Organization(command) => {
@@ -263,11 +279,20 @@ async fn run(Cli { place, command }: Cli) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     /// clap finds contradictions between arguments only when asked.
     #[test]
     fn the_commands_fit_together() {
-        super::Cli::command().debug_assert();
+        super::commands().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for group in super::commands().get_subcommands().filter(|group| !group.is_hide_set()) {
+            let all = std::iter::once(group).chain(group.get_subcommands());
+            for one in all.filter(|one| one.get_name() != "help") {
+                let examples = one.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(examples.contains("xample"), "{} {}", group.get_name(), one.get_name());
+            }
+        }
     }
 }

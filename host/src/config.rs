@@ -229,6 +229,8 @@ pub struct Http {
     /// How the world reaches this gateway: `https://gateway.example.com`. Providers that take files by
     /// their address fetch them there; without it they cannot be sent files.
     pub public_url: Option<String>,
+    /// Origins whose pages may use the API with a key of theirs: `https://crm.example.com`. None by itself.
+    pub cors_origins: Vec<String>,
     /// One more takes the place of one on which nothing is being answered, or is closed at once.
     pub max_connections: usize,
     /// The same of one peer, an IPv6 network of 64 bits being one.
@@ -261,6 +263,7 @@ impl Default for Http {
     fn default() -> Self {
         Http {
             public_url: None,
+            cors_origins: Vec::new(),
             max_connections: 4096,
             connections_per_peer: 1024,
             trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
@@ -471,7 +474,7 @@ pub struct Media {
     pub per_sender: usize,
     /// A file must have come whole within this time.
     pub timeout_ms: u64,
-    /// A file that could not be fetched for this long is given up.
+    /// A file that is not there after this is given up and not asked for any more.
     pub give_up_after_minutes: u32,
     pub backoff_ms: u64,
     pub backoff_max_ms: u64,

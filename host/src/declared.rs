@@ -1,7 +1,7 @@
 //! Declared data: directories with `organizations.toml`, `tenants.toml`, `senders.toml` and
 //! `collections/{tenant}/{name}.json`. Read and checked as a whole, every mistake with its file and
-//! line, and only then applied. Applying again changes nothing: what is already so is left alone and
-//! not audited. What is not declared any more is left as it is; deactivate it with `active = false`.
+//! line, and only then applied: see [`apply`]. What is not declared any more is left as it is; deactivate it
+//! with `active = false`. [`standing`] remembers what was read, for those who change it elsewhere.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,14 @@ use serde_json::Value;
 
 use crate::config::document::Problem;
 use crate::message::TenantId;
-use crate::store::{self, Store};
 use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
 
+pub mod apply;
 mod read;
 pub mod rules;
+pub mod standing;
+
+use self::standing::Standing;
 
 /// Everything that directories declare.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub struct Declared {
     pub collections: Vec<Collection>,
     /// What is wrong with files of collections that stay as the store has them.
     pub damaged: Vec<Problem>,
+    /// The same as it is written, with its places.
+    pub standing: Standing,
 }
 
 #[derive(Debug, PartialEq)]
@@ -54,13 +59,6 @@ pub struct Surroundings<'s> {
 /// Tells whether a tenant has a collection of this name.
 pub type Kept<'s> = &'s (dyn Fn(TenantId, &str) -> bool + Sync);
 
-/// How much [`apply`] changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
-    pub changed: usize,
-    pub unchanged: usize,
-}
-
 /// Reads the directories in order and checks all of it.
 pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
     read::load(directories, around)
@@ -83,49 +81,6 @@ pub fn packages(plugins: &Path) -> std::io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-/// Brings the store to what is declared.
-pub async fn apply(declared: Declared, store: &dyn Store, actor: &str) -> store::Result<Applied> {
-    let mut applied = Applied::default();
-    let known = store.directory();
-    for organization in declared.organizations {
-        let same = known.organizations.get(&organization.id).is_some_and(|known| **known == organization);
-        if applied.needs(same) {
-            store.put_organization(organization, actor).await?;
-        }
-    }
-    for tenant in declared.tenants {
-        let same = known.tenants.get(&tenant.id).is_some_and(|known| **known == tenant);
-        if applied.needs(same) {
-            store.put_tenant(tenant, actor).await?;
-        }
-    }
-    for sender in declared.senders {
-        let sender = known.waha().lend(sender);
-        let same = known.senders.get(&sender.name).is_some_and(|known| **known == sender);
-        if applied.needs(same) {
-            store.put_sender(sender, actor).await?;
-        }
-    }
-    for Collection { tenant, name, records } in declared.collections {
-        let same = store.collection(tenant, &name)?.is_some_and(|known| *known == records);
-        if applied.needs(same) {
-            store.put_collection(tenant, &name, records, actor).await?;
-        }
-    }
-    Ok(applied)
-}
-
-impl Applied {
-    fn needs(&mut self, same: bool) -> bool {
-        if same {
-            self.unchanged += 1;
-        } else {
-            self.changed += 1;
-        }
-        !same
-    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,7 @@ use crate::backup;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::config::Config;
-use crate::config::document::Problem;
-use crate::declared::{self, Applied, Environment, Surroundings};
+use crate::declared;
 use crate::delivery::DeliveryLoop;
 use crate::doubt::Doubts;
 use crate::egress::Egress;
@@ -36,6 +35,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::presence;
 use crate::refused_keys::RefusedKeys;
+use crate::reload::Reload;
 use crate::retry::Backoff;
 use crate::schedule::Limits;
 use crate::seal::Ring;
@@ -43,7 +43,7 @@ use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
 use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
-use crate::store::{self, Retention, Store};
+use crate::store::{Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
@@ -70,6 +70,8 @@ pub struct Gateway {
     pub media: Arc<Media>,
     pub sessions: Arc<Sessions>,
     pulse: Arc<Pulse>,
+    /// Reads what files declare.
+    pub reload: Arc<Reload>,
     refused_keys: Arc<RefusedKeys>,
     threads: Arc<Threads>,
     vitals: Arc<Vitals>,
@@ -95,8 +97,8 @@ impl Gateway {
         backup::remove_unfinished(&config.backups());
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
-        opened.set_waha(HouseWaha { base_url, api_key });
         let store: Arc<dyn Store> = Arc::new(opened);
+        store.lend_waha(HouseWaha { base_url, api_key }).await?;
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
             plugins: config.plugins.clone(),
@@ -122,7 +124,9 @@ impl Gateway {
         let templates = Desk::new(store.clone(), asked.clone(), config.templates.clone());
         let delivery = &config.delivery;
         let backoff = Backoff { base_ms: delivery.backoff_ms, max_ms: delivery.backoff_max_ms };
+        let config = Arc::new(config);
         Ok(Gateway {
+            reload: Arc::new(Reload::new(config.clone(), store.clone(), brains.clone())),
             refused_keys: Arc::new(RefusedKeys::new(backoff)),
             egress,
             asked,
@@ -132,31 +136,12 @@ impl Gateway {
             pulse,
             threads: Arc::new(Threads::start().context("cannot start the API's threads")?),
             vitals,
-            config: Arc::new(config),
+            config,
             store,
             brains,
             metrics,
             draining: Arc::default(),
         })
-    }
-
-    /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
-    pub async fn declare(&self, environment: Environment<'_>) -> std::result::Result<Applied, DeclareError> {
-        let packages: Vec<String> = self.brains.list().into_iter().map(|package| package.package).collect();
-        let around = Surroundings {
-            private: self.config.is_private(),
-            packages: Some(&packages),
-            directory: (*self.store.directory()).clone(),
-            environment: Some(environment),
-            has_collection: Some(&|tenant, name| {
-                self.store.collection(tenant, name).is_ok_and(|it| it.is_some())
-            }),
-        };
-        let declared = declared::load(&self.config.declared, around).map_err(DeclareError::Problems)?;
-        for problem in &declared.damaged {
-            tracing::error!(%problem, "the file of a collection is damaged, its records stay as they were");
-        }
-        declared::apply(declared, &*self.store, "declared data").await.map_err(DeclareError::Store)
     }
 
     /// Every door of this gateway.
@@ -176,6 +161,7 @@ impl Gateway {
             metrics: self.metrics.clone(),
             egress: self.asked.clone(),
             sessions: self.sessions.clone(),
+            reload: self.reload.clone(),
             refused_keys: self.refused_keys.clone(),
             templates: self.templates.clone(),
             draining: self.draining.clone(),
@@ -335,15 +321,6 @@ fn part<T: Clone + Send + 'static>(
     run: fn(T) -> BoxFuture<'static, ()>,
 ) -> (&'static str, Begin) {
     (name, Box::new(move || run(of.clone())))
-}
-
-/// Why declared data was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum DeclareError {
-    #[error("{} mistakes in the declared data", .0.len())]
-    Problems(Vec<Problem>),
-    #[error("declared data could not be kept: {0}")]
-    Store(store::Error),
 }
 
 /// Where the store lies.

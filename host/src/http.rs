@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::util::option_layer;
 use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -29,6 +30,7 @@ use crate::api::auth::From;
 use crate::api::{self, App};
 use crate::body::held::keep;
 use crate::config;
+use crate::http::browser::Pages;
 use crate::http::connection::Impatient;
 use crate::http::slots::{Full, Limits, Peer, Slot, Slots};
 use crate::metrics::Metrics;
@@ -51,10 +53,29 @@ pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     let simulator = webhook::simulator_routes(webhook.clone())
         .merge(kept::routes(webhook.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
-    let public = app.config.http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());
+    let http = &app.config.http;
+    let public = http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());
     let metrics = app.metrics.clone();
-    let routes = api::router(app).merge(webhook::provider_routes(webhook)).merge(simulator);
-    dress(routes.layer(middleware::from_fn_with_state((public, metrics), browser::refuse_other_sites)))
+    let pages = Pages { public, origins: http.cors_origins.clone().into(), metrics };
+    let no_pages = Pages { origins: Arc::default(), ..pages.clone() };
+    let cors = option_layer(browser::cors(&http.cors_origins));
+    let refuse = |pages| middleware::from_fn_with_state(pages, browser::refuse_other_sites);
+    // A page reads errors as it reads answers, so that what lets it lies around all that makes them.
+    let api = with_errors(api::router(app).merge(simulator).layer(refuse(pages))).layer(cors);
+    let webhooks = webhook::provider_routes(webhook).layer(refuse(no_pages));
+    dress(api.merge(with_own_errors(webhooks)))
+}
+
+/// A router that answers whatever it is asked.
+fn with_errors(router: Router) -> Router {
+    with_own_errors(router.fallback(|| async { api::error::Error::no_such_address() }))
+}
+
+/// One that is merged with another, which answers what neither has.
+fn with_own_errors(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(|| async { api::error::Error::wrong_method() })
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 /// What every answer has in common.
@@ -69,12 +90,8 @@ fn dress(router: Router) -> Router {
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(header::CACHE_CONTROL, "no-store"))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(middleware::from_fn(log))
-        .layer(CatchPanicLayer::custom(panicked));
-    router
-        .fallback(|| async { api::error::Error::no_such_address() })
-        .method_not_allowed_fallback(|| async { api::error::Error::wrong_method() })
-        .layer(every)
+        .layer(middleware::from_fn(log));
+    router.layer(every)
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

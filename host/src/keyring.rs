@@ -42,6 +42,8 @@ pub enum Error {
     Busy,
     #[error("the current key comes from the environment ({VARIABLE}) and is rotated there")]
     InEnvironment,
+    #[error("there is none, where there was one")]
+    Nothing,
     #[error("there is no key {0}")]
     NotFound(KeyId),
     #[error("key {0} is the current one")]
@@ -154,6 +156,22 @@ pub async fn settle(config: &Config, store: &dyn Store, found: Ring) -> Result<(
         tracing::info!(senders = resealed, "sealed the secrets of senders with the current key");
     }
     Ok(())
+}
+
+/// Whether the keys are others now: how many there are. Nothing is made here, and a key that something is
+/// sealed with is not let go.
+pub async fn take_up(store: &dyn Store, found: Ring) -> Result<Option<usize>> {
+    if found.current().is_none() {
+        return Err(Error::Nothing);
+    }
+    let ids = |ring: &Ring| ring.keys().map(|key| key.id().clone()).collect::<Vec<_>>();
+    if ids(&found) == ids(&store.keys()) {
+        return Ok(None);
+    }
+    let count = found.keys().count();
+    store.use_keys(found).await?;
+    reseal(store).await?;
+    Ok(Some(count))
 }
 
 async fn reseal(store: &dyn Store) -> Result<usize> {

@@ -21,7 +21,7 @@
 //!
 //! Beside the way stand [`media`] (the files that messages bring and show), [`presence`] (read marks and
 //! typing), [`doubt`] (replies of unknown outcome), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
-//! providers say of templates) and [`doctor`]. Every request to a provider leaves through [`egress`].
+//! providers say of templates), [`reload`] (what files declare) and [`doctor`]. Every request to a provider leaves through [`egress`].
 //!
 //! # Guarantees
 //!
@@ -42,10 +42,10 @@
 //! Imports point down, and neighbours on one floor do not import each other:
 //!
 //! ```text
-//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
+//! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync, reload}
 //!      > {metrics, declared, keyring, refused_keys, backup} > {repeats} > {store, brain, explain, egress}
 //!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock, way} > {message, glyph, internet, regular_file, ownership, priority, vitals}
+//!      > {identity, deep_link, opt_out, event, clock, way, signed_address} > {message, glyph, internet, regular_file, ownership, priority, vitals}
 //! ```
 
 pub mod api;
@@ -82,12 +82,14 @@ pub mod presence;
 pub mod priority;
 pub mod refused_keys;
 pub mod regular_file;
+pub mod reload;
 pub mod repeats;
 pub mod retry;
 pub mod route;
 pub mod schedule;
 pub mod seal;
 pub mod session;
+pub mod signed_address;
 pub mod store;
 pub mod template;
 pub mod template_sync;

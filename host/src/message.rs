@@ -38,6 +38,16 @@ impl Timestamp {
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-03-01T12:00:00.000Z`.
+impl Timestamp {
+    /// To the second, for those who read no fractions.
+    pub fn in_seconds(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => format!("{at:.0}"),
+            Err(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {

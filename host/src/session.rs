@@ -9,6 +9,7 @@
 //! - [`watch`] puts right what WAHA lost, and starts again what stopped, failed or has fallen silent;
 //!   [`trouble`] says which of these it is.
 //! - [`lookup`] asks whose phone a hidden id is.
+//! - [`link`] makes the address at which a page shows a code.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use crate::tenant::{Secret, Sender, WebhookAuth};
 
 mod calls;
 pub mod error;
+mod link;
 mod lookup;
 pub mod naming;
 mod news;
@@ -41,6 +43,9 @@ use self::error::{Error, Result};
 use self::naming::new_sender;
 use self::pulse::Pulse;
 use self::state::State;
+
+/// A page that shows a code may go on showing it for so long.
+const CODE_SHOWN_MS: i64 = 5 * 60 * 1000;
 
 /// What the sessions are made with.
 #[derive(Clone, Debug)]
@@ -177,6 +182,26 @@ impl Sessions {
     pub async fn qr_picture(&self, whose: &Whose) -> Result<Vec<u8>> {
         let sender = self.scannable(whose).await?;
         self.ask(api::qr_picture(&sender), api::read_picture).await
+    }
+
+    /// The token of the address at which a page shows this number's code for a while.
+    pub fn code_token(&self, whose: &Whose) -> String {
+        link::token(&self.store.media_key(), whose, clock::now().plus_ms(CODE_SHOWN_MS))
+    }
+
+    /// The code that such an address shows, as a PNG; none if it is not ours or its time is over. A session
+    /// that only just starts is waited for: a page asks once.
+    pub async fn linked_picture(&self, token: &str) -> Option<Result<Vec<u8>>> {
+        let whose = link::read(&self.store.media_key(), token, clock::now())?;
+        Some(self.picture_once_started(&whose).await)
+    }
+
+    async fn picture_once_started(&self, whose: &Whose) -> Result<Vec<u8>> {
+        let sender = self.find(whose)?.ok_or(Error::NoSession)?;
+        if self.look(&sender).await?.status == api::STARTING {
+            self.started(&sender).await?;
+        }
+        self.qr_picture(whose).await
     }
 
     /// The code to scan, as the text in it.

@@ -358,8 +358,10 @@ impl Webhook {
                 if let Some(left_out) = self.metrics.repeats.say(Kind::Handshake, Some(provider)) {
                     tracing::warn!(%provider, left_out, "a handshake brought no sender's verify_token");
                 }
-                let body = json!({"status": "error", "reason": "this is no handshake of a known sender",
-                    "action": "set the sender's verify_token to the one entered at the provider"});
+                let body = refused(
+                    "this is no handshake of a known sender",
+                    "set the sender's verify_token to the one entered at the provider",
+                );
                 (StatusCode::FORBIDDEN, Json(body)).into_response()
             }
         }
@@ -448,6 +450,11 @@ fn ignored(reason: &str, action: Option<&str>) -> Value {
     }
 }
 
+/// The body of every refusal. Some who read it look for `message`, others for `reason`.
+fn refused(reason: &str, action: &str) -> Value {
+    json!({"status": "error", "message": reason, "reason": reason, "action": action})
+}
+
 /// Why a webhook was not taken. Nothing of it was kept, or what was kept is found as a duplicate
 /// when the provider sends it again.
 #[derive(Debug)]
@@ -532,8 +539,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (reason, action) = self.sentences();
-        let body = Json(json!({"status": "error", "reason": reason, "action": action}));
-        let mut response = (self.status(), body).into_response();
+        let mut response = (self.status(), Json(refused(&reason, action))).into_response();
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
         }

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod numbers;
 mod people;
+mod replace;
 mod wrong_folder;
 
 /// Longer than anything here takes, also on a machine that is busy.

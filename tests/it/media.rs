@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 
 mod elsewhere;
 mod hostile;
+mod old;
 mod provided;
 mod source;
 

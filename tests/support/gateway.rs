@@ -252,6 +252,11 @@ impl Gateway {
         self.kill().await;
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.process.as_ref().expect("the gateway runs").signal(libc::SIGHUP);
+    }
+
     /// SIGTERM, and waits until it has drained.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("the gateway runs");

@@ -9,10 +9,12 @@ use serde_json::json;
 
 use crate::body;
 use crate::brain;
+use crate::config::document::Problem;
 use crate::declared::rules::Fault;
 use crate::glyph::Shown;
 use crate::identity;
 use crate::keyring;
+use crate::reload;
 use crate::session::error as session;
 use crate::store;
 use crate::template_sync;
@@ -25,9 +27,11 @@ pub struct Error {
     message: String,
     action: String,
     /// The WhatsApp session's status, where that is why.
-    session_status: Option<String>,
+    session_status: Option<Box<str>>,
     /// In seconds, where that is known.
     retry_after: Option<u64>,
+    /// Mistakes in files, one a line.
+    problems: Box<[String]>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -41,7 +45,7 @@ fn error(
     // Whoever's words are in it: a line that can be shown, and no longer than somebody reads.
     let line = |text: String| String::from(Shown::from(text));
     let (message, action) = (line(message.into()), line(action.into()));
-    Error { status, code, message, action, session_status: None, retry_after: None }
+    Error { status, code, message, action, session_status: None, retry_after: None, problems: Box::default() }
 }
 
 impl Error {
@@ -185,7 +189,10 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut body = json!({"error": {"code": self.code, "message": self.message, "action": self.action}});
         if let Some(status) = self.session_status {
-            body["error"]["session_status"] = status.into();
+            body["error"]["session_status"] = String::from(status).into();
+        }
+        if !self.problems.is_empty() {
+            body["error"]["problems"] = self.problems.into_vec().into();
         }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
@@ -255,10 +262,30 @@ impl From<keyring::Error> for Error {
             keyring::Error::Io { .. }
             | keyring::Error::Line { .. }
             | keyring::Error::Variable { .. }
+            | keyring::Error::Nothing
             | keyring::Error::NoRandomNumbers(_) => {
                 tracing::error!(%cause, "the keys of the secrets cannot be read or changed");
                 Error::unavailable("the keys cannot be read or changed", "look into the gateway's log")
             }
+        }
+    }
+}
+
+impl From<reload::Error> for Error {
+    fn from(cause: reload::Error) -> Self {
+        let message = cause.to_string();
+        match cause {
+            reload::Error::Problems(problems) => {
+                let error = Error::invalid(message, "mend the files and reload again");
+                let line = |problem: &Problem| String::from(Shown::from(problem.to_string()));
+                Error { problems: problems.iter().map(line).collect(), ..error }
+            }
+            reload::Error::Keys(keyring::Error::Store(store::Error::Conflict(_))) => {
+                Error::conflict(message, "put the key back, or rotate first: switchboard keys rotate")
+            }
+            reload::Error::Keys(_) => Error::invalid(message, "mend the key file and reload again"),
+            reload::Error::Store(cause) => cause.into(),
+            reload::Error::NoSource => Error::conflict(message, "start it with `switchboard serve`"),
         }
     }
 }
@@ -273,7 +300,7 @@ impl From<session::Error> for Error {
             session::Error::NoSession => error(StatusCode::CONFLICT, "session_status", message, action),
             session::Error::NotNow { status } => {
                 let error = error(StatusCode::CONFLICT, "session_status", message, action);
-                Error { session_status: Some(status), ..error }
+                Error { session_status: Some(status.into()), ..error }
             }
             session::Error::NoNumber(_) => Error::malformed(message, action),
             session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {

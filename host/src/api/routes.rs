@@ -14,8 +14,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::auth::Caller;
 use super::error::Result;
 use super::{
-    App, audit, brains, contacts, conversations, doctor, explain, health, mapping, media, messages, opt_outs,
-    outbox, quotas, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
+    App, audit, brains, chat, contacts, conversations, doctor, explain, health, mapping, media, messages,
+    opt_outs, outbox, quotas, reload, secrets, senders, templates, tenants, turns, upkeep, users, whatsapp,
 };
 
 /// Who may use a route. Asked before the body is read.
@@ -142,6 +142,7 @@ const NARROW: &[(&str, Names)] = &[
 ];
 const MANY: &[(&str, Names)] = &[("tenant", Names::Tenant), ("contact", Names::Contact)];
 const VERSION: &[(&str, Names)] = &[("digest", Names::Digest)];
+const SAID: &[(&str, Names)] = &[("id", Names::Value), ("from", Names::Contact), ("text", Names::Value)];
 const PHONE: &[(&str, Names)] = &[("phone", Names::Contact)];
 
 /// All of them.
@@ -162,6 +163,7 @@ fn of_everybody() -> Vec<Route> {
         route(Method::GET, "/ready", Anyone, get(health::ready)),
         route(Method::GET, "/metrics", Anyone, get(health::metrics)),
         route(Method::GET, "/media/{token}", Anyone, get(media::linked)),
+        route(Method::GET, "/qr/{token}", Anyone, get(whatsapp::linked_qr)),
         route(Method::GET, "/api/tenants", Own, get(tenants::list)),
         route(Method::GET, "/api/messages/{message}", Own, get(messages::show)),
         route(Method::GET, "/api/turns", Own, get(turns::list)).query(NARROW),
@@ -261,6 +263,7 @@ fn of_conversations() -> Vec<Route> {
     const OPT_OUT: &str = "/api/tenants/{tenant}/opt-outs/{contact}";
     const AFTER: &[(&str, Names)] = &[("after", Names::Contact), ("limit", Names::Value)];
     vec![
+        route(Method::POST, "/api/tenants/{tenant}/chat", ThatTenant, post(chat::say)).json(SAID),
         route(Method::GET, CONVERSATION, ThatTenant, get(conversations::show)),
         route(
             Method::GET,
@@ -379,6 +382,7 @@ fn of_operators() -> Vec<Route> {
         route(Method::GET, "/api/audit", Operator, get(audit::log)).query(PAGE),
         route(Method::GET, "/api/store", Operator, get(upkeep::show)),
         route(Method::POST, "/api/store/compact", Operator, post(upkeep::compact)),
+        route(Method::POST, "/api/reload", Operator, post(reload::reload)),
         route(Method::POST, "/api/store/verify", Operator, post(upkeep::verify)),
         route(Method::POST, "/api/backup", Operator, post(audit::backup))
             .json(&[("to", Names::Value), ("files", Names::Value)]),

@@ -7,10 +7,11 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
+use crate::api::tenants::noted;
+use crate::api::{App, change};
 use crate::clock;
 use crate::declared::rules;
 use crate::message::SenderName;
@@ -35,7 +36,8 @@ pub async fn show(
     let sender = directory.senders.get(&SenderName::new(name.as_str())).ok_or_else(|| {
         Error::not_found(format!("there is no sender \"{name}\""), "`switchboard sender list` shows them")
     })?;
-    Ok(Json(shown(&app, sender)?))
+    let undone = app.reload.standing().sender(sender, &directory);
+    Ok(Json(noted(shown(&app, sender)?, undone)))
 }
 
 /// The sender, whether its key is refused, and its session; of each secret only whether it is set.
@@ -64,8 +66,8 @@ fn address(sender: &Sender) -> String {
     }
 }
 
-/// Puts a sender. A secret that is left out (or sent as it was shown) stays; `""` takes it away. With
-/// another address those that are sent there are given anew.
+/// Puts a sender. What is left out stays, a secret also where it is sent as it was shown; null, or `""` for
+/// a secret, takes it away. With another address the secrets that are sent there are given anew.
 pub async fn put(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -75,7 +77,8 @@ pub async fn put(
     caller.operator()?;
     let directory = app.store.directory();
     let before = directory.senders.get(&SenderName::new(name.as_str()));
-    for shown_only in ["session", "key_refused"] {
+    change::is_one(&body)?;
+    for shown_only in ["session", "key_refused", "declared"] {
         body.remove(shown_only);
     }
     let named = body.insert("name".into(), json!(name));
@@ -83,15 +86,16 @@ pub async fn put(
         return Err(Error::invalid("the body's name is not the address's", "leave `name` out of the body"));
     }
     let mut kept = Vec::new();
-    for (key, secret) in before.map(|before| before.secrets()).into_iter().flatten() {
-        if body.get(key).is_none_or(|value| value.is_null() || value == "(set)") {
-            body.insert(key.into(), json!(secret.expose()));
+    for (key, _) in before.map(|before| before.secrets()).into_iter().flatten() {
+        // As it was shown it stays.
+        if body.get(key).is_some_and(|value| value == "(set)") {
+            body.remove(key);
+        }
+        if !body.contains_key(key) {
             kept.push(key);
         }
     }
-    let sender: Sender = serde_json::from_value(Value::Object(body)).map_err(|error| {
-        Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
-    })?;
+    let sender: Sender = change::onto(before.map(|before| &**before), body, "see docs/operators.md")?;
     let faults = rules::senders::check(&sender, &directory, app.config.is_private());
     if !faults.is_empty() {
         return Err(Error::faults(&faults));
@@ -109,7 +113,8 @@ pub async fn put(
         }
     }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
-    Ok(Json(shown(&app, &sender)?))
+    let undone = app.reload.standing().sender(&sender, &app.store.directory());
+    Ok(Json(noted(shown(&app, &sender)?, undone)))
 }
 
 #[derive(Deserialize)]
@@ -130,7 +135,12 @@ pub async fn remove(
     caller.operator()?;
     let name = SenderName::new(name);
     let removed = app.store.remove_sender(&name, removal.drop_waiting, &caller.actor(), clock::now()).await?;
-    Ok(Json(json!(removed)))
+    let mut answer = json!(removed);
+    if let Some(origin) = app.reload.standing().of_sender(&name) {
+        let note = "the next start or reload puts it back; take it out there too";
+        answer["declared"] = json!({"file": origin.to_string(), "note": note});
+    }
+    Ok(Json(answer))
 }
 
 #[derive(Deserialize)]
@@ -155,5 +165,10 @@ pub async fn give(
     let tenant = owner.tenant.map(|id| caller.tenant(&app, id)).transpose()?.map(|tenant| tenant.id);
     let (name, actor) = (SenderName::new(name), caller.actor());
     let given = app.store.give_sender(&name, tenant, !owner.apply, &actor, clock::now()).await?;
-    Ok(Json(json!(given)))
+    let mut answer = json!(given);
+    if let Some(origin) = app.reload.standing().of_sender(&name) {
+        let note = "the next start or reload refuses the file while its `tenant` says otherwise; change it there too";
+        answer["declared"] = json!({"file": origin.to_string(), "note": note});
+    }
+    Ok(Json(answer))
 }

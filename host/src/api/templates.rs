@@ -9,11 +9,11 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Sent};
+use crate::api::{App, change};
 use crate::channel;
 use crate::clock;
 use crate::message::{SenderName, TenantId};
@@ -79,7 +79,7 @@ pub async fn create(
     Ok(Json(shown(&draft)))
 }
 
-/// Puts a draft, or another content in the place of what is there. What the provider has already is
+/// Puts a draft, or changes what is there; what is left out stays. What the provider has already is
 /// replaced there too, and waits for approval again.
 pub async fn put(
     State(app): State<Arc<App>>,
@@ -89,6 +89,7 @@ pub async fn put(
     Sent(mut body): Sent<Map<String, Value>>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
+    change::is_one(&body)?;
     for (key, value) in [("name", &name), ("language", &language)] {
         let named = body.insert(key.into(), json!(value));
         if named.is_some_and(|named| named != json!(value)) {
@@ -96,15 +97,14 @@ pub async fn put(
             return Err(Error::invalid(what, format!("leave `{key}` out of the body")));
         }
     }
-    let template: Template = serde_json::from_value(Value::Object(body)).map_err(|error| {
-        Error::malformed(format!("the body cannot be read: {error}"), "see docs/tenants.md")
-    })?;
-    check(&template)?;
     let known = match find(&app, tenant, &name, &language, &through)?.as_slice() {
         [] => None,
         [known] => Some(known.clone()),
         several => return Err(ambiguous(several.iter().map(|known| &known.sender))),
     };
+    let before = known.as_ref().map(|known| &known.template);
+    let template: Template = change::onto(before, body, "see docs/tenants.md")?;
+    check(&template)?;
     if let Some(known) = known.as_ref().filter(|known| known.is_submitted()) {
         return Ok(Json(shown(&app.templates.replace(known, template, &caller.actor()).await?)));
     }

@@ -6,17 +6,19 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Params, Sent, Whole};
+use crate::api::{App, change};
 use crate::body;
 use crate::channel::claim;
 use crate::declared::rules;
-use crate::message::TenantId;
+use crate::declared::standing::{Differs, Fingerprint};
+use crate::message::{OrganizationId, TenantId};
 use crate::tenant::{Organization, Tenant};
 
 /// A collection's file may be this much longer than its records: people indent.
@@ -40,13 +42,16 @@ pub async fn put_organization(
     Sent(body): Sent<Map<String, Value>>,
 ) -> Result<Json<Value>> {
     caller.operator()?;
-    let organization: Organization = with_id(body, id)?;
+    let directory = app.store.directory();
+    let known = directory.organizations.get(&OrganizationId(id));
+    let organization: Organization = changed(known.map(|known| &**known), body, id)?;
     let faults = rules::organization(&organization);
     if !faults.is_empty() {
         return Err(Error::faults(&faults));
     }
     app.store.put_organization(organization.clone(), &caller.actor()).await?;
-    Ok(Json(json!(organization)))
+    let undone = app.reload.standing().organization(&organization);
+    Ok(Json(noted(json!(organization), undone)))
 }
 
 /// All of them; a tenant sees itself.
@@ -65,7 +70,10 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(id): Params<u32>,
 ) -> Result<Json<Value>> {
-    Ok(Json(shown(&app, &*caller.tenant(&app, id)?)))
+    let tenant = caller.tenant(&app, id)?;
+    // Where files lie is the operator's business.
+    let undone = caller.operator().ok().and_then(|()| app.reload.standing().tenant(&tenant));
+    Ok(Json(noted(shown(&app, &tenant), undone)))
 }
 
 /// The tenant, with what follows from it: its deep link, and how many contacts it has.
@@ -85,21 +93,37 @@ pub async fn put(
     Sent(body): Sent<Map<String, Value>>,
 ) -> Result<Json<Value>> {
     caller.operator()?;
-    let tenant: Tenant = with_id(body, id)?;
+    let directory = app.store.directory();
+    let known = TenantId::new(id).and_then(|id| directory.tenant(id));
+    let tenant: Tenant = changed(known.map(|known| &**known), body, id)?;
     let packages: Vec<String> = app.brains.list().into_iter().map(|package| package.package).collect();
-    let faults = rules::tenant(&tenant, &app.store.directory(), Some(&packages));
+    let faults = rules::tenant(&tenant, &directory, Some(&packages));
     if !faults.is_empty() {
         return Err(Error::faults(&faults));
     }
     app.store.put_tenant(tenant.clone(), &caller.actor()).await?;
-    Ok(Json(shown(&app, &tenant)))
+    Ok(Json(noted(shown(&app, &tenant), app.reload.standing().tenant(&tenant))))
+}
+
+/// A thing that a declared file has otherwise says so: what was changed does not last.
+pub fn noted(mut shown: Value, undone: Option<Differs>) -> Value {
+    if let Some(differs) = undone {
+        shown["declared"] = differs.told();
+    }
+    shown
 }
 
 /// The address names the thing; the body need not, and must not name another.
-fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result<T> {
-    // What `GET` adds is no part of it.
-    body.remove("deep_link");
-    body.remove("users");
+fn changed<T: Serialize + DeserializeOwned>(
+    known: Option<&T>,
+    mut body: Map<String, Value>,
+    id: u32,
+) -> Result<T> {
+    change::is_one(&body)?;
+    // What answers add is no part of it.
+    for shown_only in ["deep_link", "users", "declared"] {
+        body.remove(shown_only);
+    }
     let named = body.insert("id".into(), id.into());
     if named.is_some_and(|named| named != id) {
         return Err(Error::invalid(
@@ -107,9 +131,7 @@ fn with_id<T: DeserializeOwned>(mut body: Map<String, Value>, id: u32) -> Result
             "leave `id` out of the body, or make them agree",
         ));
     }
-    serde_json::from_value(Value::Object(body)).map_err(|error| {
-        Error::malformed(format!("the body cannot be read: {error}"), "see docs/operators.md")
-    })
+    change::onto(known, body, "see docs/operators.md")
 }
 
 /// As it is kept: nothing is parsed for whoever reads it.
@@ -141,9 +163,10 @@ pub async fn put_collection(
     }
     // Its room is given back when the records are kept.
     let (records, _body) = away(move || Ok((records(&mut body)?, body))).await?;
-    let count = records.len();
+    let (count, fingerprint) = (records.len(), Fingerprint::of(&records));
     app.store.put_collection(tenant, &name, records, &caller.actor()).await?;
-    Ok(Json(json!({"tenant": tenant, "collection": name, "records": count})))
+    let undone = app.reload.standing().collection(tenant, &name, fingerprint);
+    Ok(Json(noted(json!({"tenant": tenant, "collection": name, "records": count}), undone)))
 }
 
 fn records(body: &mut body::Whole) -> Result<Vec<Value>> {

@@ -20,12 +20,12 @@ pub async fn stats(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
     caller.operator()?;
     let counters = app.store.counters();
     Ok(Json(json!({
-        "status": "active",
+        "status": "success",
         "gateway_stats": {
             "total_users": counters.users,
             "total_tenants": app.store.directory().tenants.len(),
             "users_per_tenant": counters.users_per_tenant,
-            "last_updated": counters.last_updated.to_string(),
+            "last_updated": counters.last_updated.in_seconds(),
         },
         "percentages": percentages(&counters),
     })))
@@ -46,6 +46,7 @@ pub async fn tenant_of(
     let lock = app.store.lock_of(&contact)?.ok_or_else(not_locked)?;
     let name = app.store.directory().tenant(lock.tenant).map(|tenant| tenant.name.clone());
     Ok(Json(json!({
+        "status": "found",
         "phone_number": contact,
         "tenant_id": lock.tenant,
         "tenant_name": name,

@@ -1,10 +1,13 @@
 //! Logging WAHA numbers in and out: a tenant's own by the tenant's address, any sender's by its name.
 //! WAHA's key is used for it and never shown; the QR code passes through and is kept nowhere.
+//!
+//! `success`, `connected`, `phone`, `qr_url` and `message` are what dashboards of older gateways read; they
+//! keep their words.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -14,6 +17,7 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
+use crate::channel::waha::session::SCAN_QR_CODE;
 use crate::message::SenderName;
 use crate::session::Whose;
 use crate::session::state;
@@ -47,8 +51,9 @@ fn subject(whose: &Whose) -> String {
     }
 }
 
-fn shown(state: &state::State) -> Value {
-    json!({
+/// `first`, and how the number stands.
+fn shown(mut first: Value, state: &state::State) -> Value {
+    let more = json!({
         "tenant_id": state.tenant,
         "sender": state.sender,
         "session": state.session,
@@ -56,7 +61,40 @@ fn shown(state: &state::State) -> Value {
         "number": state.number,
         "next": state.next,
         "faults": state.faults.iter().map(|fault| fault.what()).collect::<Vec<_>>(),
-    })
+    });
+    if let (Value::Object(first), Value::Object(more)) = (&mut first, more) {
+        first.extend(more);
+    }
+    first
+}
+
+/// How a number that is connected, or not yet, was always described.
+fn described(state: &state::State) -> Value {
+    if state.is_connected() {
+        return json!({"connected": true, "phone": state.number});
+    }
+    let message = match (state.status.as_str(), &state.sender) {
+        (SCAN_QR_CODE, _) => "Scan QR code to connect",
+        (state::NOT_CONNECTED, None) => "WhatsApp not configured",
+        (state::NOT_CONNECTED, Some(_)) => "Session not found",
+        _ => state.next,
+    };
+    json!({"connected": false, "message": message})
+}
+
+/// Where whoever sent these headers reaches this gateway.
+fn reached_at(app: &App, caller: &Caller, headers: &HeaderMap) -> String {
+    if let Some(public) = &app.config.http.public_url {
+        return public.trim_end_matches('/').to_owned();
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match text("host").filter(|_| !caller.on_own_machine()) {
+        Some(host) => {
+            let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+            format!("{scheme}://{host}")
+        }
+        None => format!("http://{}", app.config.listen),
+    }
 }
 
 #[derive(Deserialize)]
@@ -70,13 +108,21 @@ pub async fn connect(
     app: State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(named): Params<Named>,
+    headers: HeaderMap,
     Sent(body): Sent<Connect>,
 ) -> Result<Json<Value>> {
     let whose = named.whose(&caller, &app)?;
     let state = app.sessions.connect(&whose, body.session.as_deref(), &caller.actor()).await?;
     let detail = json!({"sender": state.sender, "session": state.session, "status": state.status});
     app.audit(&caller, "connect whatsapp", subject(&whose), detail).await?;
-    Ok(Json(shown(&state)))
+    let (qr_url, message) = if state.is_connected() {
+        (None, "WhatsApp is connected")
+    } else {
+        let token = app.sessions.code_token(&whose);
+        let url = format!("{}/qr/{token}", reached_at(&app, &caller, &headers));
+        (Some(url), "Scan QR code with your WhatsApp to connect")
+    };
+    Ok(Json(shown(json!({"success": true, "qr_url": qr_url, "message": message}), &state)))
 }
 
 pub async fn status(
@@ -84,7 +130,8 @@ pub async fn status(
     Extension(caller): Extension<Caller>,
     Params(named): Params<Named>,
 ) -> Result<Json<Value>> {
-    Ok(Json(shown(&app.sessions.status(&named.whose(&caller, &app)?).await?)))
+    let state = app.sessions.status(&named.whose(&caller, &app)?).await?;
+    Ok(Json(shown(described(&state), &state)))
 }
 
 pub async fn disconnect(
@@ -96,7 +143,8 @@ pub async fn disconnect(
     let state = app.sessions.disconnect(&whose).await?;
     let detail = json!({"sender": state.sender, "session": state.session});
     app.audit(&caller, "disconnect whatsapp", subject(&whose), detail).await?;
-    Ok(Json(shown(&state)))
+    let message = if state.has_session() { "WhatsApp disconnected" } else { "Already disconnected" };
+    Ok(Json(shown(json!({"success": true, "message": message}), &state)))
 }
 
 #[derive(Deserialize)]
@@ -123,18 +171,31 @@ pub async fn qr(
     Asked(form): Asked<Form>,
 ) -> Result<Response> {
     let whose = named.whose(&caller, &app)?;
-    // Whoever has it may log in as the number for as long as it holds.
-    let unkept = (header::CACHE_CONTROL, "no-store");
     Ok(match form.format {
-        Format::Image => {
-            let picture = app.sessions.qr_picture(&whose).await?;
-            ([unkept, (header::CONTENT_TYPE, "image/png")], picture).into_response()
-        }
+        Format::Image => shown_picture(app.sessions.qr_picture(&whose).await?),
         Format::Text => {
             let value = app.sessions.qr_text(&whose).await?;
-            ([unkept], Json(json!({"value": value}))).into_response()
+            ([UNKEPT], Json(json!({"value": value}))).into_response()
         }
     })
+}
+
+/// Whoever has the code may log in as the number for as long as it holds.
+const UNKEPT: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
+fn shown_picture(picture: Vec<u8>) -> Response {
+    ([UNKEPT, (header::CONTENT_TYPE, "image/png")], picture).into_response()
+}
+
+/// What the `qr_url` of `connect` shows. A page's `<img>` sends no key; the address is the proof.
+pub async fn linked_qr(State(app): State<Arc<App>>, Params(token): Params<String>) -> Result<Response> {
+    match app.sessions.linked_picture(&token).await {
+        Some(picture) => Ok(shown_picture(picture?)),
+        None => Err(Error::not_found(
+            "this address shows no QR code, or does so no more",
+            "connect again: the answer has a new qr_url",
+        )),
+    }
 }
 
 #[derive(Deserialize)]

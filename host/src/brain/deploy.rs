@@ -317,7 +317,17 @@ impl Deployer {
         lock(&self.refused).remove(name);
         lock(&self.seen).remove(name);
         if self.remove(name) {
-            tracing::warn!(package = name, "gone from the plugins directory; its tenants have no brain now");
+            if name.starts_with("tenant-") {
+                tracing::warn!(
+                    package = name,
+                    "gone from the plugins directory; the shared package answers for its tenant now"
+                );
+            } else {
+                tracing::warn!(
+                    package = name,
+                    "gone from the plugins directory; its tenants have no brain now"
+                );
+            }
         }
     }
 

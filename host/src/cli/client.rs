@@ -124,7 +124,9 @@ impl Client {
                 Ok(gateway) => {
                     // Before the first start: what is declared is there for `key add`, `import` and the rest.
                     if gateway.store.directory().tenants.is_empty() {
-                        gateway.declare(&setup::environment).await?;
+                        gateway.reload.declare(&setup::environment).await?;
+                    } else {
+                        gateway.reload.look(&setup::environment);
                     }
                     return Ok(Transport::Here(Own::new(gateway.router())));
                 }
@@ -134,6 +136,11 @@ impl Client {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// A gateway that runs, or is just starting; an error if none does.
+    pub async fn of_running(place: &Place) -> Result<Client> {
+        Client::awaited(place).await?.ok_or_else(|| none_runs(place))
     }
 
     fn elsewhere(url: &str, token: Option<&str>) -> Result<Transport> {
@@ -206,8 +213,13 @@ impl Client {
         headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Value> {
+        let changes = method != Method::GET;
         let text = self.text(method, path, headers, body).await?;
-        Ok(serde_json::from_slice(&text).context("the gateway's answer is not JSON")?)
+        let answer = serde_json::from_slice(&text).context("the gateway's answer is not JSON")?;
+        if changes {
+            note_declared(&answer);
+        }
+        Ok(answer)
     }
 
     /// The whole body of an answer; a refusal is an error.
@@ -342,6 +354,17 @@ impl Wait {
     }
 }
 
+/// What a change comes to that a declared file has otherwise; nothing where none has.
+fn note_declared(answer: &Value) {
+    let declared = &answer["declared"];
+    let Some(note) = declared["note"].as_str() else { return };
+    let fields = declared["fields"].as_object().into_iter().flatten();
+    let fields: Vec<String> =
+        fields.map(|(name, field)| format!("{name} = {}", screen::text(&field["declared"]))).collect();
+    let says = if fields.is_empty() { String::new() } else { format!(" says {}", fields.join(", ")) };
+    screen::note(&format!("note: {}{says}: {note}", screen::text(&declared["file"])));
+}
+
 /// Says that a body is JSON.
 pub fn json() -> (&'static str, String) {
     ("content-type", "application/json".to_owned())
@@ -385,12 +408,13 @@ async fn refusal(answer: Answer) -> Failure {
         let text = body.pointer(keys[0]).or_else(|| body.pointer(keys[1])).and_then(Value::as_str);
         text.map(str::to_owned)
     };
-    Failure::Refused {
-        status,
-        message: said(["/error/message", "/reason"])
-            .unwrap_or_else(|| format!("the gateway answered {status}")),
-        action: said(["/error/action", "/action"]).unwrap_or_default(),
+    let mut message =
+        said(["/error/message", "/reason"]).unwrap_or_else(|| format!("the gateway answered {status}"));
+    for problem in body["error"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        message.push_str("\n       ");
+        message.push_str(problem);
     }
+    Failure::Refused { status, message, action: said(["/error/action", "/action"]).unwrap_or_default() }
 }
 
 /// A part of an address: everything that would mean something there is escaped.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use crate::backup;
 use crate::cli::screen;
 use crate::config::document::Problem;
-use crate::gateway::DeclareError;
 use crate::ownership;
+use crate::reload;
 use crate::store::embedded::OpenError;
 
 /// Why a command did not do what it was asked.
@@ -46,11 +46,11 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
-impl From<DeclareError> for Failure {
-    fn from(error: DeclareError) -> Self {
+impl From<reload::Error> for Failure {
+    fn from(error: reload::Error) -> Self {
         match error {
-            DeclareError::Problems(problems) => Failure::Problems(problems),
-            error @ DeclareError::Store(_) => Failure::Other(error.into()),
+            reload::Error::Problems(problems) => Failure::Problems(problems),
+            error => Failure::Other(error.into()),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::{Client, part};
 use crate::cli::failure::Failure;
-use crate::cli::tenant::{items, refuse_existing};
+use crate::cli::tenant::{cleared, items, refuse_existing};
 use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
 
@@ -21,6 +21,9 @@ pub const EXAMPLES: &str = "Examples:
   switchboard sender connect main                       set up its WAHA session and scan the QR code
   switchboard sender connect main --phone 971501234567  log in by a code typed on that phone instead
 
+  switchboard sender add main --replace --rate-per-second 20            what is not given stays as it is
+  switchboard sender add main --replace --clear media_hosts            as if it had never been given
+
 Secrets are given as env:NAME or file:PATH, so that they show neither in the process list nor in the
 shell's history. They are kept in the store and never shown again.";
 
@@ -28,7 +31,7 @@ shell's history. They are kept in the store and never shown again.";
 pub enum Sender {
     /// All of them, with the state of their sessions; secrets are not shown.
     List,
-    /// Add a sender.
+    /// Add a sender, or change one with --replace.
     Add(Box<Add>),
     /// Which tenant a message to this number would go to, and why. Nothing is sent or kept.
     Test(Test),
@@ -94,12 +97,12 @@ pub struct Add {
     /// What we call it: main, office-dubai.
     name: String,
     /// waha, infobip, gupshup, meta or simulator.
-    #[arg(long)]
-    provider: String,
+    #[arg(long, required_unless_present = "replace")]
+    provider: Option<String>,
     /// What the provider calls it: WAHA's session, Infobip's number, Gupshup's app, Meta's phone
     /// number id.
-    #[arg(long)]
-    account: String,
+    #[arg(long, required_unless_present = "replace")]
+    account: Option<String>,
     /// The provider's API.
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -160,9 +163,19 @@ pub struct Add {
     /// Answer in groups too.
     #[arg(long)]
     groups: bool,
-    /// Replace the sender if it is there already.
+    /// Known, but not used: it sends nothing, and what it is told waits.
+    #[arg(long)]
+    inactive: bool,
+    /// Used again.
+    #[arg(long, conflicts_with = "inactive")]
+    active: bool,
+    /// Change the sender if it is there already; what is not given stays as it is.
     #[arg(long)]
     replace: bool,
+    /// With --replace: as if this had never been given, such as number, groups or hmac_key. May be
+    /// repeated.
+    #[arg(long, value_name = "FIELD", requires = "replace")]
+    clear: Vec<String>,
 }
 
 impl Sender {
@@ -205,7 +218,7 @@ impl Sender {
                 if json {
                     return screen::json(&answer);
                 }
-                let provider = &add.provider;
+                let provider = screen::text(&answer["provider"]);
                 screen::line(&format!(
                     "Sender {} is there. Point {provider}'s webhook at /api/gateway/{provider}.",
                     add.name
@@ -254,10 +267,7 @@ async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> 
     if answer["dropped"] != 0 {
         screen::line(&format!("{} replies that waited are dropped.", screen::text(&answer["dropped"])))?;
     }
-    screen::line(&format!(
-        "Sender {name} is gone. If a declared directory names it, take it out there too: the next start puts \
-         it back."
-    ))
+    screen::line(&format!("Sender {name} is gone."))
 }
 
 /// How its webhooks prove themselves.
@@ -320,10 +330,7 @@ impl Give {
             screen::line(&format!("{:>8} {key}: {what}", screen::text(&plan[key])))?;
         }
         screen::line(match self.apply {
-            true => {
-                "Done. If a declared directory names this sender, change its `tenant` there too: the next \
-                 start refuses to undo this."
-            }
+            true => "Done.",
             false => "Nothing was changed. Add --apply to do this.",
         })
     }
@@ -331,13 +338,22 @@ impl Give {
 
 impl Add {
     fn body(&self) -> Result<Value> {
-        let mut body = json!({
-            "provider": self.provider,
-            "account": self.account,
-            "groups": self.groups,
-            "auth": if self.no_auth { "none" } else { "required" },
-        });
+        let mut body = cleared(&self.clear);
+        if self.groups {
+            body["groups"] = json!(true);
+        }
+        if self.active || self.inactive {
+            body["active"] = json!(self.active);
+        }
+        // Whoever gives a key wants it asked for.
+        if self.no_auth {
+            body["auth"] = json!("none");
+        } else if self.hmac_key.is_some() || self.webhook_key.is_some() || self.webhook_path.is_some() {
+            body["auth"] = json!("required");
+        }
         let plain = [
+            ("provider", &self.provider),
+            ("account", &self.account),
             ("base_url", &self.base_url),
             ("number", &self.number),
             ("hmac_header", &self.hmac_header),

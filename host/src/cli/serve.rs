@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::auth;
@@ -14,30 +15,41 @@ use crate::cli::log::{self, Log};
 use crate::cli::{Place, Result, screen, setup};
 use crate::config::Config;
 use crate::gateway::Gateway;
+use crate::reload::{Reload, Source};
 
 pub const EXAMPLES: &str = "Examples:
   switchboard serve --config data/demo/switchboard.toml
   SWITCHBOARD_LISTEN=0.0.0.0:8000 switchboard serve
 
 The first start prints the operator's token, once. Ctrl-C or SIGTERM stops it in order: what has
-begun is brought to its end; a second signal stops it at once, and nothing acknowledged is lost.";
+begun is brought to its end; a second signal stops it at once, and nothing acknowledged is lost.
+SIGHUP reads again what is declared, as `switchboard reload` does.";
 
 pub async fn serve(place: &Place, listen: Option<SocketAddr>) -> Result<()> {
     let (config, file) = setup::config(place, listen)?;
     let log = log::start(&config.log)?;
-    let ended = run(config, file, &log).await;
+    let place = place.clone();
+    let source = Source {
+        file: file.clone(),
+        config: Box::new(move || setup::config_again(&place, listen)),
+        environment: setup::environment,
+    };
+    let ended = run(config, file, source, &log).await;
     log.flush();
     ended
 }
 
-async fn run(config: Config, file: Option<PathBuf>, log: &Log) -> Result<()> {
+async fn run(config: Config, file: Option<PathBuf>, source: Source, log: &Log) -> Result<()> {
+    // Before anything else: one that comes while the store is being opened waits.
+    let hangup = signal(SignalKind::hangup())?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; if another program does, choose another with --listen", config.listen)
     })?;
     let address = listener.local_addr()?;
     let gateway = Gateway::open(config).await?;
     log.lost.count_in(gateway.metrics.log_lines_lost.clone());
-    let applied = gateway.declare(&setup::environment).await?;
+    gateway.reload.set_source(source);
+    let applied = gateway.reload.declare(&setup::environment).await?;
     let token = auth::first_operator_token(&*gateway.store).await.map_err(anyhow::Error::from)?;
     let directory = gateway.store.directory();
     let packages = gateway.brains.list();
@@ -54,6 +66,7 @@ async fn run(config: Config, file: Option<PathBuf>, log: &Log) -> Result<()> {
     // Before anybody is told that it runs, and might stop it.
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone(), log.clone())?;
+    tokio::spawn(reload_on_hangup(hangup, gateway.reload.clone()));
     screen::line(&format!(
         "Switchboard {} listens on http://{address} with {}, {} and {}.",
         env!("CARGO_PKG_VERSION"),
@@ -72,6 +85,13 @@ async fn run(config: Config, file: Option<PathBuf>, log: &Log) -> Result<()> {
     }
     gateway.serve(listener, stop).await?;
     Ok(())
+}
+
+/// What it comes to is told in the log.
+async fn reload_on_hangup(mut hangup: Signal, reload: Arc<Reload>) {
+    while hangup.recv().await.is_some() {
+        reload.again("SIGHUP").await.ok();
+    }
 }
 
 /// The first signal stops in order, the second at once.

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 
 use crate::cli::{Place, Result};
 use crate::config::Config;
+use crate::config::document::Problem;
 use crate::keyring;
 use crate::store::embedded::shell_word;
 use crate::tenant::Secret;
@@ -16,6 +17,18 @@ const DEFAULT: &str = "switchboard.toml";
 
 /// The configuration in force, and the file it came from.
 pub fn config(place: &Place, listen: Option<SocketAddr>) -> Result<(Config, Option<PathBuf>)> {
+    Ok(read(place, listen)?)
+}
+
+/// The same once more, as its files are now.
+pub fn config_again(place: &Place, listen: Option<SocketAddr>) -> std::result::Result<Config, Vec<Problem>> {
+    Ok(read(place, listen)?.0)
+}
+
+fn read(
+    place: &Place,
+    listen: Option<SocketAddr>,
+) -> std::result::Result<(Config, Option<PathBuf>), Vec<Problem>> {
     let file = place.config.clone().or_else(|| Path::new(DEFAULT).is_file().then(|| DEFAULT.into()));
     let mut config = match &file {
         Some(file) => Config::load(file)?,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::{Client, part};
 use crate::cli::failure::{Failure, counted};
-use crate::cli::tenant::items;
+use crate::cli::tenant::{cleared, items};
 use crate::cli::{Result, screen};
 
 pub const EXAMPLES: &str = "Examples:
@@ -27,10 +27,14 @@ pub enum Template {
     List(Whose),
     /// One of them, with all that happened to it.
     Show(One),
-    /// Put a draft, or replace one; what the provider has already waits for approval again.
+    /// Put a draft, or change one: what the file leaves out stays. What the provider has already waits for
+    /// approval again.
     Put {
         /// TOML or JSON.
         file: PathBuf,
+        /// Take away what there is of this: header, footer, buttons or parameters. May be repeated.
+        #[arg(long, value_name = "FIELD")]
+        clear: Vec<String>,
         #[command(flatten)]
         whose: Whose,
     },
@@ -104,15 +108,21 @@ impl Template {
                 let answer = client.get(&one.path("")).await?;
                 return if json { screen::json(&answer) } else { screen::fields(&answer) };
             }
-            Template::Put { file, whose } => {
+            Template::Put { file, clear, whose } => {
                 let template = read(&file)?;
                 let field = |name: &str| template[name].as_str().unwrap_or_default().to_owned();
                 let one = One { name: field("name"), language: field("language"), whose };
+                let mut body = cleared(&clear);
+                for (key, value) in template.as_object().into_iter().flatten() {
+                    body[key] = value.clone();
+                }
                 if one.name.is_empty() || one.language.is_empty() {
                     let what = format!("{}: give the template a `name` and a `language`", file.display());
                     return Err(Failure::Usage(what));
                 }
-                (client.put(&one.path(""), template.to_string()).await?, "Put")
+                let answer = client.put(&one.path(""), body.to_string()).await?;
+                note_kept(&template, &answer);
+                (answer, "Put")
             }
             Template::Submit(one) => (client.post(&one.path("/submit"), &json!({})).await?, "Submitted"),
             Template::Delete { one, all_languages } => {
@@ -142,6 +152,22 @@ impl Template {
         }
         let [name, language, status] = ["name", "language", "status"].map(|key| screen::text(&answer[key]));
         screen::line(&format!("{said}: {name} ({language}), {status}."))
+    }
+}
+
+/// What the file leaves out and the template has.
+fn note_kept(file: &Value, answer: &Value) {
+    let has = |key: &&str| !answer["template"][*key].is_null();
+    let kept: Vec<&str> = ["header", "footer", "buttons", "parameters"]
+        .into_iter()
+        .filter(|key| file[*key].is_null())
+        .filter(has)
+        .collect();
+    if !kept.is_empty() {
+        let kept = kept.join(", ");
+        screen::note(&format!(
+            "note: the file leaves out {kept}, which stays as it was; --clear takes it away"
+        ));
     }
 }
 

@@ -16,7 +16,10 @@ pub const EXAMPLES: &str = "Examples:
       --language ar --time-zone Asia/Dubai --label chatbot_id=bot-7
   switchboard tenant connect 7          give it a WhatsApp number of its own at the configured WAHA
 
-Tenants in declared files (tenants.toml) are applied at every start; change those in their file.";
+  switchboard tenant add 7 --replace --time-zone Asia/Riyadh            what is not given stays as it is
+  switchboard tenant add 7 --replace --clear labels --clear language    as if they had never been given
+
+Tenants in declared files (tenants.toml) are applied at every start and reload; change those in their file.";
 
 pub const ORGANIZATION_EXAMPLES: &str = "Examples:
   switchboard organization list
@@ -36,7 +39,7 @@ pub enum Tenant {
         /// The tenant's number.
         id: u32,
     },
-    /// Add a tenant.
+    /// Add a tenant, or change one with --replace.
     Add(Box<Add>),
     /// Give the tenant a number of its own: make its WAHA session and show the QR code to scan.
     Connect {
@@ -56,14 +59,14 @@ pub struct Add {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     id: u32,
     /// The business's name.
-    #[arg(long)]
-    name: String,
+    #[arg(long, required_unless_present = "replace")]
+    name: Option<String>,
     /// The organization it belongs to.
-    #[arg(long, value_name = "ID")]
-    organization: u32,
+    #[arg(long, value_name = "ID", required_unless_present = "replace")]
+    organization: Option<u32>,
     /// The package in the plugins directory that answers.
-    #[arg(long, value_name = "PACKAGE")]
-    brain: String,
+    #[arg(long, value_name = "PACKAGE", required_unless_present = "replace")]
+    brain: Option<String>,
     /// BCP 47: en, ar, fa.
     #[arg(long, value_name = "TAG")]
     language: Option<String>,
@@ -79,9 +82,16 @@ pub struct Add {
     /// Known, but not served.
     #[arg(long)]
     inactive: bool,
-    /// Replace the tenant if it is there already.
+    /// Served again.
+    #[arg(long, conflicts_with = "inactive")]
+    active: bool,
+    /// Change the tenant if it is there already; what is not given stays as it is.
     #[arg(long)]
     replace: bool,
+    /// With --replace: as if this had never been given, such as time_zone, labels or limits. May be
+    /// repeated.
+    #[arg(long, value_name = "FIELD", requires = "replace")]
+    clear: Vec<String>,
 }
 
 fn whatsapp_of(id: u32) -> String {
@@ -165,16 +175,21 @@ fn quotas(answer: &Value) -> Result<()> {
 
 impl Add {
     fn body(&self) -> Value {
-        let labels: Map<String, Value> =
-            self.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-        let mut body = json!({
-            "name": self.name,
-            "organization": self.organization,
-            "brain": self.brain,
-            "active": !self.inactive,
-            "labels": labels,
-        });
+        let mut body = cleared(&self.clear);
+        if !self.labels.is_empty() {
+            let labels: Map<String, Value> =
+                self.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            body["labels"] = labels.into();
+        }
+        if self.active || self.inactive {
+            body["active"] = json!(self.active);
+        }
+        if let Some(organization) = self.organization {
+            body["organization"] = json!(organization);
+        }
         for (key, value) in [
+            ("name", &self.name),
+            ("brain", &self.brain),
             ("language", &self.language),
             ("time_zone", &self.time_zone),
             ("fallback_text", &self.fallback_text),
@@ -187,7 +202,20 @@ impl Add {
     }
 }
 
-/// `add` adds: what is there already is replaced only on request.
+/// A change that takes these fields away: `time_zone`, `limits.fuel`.
+pub fn cleared(fields: &[String]) -> Value {
+    let mut body = json!({});
+    for field in fields {
+        let mut at = &mut body;
+        for key in field.split('.') {
+            at = &mut at[key];
+        }
+        *at = Value::Null;
+    }
+    body
+}
+
+/// `add` adds: what is there already is changed only on request.
 pub async fn refuse_existing(client: &Client, path: &str, replace: bool, thing: &str) -> Result<()> {
     if replace {
         return Ok(());
@@ -196,7 +224,7 @@ pub async fn refuse_existing(client: &Client, path: &str, replace: bool, thing: 
         Ok(_) => Err(Failure::Refused {
             status: 409,
             message: format!("this {thing} is there already"),
-            action: "--replace puts this one in its place".into(),
+            action: "--replace changes it; what is not given then stays as it is".into(),
         }),
         Err(Failure::Refused { status: 404, .. }) => Ok(()),
         Err(failure) => Err(failure),

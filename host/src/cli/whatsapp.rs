@@ -74,11 +74,22 @@ pub async fn disconnect(client: &Client, base: &str, json: bool) -> Result<()> {
     if json {
         return screen::json(&state);
     }
+    if state["sender"].is_null() {
+        return screen::line("There is no WhatsApp session to log out.");
+    }
     screen::line(&format!("The session {} is logged out.", screen::text(&state["session"])))
 }
 
 fn show(state: &Value, json: bool) -> Result<()> {
-    if json { screen::json(state) } else { screen::fields(state) }
+    if json {
+        return screen::json(state);
+    }
+    let mut state = state.clone();
+    if let Value::Object(fields) = &mut state {
+        // The same in the words of other programs.
+        fields.retain(|name, _| !["success", "connected", "phone", "message"].contains(&name.as_str()));
+    }
+    screen::fields(&state)
 }
 
 /// What the person with the phone is shown.

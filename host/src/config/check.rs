@@ -27,6 +27,7 @@ pub fn check(config: &Config, report: Report<'_>) {
     quotas(&config.quotas, report);
     brains(&config.brains, report);
     media(config, report);
+    cors(&config.http.cors_origins, report);
     waha(&config.waha, report);
     if config.data == config.plugins {
         report(
@@ -78,6 +79,39 @@ fn routing(config: &Config, report: Report<'_>) {
     }
     if config.routing.notice.len() > 4096 {
         report("routing.notice", "is longer than 4096 bytes".into(), "shorten it".into());
+    }
+}
+
+/// Each is compared as browsers write it, so it must be written so.
+fn cors(origins: &[String], report: Report<'_>) {
+    let mut seen = HashSet::new();
+    for (index, origin) in origins.iter().enumerate() {
+        let key = format!("http.cors_origins[{index}]");
+        let exact = url::Url::parse(origin)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .map(|url| url.origin().ascii_serialization());
+        match exact {
+            _ if origin.contains('*') => report(
+                &key,
+                format!("\"{origin}\" would let pages of any site in"),
+                "name each origin whose pages may use the API, such as \"https://crm.example.com\"".into(),
+            ),
+            None => report(
+                &key,
+                format!("\"{origin}\" is no origin"),
+                "write scheme and host, and the port where there is one: \"https://crm.example.com\"".into(),
+            ),
+            Some(exact) if exact != *origin => report(
+                &key,
+                format!("\"{origin}\" is not written as browsers write origins"),
+                format!("write \"{exact}\""),
+            ),
+            Some(_) if !seen.insert(origin) => {
+                report(&key, format!("\"{origin}\" is listed twice"), "take one away".into());
+            }
+            Some(_) => {}
+        }
     }
 }
 

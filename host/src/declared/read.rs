@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use crate::config::document::{Document, Places, Problem};
 use crate::declared::rules::{self, Fault};
+use crate::declared::standing::{Fingerprint, Origin, Standing};
 use crate::declared::{Collection, Declared, Environment, Surroundings};
 use crate::message::TenantId;
 use crate::regular_file;
@@ -62,8 +63,11 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     for tenant in &tenants {
         known.put_tenant(tenant.value.clone());
     }
+    let mut standing = Standing::default();
     for sender in &mut senders {
         reader.resolve_secrets(sender, around.environment);
+        let origin = reader.origin(sender);
+        standing.senders.insert(sender.value.name.clone(), (sender.value.clone(), origin));
         if let Some(kept) = known.senders.get(&sender.value.name) {
             let base_url = known.waha().lend(sender.value.clone()).base_url;
             keep_secrets(&mut sender.value, kept, base_url == kept.base_url);
@@ -85,24 +89,31 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
     for directory in directories {
         let known = |id| known.tenant(id).is_some();
         let kept = |tenant, name: &str| around.has_collection.is_some_and(|has| has(tenant, name));
-        collections.extend(reader.collections(&directory.join("collections"), &known, &kept));
+        for (collection, file) in reader.collections(&directory.join("collections"), &known, &kept) {
+            let said = (Fingerprint::of(&collection.records), Origin { file, line: None });
+            standing.collections.insert((collection.tenant, collection.name.clone()), said);
+            collections.push(collection);
+        }
     }
     if !reader.problems.is_empty() {
         return Err(in_order(reader.problems));
     }
+    standing.organizations = reader.said(&organizations, |organization| organization.id);
+    standing.tenants = reader.said(&tenants, |tenant| tenant.id);
     Ok(Declared {
         organizations: organizations.into_iter().map(|entry| entry.value).collect(),
         tenants: tenants.into_iter().map(|entry| entry.value).collect(),
         senders: senders.into_iter().map(|entry| entry.value).collect(),
         collections,
         damaged: in_order(reader.damaged),
+        standing,
     })
 }
 
 /// What a file leaves out it does not take away: secrets that were given or made elsewhere stay. Nor do
 /// webhooks stop proving themselves while there is a key that they prove themselves by.
 /// `same_place`: is its provider where it was? A key is for the address that it was given for.
-fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
+pub fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
     if sender.provider != kept.provider {
         return;
     }
@@ -181,6 +192,22 @@ impl Reader {
         self.problems.push(document.problem(places, &key, fault.what, fault.action));
     }
 
+    /// As it is written, by what it is called.
+    fn said<T: Clone, K: Eq + Hash>(
+        &self,
+        entries: &[Entry<T>],
+        id: impl Fn(&T) -> K,
+    ) -> HashMap<K, (T, Origin)> {
+        let said = |entry: &Entry<T>| (id(&entry.value), (entry.value.clone(), self.origin(entry)));
+        entries.iter().map(said).collect()
+    }
+
+    fn origin<T>(&self, entry: &Entry<T>) -> Origin {
+        let File { document, places } = &self.files[entry.file];
+        let Problem { file, place, .. } = document.problem(places, &entry.key, "", "");
+        Origin { file, line: place.map(|(line, _)| line) }
+    }
+
     fn check<T>(&mut self, entries: &[Entry<T>], rules: impl Fn(&T) -> Vec<Fault>) {
         for entry in entries {
             for fault in rules(&entry.value) {
@@ -232,7 +259,7 @@ impl Reader {
         directory: &Path,
         known: &dyn Fn(TenantId) -> bool,
         kept: &dyn Fn(TenantId, &str) -> bool,
-    ) -> Vec<Collection> {
+    ) -> Vec<(Collection, PathBuf)> {
         let mut collections = Vec::new();
         for folder in self.listing(directory) {
             let id = folder
@@ -258,7 +285,7 @@ impl Reader {
                     {
                         self.damaged.extend(self.problems.drain(before..));
                     }
-                    collections.extend(collection);
+                    collections.extend(collection.map(|collection| (collection, path)));
                 } else {
                     self.problems.push(whole_file(&path, "is no collection", "collections end in .json"));
                 }

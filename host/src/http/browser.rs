@@ -1,13 +1,17 @@
-//! Browsers send a request to any address that a page names, with that page's words in it. Nothing here is
-//! meant for other sites' pages: what one of them has a browser send, and would change something, is
-//! refused before its body is read, whichever door it is for.
+//! Browsers send a request to any address that a page names, with that page's words in it. What a page of
+//! another site has a browser send, and would change something, is refused before its body is read,
+//! whichever door it is for. Pages of the origins in `http.cors_origins` may use the API and may read what
+//! it answers; webhooks are no page's business. Keys come in a header of their own, never in a cookie, so
+//! that a page that may ask still has to know one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use url::Url;
 
 use crate::api;
@@ -17,16 +21,53 @@ use crate::repeats::Kind;
 /// What a browser says of where a page stands to the address that it asks.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// `public`: how the world reaches this gateway, where it is known; a proxy may ask for another name.
-pub async fn refuse_other_sites(
-    State((public, metrics)): State<(Option<Url>, Arc<Metrics>)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if request.method().is_safe() || is_ours(request.headers(), public.as_ref()) {
+/// Browsers ask again after this; some hold less.
+const PREFLIGHT_HOLDS: Duration = Duration::from_secs(600);
+
+/// Whose pages may send what changes something.
+#[derive(Clone, Debug, Default)]
+pub struct Pages {
+    /// How the world reaches this gateway, where it is known; a proxy may ask for another name.
+    pub public: Option<Url>,
+    /// Of other sites, as browsers write them.
+    pub origins: Arc<[String]>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Pages {
+    fn may_send(&self, headers: &HeaderMap) -> bool {
+        is_ours(headers, self.public.as_ref()) || self.is_let_in(headers)
+    }
+
+    fn is_let_in(&self, headers: &HeaderMap) -> bool {
+        let mut said = headers.get_all(header::ORIGIN).iter();
+        match (said.next(), said.next()) {
+            (Some(origin), None) => self.origins.iter().any(|known| origin == known.as_str()),
+            _ => false,
+        }
+    }
+}
+
+/// Tells browsers that pages of these origins may ask and read; none where there are none.
+pub fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::RETRY_AFTER, header::CONTENT_DISPOSITION])
+        .max_age(PREFLIGHT_HOLDS);
+    Some(layer)
+}
+
+pub async fn refuse_other_sites(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || pages.may_send(request.headers()) {
         return next.run(request).await;
     }
-    if let Some(left_out) = metrics.repeats.say(Kind::AnotherSite, None) {
+    if let Some(left_out) = pages.metrics.repeats.say(Kind::AnotherSite, None) {
         tracing::warn!(method = %request.method(), left_out, "a page of another site had a browser send a request; it was refused");
     }
     api::error::Error::another_site().into_response()
@@ -86,6 +127,29 @@ mod tests {
                 headers.insert(SITE, site.parse().expect("a value"));
             }
             assert_eq!(is_ours(&headers, Some(&public)), expected, "{origin:?} {site:?}");
+        }
+    }
+
+    #[test]
+    fn pages_of_named_origins_are_let_in_and_no_others() {
+        let origins = Arc::new(["https://crm.example.com".to_owned()]);
+        let pages = Pages { public: None, origins, metrics: Arc::new(Metrics::new()) };
+        for (origins, site, expected) in [
+            (&["https://crm.example.com"][..], "cross-site", true),
+            (&["https://crm.example.com"], "same-site", true),
+            (&["https://crm.example.com", "https://crm.example.com"], "cross-site", false),
+            (&["http://crm.example.com"], "cross-site", false),
+            (&["https://crm.example.com:444"], "cross-site", false),
+            (&["https://crm.example.com.evil.example"], "cross-site", false),
+            (&["null"], "cross-site", false),
+            (&[], "cross-site", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(SITE, site.parse().expect("a value"));
+            for origin in origins {
+                headers.append(header::ORIGIN, origin.parse().expect("a value"));
+            }
+            assert_eq!(pages.may_send(&headers), expected, "{origins:?} {site}");
         }
     }
 }

@@ -52,7 +52,8 @@ async fn start(settings: Settings) -> Running {
     let address = listener.local_addr().expect("it is bound");
     let metrics = Arc::new(Metrics::new());
     let stop = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, dress(router), settings, metrics.clone(), stop.clone()));
+    let task =
+        tokio::spawn(serve(listener, dress(with_errors(router)), settings, metrics.clone(), stop.clone()));
     Running { address, metrics, stop, task }
 }
 

@@ -82,6 +82,7 @@ impl Media {
         let sender = file.sender.as_ref().and_then(|name| directory.senders.get(name));
         let fetched = match sender {
             None => Err(Problem::Lost("there is no sender that could fetch it".into())),
+            Some(_) if self.is_too_old(file) => Err(Problem::again("it waited for too long")),
             Some(sender) if !sender.active => Err(Problem::again("the sender is switched off")),
             Some(sender) => {
                 let fetched = AssertUnwindSafe(self.fetch(sender, file)).catch_unwind().await;
@@ -223,6 +224,16 @@ impl Media {
         Err(Problem::Lost(format!("the provider led on more than {HOPS} times")))
     }
 
+    fn give_up_ms(&self) -> i64 {
+        i64::from(self.settings.give_up_after_minutes) * 60_000
+    }
+
+    /// Nobody waits for it any more. One that only had no room waits for as long as there is none.
+    fn is_too_old(&self, file: &File) -> bool {
+        waited_ms(file, clock::now()) >= self.give_up_ms()
+            && !self.store.has_waited_for_room(file.tenant, &file.handle)
+    }
+
     /// Where a file stands after an attempt that failed.
     fn judge(&self, file: &File, problem: Problem) -> FileState {
         let (after_ms, error) = match problem {
@@ -234,8 +245,8 @@ impl Media {
             Problem::Again { after_ms, error } => (after_ms, error),
         };
         let now = clock::now();
-        let waited_ms = now.as_ms().saturating_sub(file.received_at.as_ms());
-        if waited_ms >= i64::from(self.settings.give_up_after_minutes) * 60_000 {
+        let waited_ms = waited_ms(file, now);
+        if waited_ms >= self.give_up_ms() {
             let minutes = waited_ms / 60_000;
             let reason = format!("{error}; given up after {minutes} minutes (media.give_up_after_minutes)");
             return FileState::Failed { reason };
@@ -246,6 +257,10 @@ impl Media {
         let due_at: Timestamp = now.plus_ms(i64::try_from(delay).unwrap_or(i64::MAX));
         FileState::Waiting { due_at, attempts, error: Some(error) }
     }
+}
+
+fn waited_ms(file: &File, now: Timestamp) -> i64 {
+    now.as_ms().saturating_sub(file.received_at.as_ms())
 }
 
 fn attempts(file: &File) -> u32 {

@@ -33,13 +33,25 @@ impl State {
             sender: Some(sender.name.clone()),
             session: sender.account.clone(),
             status: session.status.clone(),
-            number: session.number.as_ref().map(|number| number.as_str().to_owned()),
+            number: match &session.number {
+                Some(number) => Some(number.as_str().to_owned()),
+                None => sender.number.clone().filter(|_| session.status == api::WORKING),
+            },
             next: match faults.is_empty() {
                 true => api::next_step(&session.status),
                 false => "connect it: that puts right what lacks",
             },
             faults,
         }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.status == api::WORKING
+    }
+
+    /// Is there a session at WAHA at all?
+    pub fn has_session(&self) -> bool {
+        self.status != NOT_CONNECTED
     }
 
     pub fn not_connected(whose: &Whose) -> Self {

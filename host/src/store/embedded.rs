@@ -42,7 +42,7 @@ use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Quotas;
-use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
+use crate::tenant::{Directory, Organization, Sender, Tenant};
 use crate::vitals::Vitals;
 
 mod accept;
@@ -171,14 +171,6 @@ impl Embedded {
         let writer = Writer::start(shared.clone(), settings.queue, &settings.vitals)
             .map_err(|source| OpenError::Io { path: settings.path, source })?;
         Ok(Embedded { writer, shared })
-    }
-
-    /// Senders that name no WAHA of their own have this one from now on. It is lent to them in
-    /// [`Store::directory`] and never kept with them. To be said before anything runs.
-    pub fn set_waha(&self, waha: HouseWaha) {
-        let mut directory = (**self.mirror().directory.load()).clone();
-        directory.set_waha(waha);
-        self.mirror().directory.store(Arc::new(directory));
     }
 
     fn mirror(&self) -> &Mirror {

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use super::hearing::Knock;
 use super::proven::Found;
-use super::{Refusal, Webhook};
+use super::{Refusal, Webhook, refused};
 use crate::channel;
 use crate::event::{Event, Unread};
 use crate::message::{ContactKey, Provider, TenantId};
@@ -60,11 +60,13 @@ impl Left {
     }
 
     fn body(&self) -> Value {
-        let message = match self {
-            Left::Unknown => "Tenant not found",
-            Left::Disputed => "The address, the session and the contact do not name the same tenant",
-        };
-        json!({"status": "error", "message": message})
+        match self {
+            Left::Unknown => json!({"status": "error", "message": "Tenant not found"}),
+            Left::Disputed => refused(
+                "The address, the session and the contact do not name the same tenant",
+                "check tenant_id in the webhook's address at WAHA",
+            ),
+        }
     }
 }
 
@@ -141,6 +143,10 @@ impl Webhook {
         directory: &Directory,
     ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
         let Ok(by_address) = asked(query) else { return Ok(Err(Left::Unknown)) };
+        // Whatever the others name: that address is wrong.
+        if by_address.is_some_and(|id| directory.tenant(id).is_none()) {
+            return Ok(Err(Left::Unknown));
+        }
         let by_session = sender.tenant.or_else(|| naming::tenant_of(&sender.account));
         let by_contact = match sender.tenant {
             None => self.locked_to(event)?,

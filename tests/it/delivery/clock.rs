@@ -70,10 +70,15 @@ async fn what_waits_for_another_attempt_when_the_clock_is_set_back_gets_it() {
 async fn what_has_become_too_old_is_not_sent() {
     let (waha, mut gateway) = begun("").await;
     let hook = begin(&gateway, &waha).await;
-    waha.fail_next_times(1, Fault::TooMany { retry_after: Some("2".into()) });
+    waha.fail_next_times(1, Fault::TooMany { retry_after: Some("600".into()) });
     hook.say(&text(PHONE, "O1", "old")).await;
     hook.say(&text(PHONE, "O2", "old as well")).await;
-    in_state(&gateway, "waiting").await;
+    until("one was refused and one waits behind it", SOON, async || {
+        let waiting = outbox(&gateway).await;
+        let refused = |entry: &&Value| entry["last_error"].as_str().is_some_and(|why| why.contains("429"));
+        (waiting.len() == 2 && waiting.iter().filter(refused).count() == 1).then_some(())
+    })
+    .await;
     gateway.kill().await;
     gateway.set_clock_ahead(240 * HOUR_S);
     gateway.start().await;

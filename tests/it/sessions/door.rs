@@ -8,8 +8,7 @@ use switchboard_tests::hook::{Hook, text};
 use switchboard_tests::waha::webhook::Webhook;
 
 const UNKNOWN: &str = r#"{"status":"error","message":"Tenant not found"}"#;
-const DISPUTED: &str =
-    r#"{"status":"error","message":"The address, the session and the contact do not name the same tenant"}"#;
+const DISPUTED: &str = r#"{"status":"error","message":"The address, the session and the contact do not name the same tenant","reason":"The address, the session and the contact do not name the same tenant","action":"check tenant_id in the webhook's address at WAHA"}"#;
 
 fn received(tenant: u32) -> String {
     format!(r#"{{"status":"received","tenant_id":{tenant}}}"#)

@@ -23,7 +23,7 @@ use crate::schedule::{Class, Item, Limits, Schedule};
 use crate::seal::Ring;
 use crate::store::quotas::Usage;
 use crate::store::{Counters, InboxId, Wakes};
-use crate::tenant::{Directory, Organization, Sender, Tenant};
+use crate::tenant::{Directory, HouseWaha, Organization, Sender, Tenant};
 
 /// All in one group.
 pub type Turns = Schedule<ConversationKey, (), InboxId>;
@@ -111,6 +111,8 @@ pub enum Effect {
     SenderGone(SenderName),
     /// These keys open from now on, and the last of them seals.
     Keys(Ring),
+    /// Senders that name no WAHA have this one from now on.
+    Waha(HouseWaha),
     /// This tenant's collection of this name is another one now.
     Collection(TenantId, String),
     /// An entry came, or came back with another due time.
@@ -380,8 +382,7 @@ impl Mirror {
     }
 
     fn apply_effects(&self, effects: Vec<Effect>) -> Woken<'_> {
-        let (mut woken, mut given) = (Woken::default(), Vec::new());
-        let mut directory: Option<Directory> = None;
+        let (mut woken, mut given, mut directory) = (Woken::default(), Vec::new(), None::<Directory>);
         let present = || (**self.directory.load()).clone();
         let (mut turns, mut sends, mut files) = (self.turns(), self.sends(), self.files());
         for effect in effects {
@@ -402,6 +403,7 @@ impl Mirror {
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
                 Effect::SenderGone(name) => directory.get_or_insert_with(present).remove_sender(&name),
+                Effect::Waha(waha) => directory.get_or_insert_with(present).set_waha(waha),
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {

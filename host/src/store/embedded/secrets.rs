@@ -14,7 +14,7 @@ use super::{Embedded, open::Flaw};
 use crate::seal::{self, KeyId, NONCE_BYTES, Ring, Unopened};
 use crate::store::secrets::Secrets;
 use crate::store::{Error, Result};
-use crate::tenant::Sender;
+use crate::tenant::{HouseWaha, Sender};
 
 #[async_trait]
 impl Secrets for Embedded {
@@ -24,6 +24,18 @@ impl Secrets for Embedded {
 
     async fn use_keys(&self, keys: Ring) -> Result<()> {
         self.write(move |batch| use_keys(batch, &keys)).await
+    }
+
+    fn keys(&self) -> Ring {
+        (**self.mirror().keys.load()).clone()
+    }
+
+    async fn lend_waha(&self, waha: HouseWaha) -> Result<()> {
+        self.write(move |batch| {
+            batch.effects.push(Effect::Waha(waha.clone()));
+            Ok(())
+        })
+        .await
     }
 
     async fn reseal(&self, limit: usize) -> Result<usize> {
