@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{self, Request};
 use crate::clock;
+use crate::egress::circuits::Lane;
 use crate::egress::{Egress, LIST_BYTES};
 use crate::event::Event;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
@@ -68,7 +69,7 @@ enum Evidence {
 
 impl Doubts {
     pub fn new(store: Arc<dyn Store>, egress: Egress) -> Arc<Self> {
-        Arc::new(Doubts { store, egress })
+        Arc::new(Doubts { store, egress: egress.lane(Lane::Questions) })
     }
 
     pub async fn run(self: Arc<Self>) {
@@ -186,7 +187,7 @@ impl Doubts {
     }
 
     async fn look_into(&self, sender: &Sender, request: Request) -> Evidence {
-        let answer = match self.egress.send_within(request, LIST_BYTES).await {
+        let answer = match self.egress.send_within(sender, request, LIST_BYTES).await {
             Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => answer,
             Ok(answer) => {
                 tracing::debug!(sender = %sender.name, status = answer.status, "a chat cannot be looked into");

@@ -20,7 +20,8 @@
 //!
 //! Beside the way stand [`media`] (the files that messages bring and show), [`presence`] (read marks and
 //! typing), [`doubt`] (replies of unknown outcome), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
-//! providers say of templates) and [`doctor`]. Every request to a provider leaves through [`egress`].
+//! providers say of templates) and [`doctor`]. Every request to a provider leaves through [`egress`],
+//! which admits it: whoever does not answer, or refuses its key, is not asked by everybody.
 //!
 //! # Guarantees
 //!
@@ -42,8 +43,8 @@
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync}
-//!      > {metrics, declared, keyring, refused_keys} > {repeats} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
+//!      > {metrics, declared, keyring} > {repeats} > {store, brain, explain, egress}
+//!      > {refused_keys} > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, opt_out, event, clock} > {message, glyph, internet, regular_file, priority, vitals}
 //! ```
 

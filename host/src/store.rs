@@ -454,6 +454,9 @@ pub trait Store:
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()>;
     /// Gives a claim back untouched: the gateway stops.
     fn release_turn(&self, key: &ConversationKey);
+    /// Gives the claim back that began with this entry. It is not claimed again before `until`, as long as this
+    /// process lives.
+    fn postpone_turn(&self, key: &ConversationKey, first: InboxId, until: Timestamp);
     /// When the next turn that nobody waits for becomes due.
     fn next_turn_at(&self) -> Option<Timestamp>;
     /// Up to `n` sends that are due, in order per conversation, fair between senders and between a
@@ -471,6 +474,8 @@ pub trait Store:
     /// The sender answers again: answers of its that wait for another attempt are due at once, as long as
     /// this process lives.
     fn hurry_sends(&self, sender: &SenderName, now: Timestamp);
+    /// What this sender's replies were made to wait for is to be asked again.
+    fn resume_sends(&self, sender: &SenderName);
     /// Writes down what came of a send. One that is settled already stays as it is; of one that was
     /// claimed and has not begun only [`Settlement::Later`], [`Settlement::Postponed`] and
     /// [`Settlement::Dead`] can be said.

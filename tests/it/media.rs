@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 mod elsewhere;
 mod hostile;
 mod provided;
+mod silent;
 mod source;
 
 const PHONE: &str = "971501234567";

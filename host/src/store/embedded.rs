@@ -27,8 +27,8 @@ use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, Paced, Result, Retention,
-    SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, InboxId, Paced, Result,
+    Retention, SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, Lead};
@@ -295,6 +295,10 @@ impl Store for Embedded {
         self.mirror().wakes.turns.notify_one();
     }
 
+    fn postpone_turn(&self, key: &ConversationKey, first: InboxId, until: Timestamp) {
+        self.mirror().turns().postpone(key, &first, until);
+    }
+
     fn next_turn_at(&self) -> Option<Timestamp> {
         if self.shared.disk.is_compacting() || self.is_full() {
             return None;
@@ -335,6 +339,11 @@ impl Store for Embedded {
 
     fn hurry_sends(&self, sender: &SenderName, now: Timestamp) {
         self.mirror().sends().hurry(sender, now);
+        self.wakes().sends.notify_one();
+    }
+
+    fn resume_sends(&self, sender: &SenderName) {
+        self.mirror().sends().resume(sender);
         self.wakes().sends.notify_one();
     }
 
