@@ -461,11 +461,9 @@ fn handle<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> Option<&'a str> {
     channel::media::handle_in(said(claim, parcel)).filter(|_| takes_files)
 }
 
-/// A template may go out in the place of what was refused in the same attempt, and must not be taken
-/// for a repeat of it.
 fn name_of(claim: &SendClaim, outbound: &Outbound) -> String {
     match outbound.content {
-        OutboundContent::Template(_) => format!("{}-t", claim.reference),
+        OutboundContent::Template(_) => store::template_reference(&claim.reference),
         _ => claim.reference.clone(),
     }
 }

@@ -286,6 +286,12 @@ pub struct SendSummary {
     pub entry: OutboxEntry,
 }
 
+/// The name of a template that may go out in place of a reply of this name in the same attempt: it must not
+/// be taken for a repeat of it.
+pub fn template_reference(reference: &str) -> String {
+    format!("{reference}-t")
+}
+
 /// Narrow a listing. `None`: all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -482,6 +488,11 @@ pub trait Store:
     /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
+    /// Our name for a reply of that many attempts.
+    fn reference_of(&self, id: &SendId, attempts: u32) -> String;
+    /// What a provider told when it was asked. Whether it settles a reply of unknown outcome; one that is not
+    /// ours by its name is left alone.
+    async fn recognize_receipt(&self, receipt: Receipt, now: Timestamp) -> Result<bool>;
     /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told.
     /// Whether it tells that a reply of ours did not arrive after all: then it is among the dead.
     async fn record_receipt(&self, receipt: Receipt) -> Result<bool>;

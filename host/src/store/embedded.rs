@@ -356,6 +356,15 @@ impl Store for Embedded {
         if self.shared.disk.is_compacting() { None } else { self.mirror().sends().next_at() }
     }
 
+    fn reference_of(&self, id: &SendId, attempts: u32) -> String {
+        references::name(&self.mirror().secret, &codec::place(id.seq, id.key.tenant), attempts)
+    }
+
+    async fn recognize_receipt(&self, receipt: Receipt, now: Timestamp) -> Result<bool> {
+        let reported = receipts::Reported::new(receipt, &self.mirror().secret);
+        self.write(move |batch| receipts::recognize(batch, &reported, now)).await
+    }
+
     async fn record_receipt(&self, receipt: Receipt) -> Result<bool> {
         let reported = receipts::Reported::new(receipt, &self.mirror().secret);
         let now = clock::now();
