@@ -240,7 +240,9 @@ impl Egress {
         if self.for_people {
             return Ok(self.circuits.begin(self.lane, &of));
         }
-        if let Some(wait) = self.refused_keys.holds(sender, clock::now()) {
+        // An upload is part of a reply, which has asked already and may be the one that tries the key.
+        let held = self.refused_keys.holds(sender, clock::now()).filter(|_| self.lane != Lane::Uploads);
+        if let Some(wait) = held {
             let why = format!("the sender's key is refused; it is tried again {}", soon(wait));
             return Err(Unsent::Held { hold: None, wait, why });
         }
@@ -357,4 +359,38 @@ fn reason(error: &reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Backoff;
+
+    #[tokio::test]
+    async fn a_refused_key_holds_all_but_what_tries_it_and_what_people_ask() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let settings = config::Delivery::default();
+        let circuits = Circuits::new(&settings, &config::Media::default());
+        let keys = Arc::new(RefusedKeys::new(Backoff { base_ms: 60_000, max_ms: 60_000 }));
+        let egress = Egress::new(&settings, circuits, keys.clone()).expect("a client");
+        let sender: Sender = serde_json::from_value(serde_json::json!({
+            "name": "main", "provider": "meta", "account": "1", "api_key": "k",
+        }))
+        .expect("a sender");
+        keys.refuse(&sender, "401", clock::now(), 0);
+        let url = "https://graph.example.com/1";
+        for (egress, goes) in [
+            (egress.lane(Lane::Files), false),
+            (egress.lane(Lane::Signs), false),
+            (egress.lane(Lane::Questions), false),
+            (egress.lane(Lane::Uploads), true),
+            (egress.for_people(), true),
+        ] {
+            match egress.admit(&sender, url).await {
+                Ok(_) => assert!(goes, "{egress:?}"),
+                Err(Unsent::Held { hold: None, .. }) => assert!(!goes, "{egress:?}"),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
 }
