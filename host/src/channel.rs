@@ -88,14 +88,20 @@ pub trait Adapter: Sync {
         None
     }
 
-    /// A request that shows what our number said to this contact since then, where the provider can be asked.
-    fn recall(&self, _sender: &Sender, _to: &str, _since: Timestamp) -> Option<Request> {
+    /// By what the provider can be asked what became of replies.
+    fn recalls(&self) -> Recalls {
+        Recalls::Nothing
+    }
+
+    /// The request that asks, where there is one.
+    fn recall(&self, _sender: &Sender, _recall: &Recall<'_>) -> Option<Request> {
         None
     }
 
-    /// The answer to [`Adapter::recall`]: what was said, as [`Event::Own`].
-    fn recalled(&self, _sender: &Sender, _body: &[u8]) -> Vec<Event> {
-        Vec::new()
+    /// The answer to [`Adapter::recall`]: what was said, as [`Event::Own`], or what became of it, as
+    /// [`Event::Receipt`]. `None`: it is none.
+    fn recalled(&self, _sender: &Sender, _body: &[u8]) -> Option<Vec<Event>> {
+        None
     }
 
     /// A request that changes nothing and shows whether the provider knows this sender and takes its
@@ -230,6 +236,30 @@ pub struct Outgoing<'a> {
     /// Of an [`OutboundContent::Media`] whose source is a received file, or of a template with such a
     /// header: where the provider finds it. Without it the source is an address.
     pub media: Option<&'a media::Source>,
+}
+
+/// By what a provider can be asked what became of replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recalls {
+    Nothing,
+    /// It shows all that was said to a contact.
+    Chats,
+    /// It knows messages by the names that we gave them, so many of ours in one question; what it does not
+    /// know may have gone out all the same.
+    Names {
+        at_once: usize,
+    },
+}
+
+/// One such question.
+#[derive(Clone, Copy, Debug)]
+pub enum Recall<'a> {
+    /// What our number said there since then.
+    Chat {
+        to: &'a str,
+        since: Timestamp,
+    },
+    Names(&'a [String]),
 }
 
 /// What the contact sees of us before the answer is there.

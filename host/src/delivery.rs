@@ -4,11 +4,9 @@
 //! only. A reply begins when its own request is about to leave, so that what is in doubt after a crash is
 //! what was on the wire. What may have gone out is never sent again by itself.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +14,8 @@ use crate::channel::media::Source;
 use crate::channel::{self, Outcome, Outgoing};
 use crate::clock;
 use crate::config;
-use crate::egress::Egress;
+use crate::egress::circuits::{Call, Circuits, Flight, Lane};
+use crate::egress::{self, Egress};
 use crate::event::SamePerson;
 use crate::identity;
 use crate::media::Media;
@@ -31,19 +30,19 @@ use crate::store::contacts::{BY_PROVIDER, OptOut};
 use crate::store::embedded::bare_id;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
+use crate::vitals;
 use crate::way;
 
-use circuits::{Circuits, Flight};
 use gate::{Decision, Gate, Parcel};
 use patience::Patience;
 
-mod circuits;
 mod gate;
 mod pace;
 mod patience;
 
 const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
+const PANIC_PAUSE_MS: i64 = 60_000;
 
 /// Sends replies until it is told to stop.
 pub struct DeliveryLoop {
@@ -67,9 +66,8 @@ impl DeliveryLoop {
         policy: config::Policy,
         egress: Egress,
         media: Arc<Media>,
-        refused_keys: Arc<RefusedKeys>,
     ) -> Arc<Self> {
-        let circuits = Circuits::new(&settings);
+        let (circuits, refused_keys) = (egress.circuits().clone(), egress.refused_keys().clone());
         let store_failed = Lasting::default();
         Arc::new(DeliveryLoop {
             store,
@@ -96,7 +94,8 @@ impl DeliveryLoop {
                 continue;
             }
             for (claim, parcel) in self.pass(claims, &mut gate, &running) {
-                let (this, flight) = (self.clone(), self.circuits.begin(&parcel.sender));
+                let of = gate::of(&parcel.sender);
+                let (this, flight) = (self.clone(), self.circuits.begin(Lane::Replies, &of));
                 running.spawn(Box::pin(async move { this.deliver(claim, parcel, flight).await }));
             }
         }
@@ -111,7 +110,7 @@ impl DeliveryLoop {
     /// No more than may be on their way: that is the store's count.
     async fn claim(&self, gate: &mut Gate) -> Vec<SendClaim> {
         let (directory, now) = (self.store.directory(), clock::now());
-        self.circuits.round();
+        self.circuits.round(Lane::Replies);
         let mut pace = |candidate: &Candidate<'_, SenderName>| {
             let pace = gate.pace(candidate, &directory, now);
             let sender = directory.senders.get(candidate.group).filter(|sender| sender.active);
@@ -120,7 +119,12 @@ impl DeliveryLoop {
             }
             pace
         };
-        match self.store.claim_sends(self.settings.concurrent, now, &mut pace).await {
+        let claimed = self.store.claim_sends(self.settings.concurrent, now, &mut pace).await;
+        for (hold, sender) in gate.held_up() {
+            let store = self.store.clone();
+            self.circuits.when_free(&hold, Call::new(move || store.resume_sends(&sender)));
+        }
+        match claimed {
             Ok(claims) => claims,
             Err(error) => {
                 self.store_fails("the claim", &error);
@@ -199,20 +203,39 @@ impl DeliveryLoop {
         }
     }
 
-    async fn deliver(&self, claim: SendClaim, parcel: Parcel, mut flight: Flight) {
+    async fn deliver(&self, claim: SendClaim, parcel: Parcel, flight: Flight) {
+        let id = claim.id.clone();
         // A file takes its time, and nothing leaves meanwhile.
-        let file = AssertUnwindSafe(self.file(&claim, &parcel))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Err(Outcome::retry(None, "the gateway panicked over its file; see the log")));
-        let Some(claim) = self.begin(&claim).await else { return };
+        let begun = vitals::survived(async {
+            let file = self.file(&claim, &parcel).await;
+            self.begin(&claim).await.map(|claim| (claim, file))
+        });
+        let (claim, file) = match begun.await {
+            Some(Some(begun)) => begun,
+            Some(None) => return,
+            None => {
+                tracing::error!(conversation = %id.key, seq = id.seq, "the gateway panicked over a reply; it is tried again later");
+                return self.store.postpone_send(&id, clock::now().plus_ms(PANIC_PAUSE_MS));
+            }
+        };
+        if vitals::survived(self.send(claim, parcel, file, flight)).await.is_none() {
+            // Whatever had gone out is not known any more.
+            tracing::error!(conversation = %id.key, seq = id.seq, "the gateway panicked over a reply that had begun");
+            let error = "the gateway panicked over it; see its log".into();
+            self.store.settle_send(&id, Settlement::Unknown { error }, clock::now()).await.ok();
+        }
+    }
+
+    async fn send(
+        &self,
+        claim: SendClaim,
+        parcel: Parcel,
+        file: Result<Option<Source>, Outcome>,
+        mut flight: Flight,
+    ) {
         let began = Instant::now();
         let sender = parcel.sender.clone();
-        // A panic of ours says nothing about whether the request went out.
-        let attempt = self.attempt(&claim, parcel, file, &mut flight);
-        let (outcome, instead) = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
-            (Outcome::failed(Fate::Unknown, "the gateway panicked while it sent; see its log"), None)
-        });
+        let (outcome, instead) = self.attempt(&claim, parcel, file, &mut flight).await;
         if let Outcome::Failed { fate, .. } = &outcome {
             self.metrics.send_failed(sender.provider, *fate);
             if *fate == Fate::OptedOut {
@@ -225,7 +248,7 @@ impl DeliveryLoop {
         self.report(&claim, &sender, &settlement, began.elapsed());
         self.settle(&claim, settlement).await;
         if flight.end() {
-            self.hurry(&circuits::host_of(&sender));
+            self.hurry(&egress::host_of(&sender));
         }
         if let Some(same) = same
             && let Err(error) = self.store.learn(same, clock::now()).await
@@ -241,7 +264,7 @@ impl DeliveryLoop {
             Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
                 if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
                     self.metrics.held_back(sender.provider, "key_refused");
-                    let host = circuits::host_of(sender);
+                    let host = egress::host_of(sender);
                     if !self.metrics.repeats.alike.is_first(&host, "the key is refused", name.as_str()) {
                         return;
                     }
@@ -326,18 +349,9 @@ impl DeliveryLoop {
             }
             Ok(Some(request)) => request,
         };
-        let outcome = match self.egress.send(request).await {
-            Ok(answer) => {
-                flight.told(if answer.status < 500 { Came::Answer } else { Came::Trouble });
-                adapter.outcome(answer.status, &answer.headers, &answer.body, to)
-            }
-            Err(outcome) => {
-                // What cannot be made says nothing of whom it was for.
-                if !matches!(outcome, Outcome::Failed { fate: Fate::Permanent, .. }) {
-                    flight.told(Came::Nothing);
-                }
-                outcome
-            }
+        let outcome = match self.egress.send_on(flight, request).await {
+            Ok(answer) => adapter.outcome(answer.status, &answer.headers, &answer.body, to),
+            Err(outcome) => outcome,
         };
         if let (Some(handle), Outcome::Failed { fate: Fate::Permanent, .. }) =
             (handle(claim, parcel), &outcome)
@@ -350,7 +364,7 @@ impl DeliveryLoop {
     /// What is there answers again: what waits for its next attempt need not wait for it.
     fn hurry(&self, host: &str) {
         let (directory, now) = (self.store.directory(), clock::now());
-        for sender in directory.senders.values().filter(|sender| circuits::host_of(sender) == host) {
+        for sender in directory.senders.values().filter(|sender| egress::host_of(sender) == host) {
             self.store.hurry_sends(&sender.name, now);
         }
     }
@@ -470,11 +484,9 @@ fn handle<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> Option<&'a str> {
     channel::media::handle_in(said(claim, parcel)).filter(|_| takes_files)
 }
 
-/// A template may go out in the place of what was refused in the same attempt, and must not be taken
-/// for a repeat of it.
 fn name_of(claim: &SendClaim, outbound: &Outbound) -> String {
     match outbound.content {
-        OutboundContent::Template(_) => format!("{}-t", claim.reference),
+        OutboundContent::Template(_) => store::template_reference(&claim.reference),
         _ => claim.reference.clone(),
     }
 }

@@ -4,18 +4,28 @@
 //!
 //! What a provider tells by itself, by receipts and echoes, is taken as evidence where it comes in.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::channel::{self, Request};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use self::asking::{AT_MOST, Asking, Evidence, Topic};
+use crate::channel::{self, Recall, Recalls, Request};
 use crate::clock;
+use crate::egress::circuits::Lane;
 use crate::egress::{Egress, LIST_BYTES};
-use crate::event::Event;
+use crate::event::{Event, Receipt};
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
-use crate::store::{Filter, OutboxState, SendId, SendSummary, Store};
+use crate::store::{Filter, OutboxState, SendId, SendSummary, Store, template_reference};
 use crate::tenant::policy::{Doubt, Then};
 use crate::tenant::{Directory, Sender};
+use crate::vitals;
+
+mod asking;
 
 /// Between two looks at what is in doubt.
 const EVERY: Duration = Duration::from_secs(5);
@@ -28,110 +38,169 @@ const PAUSE_PER_LOOK: u32 = 50;
 const AT_ONCE: usize = 200;
 const PAGE_BYTES: usize = 1 << 20;
 
-/// A chat is asked about again after so long, and then after twice as long, up to
-const FIRST: Duration = Duration::from_secs(10);
-const AT_MOST: Duration = Duration::from_secs(600);
-
-/// What is older is asked about no more: it is not among what a chat shows first.
+/// What is older is asked about no more: it is not among what a chat shows first, and soon in no log.
 const ASKED_FOR_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A reply is found by what was said since this before it was due: clocks differ.
 const BEFORE_MS: i64 = 60_000;
+
+/// A log may have a message later than its provider took it: for so long nothing follows from its silence.
+const SETTLING_MS: i64 = 10 * 60_000;
 
 pub struct Doubts {
     store: Arc<dyn Store>,
     egress: Egress,
 }
 
-/// When a chat was asked about, and when it will be again.
-struct Asked {
-    again_at: Instant,
-    pause: Duration,
-    /// What it said in this look.
-    just_now: Option<Evidence>,
+/// One request about one topic or several.
+struct Question {
+    sender: Arc<Sender>,
+    topics: Vec<Topic>,
+    request: Request,
 }
 
-type Chats = HashMap<(SenderName, String), Asked>;
-
-/// What a chat said of a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Evidence {
-    /// It settled one.
-    Found,
-    /// It was asked just now, and shows nothing of it.
-    None,
-    /// It is to be asked first.
-    Later,
-    /// Nobody can be asked.
-    Nowhere,
-}
+type Answers = FuturesUnordered<BoxFuture<'static, Vec<(Topic, Evidence)>>>;
 
 impl Doubts {
     pub fn new(store: Arc<dyn Store>, egress: Egress) -> Arc<Self> {
-        Arc::new(Doubts { store, egress })
+        Arc::new(Doubts { store, egress: egress.lane(Lane::Questions) })
     }
 
     pub async fn run(self: Arc<Self>) {
-        let mut chats = Chats::new();
-        let mut pause = EVERY;
+        let (mut asking, mut answers) = (Asking::default(), Answers::new());
+        let (mut not_before, mut next) = (Instant::now(), Instant::now() + EVERY);
         loop {
-            tokio::time::sleep(pause).await;
-            pause = EVERY;
+            tokio::select! {
+                Some(told) = answers.next() => {
+                    for (topic, evidence) in told {
+                        asking.learn(&topic, evidence, Instant::now());
+                    }
+                    next = next.min(not_before.max(Instant::now()));
+                    continue;
+                }
+                () = tokio::time::sleep_until(next) => {}
+            }
+            next = Instant::now() + EVERY;
             if self.store.counters().outbox_unknown == 0 {
-                chats.clear();
+                asking.clear();
                 continue;
             }
             let began = Instant::now();
-            let looked = self.look(&mut chats).await;
-            pause = EVERY.max(began.elapsed() * PAUSE_PER_LOOK).min(AT_MOST);
-            if let Err(error) = looked {
-                tracing::debug!(%error, "replies of unknown outcome cannot be looked at; trying again");
+            match self.look(&mut asking).await {
+                Ok(questions) => answers.extend(questions.into_iter().map(|it| self.clone().answered(it))),
+                Err(error) => {
+                    tracing::debug!(%error, "replies of unknown outcome cannot be looked at; trying again");
+                }
             }
+            let pause = (began.elapsed() * PAUSE_PER_LOOK).min(AT_MOST);
+            not_before = Instant::now() + pause;
+            next = Instant::now() + EVERY.max(pause);
         }
     }
 
-    /// Looks at all of them once.
-    async fn look(&self, chats: &mut Chats) -> crate::store::Result<()> {
+    /// Looks at all of them once. Whom to ask now.
+    async fn look(&self, asking: &mut Asking) -> crate::store::Result<Vec<Question>> {
         let mut filter = Filter {
             ended: true,
             state: Some(OutboxState::Unknown.name().to_owned()),
             limit: AT_ONCE,
             ..Filter::default()
         };
-        let (mut seen, now) = (Chats::new(), clock::now());
+        let (mut questions, now) = (Vec::new(), clock::now());
         loop {
             // Not on a thread that others wait for.
             let (store, asked) = (self.store.clone(), filter.clone());
             let page = tokio::task::spawn_blocking(move || store.outbox_page(&asked, PAGE_BYTES)).await;
             let page = page.map_err(|panic| crate::store::Error::Failed(panic.to_string()))??;
             let directory = self.store.directory();
+            questions.extend(self.questions(&page.entries, asking, &directory, now));
             for reply in &page.entries {
-                self.see_to(reply, (chats, &mut seen), &directory, now).await?;
+                let evidence = match self.topic(reply, &directory, now) {
+                    Some((_, topic)) => asking.of(&topic, Instant::now()),
+                    None => Evidence::Nowhere,
+                };
+                self.heed(reply, evidence, &directory, now).await?;
             }
             match page.next {
                 Some(next) => filter.after = Some(next),
                 None => break,
             }
         }
-        // Of chats in which nothing is in doubt any more nothing is remembered.
-        *chats = seen;
-        Ok(())
+        asking.end_look();
+        Ok(questions)
     }
 
-    async fn see_to(
+    /// By what somebody can be asked about this reply, if anybody can.
+    fn topic(
         &self,
         reply: &SendSummary,
-        (chats, seen): (&mut Chats, &mut Chats),
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Option<(Arc<Sender>, Topic)> {
+        let entry = &reply.entry;
+        let sender = directory.senders.get(&entry.sender)?;
+        let by = match channel::adapter(sender.provider).recalls() {
+            _ if entry.due_at.plus_ms(ASKED_FOR_MS) <= now => return None,
+            Recalls::Nothing => return None,
+            Recalls::Chats => entry.to.clone(),
+            Recalls::Names { .. } => self.store.reference_of(&id_of(reply)?, entry.attempts),
+        };
+        Some((sender.clone(), (sender.name.clone(), by)))
+    }
+
+    /// Each chat is asked once for all that is in doubt there, and names several together.
+    fn questions(
+        &self,
+        replies: &[SendSummary],
+        asking: &mut Asking,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Vec<Question> {
+        let (mut questions, mut named) =
+            (Vec::new(), BTreeMap::<SenderName, (Arc<Sender>, Vec<Topic>)>::new());
+        for reply in replies {
+            let Some((sender, topic)) = self.topic(reply, directory, now) else { continue };
+            if !asking.begin(&topic, Instant::now()) {
+                continue;
+            }
+            let adapter = channel::adapter(sender.provider);
+            if let Recalls::Names { .. } = adapter.recalls() {
+                named.entry(sender.name.clone()).or_insert_with(|| (sender, Vec::new())).1.push(topic);
+                continue;
+            }
+            let since = reply.entry.created_at.max(reply.entry.due_at).plus_ms(-BEFORE_MS);
+            match adapter.recall(&sender, &Recall::Chat { to: &topic.1, since }) {
+                Some(request) => questions.push(Question { sender, topics: vec![topic], request }),
+                None => asking.learn(&topic, Evidence::Nowhere, Instant::now()),
+            }
+        }
+        for (sender, topics) in named.into_values() {
+            let adapter = channel::adapter(sender.provider);
+            let Recalls::Names { at_once } = adapter.recalls() else { continue };
+            for topics in topics.chunks(at_once.max(1)) {
+                let names: Vec<String> =
+                    topics.iter().flat_map(|(_, name)| [name.clone(), template_reference(name)]).collect();
+                let (sender, topics) = (sender.clone(), topics.to_vec());
+                match adapter.recall(&sender, &Recall::Names(&names)) {
+                    Some(request) => questions.push(Question { sender, topics, request }),
+                    None => {
+                        topics.iter().for_each(|it| asking.learn(it, Evidence::Nowhere, Instant::now()));
+                    }
+                }
+            }
+        }
+        questions
+    }
+
+    /// Does what the tenant wants done with what no evidence settled.
+    async fn heed(
+        &self,
+        reply: &SendSummary,
+        evidence: Evidence,
         directory: &Directory,
         now: Timestamp,
     ) -> crate::store::Result<()> {
         let entry = &reply.entry;
-        let evidence = match directory.senders.get(&entry.sender) {
-            Some(sender) if entry.due_at.plus_ms(ASKED_FOR_MS) > now => {
-                self.ask(reply, sender, (chats, seen)).await
-            }
-            _ => Evidence::Nowhere,
-        };
         // No word is heeded before evidence was looked for.
         if matches!(evidence, Evidence::Found | Evidence::Later) {
             return Ok(());
@@ -143,12 +212,11 @@ impl Doubts {
             return Ok(());
         }
         let since = entry.retried_at.unwrap_or(entry.created_at).max(entry.due_at.min(now));
-        if since.plus_ms(i64::from(word.after_minutes) * 60_000) > now {
+        let settling_ms = if evidence == Evidence::Silent { SETTLING_MS } else { 0 };
+        if since.plus_ms((i64::from(word.after_minutes) * 60_000).max(settling_ms)) > now {
             return Ok(());
         }
-        let Some(seq) = reply.id.rsplit('-').next().and_then(|seq| seq.parse().ok()) else { return Ok(()) };
-        let key = ConversationKey { tenant: reply.tenant, contact: reply.contact.clone() };
-        let id = SendId { key, seq };
+        let Some(id) = id_of(reply) else { return Ok(()) };
         let actor = "gateway (policy.doubt)";
         tracing::info!(reply = reply.id, then = ?word.then, "no evidence settled a reply of unknown outcome; the tenant's word does");
         match word.then {
@@ -158,60 +226,87 @@ impl Doubts {
         Ok(())
     }
 
-    /// Asks what was said in its chat, once for all that is in doubt there.
-    async fn ask(
-        &self,
-        reply: &SendSummary,
-        sender: &Sender,
-        (chats, seen): (&mut Chats, &mut Chats),
-    ) -> Evidence {
-        let adapter = channel::adapter(sender.provider);
-        let entry = &reply.entry;
-        let since = entry.created_at.max(entry.due_at).plus_ms(-BEFORE_MS);
-        let Some(request) = adapter.recall(sender, &entry.to, since) else { return Evidence::Nowhere };
-        let chat = (sender.name.clone(), entry.to.clone());
-        let now = Instant::now();
-        if let Some(asked) = seen.get(&chat) {
-            return asked.just_now.unwrap_or(Evidence::Later);
-        }
-        let asked = chats.remove(&chat).unwrap_or(Asked { again_at: now, pause: FIRST, just_now: None });
-        if asked.again_at > now {
-            seen.insert(chat, Asked { just_now: None, ..asked });
-            return Evidence::Later;
-        }
-        let evidence = self.look_into(sender, request).await;
-        let pause = (2 * asked.pause).min(AT_MOST);
-        seen.insert(chat, Asked { again_at: now + asked.pause, pause, just_now: Some(evidence) });
-        evidence
+    fn answered(self: Arc<Self>, question: Question) -> BoxFuture<'static, Vec<(Topic, Evidence)>> {
+        Box::pin(async move {
+            // After a panic it is asked again like after any trouble, and the others are not held up.
+            let told = vitals::survived(self.ask(&question)).await;
+            told.unwrap_or_else(|| question.all(Evidence::Later))
+        })
     }
 
-    async fn look_into(&self, sender: &Sender, request: Request) -> Evidence {
-        let answer = match self.egress.send_within(request, LIST_BYTES).await {
-            Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => answer,
-            Ok(answer) => {
-                tracing::debug!(sender = %sender.name, status = answer.status, "a chat cannot be looked into");
-                return Evidence::Later;
+    async fn ask(&self, question: &Question) -> Vec<(Topic, Evidence)> {
+        let Question { sender, request, .. } = question;
+        let by_name = matches!(channel::adapter(sender.provider).recalls(), Recalls::Names { .. });
+        let body = match self.egress.send_within(sender, request.clone(), LIST_BYTES).await {
+            Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => answer.body,
+            // An account that has no log, or does not have this one.
+            Ok(answer) if by_name && matches!(answer.status, 400 | 403..=405 | 410) => {
+                tracing::debug!(sender = %sender.name, status = answer.status, "there is no log to look into");
+                return question.all(Evidence::Nowhere);
             }
-            Err(_) => return Evidence::Later,
+            Ok(answer) => {
+                tracing::debug!(sender = %sender.name, status = answer.status, "what was sent cannot be looked into");
+                return question.all(Evidence::Later);
+            }
+            Err(_) => return question.all(Evidence::Later),
         };
-        let mut evidence = Evidence::None;
-        for event in channel::adapter(sender.provider).recalled(sender, &answer.body) {
-            let Event::Own(mut own) = event else { continue };
-            own.account.clone_from(&sender.account);
-            match self.store.recognize_own(*own, sender.name.clone(), clock::now()).await {
-                Ok(true) => evidence = Evidence::Found,
-                Ok(false) => {}
+        let Some(events) = channel::adapter(sender.provider).recalled(sender, &body) else {
+            return question.all(Evidence::Later);
+        };
+        self.weigh(question, events, by_name).await
+    }
+
+    /// What the events that an answer tells of settle.
+    async fn weigh(&self, question: &Question, events: Vec<Event>, by_name: bool) -> Vec<(Topic, Evidence)> {
+        let sender = &question.sender;
+        let mut told = question.all(if by_name { Evidence::Silent } else { Evidence::None });
+        let mut found = false;
+        for event in events {
+            let settled = match event {
+                Event::Own(mut own) => {
+                    own.account.clone_from(&sender.account);
+                    let settles = self.store.recognize_own(*own, sender.name.clone(), clock::now()).await;
+                    settles.map(|settles| if settles { told.first_mut() } else { None })
+                }
+                // Whatever else is in the answer was not asked for.
+                Event::Receipt(receipt) => match told.iter_mut().find(|told| is_about(&receipt, &told.0.1)) {
+                    Some(topic) => {
+                        let settles = self.store.recognize_receipt(receipt, clock::now()).await;
+                        settles.map(|settles| settles.then_some(topic))
+                    }
+                    None => continue,
+                },
+                _ => continue,
+            };
+            match settled {
+                Ok(Some(topic)) => (topic.1, found) = (Evidence::Found, true),
+                Ok(None) => {}
                 Err(error) => {
-                    tracing::debug!(%error, "what a chat tells cannot be kept; it is asked again");
-                    return Evidence::Later;
+                    tracing::debug!(%error, "what a provider tells cannot be kept; it is asked again");
+                    return question.all(Evidence::Later);
                 }
             }
         }
-        if evidence == Evidence::Found {
-            tracing::info!(sender = %sender.name, "the chat shows what became of a reply of unknown outcome");
+        if found {
+            tracing::info!(sender = %sender.name, "the provider was asked, and shows what became of a reply of unknown outcome");
         }
-        evidence
+        told
     }
+}
+
+impl Question {
+    fn all(&self, evidence: Evidence) -> Vec<(Topic, Evidence)> {
+        self.topics.iter().map(|topic| (topic.clone(), evidence)).collect()
+    }
+}
+
+fn is_about(receipt: &Receipt, name: &str) -> bool {
+    receipt.message_id == *name || receipt.message_id == template_reference(name)
+}
+
+fn id_of(reply: &SendSummary) -> Option<SendId> {
+    let seq = reply.id.rsplit('-').next()?.parse().ok()?;
+    Some(SendId { key: ConversationKey { tenant: reply.tenant, contact: reply.contact.clone() }, seq })
 }
 
 /// What the tenant wants done with what nobody knows of.

@@ -76,7 +76,11 @@ impl Explained {
         lock_of: impl FnOnce(&ContactKey) -> Option<Lock>,
         now: Timestamp,
     ) {
-        let (Kind::Message, Some(account), Some(contact)) = (self.kind, &self.account, &self.contact) else {
+        let (Kind::Message, Some(contact)) = (self.kind, &self.contact) else { return };
+        let Some(account) = &self.account else {
+            self.decision = Some(
+                "for the sender whose own address (webhook_path) it comes to; kept unread elsewhere".into(),
+            );
             return;
         };
         let Some(sender) = directory.sender_of(self.provider, account) else {
@@ -145,7 +149,7 @@ impl From<Event> for Explained {
     fn from(event: Event) -> Self {
         match event {
             Event::Message(inbound) => Explained {
-                account: Some(inbound.account),
+                account: Some(inbound.account).filter(|account| !account.is_empty()),
                 message_id: Some(inbound.id),
                 contact: Some(inbound.contact),
                 from_raw: Some(inbound.from_raw),

@@ -29,6 +29,7 @@ use crate::declared;
 use crate::delivery::DeliveryLoop;
 use crate::doubt::Doubts;
 use crate::egress::Egress;
+use crate::egress::circuits::Circuits;
 use crate::http::{self, control};
 use crate::keyring;
 use crate::media::Media;
@@ -114,20 +115,25 @@ impl Gateway {
             Brains::open(settings, move |tenant| Some(tenants.directory().tenant(tenant)?.brain.clone()))
                 .await
                 .with_context(|| format!("cannot read the plugins directory {}", config.plugins.display()))?;
-        let egress = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let delivery = &config.delivery;
+        let backoff = Backoff { base_ms: delivery.backoff_ms, max_ms: delivery.backoff_max_ms };
+        let refused_keys = Arc::new(RefusedKeys::new(backoff));
+        let circuits = Circuits::new(delivery, &config.media);
+        let egress = || {
+            Egress::new(delivery, circuits.clone(), refused_keys.clone())
+                .context("cannot set up the HTTP client")
+        };
         // A connection lives on the threads that opened it: no delivery goes out over one of the API's.
-        let asked = Egress::new(&config.delivery).context("cannot set up the HTTP client")?;
+        let (egress, asked) = (egress()?, egress()?.for_people());
         let (metrics, pulse) = (Arc::new(Metrics::new()), Arc::new(Pulse::default()));
         let media = Media::open(&config, store.clone(), egress.clone(), metrics.clone())
             .with_context(|| format!("cannot use the directory {}", config.media_dir().display()))?;
         let sessions = Sessions::new(store.clone(), asked.clone(), metrics.clone(), pulse.clone(), waha);
         let templates = Desk::new(store.clone(), asked.clone(), config.templates.clone());
-        let delivery = &config.delivery;
-        let backoff = Backoff { base_ms: delivery.backoff_ms, max_ms: delivery.backoff_max_ms };
         let config = Arc::new(config);
         Ok(Gateway {
             reload: Arc::new(Reload::new(config.clone(), store.clone(), brains.clone())),
-            refused_keys: Arc::new(RefusedKeys::new(backoff)),
+            refused_keys,
             egress,
             asked,
             templates,
@@ -217,7 +223,6 @@ impl Gateway {
             self.config.policy,
             self.egress.clone(),
             self.media.clone(),
-            self.refused_keys.clone(),
         );
         let (presence, signs) = presence::new(self.egress.clone(), self.metrics.clone());
         let turns = TurnLoop::new(
@@ -283,6 +288,7 @@ impl Gateway {
     fn background(&self, signs: presence::Worker, stop: &CancellationToken) -> JoinSet<()> {
         let (store, config) = (self.store.clone(), self.config.clone());
         let stopping = (self.media.clone(), stop.clone());
+        let sessions = self.sessions.in_background();
         let parts = [
             part("packages", self.brains.clone(), |brains| brains.watch().boxed()),
             part("presence", Arc::new(signs), |signs| async move { signs.run().await }.boxed()),
@@ -290,8 +296,8 @@ impl Gateway {
             part("templates", (self.templates.clone(), stop.clone()), |(it, stop)| it.run(stop).boxed()),
             part("files", stopping.clone(), |(media, stop)| media.run(stop).boxed()),
             part("old files", stopping, |(media, stop)| media.keep_house(stop).boxed()),
-            part("WAHA sessions", self.sessions.clone(), |sessions| sessions.watch().boxed()),
-            part("hidden ids", self.sessions.clone(), |sessions| sessions.look_up().boxed()),
+            part("WAHA sessions", sessions.clone(), |sessions| sessions.watch().boxed()),
+            part("hidden ids", sessions, |sessions| sessions.look_up().boxed()),
             part("doubts", Doubts::new(store.clone(), self.asked.clone()), |doubts| doubts.run().boxed()),
             part("retention", (store.clone(), retention(&config)), |(it, days)| {
                 upkeep::prune(it, days).boxed()

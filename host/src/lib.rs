@@ -21,7 +21,8 @@
 //!
 //! Beside the way stand [`media`] (the files that messages bring and show), [`presence`] (read marks and
 //! typing), [`doubt`] (replies of unknown outcome), [`session`] (WAHA numbers: log in, watch, look hidden ids up), [`template_sync`] (what
-//! providers say of templates), [`reload`] (what files declare) and [`doctor`]. Every request to a provider leaves through [`egress`].
+//! providers say of templates), [`reload`] (what files declare) and [`doctor`]. Every request to a provider leaves
+//! through [`egress`], which admits it: whoever does not answer, or refuses its key, is not asked by everybody.
 //!
 //! # Guarantees
 //!
@@ -43,8 +44,8 @@
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync, reload}
-//!      > {metrics, declared, keyring, refused_keys, backup} > {repeats} > {store, brain, explain, egress}
-//!      > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
+//!      > {metrics, declared, keyring, backup} > {repeats} > {store, brain, explain, egress}
+//!      > {refused_keys} > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
 //!      > {identity, deep_link, opt_out, event, clock, way, signed_address} > {message, glyph, internet, regular_file, ownership, priority, vitals}
 //! ```
 

@@ -22,7 +22,8 @@ use tokio_util::task::TaskTracker;
 use self::disk::Disk;
 use crate::clock;
 use crate::config::{self, Config};
-use crate::egress::Egress;
+use crate::egress::circuits::{Call, Hold, Lane};
+use crate::egress::{Egress, LOOK};
 use crate::message::TenantId;
 use crate::metrics::Metrics;
 use crate::store::media::{File, FileAges, FileState};
@@ -43,6 +44,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// After the store refused something it is asked again after this.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
 
+/// A file over which the gateway panicked would only have it do so again at once.
+const PANIC_PAUSE_MS: i64 = 60_000;
+
 /// Between two looks for files past their life.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -58,6 +62,8 @@ const REMEMBERED_DAYS: i64 = 30;
 pub struct Media {
     store: Arc<dyn Store>,
     egress: Egress,
+    /// What hands files of ours over.
+    uploading: Egress,
     metrics: Arc<Metrics>,
     settings: config::Media,
     public_url: Option<String>,
@@ -108,7 +114,8 @@ impl Media {
         Ok(Arc::new(Media {
             key: store.media_key(),
             store,
-            egress,
+            uploading: egress.lane(Lane::Uploads),
+            egress: egress.lane(Lane::Files),
             metrics,
             settings: config.media.clone(),
             public_url: config.http.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
@@ -137,6 +144,7 @@ impl Media {
                         attempted = this.attempt(&file) => match attempted {
                             Attempted::Settled => drop(claim),
                             Attempted::NoRoom { bytes } => claim.park(&file, bytes),
+                            Attempted::Held { hold, wait } => claim.hold(hold, wait),
                         },
                         () = stop.cancelled() => {}
                     }
@@ -239,6 +247,11 @@ fn is_refused(error: &store::Error) -> bool {
 /// What became of an attempt.
 enum Attempted {
     Settled,
+    /// Nobody was asked: who would be does not answer, or has no room.
+    Held {
+        hold: Option<Hold>,
+        wait: Duration,
+    },
     /// So many bytes more than there is room for.
     NoRoom {
         bytes: u64,
@@ -262,10 +275,33 @@ impl Claim {
     }
 }
 
+impl Claim {
+    /// The file waits until it is called. Where that is lost it looks again by itself, and not together
+    /// with all the others.
+    fn hold(mut self, hold: Option<Hold>, wait: Duration) {
+        let wait = LOOK.max(wait).mul_f64(rand::random_range(1.0..2.0));
+        let until = clock::now().plus_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let (media, tenant, handle) = (self.media.clone(), self.tenant, self.handle.clone());
+        media.store.postpone_file(tenant, &handle, until);
+        self.ended = true;
+        drop(self);
+        if let Some(hold) = hold {
+            let store = media.store.clone();
+            media.egress.when_free(&hold, Call::new(move || store.call_file(tenant, &handle)));
+        }
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.ended {
-            self.media.store.release_file(self.tenant, &self.handle);
+        let (store, tenant, handle) = (&self.media.store, self.tenant, &self.handle);
+        match self.ended {
+            true => {}
+            false if std::thread::panicking() => {
+                tracing::error!(%tenant, handle, "the gateway panicked over a file; it is fetched again later");
+                store.postpone_file(tenant, handle, clock::now().plus_ms(PANIC_PAUSE_MS));
+            }
+            false => store.release_file(tenant, handle),
         }
         self.media.freed.notify_one();
     }

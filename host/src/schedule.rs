@@ -217,6 +217,15 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         }
     }
 
+    /// Its first item is due now, if it is not claimed.
+    pub fn call(&mut self, conversation: &C, now: Timestamp) {
+        let Some(pending) = self.conversations.get_mut(conversation) else { return };
+        if let Some((_, first)) = pending.items.front_mut().filter(|(_, first)| first.due > now) {
+            first.due = now;
+            pending.settle(&mut self.queues);
+        }
+    }
+
     /// The clock was set back by so much. What somebody waits for keeps its distance from now; what is to
     /// be said at a time of day keeps that. Pauses are asked for again.
     fn set_back(&mut self, by_ms: i64) {
@@ -227,6 +236,16 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
                 entry.due = entry.due.plus_ms(by_ms.saturating_neg());
             }
             pending.settle(queues);
+        }
+    }
+
+    /// Whatever stands first in its conversation and is not due is due now.
+    pub fn call_all(&mut self, now: Timestamp) {
+        for pending in self.conversations.values_mut().filter(|pending| !pending.is_claimed()) {
+            if let Some((_, first)) = pending.items.front_mut().filter(|(_, first)| first.due > now) {
+                first.due = now;
+                pending.settle(&mut self.queues);
+            }
         }
     }
 

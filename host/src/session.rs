@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config;
 use crate::declared::rules;
 use crate::egress::Egress;
+use crate::egress::circuits::Lane;
 use crate::identity;
 use crate::message::{Provider, SenderName, TenantId};
 use crate::metrics::Metrics;
@@ -67,7 +68,7 @@ pub struct Sessions {
     pulse: Arc<Pulse>,
     settings: Settings,
     /// One change at a time for each session.
-    changing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    changing: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 /// Whose number it is.
@@ -87,7 +88,20 @@ impl Sessions {
         pulse: Arc<Pulse>,
         settings: Settings,
     ) -> Arc<Self> {
-        Arc::new(Sessions { store, egress, metrics, pulse, settings, changing: Mutex::default() })
+        let egress = egress.for_people();
+        Arc::new(Sessions { store, egress, metrics, pulse, settings, changing: Arc::default() })
+    }
+
+    /// The same for what nobody waits for, which leaves alone whoever does not answer.
+    pub fn in_background(&self) -> Arc<Self> {
+        Arc::new(Sessions {
+            store: self.store.clone(),
+            egress: self.egress.lane(Lane::Questions),
+            metrics: self.metrics.clone(),
+            pulse: self.pulse.clone(),
+            settings: self.settings.clone(),
+            changing: self.changing.clone(),
+        })
     }
 
     /// Sees to it that there is a session, that its webhook leads here, and that it runs. `session`:
@@ -181,7 +195,7 @@ impl Sessions {
     /// The code to scan, as a PNG.
     pub async fn qr_picture(&self, whose: &Whose) -> Result<Vec<u8>> {
         let sender = self.scannable(whose).await?;
-        self.ask(api::qr_picture(&sender), api::read_picture).await
+        self.ask(&sender, api::qr_picture(&sender), api::read_picture).await
     }
 
     /// The token of the address at which a page shows this number's code for a while.
@@ -207,14 +221,14 @@ impl Sessions {
     /// The code to scan, as the text in it.
     pub async fn qr_text(&self, whose: &Whose) -> Result<String> {
         let sender = self.scannable(whose).await?;
-        self.ask(api::qr_text(&sender), api::read_qr_text).await
+        self.ask(&sender, api::qr_text(&sender), api::read_qr_text).await
     }
 
     /// The code to type on the phone with this number, instead of scanning.
     pub async fn pairing_code(&self, whose: &Whose, phone: &str) -> Result<String> {
         let digits = identity::phone_digits(phone).map_err(Error::NoNumber)?;
         let sender = self.scannable(whose).await?;
-        self.ask(api::pairing_code(&sender, &digits), api::read_pairing_code).await
+        self.ask(&sender, api::pairing_code(&sender, &digits), api::read_pairing_code).await
     }
 
     /// The sender, if its session waits to be scanned. Asked otherwise, WAHA would let the caller wait.
@@ -310,7 +324,7 @@ impl Sessions {
     /// `None`: created. Somebody may have been faster; then it is that one.
     async fn create(&self, sender: &Sender, wanted: &Wanted) -> Result<Option<Session>> {
         let request = api::create(sender, &wanted.anew()).map_err(calls::unmade)?;
-        match self.send(request, api::done).await? {
+        match self.send(sender, request, api::done).await? {
             Ok(()) => Ok(None),
             Err(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
             Err(refusal) => Err(refusal.into()),
@@ -320,7 +334,7 @@ impl Sessions {
     /// What WAHA runs beside the session; nothing where it knows no apps.
     async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
         let request = api::look_with_apps(sender).map_err(calls::unmade)?;
-        match self.send(request, api::read).await? {
+        match self.send(sender, request, api::read).await? {
             Ok(session) => Ok(session.apps),
             Err(Refusal::Refused(_)) => Ok(None),
             Err(refusal) => Err(refusal.into()),
@@ -334,7 +348,7 @@ impl Sessions {
         if let Some(config) = wanted.put_right(&session) {
             let kept_nothing = wanted.faults(&session).contains(&Fault::Store);
             let apps = self.apps(sender).await?;
-            self.ask(api::replace(sender, &config, apps.as_deref()), api::done).await?;
+            self.ask(sender, api::replace(sender, &config, apps.as_deref()), api::done).await?;
             if kept_nothing {
                 self.look_up_again(sender).await;
             }

@@ -317,6 +317,12 @@ pub struct SendSummary {
     pub entry: OutboxEntry,
 }
 
+/// The name of a template that may go out in place of a reply of this name in the same attempt: it must not
+/// be taken for a repeat of it.
+pub fn template_reference(reference: &str) -> String {
+    format!("{reference}-t")
+}
+
 /// Narrow a listing. `None`: all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -487,6 +493,9 @@ pub trait Store:
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()>;
     /// Gives a claim back untouched: the gateway stops.
     fn release_turn(&self, key: &ConversationKey);
+    /// Gives the claim back that began with this entry. It is not claimed again before `until`, as long as this
+    /// process lives.
+    fn postpone_turn(&self, key: &ConversationKey, first: InboxId, until: Timestamp);
     /// When the next turn that nobody waits for becomes due.
     fn next_turn_at(&self) -> Option<Timestamp>;
     /// Up to `n` sends that are due, in order per conversation, fair between senders and between a
@@ -504,12 +513,19 @@ pub trait Store:
     /// The sender answers again: answers of its that wait for another attempt are due at once, as long as
     /// this process lives.
     fn hurry_sends(&self, sender: &SenderName, now: Timestamp);
+    /// What this sender's replies were made to wait for is to be asked again.
+    fn resume_sends(&self, sender: &SenderName);
     /// Writes down what came of a send. One that is settled already stays as it is; of one that was
     /// claimed and has not begun only [`Settlement::Later`], [`Settlement::Postponed`] and
     /// [`Settlement::Dead`] can be said.
     /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
     fn next_send_at(&self) -> Option<Timestamp>;
+    /// Our name for a reply of that many attempts.
+    fn reference_of(&self, id: &SendId, attempts: u32) -> String;
+    /// What a provider told when it was asked. Whether it settles a reply of unknown outcome; one that is not
+    /// ours by its name is left alone.
+    async fn recognize_receipt(&self, receipt: Receipt, now: Timestamp) -> Result<bool>;
     /// Moves the state of what was sent forward. Becomes a turn where the brain wants to be told. What it
     /// moved; nothing, if it is about nothing of ours or tells nothing new.
     async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>>;

@@ -9,7 +9,8 @@ use crate::channel::templates::{Api, Submitted};
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
 use crate::config;
-use crate::egress::{Answer, Egress, LIST_BYTES};
+use crate::egress::circuits::Lane;
+use crate::egress::{Answer, Egress, LIST_BYTES, Unsent};
 use crate::message::{Fate, Provider, SenderName, Timestamp};
 use crate::store::{self, Store};
 use crate::template::news::News;
@@ -48,6 +49,9 @@ pub enum Error {
     /// Refused, or not reached: nothing was changed there.
     #[error("{0}")]
     Refused(String),
+    /// The provider does not answer, or refuses the sender's key, and was not asked.
+    #[error("{0}")]
+    NotAsked(String),
     /// It may have been done.
     #[error("{0}")]
     Unknown(String),
@@ -73,6 +77,9 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(store: Arc<dyn Store>, egress: Egress, settings: config::Templates) -> Arc<Self> {
+        // Its list is asked for by people and by the clock, and however it is: whoever does not answer, or
+        // refuses the key, is not asked.
+        let egress = egress.lane(Lane::Questions);
         let (under_way, accounts) = (Mutex::default(), Mutex::default());
         Arc::new(Desk { store, egress, settings, under_way, accounts })
     }
@@ -127,8 +134,8 @@ impl Desk {
             let _turn = turn;
             // From here on a webhook may speak of it, before the answer is there.
             desk.store.begin_template(known.clone(), template, (&actor, begin), clock::now()).await?;
-            let asked =
-                desk.ask(request, |answer| api.submitted(answer.status, &answer.headers, &answer.body));
+            let asked = desk
+                .ask(&sender, request, |answer| api.submitted(answer.status, &answer.headers, &answer.body));
             let (news, before, failed) = match asked.await {
                 Ok(submitted) => (news_of(submitted), None, None),
                 Err(error) => {
@@ -179,7 +186,8 @@ impl Desk {
             return Err(Error::AllLanguages { provider, others });
         }
         let request = api.delete(&sender, known.provider_id.as_deref(), &known.template)?;
-        self.ask(request, |answer| api.deleted(answer.status, &answer.headers, &answer.body)).await?;
+        self.ask(&sender, request, |answer| api.deleted(answer.status, &answer.headers, &answer.body))
+            .await?;
         for other in others {
             let reason = Some(format!("deleted together with {}", known.template.language));
             let gone = News { status: Some(Status::Deleted), reason, ..News::default() };
@@ -216,10 +224,15 @@ impl Desk {
 
     async fn ask<T>(
         &self,
+        sender: &Sender,
         request: Request,
         read: impl FnOnce(&Answer) -> std::result::Result<T, Outcome>,
     ) -> Result<T> {
-        let answer = self.egress.send_within(request, LIST_BYTES).await.map_err(meaning)?;
+        let answer = self.egress.send_within(sender, request, LIST_BYTES).await;
+        let answer = answer.map_err(|unsent| match unsent {
+            Unsent::Held { why, .. } => Error::NotAsked(why),
+            Unsent::Failed(outcome) => meaning(outcome),
+        })?;
         if answer.cut && (200..=299).contains(&answer.status) {
             let what = format!("the answer broke off after {} bytes", answer.body.len());
             return Err(Error::Unknown(what));

@@ -44,6 +44,7 @@ const BRAIN_TICK: Duration = Duration::from_secs(5);
 
 /// After the store refused a commit the turn waits this long before it is claimed again.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
+const PANIC_PAUSE_MS: i64 = 60_000;
 
 /// An answer that is there sooner needs no word that it is being written.
 const A_MOMENT: Duration = Duration::from_millis(300);
@@ -101,7 +102,7 @@ impl TurnLoop {
                 let (this, running, stop) = (self.clone(), running.clone(), stop.clone());
                 // In a box: a task that is moved on its way to a thread is copied each time.
                 tasks.spawn(Box::pin(async move {
-                    let guard = Release { store: this.store.clone(), key: Some(claim.key.clone()) };
+                    let guard = Release::of(&this.store, &claim);
                     if !this.has_brain(&claim) {
                         drop(permit);
                         this.freed.notify_one();
@@ -180,7 +181,7 @@ impl TurnLoop {
         let patience = self.media.patience(self.brains.wall_time(&tenant));
         let sources = Readable::new(self.store.clone(), self.media.clone(), claim.key.clone(), patience);
         let ask = ask(Arc::new(sources), &directory, &tenant, &claim, now);
-        let answer = self.think(ask, sender.map(Arc::as_ref), &claim).await;
+        let answer = self.think(ask, sender, &claim).await;
         match answer {
             Ok(answer) => {
                 if !answer.sends.is_empty() {
@@ -202,7 +203,12 @@ impl TurnLoop {
 
     /// Asks the brain. The contact sees that its message was read, and, if the brain needs its time,
     /// that somebody writes.
-    async fn think(&self, ask: Ask, sender: Option<&Sender>, claim: &TurnClaim) -> Result<Answer, Failure> {
+    async fn think(
+        &self,
+        ask: Ask,
+        sender: Option<&Arc<Sender>>,
+        claim: &TurnClaim,
+    ) -> Result<Answer, Failure> {
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let thinking = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind();
         // Who has opted out of this tenant is shown nothing; neither is one of whom that cannot be read.
@@ -375,13 +381,19 @@ fn tell(done: &Refusal, replies: usize, took: Duration) {
     }
 }
 
-/// Gives the claim back if the turn ends without a commit, by a panic too.
+/// Gives the claim back if the turn ends without a commit. After a panic of ours it waits: at once it would
+/// only come to it again.
 struct Release {
     store: Arc<dyn Store>,
     key: Option<ConversationKey>,
+    first: Option<InboxId>,
 }
 
 impl Release {
+    fn of(store: &Arc<dyn Store>, claim: &TurnClaim) -> Self {
+        Release { store: store.clone(), key: Some(claim.key.clone()), first: claim.entries.first().copied() }
+    }
+
     /// The store has taken the turn's end; there is nothing to give back.
     fn settled(&mut self) {
         self.key = None;
@@ -390,8 +402,13 @@ impl Release {
 
 impl Drop for Release {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.store.release_turn(&key);
+        let Some(key) = self.key.take() else { return };
+        match self.first.filter(|_| std::thread::panicking()) {
+            Some(first) => {
+                tracing::error!(conversation = %key, "the gateway panicked over a turn; it runs again later");
+                self.store.postpone_turn(&key, first, clock::now().plus_ms(PANIC_PAUSE_MS));
+            }
+            None => self.store.release_turn(&key),
         }
     }
 }

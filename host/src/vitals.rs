@@ -124,6 +124,12 @@ impl Vitals {
     }
 }
 
+/// What a part does for one of many: a panic costs that one, and neither the part nor the others. `None`:
+/// it panicked, and the panic hook has said why.
+pub async fn survived<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
+}
+
 /// A thread that runs.
 #[derive(Debug)]
 #[must_use]
@@ -197,6 +203,12 @@ mod tests {
         assert_eq!((vitals.dead(), vitals.is_lost()), (vec![], None));
         stop.cancel();
         kept.abort();
+    }
+
+    #[tokio::test]
+    async fn one_of_many_panics_alone() {
+        assert_eq!(survived(async { 7 }).await, Some(7));
+        assert_eq!(survived(async { panic!("as a test") }).await, None::<u8>);
     }
 
     #[tokio::test]

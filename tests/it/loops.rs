@@ -4,12 +4,18 @@
 use std::time::Duration;
 
 use serde_json::json;
+use switchboard::conversation::{Mode, TimerChange};
+use switchboard::message::SenderName;
+use switchboard::store::Store;
+use switchboard::tenant::Sender;
 use switchboard_tests::gateway::{Gateway, Setup};
 use switchboard_tests::hook::{Hook, text};
 use switchboard_tests::meta::{self, FakeMeta};
 use switchboard_tests::waha::FakeWaha;
 use switchboard_tests::waha::webhook::Webhook;
 use switchboard_tests::wait::until;
+
+use crate::store::lab::{Answer, arrival, turn};
 
 const LID: &str = "245800000000182@lid";
 const PHONE: &str = "971501234567";
@@ -94,4 +100,63 @@ async fn nothing_goes_round_in_circles() {
     assert!(lists <= 1, "the templates were asked for {lists} times");
     let tried = waha.calls().iter().filter(|call| call.path == "/api/sendText").count();
     assert!(tried <= 4, "replies were tried {tried} times");
+}
+
+/// In its conversation the brain sets these timers, all due at once, and a human may take it over.
+async fn set_timers(store: &dyn Store, (sender, phone): (&str, &str), keys: &[&str], mode: Option<Mode>) {
+    let now = switchboard::clock::now();
+    let mut message = arrival(phone, &format!("T{phone}"), "remind me", now);
+    message.inbound.from_raw = format!("{phone}@c.us");
+    (message.inbound.account, message.sender) = (sender.into(), SenderName::new(sender));
+    store.accept(message).await.expect("accepted");
+    let claims = store.claim_turns(10, now).await.expect("claimed");
+    let claim = claims.iter().find(|claim| claim.key.contact.as_str().contains(phone)).expect("its turn");
+    let set = |key: &&str| TimerChange::Set { key: (*key).into(), at: now, payload: String::new() };
+    let timers = keys.iter().map(set).collect();
+    store
+        .commit_turn(turn(claim, Answer { timers, mode, ..Answer::default() }, now))
+        .await
+        .expect("committed");
+}
+
+/// Timers that are due and may not ring: a human answers, the number is switched off, the contact has to say a
+/// word first. And one that is due in a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_that_may_not_ring_go_round_in_no_circles() {
+    let waha = FakeWaha::start().await;
+    let numbers = ["answered", "asleep", "silent"];
+    let mut setup = Setup::new()
+        .package("hostile")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'hostile'")
+        .config("[waha]\nwatch_every_ms = 20\nsilent_ms = 600_000\n[quotas]\nturns_unprompted = 1\n");
+    for name in numbers {
+        waha.set_session(name, "WORKING");
+        setup = setup.sender(&format!(
+            "name = '{name}'\nprovider = 'waha'\naccount = '{name}'\nbase_url = '{}'\napi_key = '{}'\n\
+             auth = 'none'\ntenant = 1\nactive = {}",
+            waha.url(),
+            waha.api_key(),
+            name != "asleep"
+        ));
+    }
+    let mut gateway = setup.start().await;
+    gateway.stop().await;
+    let store = gateway.open_store().await;
+    let [answered, asleep, silent] =
+        [("answered", "971501000001"), ("asleep", "971501000002"), ("silent", PHONE)];
+    // Until the next start, which reads again what is declared.
+    let sleeping = store.directory().senders[&SenderName::new("asleep")].clone();
+    store.put_sender(Sender { active: true, ..(*sleeping).clone() }, "test").await.expect("put");
+    set_timers(&*store, answered, &["human"], Some(Mode::Human)).await;
+    set_timers(&*store, asleep, &["asleep"], None).await;
+    set_timers(&*store, silent, &["first", "second"], None).await;
+    drop(store);
+    gateway.start().await;
+    waha.wait_until("the one that may ring has rung", SOON, |sent| !sent.is_empty()).await;
+    let looks = || asked(&waha, "/api/sessions/silent");
+    let (looked, written) = (looks(), commits(&gateway).await);
+    until("much time has gone by", SOON, async || (looks() >= looked + 100).then_some(())).await;
+    let written = commits(&gateway).await - written;
+    assert!(written <= 5.0, "{written} commits within {} looks:\n{}", looks() - looked, gateway.log());
+    assert_eq!(waha.sent().len(), 1, "and none of the others has");
 }

@@ -19,6 +19,7 @@ mod elsewhere;
 mod hostile;
 mod old;
 mod provided;
+mod silent;
 mod source;
 
 const PHONE: &str = "971501234567";

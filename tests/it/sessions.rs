@@ -17,6 +17,7 @@ mod mend;
 mod refused;
 mod remove;
 mod screen;
+mod silent;
 mod watch;
 
 const CHAT: &str = "971501234567@c.us";

@@ -136,6 +136,7 @@ suite! { Files:
         a_retry_keeps_its_place_and_its_seed,
         a_dead_turn_falls_back_once,
         messages_that_come_together_make_one_turn(Options { coalesce_ms: 500, ..Options::default() }),
+        a_conversation_of_a_number_that_is_switched_off_is_called,
         timers_become_turns,
         timers_survive_a_restart_and_are_replaced_by_key,
         a_hand_off_takes_what_waits_out_of_the_brains_hands,

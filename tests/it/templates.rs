@@ -469,3 +469,41 @@ async fn a_template_that_went_out_is_listed_with_what_became_of_it() {
     );
     assert!(!line.to_string().contains("open today"), "values are not kept: {line}");
 }
+
+/// However many accounts there are whose provider hangs, a healthy one's list is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_that_hang_hold_up_no_other() {
+    let mut setup = Setup::new()
+        .package("echo")
+        .tenant("id = 2\nname = 'Second'\norganization = 1\nbrain = 'echo'")
+        .config("[delivery]\ntimeout_ms = 60_000\n");
+    let mut peers = Vec::new();
+    for n in 0..6 {
+        let number = format!("4179302673{n}");
+        let peer = Peer::start(Infobip::with(&[&number])).await;
+        setup = setup.sender(&format!(
+            "name = 'n{n}'\nprovider = 'infobip'\naccount = '{number}'\ntenant = 2\nbase_url = '{}'\n\
+             api_key = '{}'\nwebhook_key = 'k'",
+            peer.url(),
+            infobip::KEY,
+        ));
+        peers.push(peer);
+    }
+    let (well, hanging) = peers.split_last().expect("some");
+    let mut gateway = setup.start().await;
+    let body = json!({"name": "thanks", "language": "en", "category": "utility", "body": "Thank you."});
+    for n in 0..peers.len() {
+        let path = format!("/api/tenants/2/templates?sender=n{n}");
+        send(&gateway, Method::POST, &path, &body).await.ok();
+    }
+    // They are looked at soon after a start.
+    gateway.stop().await;
+    hanging.iter().for_each(|peer| peer.hang_at("/templates"));
+    let before = well.asked("/templates");
+    gateway.start().await;
+    until("all are asked", DEADLINE, async || {
+        let hang = hanging.iter().all(|peer| peer.asked("/templates") > 0);
+        (hang && well.asked("/templates") > before).then_some(())
+    })
+    .await;
+}

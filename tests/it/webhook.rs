@@ -12,6 +12,7 @@ use switchboard_tests::wait::until;
 mod bounds;
 mod kept;
 mod origin;
+mod strange;
 mod strangers;
 
 /// Where no WAHA is: replies wait in the outbox.

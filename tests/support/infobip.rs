@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::peer::{Call, Contract, Reply};
 
 mod fields;
+pub mod log;
 pub mod webhook;
 
 /// The account's API key.
@@ -57,6 +58,7 @@ pub struct Infobip {
     /// Messages that were marked as read, and those that were answered with typing.
     pub read: Vec<String>,
     pub typing: Vec<String>,
+    pub log: log::Log,
     /// What the next message is refused with, in a 200: a status's group and name, an error's name.
     pub rejects_next: Option<(&'static str, &'static str, &'static str)>,
 }
@@ -92,16 +94,26 @@ impl Infobip {
         if !self.ids.insert(id.clone()) {
             return Ok((None, answer(5, "REJECTED", 23, "REJECTED_DUPLICATE_MESSAGE_ID")));
         }
+        let reply_to = message["context"]["replyToMessageId"].as_str().map(str::to_owned);
+        let content = message["content"].clone();
+        let sent = Sent {
+            path: path.to_owned(),
+            from: text("from"),
+            to: to.clone(),
+            id: id.clone(),
+            content,
+            reply_to,
+        };
         if let Some((group, name, error)) = self.rejects_next.take() {
+            self.log.note(&sent, (group, name));
             let mut answer = answer(if group == "REJECTED" { 5 } else { 2 }, group, 0, name);
             answer["error"] =
                 json!({"groupId": 1, "groupName": "USER_ERRORS", "id": 0, "name": error, "permanent": true});
             return Ok((None, answer));
         }
-        let reply_to = message["context"]["replyToMessageId"].as_str().map(str::to_owned);
-        let content = message["content"].clone();
+        self.log.note(&sent, ("PENDING", "PENDING_ENROUTE"));
         let answer = answer(1, "PENDING", 7, "PENDING_ENROUTE");
-        Ok((Some(Sent { path: path.to_owned(), from: text("from"), to, id, content, reply_to }), answer))
+        Ok((Some(sent), answer))
     }
 
     /// The template must be approved, and be given as many values as it has placeholders.
@@ -222,6 +234,7 @@ impl Contract for Infobip {
                 self.read.push(id);
                 Ok(Reply::bytes(204, "application/json", Vec::new()))
             }
+            (&Method::GET, ["whatsapp", "2", "logs"]) => self.log.asked(call),
             (&Method::GET, ["whatsapp", "1", "senders", _, "media", _]) => self.file(&call.path),
             (_, ["whatsapp", "2", "senders", sender, "templates"]) => self.management(call, sender, None),
             (_, ["whatsapp", "2", "senders", sender, "templates", which]) => {

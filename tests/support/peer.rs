@@ -123,6 +123,8 @@ struct Model<C: Contract> {
     faults: VecDeque<Fault>,
     refused: Vec<(u16, String)>,
     calls: Vec<Call>,
+    /// What a path has in it that gets no answer.
+    hangs: Vec<String>,
 }
 
 impl<C: Contract> Shared<C> {
@@ -147,6 +149,7 @@ impl<C: Contract> Peer<C> {
             faults: VecDeque::new(),
             refused: Vec::new(),
             calls: Vec::new(),
+            hangs: Vec::new(),
         };
         let shared = Arc::new(Shared { state: Mutex::new(model), sent: Notify::new() });
         let app = Router::new().fallback(serve::<C>).with_state(shared.clone());
@@ -172,6 +175,21 @@ impl<C: Contract> Peer<C> {
 
     pub fn fail_next_times(&self, times: usize, fault: Fault) {
         self.shared.model().faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// From now on no request whose path has this in it is answered, nor does it do anything.
+    pub fn hang_at(&self, part: &str) {
+        self.shared.model().hangs.push(part.to_owned());
+    }
+
+    /// Everything is answered again, but what hangs already.
+    pub fn answer_again(&self) {
+        self.shared.model().hangs.clear();
+    }
+
+    /// How many requests had this in their path.
+    pub fn asked(&self, part: &str) -> usize {
+        self.shared.model().calls.iter().filter(|call| call.path.contains(part)).count()
     }
 
     /// Every message that was taken, in order.
@@ -251,7 +269,13 @@ async fn serve<C: Contract>(
     let fault = {
         let mut model = shared.model();
         model.calls.push(call.clone());
-        if model.contract.spared(&call) { None } else { model.faults.pop_front() }
+        if model.hangs.iter().any(|part| call.path.contains(part.as_str())) {
+            Some(Fault::Hang)
+        } else if model.contract.spared(&call) {
+            None
+        } else {
+            model.faults.pop_front()
+        }
     };
     let said = |status| shared.model().contract.failure(status, &call);
     match &fault {

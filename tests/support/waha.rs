@@ -272,6 +272,14 @@ impl FakeWaha {
         self.0.calls()
     }
 
+    pub fn hang_at(&self, part: &str) {
+        self.0.hang_at(part);
+    }
+
+    pub fn asked(&self, part: &str) -> usize {
+        self.0.asked(part)
+    }
+
     /// Those that were to send a message.
     pub fn requests(&self) -> usize {
         self.calls().iter().filter(|call| is_message(call)).count()

@@ -307,6 +307,7 @@ impl From<session::Error> for Error {
                 Error::invalid(message, action)
             }
             session::Error::Waha(why)
+            | session::Error::NotAsked(why)
             | session::Error::OneSession(why)
             | session::Error::Busy(why)
             | session::Error::Refused(why) => {
@@ -355,6 +356,12 @@ impl From<template_sync::Error> for Error {
                 "provider_refused",
                 message,
                 "nothing was changed at the provider; mend what it says and try again",
+            ),
+            Cause::NotAsked(_) => error(
+                StatusCode::BAD_GATEWAY,
+                "provider",
+                message,
+                "nothing was asked of the provider; see that it is reached and takes the sender's key, and try again",
             ),
             Cause::Unknown(_) => error(
                 StatusCode::BAD_GATEWAY,

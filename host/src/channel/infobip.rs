@@ -6,6 +6,7 @@
 //! - [`report`] reads reports on what we sent, and notices about templates and contacts.
 //! - [`signed`] checks the signature of a webhook, where the account signs.
 //! - [`encode`] makes the API call that sends a reply; [`menu`] says which buttons and lists can be shown.
+//! - [`log`] asks what became of what we sent.
 //! - [`placeholders`] fills a template's placeholders; [`templates`] manages the templates themselves.
 //! - [`media`] fetches received files.
 //! - [`outcome`] reads what became of a call or a message, from one table.
@@ -18,7 +19,8 @@ use http::header::AUTHORIZATION;
 use crate::channel::claim::Look;
 use crate::channel::signature::Signature;
 use crate::channel::{
-    Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
+    Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Recall, Recalls, Request, Signal, Unverified,
+    proof, signature,
 };
 use crate::event::Event;
 use crate::message::OutboundContent;
@@ -27,6 +29,7 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod log;
 mod media;
 mod menu;
 mod outcome;
@@ -91,6 +94,19 @@ impl Adapter for Infobip {
     /// Its templates, which every number has a list of.
     fn probe(&self, sender: &Sender) -> Option<Request> {
         crate::channel::templates::Api::list(&templates::Templates, sender, None).ok()
+    }
+
+    fn recalls(&self) -> Recalls {
+        log::BY
+    }
+
+    fn recall(&self, sender: &Sender, recall: &Recall<'_>) -> Option<Request> {
+        let Recall::Names(names) = recall else { return None };
+        log::request(sender, names).ok()
+    }
+
+    fn recalled(&self, sender: &Sender, body: &[u8]) -> Option<Vec<Event>> {
+        log::read(sender, body)
     }
 
     fn templates(&self) -> Option<&dyn crate::channel::templates::Api> {

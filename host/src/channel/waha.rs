@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 use crate::channel::claim::Look;
 use crate::channel::signature::Signature;
 use crate::channel::{
-    self, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, json,
-    proof,
+    self, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Recall, Recalls, Request, Signal,
+    Unverified, json, proof,
 };
 use crate::event::Event;
-use crate::message::{OutboundContent, Timestamp};
+use crate::message::OutboundContent;
 use crate::tenant::{HmacAlgorithm, Sender};
 
 mod content;
@@ -102,7 +102,12 @@ impl Adapter for Waha {
         }
     }
 
-    fn recall(&self, sender: &Sender, to: &str, since: Timestamp) -> Option<Request> {
+    fn recalls(&self) -> Recalls {
+        Recalls::Chats
+    }
+
+    fn recall(&self, sender: &Sender, recall: &Recall<'_>) -> Option<Request> {
+        let Recall::Chat { to, since } = *recall else { return None };
         let base = sender.base_url.as_deref()?.trim_end_matches('/');
         let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
         let chat = utf8_percent_encode(to, NON_ALPHANUMERIC);
@@ -118,14 +123,14 @@ impl Adapter for Waha {
     }
 
     /// A chat's messages have the form of the webhook's.
-    fn recalled(&self, sender: &Sender, body: &[u8]) -> Vec<Event> {
-        let Ok(messages) = serde_json::from_slice::<Vec<Value>>(body) else { return Vec::new() };
+    fn recalled(&self, sender: &Sender, body: &[u8]) -> Option<Vec<Event>> {
+        let messages = serde_json::from_slice::<Vec<Value>>(body).ok()?;
         let mut events = Vec::new();
         for message in messages.into_iter().take(RECALLED) {
             let webhook = json!({"event": "message.any", "session": sender.account, "payload": message});
             events.extend(self.decode(webhook.to_string().as_bytes(), false).unwrap_or_default());
         }
-        events
+        Some(events)
     }
 
     /// WAHA documents its own buttons and lists as deprecated: they may not show.

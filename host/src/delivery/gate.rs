@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::circuits::Circuits;
 use super::pace::{Pacer, Rates};
 use super::patience::Patience;
 use crate::channel;
 use crate::config;
+use crate::egress::circuits::{Circuits, Hold, Lane, Of};
+use crate::egress::{self, LOOK};
 use crate::message::{self, Outbound, OutboundContent, SenderName, Timestamp};
+use crate::policy::circuit::Held;
 use crate::policy::quota::Steady;
 use crate::policy::rate::{self, Rate};
 use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
@@ -40,6 +42,8 @@ pub struct Gate {
     steady: Steady,
     circuits: Arc<Circuits>,
     refused_keys: Arc<RefusedKeys>,
+    /// Senders whose replies wait for room, and where, since this was last asked for.
+    held_up: Vec<(Hold, SenderName)>,
     /// Senders that were found switched off and have not been found switched on since.
     switched_off: HashSet<SenderName>,
 }
@@ -78,6 +82,7 @@ impl Gate {
             steady: Steady::default(),
             circuits,
             refused_keys,
+            held_up: Vec::new(),
             switched_off: HashSet::new(),
         }
     }
@@ -101,9 +106,8 @@ impl Gate {
         if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
         }
-        let refused = self.refused_keys.waits_until(sender, now, rand::random());
-        let silent = || self.circuits.admits(sender).err().map(|wait| after(now, wait));
-        if let Some(until) = refused.or_else(silent) {
+        let refused = self.refused_keys.waits(sender, now, rand::random());
+        if let Some(until) = refused.or_else(|| self.held(sender)).map(|wait| after(now, wait)) {
             return self.too_old(candidate, now).unwrap_or_else(|end| Pace::GroupWaits(end.min(until)));
         }
         let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
@@ -113,6 +117,23 @@ impl Gate {
             Pace::GroupWaits(until) => Pace::GroupWaits(until.moved(steady, now)),
             Pace::TenantWaits(until) => Pace::TenantWaits(until.moved(steady, now)),
         }
+    }
+
+    /// How long all its replies wait for who does not answer, or has no room.
+    fn held(&mut self, sender: &Sender) -> Option<Duration> {
+        let hold = self.circuits.admits(Lane::Replies, &of(sender)).err()?;
+        match hold.held {
+            Held::For(wait) => Some(wait),
+            Held::Full | Held::Asking => {
+                self.held_up.push((hold, sender.name.clone()));
+                Some(LOOK)
+            }
+        }
+    }
+
+    /// Whose replies are to be looked at again when there is room. Not called while they are claimed.
+    pub fn held_up(&mut self) -> Vec<(Hold, SenderName)> {
+        std::mem::take(&mut self.held_up)
     }
 
     fn steady(&mut self, now: Timestamp) -> Timestamp {
@@ -221,6 +242,11 @@ impl Gate {
                 .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
         }
     }
+}
+
+/// Whom its replies are for.
+pub fn of(sender: &Sender) -> Of {
+    Of::new(&sender.name, egress::host_of(sender))
 }
 
 /// At least a millisecond later.

@@ -13,7 +13,7 @@ use crate::channel::waha::settings::{Fault, Wanted};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
 use crate::internet::is_this_machine;
-use crate::message::{Provider, Timestamp};
+use crate::message::{Fate, Provider, Timestamp};
 use crate::store::numbers::Wish;
 use crate::tenant::{Sender, WebhookAuth};
 
@@ -159,17 +159,17 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
         return Vec::new();
     }
     let Some(probe) = adapter.probe(sender) else { return vec![not_asked(sender, subject)] };
-    match tokio::time::timeout(PATIENCE, patient.egress.send(probe)).await {
-        Err(_) => vec![Finding::error(
+    match patient.egress.send_in(sender, probe, PATIENCE).await.map_err(Outcome::from) {
+        Err(Outcome::Failed { fate: Fate::Unknown, .. }) => vec![Finding::error(
             subject,
             format!("{} does not answer within {} s", sender.provider, PATIENCE.as_secs()),
             REACH,
         )],
-        Ok(Err(Outcome::Failed { error, .. })) => {
+        Err(Outcome::Failed { error, .. }) => {
             vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider), REACH)]
         }
-        Ok(Err(Outcome::Sent { .. })) => Vec::new(),
-        Ok(Ok(answer)) => {
+        Err(Outcome::Sent { .. }) => Vec::new(),
+        Ok(answer) => {
             let mut findings = vec![verdict(sender, &answer, subject)];
             findings.extend(settings(patient, sender, &answer, subject));
             findings.extend(skew(&answer, patient.now, subject));

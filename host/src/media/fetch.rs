@@ -1,10 +1,8 @@
 //! One attempt at one received file: where it is, the bytes, and what came of it. Nothing is sent here
 //! but requests for the file, so whatever goes wrong can be tried again.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use http::{HeaderValue, header};
 use url::Url;
 
@@ -13,11 +11,14 @@ use super::{Attempted, Media, STORE_PAUSE, kind, name, origin};
 use crate::channel::media::Fetch;
 use crate::channel::{self, EncodeError, Outcome, Request};
 use crate::clock;
+use crate::egress::circuits::Hold;
+use crate::egress::{Broken, Opened, Unsent};
 use crate::message::{Fate, Provider, Timestamp};
 use crate::retry::Backoff;
 use crate::store;
 use crate::store::media::{File, FileState};
 use crate::tenant::Sender;
+use crate::vitals;
 
 /// A provider that does not have the file yet, or not any more, is asked so often.
 const ASKED_IN_VAIN: u32 = 3;
@@ -38,6 +39,12 @@ enum Problem {
     /// Its tenant has no room for so many bytes more.
     NoRoom {
         bytes: u64,
+        error: String,
+    },
+    /// Nobody was asked.
+    Held {
+        hold: Option<Hold>,
+        wait: Duration,
         error: String,
     },
     Lost(String),
@@ -68,6 +75,15 @@ impl From<Outcome> for Problem {
     }
 }
 
+impl From<Unsent> for Problem {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Held { hold, wait, why: error } => Problem::Held { hold, wait, error },
+            Unsent::Failed(outcome) => outcome.into(),
+        }
+    }
+}
+
 impl From<origin::Refused> for Problem {
     fn from(refused: origin::Refused) -> Self {
         let error = format!("nothing is fetched from where the file is said to be: {refused}");
@@ -85,8 +101,8 @@ impl Media {
             Some(_) if self.is_too_old(file) => Err(Problem::again("it waited for too long")),
             Some(sender) if !sender.active => Err(Problem::again("the sender is switched off")),
             Some(sender) => {
-                let fetched = AssertUnwindSafe(self.fetch(sender, file)).catch_unwind().await;
-                fetched.unwrap_or_else(|_| Err(Problem::again("the gateway panicked; see its log")))
+                let fetched = vitals::survived(self.fetch(sender, file)).await;
+                fetched.unwrap_or_else(|| Err(Problem::again("the gateway panicked; see its log")))
             }
         };
         let provider = sender.map(|sender| sender.provider);
@@ -100,11 +116,15 @@ impl Media {
         };
         let attempted = match &problem {
             Some(Problem::NoRoom { bytes, .. }) => Attempted::NoRoom { bytes: *bytes },
+            Some(Problem::Held { hold, wait, .. }) if !self.is_too_old(file) => {
+                Attempted::Held { hold: hold.clone(), wait: *wait }
+            }
             _ => Attempted::Settled,
         };
-        // That it waits for room is written down and said once.
+        // That it waits for room is written down and said once; that nobody was asked, never.
         let is_news = match attempted {
             Attempted::NoRoom { .. } => !self.store.has_waited_for_room(file.tenant, &file.handle),
+            Attempted::Held { .. } => false,
             Attempted::Settled => true,
         };
         if let Some(state) = problem.filter(|_| is_news).map(|problem| self.judge(file, problem)) {
@@ -156,7 +176,7 @@ impl Media {
             Fetch::File(request) => request,
             Fetch::Locate(request) => {
                 origin::check(sender, &request.url).await?;
-                let answer = self.egress.send(request).await?;
+                let answer = self.egress.send(sender, request).await?;
                 api.located(sender, answer.status, &answer.body)?
             }
         };
@@ -189,12 +209,12 @@ impl Media {
                     Refused::Disk(error) => disk(error),
                 })?,
                 Ok(None) => break,
-                Err(error) if error.is_timeout() => {
+                Err(Broken::TimedOut) => {
                     let within_ms = self.settings.timeout_ms;
                     let error = format!("it did not come whole within {within_ms} ms (media.timeout_ms)");
                     return Err(Problem::again(error));
                 }
-                Err(_) => return Err(Problem::again("it broke off before its end")),
+                Err(Broken::BrokeOff) => return Err(Problem::again("it broke off before its end")),
             }
         }
         let finished = self.disk.finish(draft, file.tenant, &file.handle).await.map_err(disk)?;
@@ -208,13 +228,13 @@ impl Media {
 
     /// The answer with the file, wherever the provider leads: its own store, or a network that delivers for
     /// it. Each place is looked at like the first, and none but the first is shown the sender's key.
-    async fn find(&self, sender: &Sender, request: Request) -> Result<reqwest::Response, Problem> {
+    async fn find(&self, sender: &Sender, request: Request) -> Result<Opened, Problem> {
         let time = Duration::from_millis(self.settings.timeout_ms);
         let mut request = request;
         for _ in 0..=HOPS {
             origin::check(sender, &request.url).await?;
             let from = request.url.clone();
-            let response = self.egress.open_within(request, Some(time)).await?;
+            let response = self.egress.open(sender, request, time).await?;
             let location = response.headers().get(header::LOCATION);
             match elsewhere(response.status().as_u16(), &from, location) {
                 None => return Ok(response),
@@ -243,6 +263,7 @@ impl Media {
                 return FileState::Waiting { due_at, attempts, error: Some(error) };
             }
             Problem::Again { after_ms, error } => (after_ms, error),
+            Problem::Held { error, .. } => (None, error),
         };
         let now = clock::now();
         let waited_ms = waited_ms(file, now);
@@ -360,7 +381,7 @@ mod tests {
             let found = match understand(status, after, asked) {
                 Ok(()) => "ok".to_owned(),
                 Err(Problem::Lost(_)) => "lost".to_owned(),
-                Err(Problem::NoRoom { .. }) => "no room".to_owned(),
+                Err(Problem::NoRoom { .. } | Problem::Held { .. }) => "no place".to_owned(),
                 Err(Problem::Again { after_ms: None, .. }) => "again".to_owned(),
                 Err(Problem::Again { after_ms: Some(after), .. }) => format!("again after {after}"),
             };

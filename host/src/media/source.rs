@@ -14,7 +14,7 @@ use super::{Error, Media, kind, link};
 use crate::channel::media::{Api, Place, Source, Takes};
 use crate::channel::{self, Outcome};
 use crate::clock;
-use crate::egress;
+use crate::egress::Outward;
 use crate::message::{Fate, SenderName, TenantId, Timestamp};
 use crate::store::media::File;
 use crate::tenant::Sender;
@@ -140,24 +140,15 @@ impl Media {
             Ok(open) => open,
             Err(error) => return Err(refused(self.unreadable(file.tenant, &file.handle, error).await)),
         };
-        let body = reqwest::Body::wrap_stream(pieces(open));
-        let part = reqwest::multipart::Part::stream_with_length(body, file.state.size())
-            .file_name(file.filename.clone().unwrap_or_else(|| file.handle.clone()))
-            .mime_str(&mime_type(file))
-            .map_err(|error| impossible(format!("the file's type cannot be written: {error}")))?;
-        let mut form = reqwest::multipart::Form::new();
-        for (name, value) in upload.fields {
-            form = form.text(name, value);
-        }
-        let mut request =
-            self.egress.client().post(&upload.url).multipart(form.part(upload.file_field, part));
-        for (name, value) in &upload.headers {
-            request = request.header(name, value);
-        }
+        let file = Outward {
+            pieces: pieces(open),
+            size: file.state.size(),
+            filename: file.filename.clone().unwrap_or_else(|| file.handle.clone()),
+            mime_type: mime_type(file),
+        };
         let time = Duration::from_millis(self.settings.timeout_ms);
-        let response =
-            request.timeout(time).send().await.map_err(|error| again(egress::unanswered(&error)))?;
-        let answer = egress::Answer::of(response).await;
+        let answer = self.uploading.upload(sender, upload, file, time).await;
+        let answer = answer.map_err(|unsent| again(unsent.into()))?;
         api.uploaded(answer.status, &answer.headers, &answer.body).map_err(again)
     }
 }

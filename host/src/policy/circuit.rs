@@ -15,8 +15,8 @@ const TRIPS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Who waits for one that is under way looks again after this time.
-const LOOK: Duration = Duration::from_millis(20);
+/// Whoever is answered may have so many times what is free.
+const PER_FREE: usize = 3;
 
 /// Of one sender, or of one host.
 #[derive(Clone, Debug)]
@@ -56,6 +56,17 @@ pub struct Ticket {
     asks: bool,
 }
 
+/// Why one more may not be under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Until one that is under way has ended.
+    Full,
+    /// Until the one has ended that asks whether it answers again.
+    Asking,
+    /// It is asked again after so long.
+    For(Duration),
+}
+
 /// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -78,14 +89,27 @@ impl Circuit {
         self.tripped.is_some()
     }
 
-    /// May one more be under way beside `going` that are about to be? How long to wait otherwise.
-    pub fn admits(&self, going: usize, now: Duration) -> Result<(), Duration> {
+    /// So many are.
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// May one more be under way beside `going` that are about to be?
+    pub fn admits(&self, going: usize, now: Duration) -> Result<(), Held> {
         match self.tripped {
             None if self.under_way + going < self.limit => Ok(()),
-            None => Err(LOOK),
-            Some(tripped) if now < tripped.again_at => Err(tripped.again_at - now),
-            Some(tripped) if tripped.asking || going > 0 => Err(LOOK),
+            None => Err(Held::Full),
+            Some(tripped) if now < tripped.again_at => Err(Held::For(tripped.again_at - now)),
+            Some(tripped) if tripped.asking || going > 0 => Err(Held::Asking),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// So many more may be under way, as far as it goes by itself.
+    pub fn room(&self, now: Duration) -> usize {
+        match self.tripped {
+            None => self.limit.saturating_sub(self.under_way),
+            Some(_) => usize::from(self.admits(0, now).is_ok()),
         }
     }
 
@@ -139,6 +163,12 @@ impl Circuit {
     }
 }
 
+/// May whoever has taken so many places take one more, of which so many are free for all? However many
+/// hang, and however much they have taken, there is something left for one that has taken nothing.
+pub fn leaves_room(taken: usize, free: usize) -> bool {
+    taken < PER_FREE * free
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +195,7 @@ mod tests {
             }
         }
         assert_eq!(widths, [8, 16, 32, 64, 64]);
-        assert_eq!(circuit.admits(MOST, now), Err(LOOK), "those about to begin count as well");
+        assert_eq!(circuit.admits(MOST, now), Err(Held::Full), "those about to begin count as well");
     }
 
     #[test]
@@ -177,9 +207,9 @@ mod tests {
         }
         assert_eq!(changes, [Change::Tripped], "told once");
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
-            assert_eq!(circuit.admits(0, now), Err(Duration::from_secs(pause)));
+            assert_eq!(circuit.admits(0, now), Err(Held::For(Duration::from_secs(pause))));
             now += Duration::from_secs(pause);
-            assert_eq!(circuit.admits(1, now), Err(LOOK), "one");
+            assert_eq!(circuit.admits(1, now), Err(Held::Asking), "one");
             let tickets = fill(&mut circuit, now);
             assert_eq!(tickets.len(), 1);
             assert_eq!(circuit.end(tickets[0], Came::Nothing, now), None);
@@ -198,7 +228,7 @@ mod tests {
             let _ = circuit.end(tickets.pop().expect("one"), Came::Nothing, now);
         }
         let _ = circuit.end(tickets.pop().expect("one"), Came::Nothing, now);
-        assert_eq!(circuit.admits(0, now), Err(PAUSE));
+        assert_eq!(circuit.admits(0, now), Err(Held::For(PAUSE)));
         assert_eq!(circuit.end(tickets.pop().expect("one"), Came::Answer, now), Some(Change::Answers));
         assert!(!circuit.is_tripped());
     }
@@ -223,5 +253,19 @@ mod tests {
             assert_eq!(circuit.end(ticket, came, now), None);
         }
         assert!(circuit.admits(0, now).is_ok());
+    }
+
+    #[test]
+    fn one_after_the_other_that_takes_all_it_may_leaves_something_for_the_next() {
+        let (mut free, mut taken) = (256, Vec::new());
+        while taken.len() < 4 {
+            let mut its = 0;
+            while leaves_room(its, free) {
+                (its, free) = (its + 1, free - 1);
+            }
+            taken.push(its);
+        }
+        assert_eq!(taken, [192, 48, 12, 3], "and one is free");
+        assert!(leaves_room(0, 1) && !leaves_room(0, 0));
     }
 }

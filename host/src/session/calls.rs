@@ -7,7 +7,7 @@ use super::Sessions;
 use super::error::{Error, Result};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
 use crate::channel::{EncodeError, Outcome, Request};
-use crate::egress::LIST_BYTES;
+use crate::egress::{LIST_BYTES, Unsent};
 use crate::message::Fate;
 use crate::tenant::Sender;
 
@@ -19,11 +19,11 @@ const LOOKS: usize = 40;
 
 impl Sessions {
     pub(super) async fn look(&self, sender: &Sender) -> Result<Session> {
-        self.ask(api::look(sender), api::read).await
+        self.ask(sender, api::look(sender), api::read).await
     }
 
     pub(super) async fn order(&self, sender: &Sender, order: Order) -> Result<()> {
-        self.ask(api::order(sender, order), api::done).await
+        self.ask(sender, api::order(sender, order), api::done).await
     }
 
     /// Waits until a session that was told to start has done so, well or not.
@@ -40,21 +40,23 @@ impl Sessions {
 
     pub(super) async fn ask<T>(
         &self,
+        sender: &Sender,
         request: std::result::Result<Request, EncodeError>,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
     ) -> Result<T> {
-        Ok(self.send(request.map_err(unmade)?, read).await??)
+        Ok(self.send(sender, request.map_err(unmade)?, read).await??)
     }
 
     /// The outer error: no answer at all.
     pub(super) async fn send<T>(
         &self,
+        sender: &Sender,
         request: Request,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
     ) -> Result<std::result::Result<T, Refusal>> {
         let mut tries = 1;
         loop {
-            match self.send_once(request.clone(), read).await? {
+            match self.send_once(sender, request.clone(), read).await? {
                 Err(Refusal::Busy(_)) if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -66,18 +68,23 @@ impl Sessions {
 
     async fn send_once<T>(
         &self,
+        sender: &Sender,
         request: Request,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
     ) -> Result<std::result::Result<T, Refusal>> {
         // An overview of chats holds messages whole, with thumbnails.
-        match self.egress.send_within(request, LIST_BYTES).await {
-            Ok(answer) => Ok(read(answer.status, &answer.body)),
-            Err(Outcome::Failed { fate: Fate::Unknown, .. }) => {
-                Err(Error::Waha("WAHA did not answer in time".into()))
+        let outcome = match self.egress.send_within(sender, request, LIST_BYTES).await {
+            Ok(answer) => return Ok(read(answer.status, &answer.body)),
+            Err(Unsent::Held { why, .. }) => {
+                return Err(Error::NotAsked(format!("WAHA is not asked: {why}")));
             }
-            Err(Outcome::Failed { error, .. }) => Err(Error::Waha(format!("WAHA cannot be asked: {error}"))),
-            Err(Outcome::Sent { .. }) => Err(Error::Waha("WAHA gave no answer".into())),
-        }
+            Err(Unsent::Failed(outcome)) => outcome,
+        };
+        Err(Error::Waha(match outcome {
+            Outcome::Failed { fate: Fate::Unknown, .. } => "WAHA did not answer in time".into(),
+            Outcome::Failed { error, .. } => format!("WAHA cannot be asked: {error}"),
+            Outcome::Sent { .. } => "WAHA gave no answer".into(),
+        }))
     }
 }
 

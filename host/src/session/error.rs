@@ -36,6 +36,9 @@ pub enum Error {
     Refused(String),
     #[error("{0}")]
     Waha(String),
+    /// It does not answer, and is not asked by everybody.
+    #[error("{0}")]
+    NotAsked(String),
     #[error("the sender would not be valid")]
     Faults(Vec<rules::Fault>),
     #[error("the system gives no random numbers: {0}")]
@@ -84,7 +87,7 @@ impl Error {
             }
             Error::Busy(_) => "WAHA is about something else with this session; try again in a moment".into(),
             Error::Refused(_) => "see what WAHA says, its version and engine, and the sender's account".into(),
-            Error::Waha(_) => "check that WAHA runs, and its address and key".into(),
+            Error::Waha(_) | Error::NotAsked(_) => "check that WAHA runs, and its address and key".into(),
             Error::Faults(faults) => {
                 let actions: Vec<&str> = faults.iter().map(|fault| fault.action.as_str()).collect();
                 actions.join("; ")

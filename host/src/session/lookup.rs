@@ -10,23 +10,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use futures::stream;
+use futures::stream::FuturesUnordered;
 
 use super::Sessions;
 use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
 use crate::event::SamePerson;
 use crate::identity;
-use crate::message::{ContactKey, Provider};
+use crate::message::{ContactKey, Provider, SenderName};
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
 use crate::tenant::Sender;
+use crate::vitals;
 
 const TICK: Duration = Duration::from_secs(1);
 /// A store that says that something is due and hands out nothing is not asked without a pause.
 const PAUSE: Duration = Duration::from_millis(50);
-const BATCH: usize = 64;
-const AT_ONCE: usize = 4;
+const BATCH: usize = 256;
+/// Asked for at the same time, and through one sender: one that hangs leaves places to the others.
+const AT_ONCE: usize = 32;
+const OF_SENDER: usize = 4;
 
 /// From a minute or two to a day.
 const MISSES: Backoff = Backoff { base_ms: 120_000, max_ms: 86_400_000 };
@@ -75,38 +78,65 @@ impl Floor {
     }
 }
 
+/// Hidden ids that are being asked for, and through whom.
+#[derive(Default)]
+struct Busy(HashMap<ContactKey, SenderName>);
+
+impl Busy {
+    /// Of those that are due what may be asked for beside them: then it is one of them.
+    fn take(&mut self, due: Vec<Lookup>) -> Vec<Lookup> {
+        let mut may = |lookup: &Lookup| {
+            let of_sender = self.0.values().filter(|sender| **sender == lookup.sender).count();
+            let may =
+                self.0.len() < AT_ONCE && of_sender < OF_SENDER && !self.0.contains_key(&lookup.contact);
+            if may {
+                self.0.insert(lookup.contact.clone(), lookup.sender.clone());
+            }
+            may
+        };
+        due.into_iter().filter(|lookup| may(lookup)).collect()
+    }
+}
+
 impl Sessions {
-    /// Looks up what is due, for as long as the gateway runs.
+    /// Looks up what is due, for as long as the gateway runs. Those whose WAHA takes its time wait for it
+    /// alone.
     pub async fn look_up(self: Arc<Self>) {
         let mut floor = Floor::default();
+        let mut asking = FuturesUnordered::new();
+        let mut busy = Busy::default();
         loop {
-            let due = self.store.due_lookups(clock::now(), BATCH).unwrap_or_else(|error| {
-                tracing::error!(%error, "the hidden ids that wait for a lookup cannot be read; trying again");
-                Vec::new()
-            });
-            let full = due.len() == BATCH;
             floor.forget(Instant::now());
-            let this = &self;
-            let asked = due.into_iter().map(|lookup| {
+            let next = if busy.0.len() < AT_ONCE { busy.take(self.due()) } else { Vec::new() };
+            for lookup in next {
                 let passes = floor.passes(&lookup.contact, Instant::now());
-                async move {
-                    let found = if passes { this.whose_phone(&lookup).await } else { Found::Unasked };
-                    (lookup, found)
-                }
-            });
-            let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
-            let mut all_kept = true;
-            for (lookup, found) in answers {
-                all_kept &= self.keep(&lookup, found).await;
+                let this = self.clone();
+                asking.push(async move {
+                    let found = match passes {
+                        // A panic would only come again at once.
+                        true => vitals::survived(this.whose_phone(&lookup)).await.unwrap_or(Found::Unasked),
+                        false => Found::Unasked,
+                    };
+                    if !this.keep(&lookup, found).await {
+                        // What could not be kept is still due: without a nap WAHA would be asked without end.
+                        tokio::time::sleep(TICK).await;
+                    }
+                    lookup.contact
+                });
             }
-            // What could not be kept is still due: without a nap WAHA would be asked without end.
-            if !all_kept {
-                tokio::time::sleep(TICK).await;
-            } else if !full {
-                let nap = clock::nap(self.store.next_lookup_at(), TICK);
-                tokio::time::sleep(nap.max(PAUSE)).await;
+            let nap = clock::nap(self.store.next_lookup_at(), TICK).max(PAUSE);
+            tokio::select! {
+                Some(contact) = asking.next() => drop(busy.0.remove(&contact)),
+                () = tokio::time::sleep(nap) => {}
             }
         }
+    }
+
+    fn due(&self) -> Vec<Lookup> {
+        self.store.due_lookups(clock::now(), BATCH).unwrap_or_else(|error| {
+            tracing::error!(%error, "the hidden ids that wait for a lookup cannot be read; trying again");
+            Vec::new()
+        })
     }
 
     /// The session begins to keep what hidden ids are looked up in: what it did not know is asked for anew.
@@ -123,7 +153,7 @@ impl Sessions {
             return Found::Never;
         }
         let Ok(request) = api::phone_of(sender, &lookup.contact) else { return Found::Unasked };
-        match self.send(request, api::read_phone_of).await {
+        match self.send(sender, request, api::read_phone_of).await {
             // A number of our own is nobody's who writes to us.
             Ok(Ok(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
                 Found::Phone(SamePerson {
@@ -184,7 +214,11 @@ impl Sessions {
             Found::Nobody => self.store.lookup_missed(contact, after(MISSES)).await,
             Found::StoreOff => self.store.lookup_missed(contact, after(STORE_OFF)).await,
             Found::Refused => self.store.lookup_missed(contact, Some(now.plus_ms(REFUSED_MS))).await,
-            Found::Unasked => self.store.lookup_put_off(contact, now.plus_ms(PUT_OFF_MS)).await,
+            Found::Unasked => {
+                // Those that could not be asked together are not asked together again.
+                let wait = rand::random_range(PUT_OFF_MS..2 * PUT_OFF_MS);
+                self.store.lookup_put_off(contact, now.plus_ms(wait)).await
+            }
         };
         if let Err(error) = &kept {
             tracing::error!(contact = contact.masked(), %error, "what a lookup said could not be kept; it is asked again");
@@ -196,6 +230,26 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_sender_takes_no_places_of_others() {
+        let lookup = |sender: &str, n: usize| Lookup {
+            contact: ContactKey::from_stored(format!("{sender}{n}@lid")),
+            sender: SenderName::new(sender),
+            misses: 0,
+        };
+        let mut busy = Busy::default();
+        let hang = (0..100).map(|n| lookup("hangs", n));
+        let taken = busy.take(hang.clone().chain([lookup("well", 0)]).collect());
+        assert_eq!(taken.len(), OF_SENDER + 1, "{taken:?}");
+        assert!(taken.iter().any(|taken| taken.sender.as_str() == "well"));
+        let again = busy.take(vec![lookup("hangs", 0), lookup("hangs", 99)]);
+        assert!(again.is_empty(), "one is being asked for, the other waits: {again:?}");
+        busy.0.remove(&taken[0].contact);
+        assert_eq!(busy.take(hang.collect()).len(), 1);
+        busy.take((0..100).map(|n| lookup(&format!("s{n}-"), n)).collect());
+        assert_eq!(busy.0.len(), AT_ONCE);
+    }
 
     #[test]
     fn a_hidden_id_is_not_asked_for_twice_within_a_minute() {

@@ -1,4 +1,4 @@
-//! What one look at all sessions found, told together: a WAHA that is down, or that was restarted, is one line and
+//! What was found in looking at all sessions, told together: a WAHA that is down, or that was restarted, is one line and
 //! not one for each of its numbers.
 
 use std::collections::BTreeMap;
@@ -40,9 +40,10 @@ impl News {
         all.entry((server, what)).or_default().push(told);
     }
 
-    /// One line for each server and what it is about.
-    pub fn tell(self) {
-        for ((server, what), of) in self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    /// What came since the last time: one line for each server and what it is about.
+    pub fn tell(&self) {
+        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((server, what), of) in all {
             say(&server, &what, &of);
         }
     }

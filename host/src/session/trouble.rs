@@ -84,7 +84,7 @@ pub enum Said<T> {
     Nothing,
     /// The call failed.
     Failure,
-    /// The session is in another status by now.
+    /// The session is in another status by now, or the question was not asked.
     Changed,
 }
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::stream;
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::news::{News, What};
 use super::trouble::{Remedy, Said, Trouble, judge};
@@ -27,8 +28,8 @@ use crate::message::{Provider, SenderName, Timestamp};
 use crate::retry::Backoff;
 use crate::store::numbers::Wish;
 use crate::tenant::Sender;
+use crate::vitals;
 
-const AT_ONCE: usize = 16;
 /// A message is on its way for a moment, and clocks differ.
 const LATE_MS: i64 = 60_000;
 
@@ -78,28 +79,42 @@ impl Sessions {
             return std::future::pending().await;
         }
         let began = clock::now();
-        let mut memories: HashMap<SenderName, Memory> = HashMap::new();
+        // Of those that are being looked after nothing is here.
+        let mut memories: HashMap<SenderName, Option<Memory>> = HashMap::new();
+        let (mut looks, news) = (FuturesUnordered::new(), Arc::new(News::default()));
+        let mut ticks = tokio::time::interval_at(Instant::now() + pause, pause);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::time::sleep(pause).await;
-            let directory = self.store.directory();
-            memories.retain(|name, _| directory.senders.contains_key(name));
-            let mut senders = Vec::new();
-            for sender in directory.senders_of(Provider::Waha) {
-                if sender.active && sender.base_url.is_some() {
-                    let memory = memories.remove(&sender.name).unwrap_or_else(|| Memory::new(began));
-                    senders.push((Sender::clone(sender), memory));
+            tokio::select! {
+                Some((name, memory)) = looks.next() => {
+                    memories.insert(name, Some(memory));
+                    if looks.is_empty() {
+                        news.tell();
+                    }
+                    continue;
                 }
+                // What hangs holds back no news of the others for longer.
+                _ = ticks.tick() => news.tell(),
             }
-            let (this, news) = (&self, News::default());
-            let told = &news;
-            let looks = senders.into_iter().map(|(sender, mut memory)| async move {
-                if let Err(error) = this.look_after(&sender, &mut memory, told).await {
-                    this.not_watched(&sender, &error, &mut memory, told);
+            let directory = self.store.directory();
+            memories.retain(|name, memory| memory.is_none() || directory.senders.contains_key(name));
+            for sender in directory.senders_of(Provider::Waha) {
+                if !sender.active || sender.base_url.is_none() {
+                    continue;
                 }
-                (sender.name, memory)
-            });
-            memories.extend(stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
-            news.tell();
+                let memory = memories.entry(sender.name.clone()).or_insert_with(|| Some(Memory::new(began)));
+                // One that takes its time takes nobody else's.
+                let Some(mut memory) = memory.take() else { continue };
+                let (this, sender, news) = (self.clone(), Sender::clone(sender), news.clone());
+                looks.push(async move {
+                    // A panic costs this look alone; the next is due like any other.
+                    let looked = vitals::survived(this.look_after(&sender, &mut memory, &news)).await;
+                    if let Some(Err(error)) = looked {
+                        this.not_watched(&sender, &error, &mut memory, &news);
+                    }
+                    (sender.name, memory)
+                });
+            }
         }
     }
 
@@ -191,9 +206,9 @@ impl Sessions {
         if now < memory.ask_at.max(memory.not_before) {
             return None;
         }
-        let written = self.said(api::chats(sender), api::read_last_written_ms).await;
+        let written = self.said(sender, api::chats(sender), api::read_last_written_ms).await;
         let reached = match &session.number {
-            Some(number) => self.said(api::exists(sender, number.as_str()), api::done).await,
+            Some(number) => self.said(sender, api::exists(sender, number.as_str()), api::done).await,
             None => Said::Nothing,
         };
         memory.asked = memory.asked.saturating_add(1);
@@ -205,13 +220,15 @@ impl Sessions {
 
     async fn said<T>(
         &self,
+        sender: &Sender,
         request: Result<Request, EncodeError>,
         read: fn(u16, &[u8]) -> Result<T, Refusal>,
     ) -> Said<T> {
         let Ok(request) = request else { return Said::Nothing };
-        match self.send(request, read).await {
+        match self.send(sender, request, read).await {
             Ok(Ok(said)) => Said::Yes(said),
-            Ok(Err(Refusal::NotNow { .. } | Refusal::NoSession)) => Said::Changed,
+            // Nobody was asked: that says nothing.
+            Ok(Err(Refusal::NotNow { .. } | Refusal::NoSession)) | Err(Error::NotAsked(_)) => Said::Changed,
             Ok(Err(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
             Ok(Err(
                 Refusal::Refused(_)

@@ -29,8 +29,8 @@ use self::space::Reserve;
 use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
-    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, Moved, Paced, Result,
-    Retention, SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
+    Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, InboxId, Moved, Paced,
+    Result, Retention, SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
 };
 use crate::clock;
 use crate::conversation::{Conversation, Lead};
@@ -296,6 +296,10 @@ impl Store for Embedded {
         self.mirror().wakes.turns.notify_one();
     }
 
+    fn postpone_turn(&self, key: &ConversationKey, first: InboxId, until: Timestamp) {
+        self.mirror().turns().postpone(key, &first, until);
+    }
+
     fn next_turn_at(&self) -> Option<Timestamp> {
         if self.shared.disk.is_compacting() || self.is_full() {
             return None;
@@ -339,6 +343,11 @@ impl Store for Embedded {
         self.wakes().sends.notify_one();
     }
 
+    fn resume_sends(&self, sender: &SenderName) {
+        self.mirror().sends().resume(sender);
+        self.wakes().sends.notify_one();
+    }
+
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()> {
         let id = id.clone();
         self.write(move |batch| sends::settle(batch, &id, &settlement, now)).await
@@ -346,6 +355,15 @@ impl Store for Embedded {
 
     fn next_send_at(&self) -> Option<Timestamp> {
         if self.shared.disk.is_compacting() { None } else { self.mirror().sends().next_at() }
+    }
+
+    fn reference_of(&self, id: &SendId, attempts: u32) -> String {
+        references::name(&self.mirror().secret, &codec::place(id.seq, id.key.tenant), attempts)
+    }
+
+    async fn recognize_receipt(&self, receipt: Receipt, now: Timestamp) -> Result<bool> {
+        let reported = receipts::Reported::new(receipt, &self.mirror().secret);
+        self.write(move |batch| receipts::recognize(batch, &reported, now)).await
     }
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>> {

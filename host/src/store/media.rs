@@ -70,10 +70,15 @@ pub trait MediaShelf: Send + Sync {
     fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;
     /// Up to `n` waiting files that are due, fair between senders and between a sender's tenants. Those of
     /// a tenant whose room is used up wait until there is some. A claim lives in memory, and ends with
-    /// [`MediaShelf::release_file`] or [`MediaShelf::park_file`].
+    /// [`MediaShelf::release_file`], [`MediaShelf::postpone_file`] or [`MediaShelf::park_file`].
     fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>>;
     /// Ends a claim; a file that still waits is claimed again when it is due.
     fn release_file(&self, tenant: TenantId, handle: &str);
+    /// Ends a claim; the file is not claimed again before `until`, as long as this process lives, unless it is
+    /// called.
+    fn postpone_file(&self, tenant: TenantId, handle: &str, until: Timestamp);
+    /// What it was postponed for is over.
+    fn call_file(&self, tenant: TenantId, handle: &str);
     /// Ends the claim of a file that turned out to have so many bytes, for which its tenant has no room. It
     /// is claimed again when there is room for them, or after a start.
     fn park_file(&self, file: &File, bytes: u64);

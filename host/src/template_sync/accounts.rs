@@ -1,22 +1,27 @@
 //! The lists of templates at the providers: every account's is looked at every so often, once, however
 //! many senders share it. What webhooks did not tell, or told while nobody listened, is found here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Error, Result, is_past, locked};
 use crate::channel;
 use crate::channel::templates::Listed;
 use crate::clock;
+use crate::egress;
 use crate::message::{Provider, SenderName, TenantId, Timestamp};
+use crate::policy::circuit::leaves_room;
 use crate::retry::Backoff;
 use crate::template::news::News;
 use crate::template::{Key, Registered, Status};
 use crate::tenant::{Directory, Sender};
+use crate::vitals;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -33,7 +38,7 @@ const GUPSHUP_MINUTES: u32 = 60;
 const MINUTES: u32 = 1;
 
 /// Accounts that are looked at at the same time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Pages of one list; Meta's have a hundred templates. Behind them nothing is looked at, and what is not
 /// found is not taken for deleted.
@@ -96,19 +101,29 @@ impl Desk {
             // Off.
             return stop.cancelled().await;
         }
+        let (mut looks, mut busy) = (FuturesUnordered::new(), HashMap::new());
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
+                Some(account) = looks.next() => drop(busy.remove(&account)),
+                _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            let due = self.due(clock::now());
-            let looks = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(account, senders)| {
+            for (account, senders) in self.due(clock::now()) {
+                let host = senders.first().map(|sender| egress::host_of(sender)).unwrap_or_default();
+                // One that takes its time leaves places to the others, and so does a host of many.
+                let at_host = busy.values().filter(|other| **other == host).count();
+                if busy.contains_key(&account) || !leaves_room(at_host, AT_ONCE.saturating_sub(busy.len())) {
+                    continue;
+                }
+                busy.insert(account.clone(), host);
                 let this = self.clone();
-                async move { this.look_again(&account, &senders).await }
-            });
-            tokio::select! {
-                () = looks => {}
-                () = stop.cancelled() => return,
+                looks.push(async move {
+                    // After a panic too it was asked for just now, and is not again at once.
+                    vitals::survived(this.look_again(&account, &senders)).await;
+                    account
+                });
             }
         }
     }
@@ -235,7 +250,8 @@ impl Desk {
             i64::try_from(delay).unwrap_or(every).max(pause_ms(provider))
         };
         // Where nothing is known, or no request can be made, nobody was asked.
-        let asked = !matches!(&result, Ok(Synced { templates: 0, .. }) | Err(Error::Encode(_)));
+        let asked =
+            !matches!(&result, Ok(Synced { templates: 0, .. }) | Err(Error::Encode(_) | Error::NotAsked(_)));
         let at = if asked { Some(began) } else { before.at };
         *known = Looked { at, next: began.plus_ms(wait), ..*known };
         result
@@ -279,8 +295,9 @@ impl Desk {
         let mut after: Option<String> = None;
         for _ in 0..PAGES {
             let request = api.list(sender, after.as_deref())?;
-            let page =
-                self.ask(request, |answer| api.listed(answer.status, &answer.headers, &answer.body)).await?;
+            let page = self
+                .ask(sender, request, |answer| api.listed(answer.status, &answer.headers, &answer.body))
+                .await?;
             list.templates.extend(page.templates);
             // A page that names itself as the next one would be asked for without end.
             if page.next.is_none() || page.next == after {

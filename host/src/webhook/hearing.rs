@@ -87,8 +87,9 @@ impl Hearing {
         if body.len() > SMALL {
             self.proven.grow(&mut room, tree_bytes).map_err(Refusal::Body)?;
         }
-        let events =
-            channel::decode(knock.provider, body, proven.wants_groups()).map_err(Refusal::Malformed)?;
+        // Refused, the same would come again for days, and nothing of it would be left.
+        let events = channel::decode(knock.provider, body, proven.wants_groups())
+            .unwrap_or_else(|error| vec![Event::Unread(unread::strange(knock.provider, &error))]);
         let events: Vec<Event> = events.into_iter().map(|event| proven.settled(event)).collect();
         let unread = unread::to_keep(knock.provider, body, &events, &proven, &directory);
         Ok(Heard { proven, events, unread, directory, _room: room })

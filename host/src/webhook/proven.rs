@@ -71,10 +71,12 @@ impl Trial<'_> {
     ) -> Result<Proven, Refusal> {
         let mut hashes = Hashes::new(self, body);
         let mut senders = BTreeMap::new();
-        let at_its_address = match claims.accounts.is_empty() {
-            true => self.at_its_address(&mut hashes),
-            false => None,
+        // A body that names others of ours may be theirs too in what names nobody.
+        let is_its = |owner: &Arc<Sender>| {
+            let named = claims.accounts.iter().filter_map(|it| self.directory.sender_of(self.provider, it));
+            named.into_iter().all(|sender| sender.name == owner.name)
         };
+        let at_its_address = self.at_its_address(&mut hashes).filter(is_its);
         let mut refused = None;
         for account in claims.accounts {
             let Some(sender) = self.directory.sender_of(self.provider, &account) else { continue };
@@ -165,7 +167,7 @@ pub struct Proven {
     provider: Provider,
     /// By everything the body calls them.
     senders: BTreeMap<String, Arc<Sender>>,
-    /// Of a body that names nobody: the one sender whose own address it came to.
+    /// Of a body that names nobody else: the one sender whose own address it came to.
     at_its_address: Option<Arc<Sender>>,
     /// Anyone whose keys fit, for what is about no account in particular; one that is switched on, if
     /// there is one.

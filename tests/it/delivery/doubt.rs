@@ -37,6 +37,42 @@ async fn a_reply_that_its_chat_shows_has_gone_out() {
     assert_eq!(waha.texts_to(CHAT)[1..], [echo("one", 1), echo("two", 2)], "each once");
 }
 
+/// Where it can be asked, it is settled; two that hang are two that hang.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chats_that_hang_hold_up_no_other() {
+    let (one, other, well) = (FakeWaha::start().await, FakeWaha::start().await, FakeWaha::start().await);
+    let mut setup = Setup::new()
+        .package("echo")
+        .tenant("id = 1\nname = 'First'\norganization = 1\nbrain = 'echo'")
+        .config("[delivery]\ntimeout_ms = 30_000\n");
+    for (name, waha) in [("one", &one), ("other", &other), ("well", &well)] {
+        waha.set_session(name, "WORKING");
+        setup = setup.sender(&format!("{}\ntenant = 1", sender(name, name, waha.url(), &waha.api_key())));
+    }
+    let gateway = setup.start().await;
+    let hook = Hook::to(&gateway);
+    for waha in [&one, &other] {
+        waha.hang_at("/chats/");
+        waha.fail_next_times(3, Fault::ErrorAfterSending);
+    }
+    for n in 0..3 {
+        for name in ["one", "other"] {
+            let contact = format!("97150700000{n}");
+            hook.say(&text(&contact, &format!("{name}{n}"), "hello").on_session(name)).await;
+        }
+    }
+    until("they hang", SOON, async || (one.asked("/chats/") > 0 && other.asked("/chats/") > 0).then_some(()))
+        .await;
+    well.fail_next(Fault::ErrorAfterSending);
+    hook.say(&text(PHONE, "W", "hello").on_session("well")).await;
+    until("the healthy one is asked, and settles it", SOON, async || {
+        let doubtful = outbox(&gateway).await;
+        let its = doubtful.iter().filter(|reply| reply["sender"] == "well").count();
+        (well.asked("/chats/") > 0 && its == 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_that_nobody_saw_is_sent_again_where_its_tenant_says_so() {
     let waha = FakeWaha::start().await;

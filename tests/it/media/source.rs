@@ -9,9 +9,12 @@ use switchboard::channel::Outcome;
 use switchboard::channel::media::{Place, Source};
 use switchboard::config::Config;
 use switchboard::egress::Egress;
+use switchboard::egress::circuits::Circuits;
 use switchboard::media::Media;
 use switchboard::message::{Fate, TenantId};
 use switchboard::metrics::Metrics;
+use switchboard::refused_keys::RefusedKeys;
+use switchboard::retry::Backoff;
 use switchboard::store::Store;
 use switchboard::store::embedded::Embedded;
 use switchboard::tenant::{Secret, Sender};
@@ -37,7 +40,9 @@ impl Stock {
         config.media.inline_bytes = 1024;
         let settings = switchboard::gateway::store_settings(&config, crate::store::lab::test_keys());
         let store: Arc<dyn Store> = Arc::new(Embedded::open(settings).expect("the store opens"));
-        let egress = Egress::new(&config.delivery).expect("an HTTP client");
+        let circuits = Circuits::new(&config.delivery, &config.media);
+        let refused_keys = Arc::new(RefusedKeys::new(Backoff { base_ms: 1_000, max_ms: 1_000 }));
+        let egress = Egress::new(&config.delivery, circuits, refused_keys).expect("an HTTP client");
         let media = Media::open(&config, store.clone(), egress, Arc::new(Metrics::new())).expect("opens");
         Stock { media, store, _root: root }
     }

@@ -18,6 +18,7 @@ use super::{Case, cases};
 mod details;
 mod events;
 mod hostile;
+mod parts;
 
 fn infobip() -> &'static dyn Adapter {
     adapter(Provider::Infobip)

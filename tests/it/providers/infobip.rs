@@ -14,6 +14,7 @@ use switchboard_tests::wait::until;
 
 mod contract;
 mod faults;
+mod log;
 mod proofs;
 
 /// Two numbers of ours, each one tenant's, and a contact.

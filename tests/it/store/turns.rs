@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use switchboard::clock;
 use switchboard::conversation::{Mode, TimerChange, Trigger};
-use switchboard::message::{Outbound, Timestamp};
+use switchboard::message::{Outbound, SenderName, Timestamp};
 use switchboard::store::{Error, Filter, TurnFate, TurnState};
+use switchboard::tenant::Sender;
 
 use super::lab::{Answer, Factory, Lab, all, arrival, at, key, says, text_of, turn, words};
 
@@ -359,4 +361,28 @@ pub async fn what_was_claimed_is_claimed_again_after_a_start(factory: &dyn Facto
     lab.restart();
     let after = lab.claim_one(1).await;
     assert_eq!((after.key, after.entries, after.seed), (before.key, before.entries, before.seed));
+}
+
+/// However long its number is switched off, and whatever it waits for: it is not read again and again, and what
+/// changes that calls it.
+pub async fn a_conversation_of_a_number_that_is_switched_off_is_called(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    let own = lab.store().directory().senders[&SenderName::new("own")].clone();
+    let switch = async |active| {
+        lab.store().put_sender(Sender { active, ..(*own).clone() }, "test").await.expect("put");
+    };
+    let mut arrival = arrival("971501", "m1", "hello", clock::now());
+    (arrival.inbound.account, arrival.sender) = (own.account.clone(), own.name.clone());
+    switch(false).await;
+    lab.accept(arrival).await;
+    let claim = async || lab.store().claim_turns(1, clock::now()).await.expect("claimed");
+    for _ in 0..3 {
+        assert_eq!(claim().await.len(), 0);
+        let again = lab.store().next_turn_at().expect("it waits");
+        assert!(again > clock::now().plus_ms(10 * 60_000), "not soon: {again}");
+        switch(false).await;
+    }
+    assert_eq!(claim().await.len(), 0);
+    switch(true).await;
+    assert_eq!(claim().await.len(), 1, "at once");
 }

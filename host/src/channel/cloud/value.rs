@@ -80,7 +80,7 @@ impl Reader<'_, '_> {
         if named.as_deref().is_some_and(|from| self.is_ours(from)) {
             return self.echo(message, place);
         }
-        let account = self.account()?;
+        let account = self.account();
         let dialect = self.around.dialect;
         let scoped = json::text(message, "from_user_id");
         let profile = self.people.find(&[named.as_deref(), scoped]);
@@ -143,7 +143,7 @@ impl Reader<'_, '_> {
         };
         Ok(Event::Own(Box::new(Own {
             provider: self.around.dialect.provider,
-            account: self.account()?,
+            account: self.account(),
             id,
             contact: to.as_deref().and_then(|to| person(to).ok()),
             from_raw: word(echo, "from"),
@@ -165,11 +165,9 @@ impl Reader<'_, '_> {
         Ok(self.around.alert(&format!("provider error: {told}")))
     }
 
-    fn account(&self) -> Result<String, DecodeError> {
-        self.around.account.clone().ok_or_else(|| DecodeError {
-            what: "expected text, found nothing".into(),
-            place: "metadata.phone_number_id".into(),
-        })
+    /// Empty where the value does not say: then it is for the address that it came to.
+    fn account(&self) -> String {
+        self.around.account.clone().unwrap_or_default()
     }
 
     fn is_ours(&self, from: &str) -> bool {

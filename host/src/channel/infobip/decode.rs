@@ -22,7 +22,7 @@ use crate::channel::said::Found;
 use crate::channel::{DecodeError, time};
 use crate::event::{Event, Ignored, Topic, Unread};
 use crate::identity;
-use crate::message::{ContactKey, Inbound, Provider, Referral, Timestamp};
+use crate::message::{ContactKey, Content, Inbound, Media, Provider, Referral, Timestamp};
 
 /// Whose an item is, see [`account`]; a body without `results` is an item itself.
 pub const CLAIMS: Look = Look::Object(
@@ -59,7 +59,7 @@ fn claim(words: &Words) -> Claim {
 /// Reads a body.
 pub fn events(body: &[u8]) -> Result<Vec<Event>, DecodeError> {
     let body: Object = json::parse(body)?;
-    Ok(items(&body)?.into_iter().map(|(place, item)| event(item, &place)).collect())
+    Ok(items(&body)?.into_iter().flat_map(|(place, item)| event(item, &place)).collect())
 }
 
 /// The items of a body with their places. A body without `results` is one item itself.
@@ -95,20 +95,20 @@ pub fn account(item: Item<'_>) -> Option<String> {
     written(preference, "sender").or_else(|| written(item, "from"))
 }
 
-fn event(item: Item<'_>, place: &str) -> Event {
+fn event(item: Item<'_>, place: &str) -> Vec<Event> {
     let nothing = Object::new();
     let object = match item {
         Ok(object) => object,
         Err(other) => {
-            return unreadable(&nothing, &format!("expected an object, found {}", kind(other)), place);
+            return vec![unreadable(&nothing, &format!("expected an object, found {}", kind(other)), place)];
         }
     };
     let read = if json::field(object, "message").is_some() || is_of_messages_api(object) {
         message(object, place)
     } else {
-        report::read(object, place)
+        report::read(object, place).map(|event| vec![event])
     };
-    read.unwrap_or_else(|error| unreadable(object, &error.what, &error.place))
+    read.unwrap_or_else(|error| vec![unreadable(object, &error.what, &error.place)])
 }
 
 /// Is this the Messages API's word for a message that came in?
@@ -140,38 +140,104 @@ pub fn unread(topic: Topic, why: &str, item: &Object) -> Event {
     }
 }
 
-/// What the item holds, and where that stands. The Messages API has a list of parts, of which WhatsApp
-/// knows one.
-fn held<'a>(item: &'a Object, place: &str) -> Result<(&'a Object, String), DecodeError> {
+/// What the item holds, and where that stands: one thing, or the parts of the Messages API's list.
+fn held<'a>(item: &'a Object, place: &str) -> Vec<(Result<&'a Object, DecodeError>, String)> {
     let classic = !is_of_messages_api(item) || json::field(item, "message").is_some();
-    let (name, held) = match classic {
-        true => ("message".to_owned(), json::field(item, "message")),
-        false => match json::field(item, "content") {
-            Some(Value::Array(parts)) => ("content.0".to_owned(), parts.first()),
-            other => ("content".to_owned(), other),
-        },
+    let name = if classic { "message" } else { "content" };
+    let parts: Vec<(Option<&Value>, String)> = match json::field(item, name) {
+        Some(Value::Array(parts)) if !classic && !parts.is_empty() => {
+            let place = |at| format!("{place}.{name}.{at}");
+            parts.iter().enumerate().map(|(at, part)| (Some(part), place(at))).collect()
+        }
+        other => vec![(other, format!("{place}.{name}"))],
     };
-    match held {
-        Some(Value::Object(held)) => Ok((held, format!("{place}.{name}"))),
-        other => Err(missing("an object", other, &format!("{place}.{name}"))),
-    }
+    let object = |(part, place): (Option<&'a Value>, String)| match part {
+        Some(Value::Object(part)) => (Ok(part), place),
+        other => (Err(missing("an object", other, &place)), place),
+    };
+    parts.into_iter().map(object).collect()
 }
 
-fn message(item: &Object, place: &str) -> Result<Event, DecodeError> {
-    let (message, place_of_message) = held(item, place)?;
+/// Parts that say one thing together: words, and a file with its words. What cannot be said in one message is
+/// the next one.
+fn together(mut said: Vec<Content>, next: Content) -> Vec<Content> {
+    let lines = |one: String, other: String| match (one.is_empty(), other.is_empty()) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => format!("{one}\n{other}"),
+    };
+    match (said.pop(), next) {
+        (Some(Content::Text { text }), Content::Text { text: more }) => {
+            said.push(Content::Text { text: lines(text, more) });
+        }
+        (Some(Content::Text { text }), Content::Media(media)) => {
+            let caption = Some(lines(text, media.caption.unwrap_or_default()));
+            said.push(Content::Media(Media { caption, ..media }));
+        }
+        (Some(Content::Media(media)), Content::Text { text }) => {
+            let caption = Some(lines(media.caption.unwrap_or_default(), text));
+            said.push(Content::Media(Media { caption, ..media }));
+        }
+        (before, next) => {
+            said.extend(before);
+            said.push(next);
+        }
+    }
+    said
+}
+
+/// What its parts say, and why others are left alone.
+fn contents(
+    item: &Object,
+    parts: Vec<(Result<&Object, DecodeError>, String)>,
+) -> Result<(Vec<Content>, Vec<Event>), DecodeError> {
+    let (mut said, mut left, alone) = (Vec::new(), Vec::new(), parts.len() == 1);
+    for (part, place) in parts {
+        match part.and_then(|part| content::read(part, &place)) {
+            Ok(Found::Content(content)) => said = together(said, content),
+            Ok(Found::Nothing(reason)) => left.push(ignored(reason, item)),
+            Ok(Found::Unknown(word)) => {
+                let why = format!("message of an unknown kind {}", short(&word));
+                left.push(unread(Topic::Message, &why, item));
+            }
+            Err(error) if alone => return Err(error),
+            Err(error) => left.push(unreadable(item, &error.what, &error.place)),
+        }
+    }
+    // Beside what was said, a part that says nothing is no news.
+    left.retain(|event| said.is_empty() || !matches!(event, Event::Ignored(_)));
+    Ok((said, left))
+}
+
+/// The item's own id is its first message's.
+fn id_of(id: &str, at: usize) -> String {
+    if at == 0 { id.to_owned() } else { format!("{id}#{}", at + 1) }
+}
+
+fn message(item: &Object, place: &str) -> Result<Vec<Event>, DecodeError> {
+    let parts = held(item, place);
+    if let [(Err(error), _)] = parts.as_slice() {
+        return Err(DecodeError { what: error.what.clone(), place: error.place.clone() });
+    }
+    let objects: Vec<&Object> = parts.iter().filter_map(|(part, _)| part.as_ref().ok().copied()).collect();
     let id = required(item, "messageId", place)?;
     let ours = if json::field(item, "message").is_some() { "to" } else { "destination" };
-    let account = required(item, ours, place)?;
+    // Where it does not say it is for the address that it came to.
+    let account = match json::field(item, ours) {
+        Some(Value::String(text)) if text.trim().is_empty() => String::new(),
+        Some(_) => required(item, ours, place)?,
+        None => String::new(),
+    };
     let carried_by = json::text(item, "integrationType").or_else(|| json::text(item, "channel"));
     if carried_by.is_some_and(|it| !it.eq_ignore_ascii_case("whatsapp")) {
-        return Ok(ignored("not WhatsApp", item));
+        return Ok(vec![ignored("not WhatsApp", item)]);
     }
     let addresses = addresses(item);
     let Some(from_raw) = addresses.first().cloned() else {
         return Err(missing("text", json::field(item, "from"), &format!("{place}.from")));
     };
-    if in_group(item, message) {
-        return Ok(ignored("group", item));
+    if objects.iter().any(|part| in_group(item, part)) {
+        return Ok(vec![ignored("group", item)]);
     }
     let mut keys: Vec<ContactKey> = Vec::new();
     for key in addresses.iter().filter_map(|address| identity::contact(address).ok()) {
@@ -181,35 +247,34 @@ fn message(item: &Object, place: &str) -> Result<Event, DecodeError> {
     }
     // The phone is the key where it is known.
     let Some(at) = keys.iter().position(identity::is_phone).or((!keys.is_empty()).then_some(0)) else {
-        return Ok(unread(Topic::Message, "unreadable sender address", item));
+        return Ok(vec![unread(Topic::Message, "unreadable sender address", item)]);
     };
     let contact = keys.remove(at);
     if identity::contact(&account).is_ok_and(|ours| ours == contact) {
-        return Ok(ignored("own message", item));
+        return Ok(vec![ignored("own message", item)]);
     }
-    let content = match content::read(message, &place_of_message)? {
-        Found::Content(content) => content,
-        Found::Nothing(reason) => return Ok(ignored(reason, item)),
-        Found::Unknown(word) => {
-            return Ok(unread(Topic::Message, &format!("message of an unknown kind {}", short(&word)), item));
-        }
-    };
-    Ok(Event::Message(Box::new(Inbound {
-        provider: Provider::Infobip,
-        account,
-        id,
-        contact,
-        // Two phones are two people, whatever the payload says.
-        aliases: keys.into_iter().filter(|key| !identity::is_phone(key)).collect(),
-        from_raw,
-        display_name: display_name(item),
-        sent_at: at_time(item, "receivedAt").unwrap_or(Timestamp::ZERO),
-        content,
-        quoted: context(item, message).and_then(|context| written(context, "id")),
-        referral: json::object(message, &["referral"])
-            .or_else(|| json::object(item, &["referral"]))
-            .and_then(referral),
-    })))
+    // Two phones are two people, whatever the payload says.
+    let aliases: Vec<ContactKey> = keys.into_iter().filter(|key| !identity::is_phone(key)).collect();
+    let (said, left) = contents(item, parts)?;
+    let referred = objects.iter().find_map(|part| json::object(part, &["referral"]));
+    let referral = referred.or_else(|| json::object(item, &["referral"])).and_then(referral);
+    let quoted = objects.iter().find_map(|part| written(context(item, part)?, "id"));
+    let messages = said.into_iter().enumerate().map(|(at, content)| {
+        Event::Message(Box::new(Inbound {
+            provider: Provider::Infobip,
+            account: account.clone(),
+            id: id_of(&id, at),
+            contact: contact.clone(),
+            aliases: aliases.clone(),
+            from_raw: from_raw.clone(),
+            display_name: display_name(item),
+            sent_at: at_time(item, "receivedAt").unwrap_or(Timestamp::ZERO),
+            content,
+            quoted: quoted.clone(),
+            referral: referral.clone(),
+        }))
+    });
+    Ok(messages.chain(left).collect())
 }
 
 /// Everything that the item calls its author by. People with a username may have no phone.

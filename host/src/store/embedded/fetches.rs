@@ -123,6 +123,19 @@ impl Fetches {
         self.schedule.release(key);
     }
 
+    /// Ends a claim; it is due again then.
+    pub fn postpone(&mut self, key: &FileKey, until: Timestamp) {
+        self.schedule.postpone(key, &(), until);
+    }
+
+    /// What was postponed is due. What waits for room is called by nothing but room.
+    pub fn call(&mut self, key: &FileKey, now: Timestamp) {
+        let bytes = self.tenants.get(&key.tenant).and_then(|waiting| waiting.bytes.get(&key.handle));
+        if !matches!(bytes, Some(Known::Parked(_))) {
+            self.schedule.call(key, now);
+        }
+    }
+
     /// Ends the claim of a file of which there are more bytes than there is room for.
     pub fn park(&mut self, key: &FileKey, sender: SenderName, bytes: u64) {
         if let Some(waiting) = self.tenants.get_mut(&key.tenant).filter(|_| self.schedule.is_claimed(key)) {

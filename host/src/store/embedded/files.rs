@@ -304,6 +304,15 @@ impl MediaShelf for Embedded {
         self.mirror().files().release(&FileKey { tenant, handle: handle.to_owned() });
     }
 
+    fn postpone_file(&self, tenant: TenantId, handle: &str, until: Timestamp) {
+        self.mirror().files().postpone(&FileKey { tenant, handle: handle.to_owned() }, until);
+    }
+
+    fn call_file(&self, tenant: TenantId, handle: &str) {
+        self.mirror().files().call(&FileKey { tenant, handle: handle.to_owned() }, clock::now());
+        self.mirror().wakes.files.notify_one();
+    }
+
     fn park_file(&self, file: &File, bytes: u64) {
         let sender = file.sender.clone().unwrap_or_else(|| SenderName::new(""));
         let mirror = self.mirror();

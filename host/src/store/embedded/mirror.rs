@@ -396,13 +396,13 @@ impl Mirror {
                     directory.get_or_insert_with(present).put_tenant(tenant);
                 }
                 Effect::Sender(sender) => {
-                    // Switched on, or given another rate.
-                    sends.resume(&sender.name);
-                    turns.hurry(&(), clock::now());
-                    (woken.turns, woken.sends) = (true, true);
+                    woken.by_sender(&sender.name, &mut turns, &mut sends);
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
-                Effect::SenderGone(name) => directory.get_or_insert_with(present).remove_sender(&name),
+                Effect::SenderGone(name) => {
+                    woken.by_sender(&name, &mut turns, &mut sends);
+                    directory.get_or_insert_with(present).remove_sender(&name);
+                }
                 Effect::Waha(waha) => directory.get_or_insert_with(present).set_waha(waha),
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
@@ -459,6 +459,15 @@ struct Woken<'m> {
     sends: bool,
     watchers: Vec<&'m Notify>,
     files: bool,
+}
+
+impl Woken<'_> {
+    /// It was switched on or given another rate, or nobody waits for it any more.
+    fn by_sender(&mut self, name: &SenderName, turns: &mut Turns, sends: &mut Sends) {
+        sends.resume(name);
+        turns.call_all(clock::now());
+        (self.turns, self.sends) = (true, true);
+    }
 }
 
 /// What a start reads.

@@ -107,9 +107,7 @@ pub fn recognize(batch: &mut Batch<'_>, said: &Said) -> Step<bool> {
         return Ok(false);
     }
     if let Some(reported) = &said.named {
-        let before = batch.state.outbox_unknown;
-        receipts::record(batch, reported, said.now)?;
-        return Ok(batch.state.outbox_unknown < before);
+        return receipts::recognize(batch, reported, said.now);
     }
     for key in conversations_of(batch, &said.contact)? {
         if is_ours(batch, &key, said, sent_id)? {

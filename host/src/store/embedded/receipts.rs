@@ -79,6 +79,15 @@ pub fn record(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Ste
     Ok(moved.map(|moved| Moved { returned: batch.state.outbox_dead > dead_before, ..moved }))
 }
 
+/// The same for what was asked for. Whether it settles a reply of unknown outcome.
+pub fn recognize(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<bool> {
+    let before = batch.state.outbox_unknown;
+    if reported.is_named() {
+        apply(batch, reported, now)?;
+    }
+    Ok(batch.state.outbox_unknown < before)
+}
+
 fn apply(batch: &mut Batch<'_>, reported: &Reported, now: Timestamp) -> Step<Option<Moved>> {
     for hash in &reported.hashes {
         let place = batch.tables.sent_ids.get()?.get(hash)?.map(|row| *row.value());

@@ -43,8 +43,9 @@ pub enum Found {
     Nothing,
 }
 
-/// A conversation whose number is switched off is looked at again after this time.
-const ASLEEP_MS: i64 = 30_000;
+/// A conversation whose number is switched off is looked at again after this time. It need not be: what
+/// switches the number on, or takes it away, calls it.
+const ASLEEP_MS: i64 = 30 * 60_000;
 
 /// Reads what a turn needs, from a snapshot.
 pub struct Reader<'m> {

@@ -30,7 +30,7 @@ fn check(body: &[u8]) -> Result<Vec<Event>, TestCaseError> {
             prop_assert!(claimed.iter().any(|claimed| claimed == account), "{} is claimed", account);
         }
         let Event::Message(inbound) = event else { continue };
-        prop_assert!(!inbound.id.is_empty() && !inbound.account.is_empty() && !inbound.from_raw.is_empty());
+        prop_assert!(!inbound.id.is_empty() && !inbound.from_raw.is_empty());
         let canonical = match identity::address(inbound.contact.as_str()) {
             Ok(Address::Person(key)) => Some(key),
             _ => None,

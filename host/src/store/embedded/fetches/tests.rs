@@ -71,3 +71,27 @@ fn without_room_files_wait_and_with_room_they_come() {
     fetches.release(&key(1, 0));
     assert!(fetches.tenants.is_empty() && fetches.next_at().is_none());
 }
+
+#[test]
+fn what_is_postponed_waits_for_its_time_or_until_it_is_called() {
+    let mut fetches = fetches();
+    let (one, other, parked) = (key(1, 1), key(1, 2), key(1, 3));
+    for key in [&one, &other, &parked] {
+        put(&mut fetches, key, 0);
+    }
+    assert_eq!(claim(&mut fetches, 16).len(), 3);
+    for key in [&one, &other] {
+        fetches.postpone(key, Timestamp::from_ms(5_000));
+    }
+    fetches.park(&parked, SenderName::new("main"), 10);
+    assert_eq!(claim(&mut fetches, 16), []);
+    for key in [&other, &parked, &key(1, 9)] {
+        fetches.call(key, Timestamp::from_ms(1_000));
+    }
+    assert_eq!(claim(&mut fetches, 16), std::slice::from_ref(&other), "what has no room is called by room");
+    fetches.call(&other, Timestamp::from_ms(1_000));
+    assert_eq!(claim(&mut fetches, 16), [], "what is claimed is not called");
+    fetches.release(&other);
+    let later = fetches.claim(16, Timestamp::from_ms(5_000));
+    assert_eq!(later.iter().filter(|key| ***key == one).count(), 1);
+}
