@@ -28,7 +28,7 @@ mod queues;
 mod round;
 
 /// A clock that shows so much less than it did was set back; less of it is not worth the trouble.
-const SET_BACK_MS: i64 = 100;
+pub const SET_BACK_MS: i64 = 100;
 
 /// What the schedule knows of an item besides its place.
 #[derive(Clone, Debug, PartialEq, Eq)]

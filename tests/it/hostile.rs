@@ -94,7 +94,7 @@ async fn ended(mut ground: Ground, beside: Beside, mut wrong: Vec<String>, cases
     ground.settles().await.expect("it holds no more than before");
     let metrics = ground.gateway.metrics().await.expect("metrics");
     assert_eq!(
-        metrics.value("switchboard_store_late_refusals"),
+        metrics.value("switchboard_store_late_refusals_total"),
         Some(0.0),
         "nobody pays for another's refusal"
     );

@@ -26,7 +26,12 @@ fn asked(waha: &FakeWaha, part: &str) -> usize {
 }
 
 async fn commits(gateway: &Gateway) -> f64 {
-    gateway.metrics().await.expect("it runs").value("switchboard_store_commits").expect("commits are counted")
+    gateway
+        .metrics()
+        .await
+        .expect("it runs")
+        .value("switchboard_store_commits_total")
+        .expect("commits are counted")
 }
 
 fn setup(waha: &FakeWaha, meta: &FakeMeta) -> Setup {
@@ -120,7 +125,7 @@ async fn set_timers(store: &dyn Store, (sender, phone): (&str, &str), keys: &[&s
 }
 
 /// Timers that are due and may not ring: a human answers, the number is switched off, the contact has to say a
-/// word first. And one that is due in a while.
+/// word first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn timers_that_may_not_ring_go_round_in_no_circles() {
     let waha = FakeWaha::start().await;

@@ -43,7 +43,7 @@ async fn tenant_of(gateway: &Gateway, phone: &str) -> Answer {
 /// What the gateway has taken into an inbox since it began.
 async fn accepted(gateway: &Gateway) -> f64 {
     let metrics = gateway.metrics().await.expect("metrics are served");
-    metrics.value("switchboard_messages_accepted").expect("accepted messages are counted")
+    metrics.value("switchboard_messages_accepted_total").expect("accepted messages are counted")
 }
 
 #[tokio::test]

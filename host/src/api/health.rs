@@ -91,7 +91,10 @@ fn look(app: &App) -> Kept {
 }
 
 pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
-    let private = app.config.is_private() && local::is_from_this_machine(request.headers());
+    // Whoever shows a key is judged by it.
+    let private = app.config.is_private()
+        && local::is_from_this_machine(request.headers())
+        && !request.headers().contains_key(header::AUTHORIZATION);
     let operator = |request: &Request| auth::identify(&app, request).and_then(|caller| caller.operator());
     match if private { None } else { Some(operator(&request)) } {
         None | Some(Ok(())) => {}

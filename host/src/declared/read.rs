@@ -40,9 +40,7 @@ struct Reader {
 
 pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
     let mut reader = Reader::default();
-    let mut organizations = Vec::new();
-    let mut tenants = Vec::new();
-    let mut senders = Vec::new();
+    let (mut organizations, mut tenants, mut senders) = (Vec::new(), Vec::new(), Vec::new());
     for directory in directories {
         if !directory.is_dir() {
             reader.problems.push(whole_file(directory, "there is no such directory", "check `declared`"));
@@ -86,9 +84,9 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         }
     }
     let mut collections = Vec::new();
+    let kept = |tenant, name: &str| around.has_collection.is_some_and(|has| has(tenant, name));
+    let known = |id| known.tenant(id).is_some();
     for directory in directories {
-        let known = |id| known.tenant(id).is_some();
-        let kept = |tenant, name: &str| around.has_collection.is_some_and(|has| has(tenant, name));
         for (collection, file) in reader.collections(&directory.join("collections"), &known, &kept) {
             let said = (Fingerprint::of(&collection.records), Origin { file, line: None });
             standing.collections.insert((collection.tenant, collection.name.clone()), said);

@@ -13,12 +13,30 @@ const NAMED: usize = 5;
 /// What is to be told of a session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    Unwatched { error: String, action: String },
-    Unset { lacks: String },
-    Unmended { trouble: String, error: String },
-    PutRight { trouble: String },
-    Started { trouble: String },
-    Restarted { trouble: String },
+    /// It does not answer, or is not asked because it does not: an error each.
+    Unreached {
+        action: String,
+    },
+    Unwatched {
+        error: String,
+        action: String,
+    },
+    Unset {
+        lacks: String,
+    },
+    Unmended {
+        trouble: String,
+        error: String,
+    },
+    PutRight {
+        trouble: String,
+    },
+    Started {
+        trouble: String,
+    },
+    Restarted {
+        trouble: String,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -29,12 +47,22 @@ struct Told {
     sender: SenderName,
     /// How often something was done with it since it last was well.
     times: u32,
+    error: Option<String>,
 }
 
 impl News {
     pub fn add(&self, sender: &Sender, what: What, times: u32) {
+        self.put(sender, what, times, None);
+    }
+
+    /// `error`: what came of asking; none where it was not asked.
+    pub fn unreached(&self, sender: &Sender, action: String, error: Option<String>) {
+        self.put(sender, What::Unreached { action }, 0, error);
+    }
+
+    fn put(&self, sender: &Sender, what: What, times: u32, error: Option<String>) {
         let server = sender.base_url.clone().unwrap_or_default();
-        let told = Told { sender: sender.name.clone(), times };
+        let told = Told { sender: sender.name.clone(), times, error };
         // Whatever broke off in between, at worst a line is missing.
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry((server, what)).or_default().push(told);
@@ -61,6 +89,10 @@ fn say(server: &str, what: &What, of: &[Told]) {
         };
     }
     match what {
+        What::Unreached { action } => {
+            let error = of.iter().find_map(|told| told.error.as_deref()).unwrap_or("WAHA does not answer");
+            told!(error, error, action; "the WhatsApp session cannot be watched");
+        }
         What::Unwatched { error, action } => {
             told!(error, error, action; "the WhatsApp session cannot be watched");
         }

@@ -167,11 +167,16 @@ impl Sessions {
     }
 
     fn not_watched(&self, sender: &Sender, error: &Error, memory: &mut Memory, news: &News) {
-        if memory.is_news(error.to_string()) {
-            let (error, action) = (error.to_string(), error.action());
-            news.add(sender, What::Unwatched { error, action }, 0);
-            self.metrics.session("unwatched");
+        let silent = matches!(error, Error::Waha(_) | Error::NotAsked(_));
+        if !memory.is_news(if silent { "silent".to_owned() } else { error.to_string() }) {
+            return;
         }
+        match (error.action(), error) {
+            (action, Error::NotAsked(_)) => news.unreached(sender, action, None),
+            (action, Error::Waha(why)) => news.unreached(sender, action, Some(why.clone())),
+            (action, error) => news.add(sender, What::Unwatched { error: error.to_string(), action }, 0),
+        }
+        self.metrics.session("unwatched");
     }
 
     /// Its messages may come by a webhook that WAHA does not show, which is for what is heard of it to tell.

@@ -64,5 +64,5 @@ fn a_dead_server_is_told_once() {
     assert!(first.ends_with("(n0, n1, n10, n100, n101 and 295 more)"), "{said}");
     assert!(said.lines().count() < 20, "{said}");
     let actions = said.lines().filter(|line| line.starts_with("         "));
-    assert!(actions.clone().count() >= 2, "{said}");
+    assert!(actions.count() >= 1, "{said}");
 }

@@ -40,7 +40,7 @@ async fn a_brain_answers_what_was_given_back_before_its_first_turn() {
     assert_eq!(contact.says("good morning").await, "heard: good morning");
     assert_eq!(dead_turns(&gateway).await, Vec::<Value>::new());
     let metrics = gateway.metrics().await.expect("metrics");
-    assert_eq!(metrics.value("switchboard_store_late_refusals"), Some(0.0));
+    assert_eq!(metrics.value("switchboard_store_late_refusals_total"), Some(0.0));
 }
 
 /// As an earlier version left it: nothing tells where the contact is to be answered. What cannot be
@@ -68,13 +68,13 @@ async fn a_turn_that_the_store_refuses_is_a_failed_turn() {
     assert_eq!(contact.reads().await, "handback: 0 said");
     assert_eq!(dead_turns(&gateway).await, Vec::<Value>::new());
     let metrics = gateway.metrics().await.expect("metrics");
-    assert_eq!(metrics.value("switchboard_store_late_refusals"), Some(0.0));
+    assert_eq!(metrics.value("switchboard_store_late_refusals_total"), Some(0.0));
 }
 
 /// A conversation of which nothing is known.
 fn forget_the_sender(gateway: &Gateway) {
     let key = [2_u32.to_be_bytes().as_slice(), PHONE.as_bytes()].concat();
-    let row = [[1, 0].as_slice(), &[0; 5 * 8], &[0; 5]].concat();
+    let row = [[2, 0].as_slice(), &[0; 5 * 8], &[0; 5]].concat();
     let database = Database::open(gateway.store_file()).expect("opened");
     let transaction = database.begin_write().expect("begun");
     {

@@ -89,7 +89,8 @@ async fn a_store_that_is_off_is_no_answer_for_ever() {
     gateway.api(Method::POST, "/api/senders/main/whatsapp/connect").await.ok();
     let session = waha.session("default").unwrap();
     assert_eq!(session.config["noweb"]["store"]["enabled"], true, "connect switches it on");
-    until("it is asked for again, and known", SOON, async || {
+    // A session that is just beginning anew is asked again after a minute.
+    until("it is asked for again, and known", 6 * SOON, async || {
         let told = gateway.get(&format!("/api/gateway/user/{PHONE}/tenant")).await;
         (told.status == 200 && told.json()["tenant_id"] == 1).then_some(())
     })

@@ -62,7 +62,8 @@ impl Ground {
                 "name = 'main'\nprovider = 'waha'\naccount = 'default'\nbase_url = '{}'\napi_key = 'key'\nauth = 'none'",
                 provider.url()
             ))
-            .config("[turns]\nattempts = 1\n[waha]\nwatch_every_ms = 0\n[templates]\nsync_minutes = 0\n")
+            // What the neighbour's messages usually write is no case's.
+            .config("[log]\nlevel = 'info,switchboard::way=warn'\n[turns]\nattempts = 1\n[waha]\nwatch_every_ms = 0\n[templates]\nsync_minutes = 0\n")
             .config(config);
         for sealed in SEALED {
             setup = setup.sender(&format!("{sealed}\nbase_url = '{}'", provider.url()));

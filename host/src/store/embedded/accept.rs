@@ -7,7 +7,7 @@ use super::codec::{conversation_key, heard_hash, message_hash, pack, place};
 use super::contacts::Known;
 use super::lines::{self, NewLine};
 use super::merge::{self, By, GATEWAY};
-use super::mirror::Effect;
+use super::mirror::{Due, Effect};
 use super::replies::Why;
 use super::rows::{Kept, Waiting, WaitingKind, answer, wrote_at};
 use super::ties::By as Tied;
@@ -310,7 +310,7 @@ fn take_in(
     batch.effects.push(Effect::Waits {
         key: key.clone(),
         id: InboxId { at, seq },
-        due,
+        due: Due { at: due, decided_at: incoming.received_at },
         class: waiting.class(),
         alone: waiting.alone(),
     });

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Step};
 use super::codec::place;
-use super::mirror::Effect;
+use super::mirror::{Due, Effect};
 use super::rows::{Waiting, WaitingKind};
 use crate::conversation::Conversation;
 use crate::message::{ConversationKey, SenderName, Timestamp};
@@ -42,7 +42,13 @@ pub fn enter(
     batch.state.inbox += 1;
     batch.state.touch(now);
     let id = InboxId { at, seq };
-    batch.effects.push(Effect::Waits { key: key.clone(), id, due: now, class, alone });
+    batch.effects.push(Effect::Waits {
+        key: key.clone(),
+        id,
+        due: Due { at: now, decided_at: now },
+        class,
+        alone,
+    });
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableTable};
 use super::batch::{Batch, Step};
 use super::codec::{Place, after_prefix, conversation_prefix, place, read_under, under};
 use super::dead;
-use super::mirror::{Effect, Mirror};
+use super::mirror::{Due, Effect, Mirror};
 use super::pages::Free;
 use super::rows::{Dead, Reply, Waiting};
 use super::sends::text;
@@ -420,24 +420,31 @@ pub fn retry_turn(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()
         dead::forget(batch, key, *seq)?;
         batch.state.inbox += entries.len() as u64;
         for (seq, entry) in entries {
-            again(batch, key, seq, &Waiting { failures: 0, due: now, ..entry })?;
+            again(batch, key, seq, &Waiting { failures: 0, due: now, ..entry }, now)?;
         }
     } else {
         let row = batch.tables.inbox.get()?.get(&place(*seq, key.tenant))?.map(|row| row.value().to_vec());
         let row =
             row.filter(|row| Waiting::read(row).is_ok_and(|entry| entry.contact == key.contact.as_str()));
         let row = row.ok_or_else(|| Error::NotFound(format!("there is no turn {}", text(key, *seq))))?;
-        again(batch, key, *seq, &Waiting { due: now, ..Waiting::read(&row)? })?;
+        again(batch, key, *seq, &Waiting { due: now, ..Waiting::read(&row)? }, now)?;
     }
     batch.state.touch(now);
     Ok(())
 }
 
-fn again(batch: &mut Batch<'_>, key: &ConversationKey, seq: u64, entry: &Waiting<'_>) -> Step<()> {
+fn again(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    seq: u64,
+    entry: &Waiting<'_>,
+    now: Timestamp,
+) -> Step<()> {
     entry.write(&mut batch.buffer);
     batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     let id = InboxId { at: entry.at, seq };
-    let (due, class, alone) = (entry.due, entry.class(), entry.alone());
+    let (class, alone) = (entry.class(), entry.alone());
+    let due = Due { at: entry.due, decided_at: now };
     batch.effects.push(Effect::Waits { key: key.clone(), id, due, class, alone });
     Ok(())
 }

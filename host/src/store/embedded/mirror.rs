@@ -19,7 +19,7 @@ use super::quotas::Meters;
 use super::trim::Trims;
 use crate::clock;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
-use crate::schedule::{Class, Item, Limits, Schedule};
+use crate::schedule::{Class, Item, Limits, SET_BACK_MS, Schedule};
 use crate::seal::Ring;
 use crate::store::quotas::Usage;
 use crate::store::{Counters, InboxId, Wakes};
@@ -101,6 +101,23 @@ impl State {
     }
 }
 
+/// When something is due, and when that was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    pub at: Timestamp,
+    pub decided_at: Timestamp,
+}
+
+impl Due {
+    /// Where the clock was set back since, an answer keeps its distance from now, as in the schedules.
+    fn item<G>(self, group: G, tenant: TenantId, class: Class, alone: bool) -> Item<G> {
+        let back_ms = self.decided_at.as_ms().saturating_sub(clock::now().as_ms());
+        let shifts = class == Class::Answer && back_ms > SET_BACK_MS;
+        let due = if shifts { self.at.plus_ms(back_ms.saturating_neg()) } else { self.at };
+        Item { group, tenant, due, class, alone }
+    }
+}
+
 /// Something that a commit changed and a mirror shows.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the large ones are rare, and each lives for one commit")]
@@ -119,7 +136,7 @@ pub enum Effect {
     Waits {
         key: ConversationKey,
         id: InboxId,
-        due: Timestamp,
+        due: Due,
         class: Class,
         alone: bool,
     },
@@ -133,7 +150,7 @@ pub enum Effect {
         key: ConversationKey,
         seq: u64,
         sender: SenderName,
-        due: Timestamp,
+        due: Due,
         class: Class,
     },
     /// A reply no longer waits.
@@ -407,7 +424,7 @@ impl Mirror {
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {
-                    turns.put(&key, id, Item { group: (), tenant: key.tenant, due, class, alone });
+                    turns.put(&key, id, due.item((), key.tenant, class, alone));
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
@@ -417,7 +434,7 @@ impl Mirror {
                     woken.watchers.push(self.wakes.history.of(&key));
                 }
                 Effect::Queued { key, seq, sender, due, class } => {
-                    sends.put(&key, seq, Item { group: sender, tenant: key.tenant, due, class, alone: true });
+                    sends.put(&key, seq, due.item(sender, key.tenant, class, true));
                     woken.sends = true;
                     woken.watchers.push(self.wakes.history.of(&key));
                 }

@@ -4,7 +4,7 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::place;
-use super::mirror::Effect;
+use super::mirror::{Due, Effect};
 use super::rows::{Kept, Reply};
 use super::{handover, sends};
 use crate::conversation::{Author, Occasion};
@@ -100,7 +100,13 @@ pub fn queue_on(
     reply.write(&mut batch.buffer);
     batch.tables.outbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
     batch.state.outbox_waiting += 1;
-    batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due: now, class });
+    batch.effects.push(Effect::Queued {
+        key: key.clone(),
+        seq,
+        sender,
+        due: Due { at: now, decided_at: now },
+        class,
+    });
     Ok(seq)
 }
 
@@ -124,6 +130,7 @@ pub fn wake(batch: &mut Batch<'_>, key: &ConversationKey, now: Timestamp) -> Ste
         woken.write(&mut batch.buffer);
         batch.tables.outbox.put()?.insert(&at, batch.buffer.as_slice())?;
         let sender = SenderName::new(reply.sender);
+        let due = Due { at: due, decided_at: now };
         batch.effects.push(Effect::Queued { key: key.clone(), seq, sender, due, class });
     }
     Ok(())

@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable};
 use super::batch::{Batch, Step};
 use super::codec::{Place, Unreadable, pack, place, sent_hash, under};
 use super::early::Report;
-use super::mirror::Effect;
+use super::mirror::{Due, Effect};
 use super::reached::{self, Reached};
 use super::rows::{Reply, Spoken};
 use super::tables::define;
@@ -232,13 +232,15 @@ fn write_down(
             let reply = Reply { payload: &pack(by), ..*reply };
             sent(batch, id, &reply, provider_id.as_deref(), now)
         }
-        Settlement::Later { at, error } => wait(batch, id, &Reply { due: *at, error: Some(error), ..*reply }),
+        Settlement::Later { at, error } => {
+            wait(batch, id, &Reply { due: *at, error: Some(error), ..*reply }, now)
+        }
         // The contact wrote while this was decided.
         Settlement::Postponed { .. } if reply.occasion == Occasion::Answer => {
-            wait(batch, id, &Reply { due: now, ..*reply })
+            wait(batch, id, &Reply { due: now, ..*reply }, now)
         }
         Settlement::Postponed { until, why } => {
-            wait(batch, id, &Reply { due: *until, error: Some(why), postponed: true, ..*reply })
+            wait(batch, id, &Reply { due: *until, error: Some(why), postponed: true, ..*reply }, now)
         }
         Settlement::Dead { error } => {
             end(batch, id, &Reply { state: OutboxState::Dead, error: Some(error), ..*reply })?;
@@ -255,10 +257,11 @@ fn write_down(
 }
 
 /// In its place in the outbox, until it is due.
-fn wait(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>) -> Step<()> {
+fn wait(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, now: Timestamp) -> Step<()> {
     put(batch, id, &Reply { state: OutboxState::Waiting, ..*reply })?;
     let (key, seq, sender) = (id.key.clone(), id.seq, SenderName::new(reply.sender));
-    batch.effects.push(Effect::Queued { key, seq, sender, due: reply.due, class: reply.class() });
+    let due = Due { at: reply.due, decided_at: now };
+    batch.effects.push(Effect::Queued { key, seq, sender, due, class: reply.class() });
     Ok(())
 }
 
@@ -396,7 +399,7 @@ pub fn retry(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
     }
     let repeats = reply.repeats || reply.state == OutboxState::Unknown;
     let (occasion, retried_at) = (Occasion::Answer, Some(now));
-    wait(batch, id, &Reply { due: now, occasion, postponed: false, repeats, retried_at, ..reply })?;
+    wait(batch, id, &Reply { due: now, occasion, postponed: false, repeats, retried_at, ..reply }, now)?;
     batch.state.touch(now);
     Ok(())
 }

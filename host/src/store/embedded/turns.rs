@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::batch::{Batch, Fault, Step};
 use super::codec::{conversation_key, owned_by, pack, place, unpack};
 use super::lines::{self, NewLine};
-use super::mirror::{Effect, Mirror};
+use super::mirror::{Due, Effect, Mirror};
 use super::replies::Why;
 use super::rows::way::Dealt;
 use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
@@ -482,7 +482,9 @@ pub fn fail(batch: &mut Batch<'_>, failed: &Failed) -> Step<()> {
     let mut gone = Vec::new();
     let place = failed.journal.as_ref().map(|_| batch.seq());
     match fate {
-        TurnFate::Retry { at } => put_off(batch, key, &rows, *at, &failed.error)?,
+        TurnFate::Retry { at } => {
+            put_off(batch, key, &rows, Due { at: *at, decided_at: *now }, &failed.error)?
+        }
         TurnFate::Dead { .. } => {
             hear(&mut kept, &rows)?;
             bury(batch, failed, &rows)?;
@@ -517,16 +519,16 @@ fn put_off(
     batch: &mut Batch<'_>,
     key: &ConversationKey,
     rows: &[(InboxId, Vec<u8>)],
-    at: Timestamp,
+    due: Due,
     error: &str,
 ) -> Step<()> {
     for (id, row) in rows {
         let entry = Waiting::read(row)?;
-        let entry = Waiting { failures: entry.failures + 1, due: at, error: Some(error), ..entry };
+        let entry = Waiting { failures: entry.failures + 1, due: due.at, error: Some(error), ..entry };
         entry.write(&mut batch.buffer);
         batch.tables.inbox.put()?.insert(&place(id.seq, key.tenant), batch.buffer.as_slice())?;
         let (class, alone) = (entry.class(), entry.alone());
-        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due: at, class, alone });
+        batch.effects.push(Effect::Waits { key: key.clone(), id: *id, due, class, alone });
     }
     Ok(())
 }

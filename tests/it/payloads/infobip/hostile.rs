@@ -62,10 +62,11 @@ proptest! {
         let good = |id: &str| item(&json!({"messageId": id}), &json!({}));
         let body = json!({"results": [good("first"), damaged, good("last")], "messageCount": 3}).to_string();
         let events = check(body.as_bytes())?;
-        prop_assert_eq!(events.len(), 3, "an event for each item");
-        for (at, expected) in [(0, "first"), (2, "last")] {
-            let arrived = matches!(&events[at], Event::Message(inbound) if inbound.id == expected);
-            prop_assert!(arrived, "{:?}", events[at]);
+        // What says several things at once is several events.
+        prop_assert!(events.len() >= 3, "an event for each item");
+        for (event, expected) in [(&events[0], "first"), (&events[events.len() - 1], "last")] {
+            let arrived = matches!(event, Event::Message(inbound) if inbound.id == expected);
+            prop_assert!(arrived, "{:?}", event);
         }
     }
 
