@@ -43,6 +43,7 @@ pub mod pages;
 pub mod quotas;
 pub mod secrets;
 pub mod templates;
+mod told;
 pub mod unread;
 pub mod upkeep;
 pub mod watchers;

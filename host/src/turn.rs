@@ -371,7 +371,7 @@ fn tell(done: &Refusal, replies: usize, took: Duration) {
     let turn = way::Turn {
         number: done.journal.turn,
         kind: done.journal.trigger.kind(),
-        brain: &done.journal.brain_version,
+        brain: way::short(&done.journal.brain_version),
         replies,
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     };

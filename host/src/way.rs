@@ -56,6 +56,11 @@ pub fn for_human(message: u64, key: &ConversationKey) {
     );
 }
 
+/// As much of a digest as people compare.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// A turn that was committed.
 pub struct Turn<'a> {
     pub number: u64,

@@ -26,10 +26,10 @@ use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Unverified, signature};
 use crate::clock;
 use crate::event::{Event, Own, Receipt, TemplateChange};
-use crate::message::{ContactKey, ConversationKey, Inbound, Provider, TenantId};
+use crate::message::{Inbound, Provider, TenantId};
 use crate::metrics::Metrics;
 use crate::repeats::{Kind, Repeats};
-use crate::route::{Answer, Reason, Via};
+use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
 use crate::store::contacts::OwnKept;
 use crate::store::embedded::bare_id;
@@ -255,7 +255,7 @@ impl Webhook {
             (Answer::Ignored(_), false) => "ignored",
         };
         self.metrics.webhook(sender.provider, outcome);
-        log(&accepted, &contact, sender, &id);
+        accepted.tell(&contact, sender, &id);
         Ok(accepted)
     }
 
@@ -373,23 +373,6 @@ fn log_session(sender: &Sender, status: &str) {
         tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
     } else {
         tracing::info!(sender = %sender.name, status, "the WhatsApp session changed");
-    }
-}
-
-/// A message's first line in the log.
-fn log(accepted: &Accepted, contact: &ContactKey, sender: &Sender, id: &str) {
-    let from = way::In { provider: sender.provider, sender: &sender.name, id: bare_id(sender.provider, id) };
-    match (&accepted.answer, accepted.message) {
-        _ if accepted.duplicate => way::received_again(accepted.message, contact, from),
-        (Answer::Routed { tenant, contact, .. }, Some(message)) => {
-            let key = ConversationKey { tenant: *tenant, contact: contact.clone() };
-            way::received(message, &key, from, accepted.via.map(Via::name));
-            if accepted.for_human {
-                way::for_human(message, &key);
-            }
-        }
-        (Answer::Routed { .. }, None) => {}
-        (Answer::Ignored(reason), _) => way::left_alone(contact, from, &reason.to_string()),
     }
 }
 

@@ -43,9 +43,11 @@ pub async fn say(
     }
     let sender = simulated(&app, &caller, tenant).await?;
     inbound.account.clone_from(&sender.account);
-    let (sender, received_at) = (sender.name.clone(), clock::now());
-    let arrival = Arrival { inbound, sender: sender.clone(), tenant: None, received_at };
+    let (contact, id) = (inbound.contact.clone(), inbound.id.clone());
+    let arrival = Arrival { inbound, sender: sender.name.clone(), tenant: None, received_at: clock::now() };
     let accepted = app.store.accept(arrival).await?;
+    accepted.tell(&contact, &sender, &id);
+    let sender = &sender.name;
     Ok(Json(match accepted.answer {
         Answer::Routed { tenant, contact, .. } => {
             json!({"status": "routed", "tenant_id": tenant, "phone_number": contact, "sender": sender})

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::cli::client::{Client, part};
 use crate::cli::tenant::items;
 use crate::cli::{Result, screen};
+use crate::way;
 
 pub const EXAMPLES: &str = "Examples:
   switchboard message show 1042                     as the log's lines name it: msg=1042
@@ -49,6 +50,7 @@ fn told(way: &Value) -> Vec<String> {
             None => "done".into(),
         };
         let (number, brain) = (screen::text(&turn["number"]), screen::text(&turn["brain"]));
+        let brain = way::short(&brain);
         say(&turn["at"], format!("turn {number} by brain {brain}, {took} ms: {end}"));
     }
     for reply in items(way, "replies") {

@@ -58,6 +58,8 @@ struct Inner {
     /// What this round of claims has let go and is not under way yet.
     going: HashMap<Whose, usize>,
     all_going: usize,
+    /// For any place of the lane.
+    waiting: VecDeque<Call>,
     /// Of whose silence was told: of them it is told that they answer again.
     told: HashSet<Whose>,
 }
@@ -137,6 +139,7 @@ impl Circuits {
                 circuits: HashMap::new(),
                 going: HashMap::new(),
                 all_going: 0,
+                waiting: VecDeque::new(),
                 told: HashSet::new(),
             })
         });
@@ -194,11 +197,24 @@ impl Circuits {
     /// Calls when whoever holds it up has room; at once where it has by now.
     pub fn when_free(&self, hold: &Hold, call: Call) {
         let mut inner = self.lock(hold.lane);
-        if inner.admits_of(&hold.whose, self.began.elapsed()).is_ok() {
+        let answers = inner.answers(&hold.whose, self.began.elapsed()).is_ok();
+        if answers && inner.has_place_for(&hold.whose) {
             drop(inner);
             return (call.0)();
         }
-        if let Some(kept) = inner.circuits.get_mut(&hold.whose).filter(|kept| kept.waiting.len() < WAITING) {
+        if answers {
+            // Others have the places, and theirs become free.
+            if inner.waiting.len() < WAITING {
+                inner.waiting.push_back(call);
+            }
+            return;
+        }
+        // What holds it up may be admitted and not under way yet, also as the first that there is.
+        let (now, most) = (self.began.elapsed(), inner.most(&hold.whose));
+        inner.make_room();
+        let kept = inner.circuits.entry(hold.whose.clone()).or_insert_with(|| Kept::new(most));
+        kept.touched = now;
+        if kept.waiting.len() < WAITING {
             kept.waiting.push_back(call);
         }
     }
@@ -255,16 +271,26 @@ impl Inner {
     }
 
     fn admits_of(&self, whose: &Whose, now: Duration) -> Result<(), Held> {
+        self.answers(whose, now)?;
+        if self.has_place_for(whose) { Ok(()) } else { Err(Held::Full) }
+    }
+
+    fn answers(&self, whose: &Whose, now: Duration) -> Result<(), Held> {
         let going = self.going.get(whose).copied().unwrap_or(0);
-        let circuit = self.circuits.get(whose).map(|kept| &kept.circuit);
-        match circuit {
-            Some(circuit) => circuit.admits(going, now)?,
-            None => Circuit::new(self.most(whose)).admits(going, now)?,
+        match self.circuits.get(whose) {
+            Some(kept) => kept.circuit.admits(going, now),
+            None => Circuit::new(self.most(whose)).admits(going, now),
         }
-        let taken = going + circuit.map_or(0, Circuit::under_way);
-        let free = self.places.in_all.saturating_sub(self.under_way + self.all_going);
-        let is_host = matches!(whose, Whose::Host(_));
-        if is_host && !leaves_room(taken, free) { Err(Held::Full) } else { Ok(()) }
+    }
+
+    fn has_place_for(&self, whose: &Whose) -> bool {
+        let under_way = self.circuits.get(whose).map_or(0, |kept| kept.circuit.under_way());
+        let taken = self.going.get(whose).copied().unwrap_or(0) + under_way;
+        matches!(whose, Whose::Sender(..)) || leaves_room(taken, self.free())
+    }
+
+    fn free(&self) -> usize {
+        self.places.in_all.saturating_sub(self.under_way + self.all_going)
     }
 
     fn most(&self, whose: &Whose) -> usize {
@@ -279,7 +305,7 @@ impl Inner {
         if self.circuits.len() + 2 <= KEPT {
             return;
         }
-        self.circuits.retain(|_, kept| !kept.circuit.is_fresh());
+        self.circuits.retain(|_, kept| !kept.circuit.is_fresh() || !kept.waiting.is_empty());
         if self.circuits.len() + 2 <= KEPT {
             return;
         }
@@ -317,6 +343,8 @@ impl Flight {
             calls.extend(kept.waiting.drain(..room));
             changed.extend(change.map(|change| (whose, change)));
         }
+        let any = inner.free().min(inner.waiting.len());
+        calls.extend(inner.waiting.drain(..any));
         for (whose, change) in changed {
             answers |= change == Change::Answers;
             inner.tell(whose, change, self.lane);
@@ -457,6 +485,44 @@ mod tests {
         assert_eq!(called.load(Ordering::Relaxed), 3);
         circuits.when_free(&hold, call());
         assert_eq!(called.load(Ordering::Relaxed), 4, "at once");
+    }
+
+    /// Admitted is not yet under way: who is held up by that is called as well.
+    #[test]
+    fn who_waits_behind_the_first_that_are_admitted_is_called() {
+        let (circuits, main) = (circuits(), of("main", "host:443"));
+        let called = Arc::new(AtomicUsize::new(0));
+        circuits.round(Lane::Replies);
+        let mut admitted = 0;
+        let hold = loop {
+            match circuits.admits(Lane::Replies, &main) {
+                Ok(()) => admitted += 1,
+                Err(hold) => break hold,
+            }
+        };
+        let counted = called.clone();
+        circuits.when_free(&hold, Call::new(move || drop(counted.fetch_add(1, Ordering::Relaxed))));
+        let mut under_way: Vec<_> = (0..admitted).map(|_| circuits.begin(Lane::Replies, &main)).collect();
+        assert_eq!(called.load(Ordering::Relaxed), 0);
+        end(under_way.pop().expect("one"), Came::Answer);
+        assert_eq!(called.load(Ordering::Relaxed), 1);
+    }
+
+    /// Where others have all places, one of theirs that ends calls.
+    #[test]
+    fn who_waits_for_any_place_is_called_when_anybody_ends() {
+        let circuits = circuits();
+        let mut under_way: Vec<_> = (0..1_000)
+            .map(|n| circuits.begin(Lane::Signs, &of(&n.to_string(), &format!("{n}:443"))))
+            .collect();
+        let hold = circuits.try_begin(Lane::Signs, &of("main", "host:443")).expect_err("there is no place");
+        let called = Arc::new(AtomicUsize::new(0));
+        let counted = called.clone();
+        circuits.when_free(&hold, Call::new(move || drop(counted.fetch_add(1, Ordering::Relaxed))));
+        while called.load(Ordering::Relaxed) == 0 {
+            end(under_way.pop().expect("it was called before all had ended"), Came::Answer);
+        }
+        assert!(circuits.try_begin(Lane::Signs, &of("main", "host:443")).is_ok());
     }
 
     #[tokio::test]

@@ -1,0 +1,28 @@
+//! A message's first line in the log, whichever door it came by.
+
+use super::Accepted;
+use super::embedded::bare_id;
+use crate::message::{ContactKey, ConversationKey};
+use crate::route::{Answer, Via};
+use crate::tenant::Sender;
+use crate::way;
+
+impl Accepted {
+    /// `contact`, `id`: whose it is and what it is called, as it came.
+    pub fn tell(&self, contact: &ContactKey, sender: &Sender, id: &str) {
+        let from =
+            way::In { provider: sender.provider, sender: &sender.name, id: bare_id(sender.provider, id) };
+        match (&self.answer, self.message) {
+            _ if self.duplicate => way::received_again(self.message, contact, from),
+            (Answer::Routed { tenant, contact, .. }, Some(message)) => {
+                let key = ConversationKey { tenant: *tenant, contact: contact.clone() };
+                way::received(message, &key, from, self.via.map(Via::name));
+                if self.for_human {
+                    way::for_human(message, &key);
+                }
+            }
+            (Answer::Routed { .. }, None) => {}
+            (Answer::Ignored(reason), _) => way::left_alone(contact, from, &reason.to_string()),
+        }
+    }
+}
