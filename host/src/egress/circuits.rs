@@ -501,7 +501,12 @@ mod tests {
             }
         };
         let counted = called.clone();
-        circuits.when_free(&hold, Call::new(move || drop(counted.fetch_add(1, Ordering::Relaxed))));
+        circuits.when_free(
+            &hold,
+            Call::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
         let mut under_way: Vec<_> = (0..admitted).map(|_| circuits.begin(Lane::Replies, &main)).collect();
         assert_eq!(called.load(Ordering::Relaxed), 0);
         end(under_way.pop().expect("one"), Came::Answer);
@@ -518,7 +523,12 @@ mod tests {
         let hold = circuits.try_begin(Lane::Signs, &of("main", "host:443")).expect_err("there is no place");
         let called = Arc::new(AtomicUsize::new(0));
         let counted = called.clone();
-        circuits.when_free(&hold, Call::new(move || drop(counted.fetch_add(1, Ordering::Relaxed))));
+        circuits.when_free(
+            &hold,
+            Call::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
         while called.load(Ordering::Relaxed) == 0 {
             end(under_way.pop().expect("it was called before all had ended"), Came::Answer);
         }
