@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::channel::{self, DecodeError};
 use crate::deep_link;
 use crate::event::{Event, Ignored, Own};
-use crate::message::{ContactKey, Content, DeliveryState, Provider, TenantId, Timestamp};
+use crate::message::{ContactKey, Content, Provider, TenantId, Timestamp};
 use crate::route::{self, Decision, Lock};
 use crate::tenant::Directory;
 
@@ -159,8 +159,8 @@ impl From<Event> for Explained {
             },
             Event::Receipt(receipt) => Explained {
                 reason: Some(match receipt.reason {
-                    Some(reason) => format!("{}: {reason}", name(receipt.state)),
-                    None => name(receipt.state).into(),
+                    Some(reason) => format!("{}: {reason}", receipt.state.name()),
+                    None => receipt.state.name().into(),
                 }),
                 account: receipt.account,
                 message_id: Some(receipt.message_id),
@@ -207,17 +207,6 @@ impl From<Event> for Explained {
 
 fn readable(at: Timestamp) -> Option<String> {
     (at != Timestamp::ZERO).then(|| at.to_string())
-}
-
-fn name(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Queued => "queued",
-        DeliveryState::Unknown => "unknown",
-        DeliveryState::Sent => "sent",
-        DeliveryState::Failed => "failed",
-        DeliveryState::Delivered => "delivered",
-        DeliveryState::Read => "read",
-    }
 }
 
 #[cfg(test)]
