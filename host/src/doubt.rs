@@ -4,7 +4,7 @@
 //!
 //! What a provider tells by itself, by receipts and echoes, is taken as evidence where it comes in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,26 +106,33 @@ impl Doubts {
             limit: AT_ONCE,
             ..Filter::default()
         };
-        let (mut questions, now) = (Vec::new(), clock::now());
+        let (mut wanted, now) = (BTreeMap::new(), clock::now());
         loop {
             // Not on a thread that others wait for.
             let (store, asked) = (self.store.clone(), filter.clone());
             let page = tokio::task::spawn_blocking(move || store.outbox_page(&asked, PAGE_BYTES)).await;
             let page = page.map_err(|panic| crate::store::Error::Failed(panic.to_string()))??;
             let directory = self.store.directory();
-            questions.extend(self.questions(&page.entries, asking, &directory, now));
             for reply in &page.entries {
                 let evidence = match self.topic(reply, &directory, now) {
-                    Some((_, topic)) => asking.of(&topic, Instant::now()),
+                    Some((sender, topic)) => {
+                        let evidence = asking.of(&topic, &reply.id, Instant::now());
+                        wanted.entry(topic).or_insert_with(|| Wanted::of(sender)).add(reply);
+                        evidence
+                    }
                     None => Evidence::Nowhere,
                 };
-                self.heed(reply, evidence, &directory, now).await?;
+                if let Err(error) = self.heed(reply, evidence, &directory, now).await {
+                    tracing::debug!(reply = reply.id, %error, "a reply of unknown outcome cannot be settled now; trying again");
+                }
             }
             match page.next {
                 Some(next) => filter.after = Some(next),
                 None => break,
             }
         }
+        // Only when all has been seen: whoever is asked is asked about all of them, from the oldest on.
+        let questions = questions(wanted, asking);
         asking.end_look();
         Ok(questions)
     }
@@ -146,50 +153,6 @@ impl Doubts {
             Recalls::Names { .. } => self.store.reference_of(&id_of(reply)?, entry.attempts),
         };
         Some((sender.clone(), (sender.name.clone(), by)))
-    }
-
-    /// Each chat is asked once for all that is in doubt there, and names several together.
-    fn questions(
-        &self,
-        replies: &[SendSummary],
-        asking: &mut Asking,
-        directory: &Directory,
-        now: Timestamp,
-    ) -> Vec<Question> {
-        let (mut questions, mut named) =
-            (Vec::new(), BTreeMap::<SenderName, (Arc<Sender>, Vec<Topic>)>::new());
-        for reply in replies {
-            let Some((sender, topic)) = self.topic(reply, directory, now) else { continue };
-            if !asking.begin(&topic, Instant::now()) {
-                continue;
-            }
-            let adapter = channel::adapter(sender.provider);
-            if let Recalls::Names { .. } = adapter.recalls() {
-                named.entry(sender.name.clone()).or_insert_with(|| (sender, Vec::new())).1.push(topic);
-                continue;
-            }
-            let since = reply.entry.created_at.max(reply.entry.due_at).plus_ms(-BEFORE_MS);
-            match adapter.recall(&sender, &Recall::Chat { to: &topic.1, since }) {
-                Some(request) => questions.push(Question { sender, topics: vec![topic], request }),
-                None => asking.learn(&topic, Evidence::Nowhere, Instant::now()),
-            }
-        }
-        for (sender, topics) in named.into_values() {
-            let adapter = channel::adapter(sender.provider);
-            let Recalls::Names { at_once } = adapter.recalls() else { continue };
-            for topics in topics.chunks(at_once.max(1)) {
-                let names: Vec<String> =
-                    topics.iter().flat_map(|(_, name)| [name.clone(), template_reference(name)]).collect();
-                let (sender, topics) = (sender.clone(), topics.to_vec());
-                match adapter.recall(&sender, &Recall::Names(&names)) {
-                    Some(request) => questions.push(Question { sender, topics, request }),
-                    None => {
-                        topics.iter().for_each(|it| asking.learn(it, Evidence::Nowhere, Instant::now()));
-                    }
-                }
-            }
-        }
-        questions
     }
 
     /// Does what the tenant wants done with what no evidence settled.
@@ -292,6 +255,59 @@ impl Doubts {
         }
         told
     }
+}
+
+/// What is in doubt of a topic.
+struct Wanted {
+    sender: Arc<Sender>,
+    /// The oldest left then, at the earliest.
+    since: Timestamp,
+    replies: HashSet<String>,
+}
+
+impl Wanted {
+    fn of(sender: Arc<Sender>) -> Self {
+        Wanted { sender, since: Timestamp::from_ms(i64::MAX), replies: HashSet::new() }
+    }
+
+    fn add(&mut self, reply: &SendSummary) {
+        let left = reply.entry.created_at.max(reply.entry.due_at).plus_ms(-BEFORE_MS);
+        self.since = self.since.min(left);
+        self.replies.insert(reply.id.clone());
+    }
+}
+
+/// Each chat is asked once for all that is in doubt there, and names several together.
+fn questions(wanted: BTreeMap<Topic, Wanted>, asking: &mut Asking) -> Vec<Question> {
+    let (mut questions, mut named) = (Vec::new(), BTreeMap::<SenderName, (Arc<Sender>, Vec<Topic>)>::new());
+    for (topic, Wanted { sender, since, replies }) in wanted {
+        if !asking.begin(&topic, replies, Instant::now()) {
+            continue;
+        }
+        let adapter = channel::adapter(sender.provider);
+        if let Recalls::Names { .. } = adapter.recalls() {
+            named.entry(sender.name.clone()).or_insert_with(|| (sender, Vec::new())).1.push(topic);
+            continue;
+        }
+        match adapter.recall(&sender, &Recall::Chat { to: &topic.1, since }) {
+            Some(request) => questions.push(Question { sender, topics: vec![topic], request }),
+            None => asking.learn(&topic, Evidence::Nowhere, Instant::now()),
+        }
+    }
+    for (sender, topics) in named.into_values() {
+        let adapter = channel::adapter(sender.provider);
+        let Recalls::Names { at_once } = adapter.recalls() else { continue };
+        for topics in topics.chunks(at_once.max(1)) {
+            let names: Vec<String> =
+                topics.iter().flat_map(|(_, name)| [name.clone(), template_reference(name)]).collect();
+            let (sender, topics) = (sender.clone(), topics.to_vec());
+            match adapter.recall(&sender, &Recall::Names(&names)) {
+                Some(request) => questions.push(Question { sender, topics, request }),
+                None => topics.iter().for_each(|it| asking.learn(it, Evidence::Nowhere, Instant::now())),
+            }
+        }
+    }
+    questions
 }
 
 impl Question {

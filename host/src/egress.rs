@@ -38,8 +38,6 @@ pub struct Egress {
     circuits: Arc<Circuits>,
     refused_keys: Arc<RefusedKeys>,
     lane: Lane,
-    /// Somebody waits for it: they are told what there is, and wait for no pause.
-    for_people: bool,
 }
 
 /// What a provider said.
@@ -139,19 +137,19 @@ impl Egress {
             .tcp_nodelay(true)
             .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Egress { client, circuits, refused_keys, lane: Lane::Replies, for_people: false })
+        Ok(Egress { client, circuits, refused_keys, lane: Lane::Replies })
     }
 
     /// The same connections for another purpose.
     #[must_use]
     pub fn lane(&self, lane: Lane) -> Self {
-        Egress { lane, for_people: false, ..self.clone() }
+        Egress { lane, ..self.clone() }
     }
 
     /// For what somebody waits for: whether it can be had is what they want to know.
     #[must_use]
     pub fn for_people(&self) -> Self {
-        Egress { for_people: true, ..self.lane(Lane::Questions) }
+        self.lane(Lane::People)
     }
 
     pub fn circuits(&self) -> &Arc<Circuits> {
@@ -237,8 +235,8 @@ impl Egress {
     /// A place among what is under way to whom it is for.
     async fn admit(&self, sender: &Sender, url: &str) -> Result<Flight, Unsent> {
         let of = Of::new(&sender.name, host_in(url).unwrap_or_else(|| sender.provider.name().to_owned()));
-        if self.for_people {
-            return Ok(self.circuits.begin(self.lane, &of));
+        if self.lane == Lane::People {
+            return self.circuits.for_people(&of).await.map_err(|hold| held_up(&of, hold));
         }
         // An upload is part of a reply, which has asked already and may be the one that tries the key.
         let held = self.refused_keys.holds(sender, clock::now()).filter(|_| self.lane != Lane::Uploads);
@@ -249,19 +247,9 @@ impl Egress {
         let place = match self.lane {
             // Who has a place elsewhere while it waits here, or could do something else, does not wait.
             Lane::Files | Lane::Signs => self.circuits.try_begin(self.lane, &of),
-            Lane::Replies | Lane::Uploads | Lane::Questions => self.circuits.place(self.lane, &of).await,
+            _ => self.circuits.place(self.lane, &of).await,
         };
-        place.map_err(|hold| {
-            let host = of.host();
-            let (wait, why) = match hold.held {
-                Held::Full => (LOOK, format!("as much as may be is under way to {host}")),
-                Held::Asking => (LOOK, format!("{host} does not answer; it is being asked again")),
-                Held::For(wait) => {
-                    (wait, format!("{host} does not answer; it is asked again {}", soon(wait)))
-                }
-            };
-            Unsent::Held { hold: Some(hold), wait, why }
-        })
+        place.map_err(|hold| held_up(&of, hold))
     }
 
     fn asked(&self, request: Request, time: Option<Duration>) -> reqwest::RequestBuilder {
@@ -278,6 +266,16 @@ impl Egress {
 
 /// Who waits for room looks again after this time, whatever call it missed.
 pub const LOOK: Duration = Duration::from_secs(1);
+
+fn held_up(of: &Of, hold: Hold) -> Unsent {
+    let host = of.host();
+    let (wait, why) = match hold.held {
+        Held::Full => (LOOK, format!("as much as may be is under way to {host}")),
+        Held::Asking => (LOOK, format!("{host} does not answer; it is being asked again")),
+        Held::For(wait) => (wait, format!("{host} does not answer; it is asked again {}", soon(wait))),
+    };
+    Unsent::Held { hold: Some(hold), wait, why }
+}
 
 fn soon(wait: Duration) -> String {
     format!("in {} s", wait.as_secs() + 1)

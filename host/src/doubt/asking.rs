@@ -45,6 +45,8 @@ struct Asked {
     again_at: Instant,
     pause: Duration,
     under_way: bool,
+    /// Replies that were in doubt when it was asked last: of another it says nothing.
+    about: HashSet<String>,
     said: Option<(Evidence, Instant)>,
 }
 
@@ -55,17 +57,20 @@ impl Asking {
         self.seen.clear();
     }
 
-    /// Is it to be asked about now? Then it is.
-    pub fn begin(&mut self, topic: &Topic, now: Instant) -> bool {
+    /// Is it to be asked about now? Then it is, about these replies.
+    pub fn begin(&mut self, topic: &Topic, about: HashSet<String>, now: Instant) -> bool {
         self.seen.insert(topic.clone());
         let asked = self.topics.entry(topic.clone()).or_insert(Asked {
             again_at: now,
             pause: FIRST,
             under_way: false,
+            about: HashSet::new(),
             said: None,
         });
         let begins = !asked.under_way && asked.again_at <= now;
-        asked.under_way |= begins;
+        if begins {
+            (asked.under_way, asked.about) = (true, about);
+        }
         begins
     }
 
@@ -76,13 +81,15 @@ impl Asking {
             again_at: now + asked.pause,
             pause: (2 * asked.pause).min(AT_MOST),
             under_way: false,
+            about: std::mem::take(&mut asked.about),
             said: Some((evidence, now)),
         };
     }
 
-    pub fn of(&self, topic: &Topic, now: Instant) -> Evidence {
-        let said = self.topics.get(topic).filter(|asked| !asked.under_way).and_then(|asked| asked.said);
-        match said {
+    /// What is known of a reply to which this topic belongs.
+    pub fn of(&self, topic: &Topic, reply: &str, now: Instant) -> Evidence {
+        let asked = self.topics.get(topic).filter(|asked| !asked.under_way && asked.about.contains(reply));
+        match asked.and_then(|asked| asked.said) {
             Some((evidence, at)) if now.duration_since(at) < FRESH => evidence,
             _ => Evidence::Later,
         }
@@ -104,21 +111,23 @@ mod tests {
         let (mut asking, began) = (Asking::default(), Instant::now());
         let topic = (SenderName::new("main"), "971501234567".to_owned());
         let at = |seconds| began + Duration::from_secs(seconds);
-        assert_eq!(asking.of(&topic, at(0)), Evidence::Later);
-        assert!(asking.begin(&topic, at(0)));
-        assert!(!asking.begin(&topic, at(1)), "it is being asked");
-        assert_eq!(asking.of(&topic, at(1)), Evidence::Later);
+        let one = || HashSet::from(["2-a-1".to_owned()]);
+        assert_eq!(asking.of(&topic, "2-a-1", at(0)), Evidence::Later);
+        assert!(asking.begin(&topic, one(), at(0)));
+        assert!(!asking.begin(&topic, one(), at(1)), "it is being asked");
+        assert_eq!(asking.of(&topic, "2-a-1", at(1)), Evidence::Later);
         asking.learn(&topic, Evidence::None, at(2));
-        assert_eq!(asking.of(&topic, at(3)), Evidence::None);
-        assert!(!asking.begin(&topic, at(11)));
-        assert_eq!(asking.of(&topic, at(62)), Evidence::Later, "stale");
-        assert!(asking.begin(&topic, at(62)));
+        assert_eq!(asking.of(&topic, "2-a-1", at(3)), Evidence::None);
+        assert_eq!(asking.of(&topic, "2-a-2", at(3)), Evidence::Later, "nobody looked for this one");
+        assert!(!asking.begin(&topic, one(), at(11)));
+        assert_eq!(asking.of(&topic, "2-a-1", at(62)), Evidence::Later, "stale");
+        assert!(asking.begin(&topic, one(), at(62)));
         asking.learn(&topic, Evidence::Later, at(70));
-        assert!(!asking.begin(&topic, at(89)), "twice as long");
-        assert!(asking.begin(&topic, at(90)));
+        assert!(!asking.begin(&topic, one(), at(89)), "twice as long");
+        assert!(asking.begin(&topic, one(), at(90)));
         asking.end_look();
         asking.end_look();
-        assert!(!asking.begin(&topic, at(1_000)), "what is under way is not forgotten");
+        assert!(!asking.begin(&topic, one(), at(1_000)), "what is under way is not forgotten");
         asking.learn(&topic, Evidence::Found, at(1_001));
         asking.end_look();
         asking.end_look();

@@ -31,9 +31,14 @@ pub enum Lane {
     Signs,
     /// Everything that is asked.
     Questions,
+    /// What somebody waits for.
+    People,
 }
 
-const LANES: usize = 5;
+const LANES: usize = 6;
+
+/// Somebody waits for a place for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Places in all, and of one sender.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +137,7 @@ impl Circuits {
         let files = Places { in_all: media.concurrent, per_sender: media.per_sender };
         let signs = Places { in_all: 16, per_sender: 8 };
         let questions = Places { in_all: 64, per_sender: 16 };
-        let lanes = [replies, files, replies, signs, questions].map(|places| {
+        let lanes = [replies, files, replies, signs, questions, questions].map(|places| {
             Mutex::new(Inner {
                 places,
                 under_way: 0,
@@ -174,6 +179,32 @@ impl Circuits {
         let mut inner = self.lock(lane);
         inner.admits(lane, of, self.began.elapsed())?;
         Ok(self.begin_in(&mut inner, lane, of))
+    }
+
+    /// For what somebody waits for: also at one that does not answer, which is what they want to know. So
+    /// many at once, and who is held up by those before waits a moment.
+    pub async fn for_people(self: &Arc<Self>, of: &Of) -> Result<Flight, Hold> {
+        let lane = Lane::People;
+        let place = async {
+            loop {
+                let freed = self.freed[lane as usize].notified();
+                tokio::pin!(freed);
+                freed.as_mut().enable();
+                if let Some(flight) = self.begin_if_room(lane, of) {
+                    return flight;
+                }
+                freed.await;
+            }
+        };
+        let hold = || Hold { lane, whose: of.0[1].clone(), held: Held::Full };
+        tokio::time::timeout(PATIENCE, place).await.map_err(|_| hold())
+    }
+
+    fn begin_if_room(self: &Arc<Self>, lane: Lane, of: &Of) -> Option<Flight> {
+        let mut inner = self.lock(lane);
+        let [sender, host] = &of.0;
+        let room = inner.under_way_of(sender) < inner.places.per_sender && inner.has_place_for(host);
+        room.then(|| self.begin_in(&mut inner, lane, of))
     }
 
     fn begin_in(self: &Arc<Self>, inner: &mut Inner, lane: Lane, of: &Of) -> Flight {
@@ -247,6 +278,8 @@ impl Kept {
 impl Inner {
     fn tell(&mut self, whose: Whose, change: Change, lane: Lane) {
         match change {
+            // They read it in their answer, and nothing waits.
+            _ if lane == Lane::People => {}
             // Of a host that does not answer its senders' silence is no news.
             Change::Tripped if self.is_at_silent_host(&whose) => {}
             Change::Tripped => {
@@ -284,9 +317,12 @@ impl Inner {
     }
 
     fn has_place_for(&self, whose: &Whose) -> bool {
-        let under_way = self.circuits.get(whose).map_or(0, |kept| kept.circuit.under_way());
-        let taken = self.going.get(whose).copied().unwrap_or(0) + under_way;
+        let taken = self.going.get(whose).copied().unwrap_or(0) + self.under_way_of(whose);
         matches!(whose, Whose::Sender(..)) || leaves_room(taken, self.free())
+    }
+
+    fn under_way_of(&self, whose: &Whose) -> usize {
+        self.circuits.get(whose).map_or(0, |kept| kept.circuit.under_way())
     }
 
     fn free(&self) -> usize {
@@ -375,6 +411,7 @@ impl Lane {
             Lane::Uploads => "files to hand over",
             Lane::Signs => "read marks and typing",
             Lane::Questions => "questions",
+            Lane::People => "what people ask",
         }
     }
 }
@@ -407,169 +444,4 @@ impl Whose {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    fn circuits() -> Arc<Circuits> {
-        Circuits::new(&config::Delivery::default(), &config::Media::default())
-    }
-
-    fn of(sender: &str, host: &str) -> Of {
-        Of::new(&SenderName::new(sender), host.to_owned())
-    }
-
-    fn end(flight: Flight, came: Came) {
-        let mut flight = flight;
-        flight.told(came);
-        flight.end();
-    }
-
-    /// However many there are that hang, and whoever sends through them.
-    #[test]
-    fn hosts_that_hang_leave_places_in_every_lane() {
-        for lane in [Lane::Replies, Lane::Files, Lane::Uploads, Lane::Signs, Lane::Questions] {
-            let circuits = circuits();
-            let mut hang = Vec::new();
-            for host in ["one:443", "other:443"] {
-                for sender in 0..1_000 {
-                    hang.extend(circuits.try_begin(lane, &of(&format!("{host}-{sender}"), host)));
-                }
-            }
-            assert!(hang.len() >= 8, "{lane:?}: {} go at first", hang.len());
-            assert!(circuits.try_begin(lane, &of("well", "well:443")).is_ok(), "{lane:?}");
-            drop(hang);
-        }
-    }
-
-    #[test]
-    fn one_lane_holds_up_no_other() {
-        let (circuits, main) = (circuits(), of("main", "host:443"));
-        for _ in 0..3 {
-            end(circuits.try_begin(Lane::Files, &main).expect("a place"), Came::Nothing);
-        }
-        let hold = circuits.try_begin(Lane::Files, &main).expect_err("it does not answer");
-        assert!(matches!(hold.held, Held::For(_)), "{hold:?}");
-        assert!(circuits.try_begin(Lane::Replies, &main).is_ok());
-        // Another of its host's senders is held too; the same sender elsewhere is not.
-        assert!(circuits.try_begin(Lane::Files, &of("other", "host:443")).is_err());
-        assert!(circuits.try_begin(Lane::Files, &of("main", "elsewhere:443")).is_ok());
-    }
-
-    #[test]
-    fn who_waits_is_called_when_there_is_room() {
-        let (circuits, main) = (circuits(), of("main", "host:443"));
-        let called = Arc::new(AtomicUsize::new(0));
-        let call = || {
-            let called = called.clone();
-            Call::new(move || {
-                called.fetch_add(1, Ordering::Relaxed);
-            })
-        };
-        let mut under_way = Vec::new();
-        let hold = loop {
-            match circuits.try_begin(Lane::Files, &main) {
-                Ok(flight) => under_way.push(flight),
-                Err(hold) => break hold,
-            }
-        };
-        assert_eq!(hold.held, Held::Full);
-        for _ in 0..3 {
-            circuits.when_free(&hold, call());
-        }
-        assert_eq!(called.load(Ordering::Relaxed), 0);
-        end(under_way.pop().expect("one"), Came::Answer);
-        assert_eq!(called.load(Ordering::Relaxed), 1, "as many as there is room for");
-        drop(under_way);
-        assert_eq!(called.load(Ordering::Relaxed), 3);
-        circuits.when_free(&hold, call());
-        assert_eq!(called.load(Ordering::Relaxed), 4, "at once");
-    }
-
-    /// Admitted is not yet under way: who is held up by that is called as well.
-    #[test]
-    fn who_waits_behind_the_first_that_are_admitted_is_called() {
-        let (circuits, main) = (circuits(), of("main", "host:443"));
-        let called = Arc::new(AtomicUsize::new(0));
-        circuits.round(Lane::Replies);
-        let mut admitted = 0;
-        let hold = loop {
-            match circuits.admits(Lane::Replies, &main) {
-                Ok(()) => admitted += 1,
-                Err(hold) => break hold,
-            }
-        };
-        let counted = called.clone();
-        circuits.when_free(
-            &hold,
-            Call::new(move || {
-                counted.fetch_add(1, Ordering::Relaxed);
-            }),
-        );
-        let mut under_way: Vec<_> = (0..admitted).map(|_| circuits.begin(Lane::Replies, &main)).collect();
-        assert_eq!(called.load(Ordering::Relaxed), 0);
-        end(under_way.pop().expect("one"), Came::Answer);
-        assert_eq!(called.load(Ordering::Relaxed), 1);
-    }
-
-    /// Where others have all places, one of theirs that ends calls.
-    #[test]
-    fn who_waits_for_any_place_is_called_when_anybody_ends() {
-        let circuits = circuits();
-        let mut under_way: Vec<_> = (0..1_000)
-            .map(|n| circuits.begin(Lane::Signs, &of(&n.to_string(), &format!("{n}:443"))))
-            .collect();
-        let hold = circuits.try_begin(Lane::Signs, &of("main", "host:443")).expect_err("there is no place");
-        let called = Arc::new(AtomicUsize::new(0));
-        let counted = called.clone();
-        circuits.when_free(
-            &hold,
-            Call::new(move || {
-                counted.fetch_add(1, Ordering::Relaxed);
-            }),
-        );
-        while called.load(Ordering::Relaxed) == 0 {
-            end(under_way.pop().expect("it was called before all had ended"), Came::Answer);
-        }
-        assert!(circuits.try_begin(Lane::Signs, &of("main", "host:443")).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_question_waits_for_a_place_and_not_for_an_answer() {
-        let (circuits, main) = (circuits(), of("main", "host:443"));
-        let mut under_way: Vec<_> =
-            std::iter::from_fn(|| circuits.try_begin(Lane::Questions, &main).ok()).collect();
-        let place = circuits.place(Lane::Questions, &main);
-        tokio::pin!(place);
-        assert!(futures::poll!(place.as_mut()).is_pending());
-        end(under_way.pop().expect("one"), Came::Answer);
-        drop(place.await.expect("a place"));
-        while let Some(flight) = under_way.pop() {
-            end(flight, Came::Nothing);
-        }
-        let hold = circuits.place(Lane::Questions, &main).await.expect_err("it does not answer");
-        assert!(matches!(hold.held, Held::For(_)), "{hold:?}");
-    }
-
-    /// The hosts of files are named by strangers.
-    #[test]
-    fn however_many_hosts_there_are_only_so_many_are_remembered() {
-        let circuits = circuits();
-        let stays = of("main", "stays:443");
-        let flight = circuits.begin(Lane::Files, &stays);
-        for n in 0..3 * KEPT {
-            let stranger = of("main", &format!("{n}:443"));
-            for _ in 0..3 {
-                end(circuits.begin(Lane::Files, &stranger), Came::Nothing);
-            }
-        }
-        let inner = circuits.lock(Lane::Files);
-        assert!(inner.circuits.len() <= KEPT, "{}", inner.circuits.len());
-        assert!(inner.circuits.contains_key(&stays.0[1]), "what is under way is remembered");
-        drop(inner);
-        end(flight, Came::Answer);
-        let last = of("main", &format!("{}:443", 3 * KEPT - 1));
-        assert!(circuits.try_begin(Lane::Files, &last).is_err(), "and what was asked last");
-    }
-}
+mod tests;
