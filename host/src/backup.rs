@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::brain::{PackageStatus, kept};
+use crate::clock;
 use crate::config::Config;
 use crate::message::{TenantId, Timestamp};
 use crate::store::embedded::backup::STORE;
@@ -25,9 +26,11 @@ use crate::store::packages::OwnPackage;
 
 mod draft;
 mod put_back;
+mod restoring;
 mod write;
 
 pub use put_back::{Failed, Outcome, restore};
+pub use restoring::refuse_half_restored;
 pub use write::{Made, make};
 
 /// Where everything lies that a backup is made of.
@@ -146,13 +149,16 @@ fn stamp(at: Timestamp) -> String {
     at.to_string().replace(['-', ':', '.'], "")
 }
 
-/// Those named by [`file_name`], oldest first.
+/// Those named by [`file_name`], oldest first. Those that are named after a time which has not come, because the
+/// clock was wrong then or is now, are left alone until it has: they would pass for the newest.
 fn backups(directory: &Path, by: By) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let now = stamp(clock::now());
     let ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let stamp = name.strip_prefix("switchboard-").and_then(|rest| rest.strip_suffix(by.end()));
-        stamp.is_some_and(|stamp| stamp.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        let is_one = |stamp: &str| stamp.bytes().all(|byte| byte.is_ascii_alphanumeric()) && *stamp <= *now;
+        stamp.is_some_and(is_one)
     };
     let mut paths: Vec<PathBuf> =
         entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(ours).collect();
@@ -173,9 +179,18 @@ pub fn age(directory: &Path) -> Option<Duration> {
     newest.into_iter().flatten().filter_map(|backup| age_of(&backup)).min()
 }
 
+/// A disk's clock may be so much ahead of ours.
+const AHEAD: Duration = Duration::from_secs(600);
+
 fn age_of(backup: &Path) -> Option<Duration> {
     let made = backup.metadata().ok()?.modified().ok()?;
-    Some(made.elapsed().unwrap_or(Duration::ZERO))
+    match made.elapsed() {
+        Ok(age) => Some(age),
+        // Another machine's disk has its own clock.
+        Err(ahead) if ahead.duration() < AHEAD => Some(Duration::ZERO),
+        // Of one from a time that has not come it is not known.
+        Err(_) => None,
+    }
 }
 
 /// Removes all but the newest `keep` of those made so. Files with other names are nobody's business here.
@@ -229,6 +244,23 @@ mod tests {
         assert_eq!((left.len(), backups(directory.path(), By::Hand).len()), (7, 3));
         assert!(left[6].ends_with(file_name(Timestamp::from_ms(8 * 86_400_000), By::Clock)));
         assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 11);
+    }
+
+    #[test]
+    fn one_from_a_time_that_has_not_come_is_neither_the_newest_nor_in_the_way() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (now, day) = (clock::now(), 86_400_000);
+        for at in [now.plus_ms(-2 * day), now.plus_ms(-day), now.plus_ms(day)] {
+            std::fs::write(directory.path().join(file_name(at, By::Clock)), "x").expect("written");
+        }
+        keep_newest(directory.path(), By::Clock, 1);
+        let left: Vec<_> = backups(directory.path(), By::Clock);
+        assert_eq!(left, [directory.path().join(file_name(now.plus_ms(-day), By::Clock))]);
+        assert!(directory.path().join(file_name(now.plus_ms(day), By::Clock)).exists(), "left alone");
+        let ahead = std::time::SystemTime::now() + Duration::from_secs(86_400);
+        std::fs::File::open(&left[0]).and_then(|file| file.set_modified(ahead)).expect("its time is set");
+        assert_eq!(age(directory.path()), None, "not known");
+        assert_eq!(due_in(directory.path(), Duration::from_secs(60)), Duration::ZERO);
     }
 
     #[test]

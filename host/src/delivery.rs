@@ -204,7 +204,7 @@ impl DeliveryLoop {
     }
 
     async fn deliver(&self, claim: SendClaim, parcel: Parcel, flight: Flight) {
-        let id = claim.id.clone();
+        let (id, msg) = (claim.id.clone(), claim.entry.message);
         // A file takes its time, and nothing leaves meanwhile.
         let begun = vitals::survived(async {
             let file = self.file(&claim, &parcel).await;
@@ -214,13 +214,13 @@ impl DeliveryLoop {
             Some(Some(begun)) => begun,
             Some(None) => return,
             None => {
-                tracing::error!(conversation = %id.key, seq = id.seq, "the gateway panicked over a reply; it is tried again later");
+                tracing::error!(msg, conversation = %id.key, reply = id.seq, "the gateway panicked over a reply; it is tried again later");
                 return self.store.postpone_send(&id, clock::now().plus_ms(PANIC_PAUSE_MS));
             }
         };
         if vitals::survived(self.send(claim, parcel, file, flight)).await.is_none() {
             // Whatever had gone out is not known any more.
-            tracing::error!(conversation = %id.key, seq = id.seq, "the gateway panicked over a reply that had begun");
+            tracing::error!(msg, conversation = %id.key, reply = id.seq, "the gateway panicked over a reply that had begun");
             let error = "the gateway panicked over it; see its log".into();
             self.store.settle_send(&id, Settlement::Unknown { error }, clock::now()).await.ok();
         }

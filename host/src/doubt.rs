@@ -123,7 +123,7 @@ impl Doubts {
                     None => Evidence::Nowhere,
                 };
                 if let Err(error) = self.heed(reply, evidence, &directory, now).await {
-                    tracing::debug!(reply = reply.id, %error, "a reply of unknown outcome cannot be settled now; trying again");
+                    tracing::debug!(tenant = %reply.tenant, %error, "a reply of unknown outcome cannot be settled now; trying again");
                 }
             }
             match page.next {
@@ -181,7 +181,7 @@ impl Doubts {
         }
         let Some(id) = id_of(reply) else { return Ok(()) };
         let actor = "gateway (policy.doubt)";
-        tracing::info!(reply = reply.id, then = ?word.then, "no evidence settled a reply of unknown outcome; the tenant's word does");
+        tracing::info!(msg = entry.message, conversation = %id.key, reply = id.seq, then = ?word.then, "no evidence settled a reply of unknown outcome; the tenant's word does");
         match word.then {
             Then::Send => self.store.retry_sends(&[id], actor, now).await?,
             Then::Drop => self.store.drop_sends(&[id], actor, now).await?,

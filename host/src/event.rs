@@ -226,6 +226,22 @@ pub struct Unread {
     pub left: Ignored,
 }
 
+impl Unread {
+    /// One that says neither whose it is nor whom it is from.
+    pub fn nameless(topic: Topic, provider: Provider, reason: impl Into<String>) -> Self {
+        let left = Ignored {
+            provider,
+            account: None,
+            message_id: None,
+            contact: None,
+            from_raw: None,
+            sent_at: None,
+            reason: reason.into(),
+        };
+        Unread { topic, left }
+    }
+}
+
 /// What an event is about, in a word that may be counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -86,6 +86,7 @@ impl Gateway {
         // Fails only if one is there already, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
         private_dir(&config.data)?;
+        backup::refuse_half_restored(&config.data)?;
         let keys = keyring::read(&config)?;
         let vitals = Arc::new(Vitals::default());
         let settings =

@@ -43,6 +43,7 @@ pub mod control;
 mod kept;
 pub mod own;
 mod slots;
+mod unread;
 
 /// A request line and its headers together.
 const MAX_HEADER_BYTES: usize = 64 << 10;
@@ -90,6 +91,7 @@ fn dress(router: Router) -> Router {
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(header::CACHE_CONTROL, "no-store"))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(middleware::from_fn(unread::close))
         .layer(middleware::from_fn(log));
     router.layer(every)
 }

@@ -64,6 +64,15 @@ impl RefusedKeys {
         None
     }
 
+    /// The one that went for all does not go after all: the next one tries.
+    pub fn untried(&self, sender: &Sender, now: Timestamp) {
+        let mut inner = self.inner();
+        let now_ms = inner.steady.at(now);
+        if let Some(refused) = inner.refused.get_mut(&sender.name) {
+            refused.until_ms = refused.until_ms.min(now_ms);
+        }
+    }
+
     /// How long everything else of this sender waits: it tries no key for others, and where no reply does,
     /// it may go.
     pub fn holds(&self, sender: &Sender, now: Timestamp) -> Option<Duration> {
@@ -145,6 +154,17 @@ mod tests {
         assert!(keys.take(&old), "news");
         assert!(!keys.take(&old), "no news");
         assert_eq!(keys.waits(&old, at(2_200), 0), None);
+    }
+
+    #[test]
+    fn a_try_that_does_not_go_is_the_next_ones() {
+        let keys = RefusedKeys::new(Backoff { base_ms: 600_000, max_ms: 600_000 });
+        let (at, old) = (Timestamp::from_ms, sender("old"));
+        keys.refuse(&old, "401", at(0), 0);
+        assert_eq!(keys.waits(&old, at(600_000), 0), None, "one tries");
+        assert!(keys.holds(&old, at(600_001)).is_some());
+        keys.untried(&old, at(600_001));
+        assert_eq!(keys.waits(&old, at(600_001), 0), None, "the next one does");
     }
 
     #[test]

@@ -18,8 +18,20 @@ use self::alike::Alike;
 
 mod alike;
 
+/// Of many so many are named.
+const NAMED: usize = 5;
+
 /// Between two lines of one kind.
 pub const EVERY: Duration = Duration::from_secs(60);
+
+/// `a, b, c, d, e and 295 more`.
+pub fn some_of(names: &[&str]) -> String {
+    let shown = names[..names.len().min(NAMED)].join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
 
 /// Why somebody was turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

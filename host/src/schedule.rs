@@ -239,16 +239,6 @@ impl<C: Ord, G: Clone + Eq + Hash, I: Ord + Clone> Schedule<C, G, I> {
         }
     }
 
-    /// Whatever stands first in its conversation and is not due is due now.
-    pub fn call_all(&mut self, now: Timestamp) {
-        for pending in self.conversations.values_mut().filter(|pending| !pending.is_claimed()) {
-            if let Some((_, first)) = pending.items.front_mut().filter(|(_, first)| first.due > now) {
-                first.due = now;
-                pending.settle(&mut self.queues);
-            }
-        }
-    }
-
     /// Answers of this group that stand first in their conversations and are not due are due now.
     pub fn hurry(&mut self, group: &G, now: Timestamp) {
         let queues = &mut self.queues;

@@ -237,8 +237,8 @@ pub struct SendClaim {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub id: SendId,
-    /// The arrival number of the message that it answers; 0: of none.
-    pub message: u64,
+    /// The arrival number of the message that it answers.
+    pub message: Option<u64>,
     pub state: DeliveryState,
     /// It did not arrive after all, and is among the dead now.
     pub returned: bool,

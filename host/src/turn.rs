@@ -337,7 +337,7 @@ impl TurnLoop {
         };
         if self.is_alone(&error).await {
             tracing::error!(
-                conversation = ?guard.key.as_ref().map(ToString::to_string), %error,
+                msg = guard.msg(), conversation = guard.conversation(), %error,
                 "a turn can be neither committed nor failed and waits for the next start; see `switchboard check`"
             );
             return guard.settled();
@@ -353,7 +353,7 @@ impl TurnLoop {
     /// The turn happened nowhere, for no fault of its own; it is claimed again after a pause. So is one
     /// whose contact was merged into another one meanwhile, if there is anything left of it here.
     async fn store_is_away(&self, error: &store::Error, guard: Release) {
-        tracing::error!(conversation = ?guard.key.as_ref().map(ToString::to_string), %error, "a turn could not be committed; it runs again");
+        tracing::error!(msg = guard.msg(), conversation = guard.conversation(), %error, "a turn could not be committed; it runs again");
         tokio::time::sleep(STORE_PAUSE).await;
         drop(guard);
     }
@@ -394,6 +394,15 @@ impl Release {
         Release { store: store.clone(), key: Some(claim.key.clone()), first: claim.entries.first().copied() }
     }
 
+    /// For the log: the turn's name.
+    fn msg(&self) -> Option<u64> {
+        self.first.map(|first| first.seq)
+    }
+
+    fn conversation(&self) -> Option<impl tracing::Value + use<>> {
+        self.key.clone().map(tracing::field::display)
+    }
+
     /// The store has taken the turn's end; there is nothing to give back.
     fn settled(&mut self) {
         self.key = None;
@@ -405,7 +414,7 @@ impl Drop for Release {
         let Some(key) = self.key.take() else { return };
         match self.first.filter(|_| std::thread::panicking()) {
             Some(first) => {
-                tracing::error!(conversation = %key, "the gateway panicked over a turn; it runs again later");
+                tracing::error!(msg = first.seq, conversation = %key, "the gateway panicked over a turn; it runs again later");
                 self.store.postpone_turn(&key, first, clock::now().plus_ms(PANIC_PAUSE_MS));
             }
             None => self.store.release_turn(&key),

@@ -274,7 +274,7 @@ impl Webhook {
             id: bare_id(sender.provider, &id),
             reason: reason.as_deref(),
         };
-        way::told((moved.message > 0).then_some(moved.message), &moved.id.key, &told);
+        way::told(moved.message, &moved.id.key, &told);
         Ok(())
     }
 

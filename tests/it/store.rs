@@ -137,6 +137,7 @@ suite! { Files:
         a_dead_turn_falls_back_once,
         messages_that_come_together_make_one_turn(Options { coalesce_ms: 500, ..Options::default() }),
         a_conversation_of_a_number_that_is_switched_off_is_called,
+        a_turn_that_is_tried_later_is_called_by_no_change_of_a_sender,
         timers_become_turns,
         timers_survive_a_restart_and_are_replaced_by_key,
         a_hand_off_takes_what_waits_out_of_the_brains_hands,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entry, EntryType};
 
+use super::restoring::Restoring;
 use super::{Contents, FORMAT, Inside, Places, stamp};
 use crate::brain::kept::{self, Kept};
 use crate::message::TenantId;
@@ -26,6 +27,11 @@ pub enum Failed {
     Bad { backup: PathBuf, flaw: String },
     #[error("{what} {}", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "it broke off half done, and no gateway starts on it; do it again when the cause is gone. What was \
+         replaced so far lies in {}", replaced.display()
+    )]
+    Half { replaced: PathBuf, source: Box<Failed> },
 }
 
 /// What a restore did.
@@ -61,16 +67,23 @@ pub fn restore(backup: &Path, places: &Places) -> Result<Outcome, Failed> {
     let contents = check(backup)?;
     ownership::make_directory(&places.data, 0o700).map_err(|error| made_dir(&places.data, error))?;
     let prepared = prepare(backup, &places.store)?;
-    let beside = match contents {
-        None => None,
-        Some(contents) => {
-            ownership::make_directory(&places.plugins, 0o755)
-                .map_err(|error| made_dir(&places.plugins, error))?;
-            Some(Hand::new(places, contents).put_back(backup)?)
-        }
+    let marking = |source| Failed::Io { what: "marking the restore in", path: places.data.clone(), source };
+    let Some(contents) = contents else {
+        let missing = missing(&prepared.own_packages, &places.plugins);
+        let store = Prepared::put_in_place(prepared)?;
+        Restoring::end(&places.data).map_err(marking)?;
+        return Ok(Outcome { store, beside: None, missing });
     };
+    ownership::make_directory(&places.plugins, 0o755).map_err(|error| made_dir(&places.plugins, error))?;
+    let replaced = places.data.join(format!("replaced-{}", stamp(clock::now())));
+    let begun = Restoring::begin(&places.data, backup, replaced).map_err(marking)?;
+    let half = |failed| Failed::Half { replaced: begun.replaced.clone(), source: Box::new(failed) };
+    let hand = Hand::new(places, contents, begun.replaced.clone());
+    let beside = hand.put_back(backup).map_err(half)?;
     let missing = missing(&prepared.own_packages, &places.plugins);
-    Ok(Outcome { store: Prepared::put_in_place(prepared)?, beside, missing })
+    let store = Prepared::put_in_place(prepared).map_err(|error| half(error.into()))?;
+    Restoring::end(&places.data).map_err(marking)?;
+    Ok(Outcome { store, beside: Some(beside), missing })
 }
 
 fn missing(own: &BTreeMap<TenantId, OwnPackage>, plugins: &Path) -> Vec<TenantId> {
@@ -171,9 +184,8 @@ struct Hand<'p> {
 }
 
 impl<'p> Hand<'p> {
-    fn new(places: &'p Places, contents: Contents) -> Self {
+    fn new(places: &'p Places, contents: Contents, aside: PathBuf) -> Self {
         let done = Beside { with_files: contents.files, left_out: contents.left_out, ..Beside::default() };
-        let aside = places.data.join(format!("replaced-{}", stamp(clock::now())));
         Hand { places, aside, done, package: None }
     }
 
@@ -245,8 +257,8 @@ impl<'p> Hand<'p> {
         for file in here {
             let from = directory.join(file);
             // Copied first: the plugins may lie on another disk. What a link leads to is not ours to move.
-            if let Ok(mut there) = regular_file::open(&from) {
-                put(&aside.join(file), 0o600, &mut there)?;
+            if std::fs::symlink_metadata(&from)?.is_file() {
+                put(&aside.join(file), 0o600, &mut regular_file::open(&from)?)?;
             }
             std::fs::remove_file(&from)?;
         }

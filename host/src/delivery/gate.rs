@@ -106,20 +106,32 @@ impl Gate {
         if !self.switched_off.is_empty() && self.switched_off.remove(&sender.name) {
             tracing::info!(sender = %sender.name, "the sender is switched on: its replies go out");
         }
-        let refused = self.refused_keys.waits(sender, now, rand::random());
-        if let Some(until) = refused.or_else(|| self.held(sender)).map(|wait| after(now, wait)) {
-            return self.too_old(candidate, now).unwrap_or_else(|end| Pace::GroupWaits(end.min(until)));
-        }
         let rates = self.rates(sender, directory.tenant(candidate.tenant).map(Arc::as_ref));
+        // Looked at before anything is taken: what waits anyway takes nobody's place.
+        if let Some(wait) = self.refused_keys.holds(sender, now) {
+            return self.waits(candidate, wait, now);
+        }
         let steady = self.steady(now);
         match self.pacer.take(&sender.name, candidate.tenant, &rates, steady) {
-            Pace::Go => Pace::Go,
-            Pace::GroupWaits(until) => Pace::GroupWaits(until.moved(steady, now)),
-            Pace::TenantWaits(until) => Pace::TenantWaits(until.moved(steady, now)),
+            Pace::Go => {}
+            Pace::GroupWaits(until) => return Pace::GroupWaits(until.moved(steady, now)),
+            Pace::TenantWaits(until) => return Pace::TenantWaits(until.moved(steady, now)),
         }
+        let wait = self.held(sender).or_else(|| {
+            let wait = self.refused_keys.waits(sender, now, rand::random());
+            wait.inspect(|_| self.circuits.leave(Lane::Replies, &of(sender)))
+        });
+        let Some(wait) = wait else { return Pace::Go };
+        self.pacer.give_back(&sender.name, candidate.tenant, &rates);
+        self.waits(candidate, wait, now)
     }
 
-    /// How long all its replies wait for who does not answer, or has no room.
+    /// All of its sender wait so long, but for what has waited for too long.
+    fn waits(&self, candidate: &Candidate<'_, SenderName>, wait: Duration, now: Timestamp) -> Pace {
+        self.too_old(candidate, now).unwrap_or_else(|end| Pace::GroupWaits(end.min(after(now, wait))))
+    }
+
+    /// How long all its replies wait for who does not answer, or has no room; else this one has a place.
     fn held(&mut self, sender: &Sender) -> Option<Duration> {
         let hold = self.circuits.admits(Lane::Replies, &of(sender)).err()?;
         match hold.held {
@@ -186,11 +198,13 @@ impl Gate {
             },
             Ok(Err(settlement)) => Decision::Settle(settlement),
             Err(error) => {
-                tracing::error!(conversation = %claim.id.key, %error, "a reply cannot be checked; trying again");
+                tracing::error!(msg = claim.entry.message, conversation = %claim.id.key, reply = claim.id.seq, %error, "a reply cannot be checked; trying again");
                 Decision::Wait(now.plus_ms(STORE_PAUSE_MS))
             }
         };
         self.pacer.give_back(&sender.name, claim.id.key.tenant, &rates);
+        self.circuits.leave(Lane::Replies, &of(sender));
+        self.refused_keys.untried(sender, now);
         decision
     }
 

@@ -4,12 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{Finding, Severity};
+use crate::repeats::some_of;
 
 /// Fewer than this stand each for itself.
 const MANY: usize = 3;
-
-/// So many are named.
-const NAMED: usize = 5;
 
 /// Where an action has the name of what it is about.
 pub const NAME: &str = "NAME";
@@ -44,8 +42,8 @@ pub fn together(findings: Vec<Finding>) -> Vec<Finding> {
             alone.extend(of_one_kind.into_iter().map(named));
             continue;
         }
-        let names: Vec<String> =
-            of_one_kind.iter().filter_map(|one| one.kin.as_ref().map(|kin| kin.name.clone())).collect();
+        let names: Vec<&str> =
+            of_one_kind.iter().filter_map(|one| one.kin.as_ref().map(|kin| kin.name.as_str())).collect();
         let count = names.len();
         let what = if what.is_empty() { "well".to_owned() } else { what };
         let what = format!("{count} {things}: {what} ({})", some_of(&names));
@@ -61,15 +59,6 @@ fn named(mut finding: Finding) -> Finding {
         finding.action = finding.action.replace(NAME, &kin.name);
     }
     finding
-}
-
-/// `a, b, c, d, e and 295 more`.
-fn some_of(names: &[String]) -> String {
-    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 #[cfg(test)]

@@ -169,6 +169,11 @@ impl Circuits {
         Ok(())
     }
 
+    /// What was admitted in this round does not go after all.
+    pub fn leave(&self, lane: Lane, of: &Of) {
+        self.lock(lane).goes_no_more(of);
+    }
+
     /// What was admitted is under way; what somebody waits for is, whether it was admitted or not.
     pub fn begin(self: &Arc<Self>, lane: Lane, of: &Of) -> Flight {
         self.begin_in(&mut self.lock(lane), lane, of)
@@ -211,11 +216,8 @@ impl Circuits {
         let now = self.began.elapsed();
         inner.make_room();
         inner.under_way += 1;
-        inner.all_going = inner.all_going.saturating_sub(1);
+        inner.goes_no_more(of);
         let tickets = of.0.iter().map(|whose| {
-            if let Some(going) = inner.going.get_mut(whose) {
-                *going = going.saturating_sub(1);
-            }
             let most = inner.most(whose);
             let kept = inner.circuits.entry(whose.clone()).or_insert_with(|| Kept::new(most));
             kept.touched = now;
@@ -276,6 +278,16 @@ impl Kept {
 }
 
 impl Inner {
+    /// It is under way, or does not go.
+    fn goes_no_more(&mut self, of: &Of) {
+        self.all_going = self.all_going.saturating_sub(1);
+        for whose in &of.0 {
+            if let Some(going) = self.going.get_mut(whose) {
+                *going = going.saturating_sub(1);
+            }
+        }
+    }
+
     fn tell(&mut self, whose: Whose, change: Change, lane: Lane) {
         match change {
             // They read it in their answer, and nothing waits.

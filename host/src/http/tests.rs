@@ -183,6 +183,22 @@ async fn a_huge_body_is_refused_by_its_length() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_end_of_the_request_says_that_it_is_the_last() {
+    let server = running(10, Duration::ZERO).await;
+    let mut stream = server.connect().await;
+    let (whole, unread) = ("Content-Length: 2\r\n\r\nhi", "Content-Length: 99999999999\r\n\r\n");
+    for (rest, is_last) in [(whole, false), (unread, true)] {
+        let request = format!("POST /take HTTP/1.1\r\nHost: x\r\n{rest}");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut said = vec![0; 4096];
+        let read = tokio::time::timeout(DEADLINE, stream.read(&mut said)).await.expect("an answer");
+        let said = String::from_utf8_lossy(&said[..read.expect("read")]).to_lowercase();
+        assert_eq!(said.contains("connection: close"), is_last, "{said}");
+    }
+    assert_eq!(until_closed(&mut stream).await, "");
+}
+
+#[tokio::test]
 async fn large_bodies_share_their_memory_and_small_ones_pass() {
     let server = running(20, Duration::ZERO).await;
     let large = 120 << 10;

@@ -41,7 +41,7 @@ enum Problem {
         bytes: u64,
         error: String,
     },
-    /// Nobody was asked.
+    /// The file was not asked for.
     Held {
         hold: Option<Hold>,
         wait: Duration,

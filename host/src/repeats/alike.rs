@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::EVERY;
-
-/// So many are named.
-const NAMED: usize = 5;
+use super::{EVERY, NAMED};
 
 /// So many kinds are remembered; beyond them each is told.
 const KINDS: usize = 1_024;

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::message::SenderName;
+use crate::repeats;
 use crate::tenant::Sender;
-
-/// So many are named.
-const NAMED: usize = 5;
 
 /// What is to be told of a session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,15 +112,10 @@ fn say(server: &str, what: &What, of: &[Told]) {
     }
 }
 
-/// `a, b, c, d, e and 295 more`.
 fn some_of(of: &[Told]) -> String {
     let mut names: Vec<&str> = of.iter().map(|told| told.sender.as_str()).collect();
     names.sort_unstable();
-    let shown = names[..names.len().min(NAMED)].join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    repeats::some_of(&names)
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ use crate::vitals::Vitals;
 
 mod accept;
 mod admin;
+mod asleep;
 pub mod backup;
 mod batch;
 mod codec;
@@ -264,7 +265,7 @@ impl Store for Embedded {
         for found in found {
             match found {
                 Found::Turn(claim) => claims.push(*claim),
-                Found::Asleep(key, first) => held.put_to_sleep(&key, &first, now),
+                Found::Asleep(key, first, of) => held.put_to_sleep(key, &first, of, now),
                 Found::Nothing => {}
                 Found::ForHuman(key, entries) => humans.push((key, entries)),
             }

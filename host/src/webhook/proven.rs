@@ -15,7 +15,7 @@ use super::lately::Lately;
 use crate::channel::claim::Claims;
 use crate::channel::signature::Signature;
 use crate::channel::{self, Head, Unverified, signature};
-use crate::event::{Event, Ignored, Unread};
+use crate::event::{Event, Unread};
 use crate::message::{Provider, SenderName};
 use crate::store::Store;
 use crate::store::unread::UnreadBody;
@@ -229,18 +229,8 @@ impl Proven {
         if !event.lacks_account() || self.at_its_address.is_some() {
             return event;
         }
-        Event::Unread(Unread {
-            topic: event.topic(),
-            left: Ignored {
-                provider: self.provider,
-                account: None,
-                message_id: None,
-                contact: None,
-                from_raw: None,
-                sent_at: None,
-                reason: "it names no account, and came to no sender's own address".into(),
-            },
-        })
+        let reason = "it names no account, and came to no sender's own address";
+        Event::Unread(Unread::nameless(event.topic(), self.provider, reason))
     }
 
     pub fn wants_groups(&self) -> bool {

@@ -8,7 +8,7 @@ use super::proven::{Found, Proven};
 use super::{Refusal, Webhook, ignored};
 use crate::channel::{self, DecodeError};
 use crate::clock;
-use crate::event::{Event, Ignored, Topic, Unread};
+use crate::event::{Event, Topic, Unread};
 use crate::message::Provider;
 use crate::repeats::Kind;
 use crate::store;
@@ -26,16 +26,7 @@ pub struct Replayed {
 
 /// A body that is JSON and none of the provider's events.
 pub fn strange(provider: Provider, error: &DecodeError) -> Unread {
-    let left = Ignored {
-        provider,
-        account: None,
-        message_id: None,
-        contact: None,
-        from_raw: None,
-        sent_at: None,
-        reason: format!("no event of {provider}'s: {error}"),
-    };
-    Unread { topic: Topic::Item, left }
+    Unread::nameless(Topic::Item, provider, format!("no event of {provider}'s: {error}"))
 }
 
 /// The body, if it is to be kept: because something in it could not be read, for a sender that it proved

@@ -81,6 +81,28 @@ fn what_a_restore_replaces_is_kept_and_what_is_the_operators_stays() {
 }
 
 #[test]
+fn a_restore_that_broke_off_is_done_again_before_anything_runs() {
+    let place = Place::new();
+    let gateway = place.serve();
+    with_own_package(&place);
+    place.ok(&["backup", "whole.tar"]);
+    place.write("later.toml", "[welcome]\nen = \"Later\"\n");
+    place.ok(&["personality", "push", "--tenant", "2", "later.toml"]);
+    gateway.stop();
+    // Something stands where the second of its files goes.
+    let texts = place.path("plugins/tenant-2/.personality.toml.restoring");
+    std::fs::create_dir(&texts).expect("made");
+    let said = place.fails(&["restore", "whole.tar"]).1;
+    assert!(said.contains("half done") && said.contains("run/replaced-"), "{said}");
+    let said = place.fails(&["serve"]).1;
+    assert!(said.contains("whole.tar broke off half done"), "{said}");
+    std::fs::remove_dir(&texts).expect("removed");
+    place.ok(&["restore", "whole.tar"]);
+    let _gateway = place.serve_again();
+    assert_eq!(place.ok(&["chat", "--tenant", "2"]), "> start_realty_2\nTenant 2: Ahoy!\n");
+}
+
+#[test]
 fn a_package_that_is_missing_after_a_restore_is_missed_aloud() {
     let place = Place::new();
     let gateway = place.serve();

@@ -383,6 +383,23 @@ pub async fn a_conversation_of_a_number_that_is_switched_off_is_called(factory: 
         switch(false).await;
     }
     assert_eq!(claim().await.len(), 0);
+    let main = lab.store().directory().senders[&SenderName::new("main")].clone();
+    lab.store().put_sender(Sender { groups: true, ..(*main).clone() }, "test").await.expect("put");
+    assert!(lab.store().next_turn_at().is_some_and(|at| at > clock::now().plus_ms(10 * 60_000)), "another's");
     switch(true).await;
     assert_eq!(claim().await.len(), 1, "at once");
+}
+
+/// A change of any number uses up no try of what waits to be tried again.
+pub async fn a_turn_that_is_tried_later_is_called_by_no_change_of_a_sender(factory: &dyn Factory) {
+    let lab = Lab::new(factory).await;
+    lab.hears("971501", "start_realty_2", 0).await;
+    let claim = lab.claim_one(1).await;
+    let retry_at = clock::now().plus_ms(3_600_000);
+    lab.fail(&claim, TurnFate::Retry { at: retry_at }, 2).await;
+    for name in ["main", "own"] {
+        let sender = lab.store().directory().senders[&SenderName::new(name)].clone();
+        lab.store().put_sender(Sender { groups: true, ..(*sender).clone() }, "test").await.expect("put");
+    }
+    assert_eq!(lab.store().next_turn_at(), Some(retry_at));
 }

@@ -1,3 +1,5 @@
+//! Places, silence and who is called.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -175,4 +177,14 @@ fn however_many_hosts_there_are_only_so_many_are_remembered() {
     end(flight, Came::Answer);
     let last = of("main", &format!("{}:443", 3 * KEPT - 1));
     assert!(circuits.try_begin(Lane::Files, &last).is_err(), "and what was asked last");
+}
+
+#[test]
+fn what_does_not_go_after_all_gives_its_place_back() {
+    let circuits = circuits();
+    let main = of("main", "host");
+    for _ in 0..100 {
+        circuits.admits(Lane::Replies, &main).expect("there is room");
+        circuits.leave(Lane::Replies, &main);
+    }
 }

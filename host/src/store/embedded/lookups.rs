@@ -122,7 +122,10 @@ pub fn put_off(batch: &mut Batch<'_>, contact: &ContactKey, again: Timestamp) ->
     change(batch, contact, |asked| asked.due = again.as_ms())
 }
 
-/// What waits through this sender is due now.
+/// Between two that are made due together: what others wait for is not behind all of them.
+const APART_MS: i64 = 50;
+
+/// What waits through this sender is due from now on, one after the other.
 pub fn again(batch: &mut Batch<'_>, sender: &SenderName, now: Timestamp, limit: usize) -> Step<usize> {
     let mut waiting = Vec::new();
     for row in batch.tables.lookups.get()?.iter()? {
@@ -135,8 +138,8 @@ pub fn again(batch: &mut Batch<'_>, sender: &SenderName, now: Timestamp, limit: 
             waiting.push(ContactKey::from_stored(String::from_utf8_lossy(contact.value())));
         }
     }
-    for contact in &waiting {
-        put_off(batch, contact, now)?;
+    for (contact, place) in waiting.iter().zip(0..) {
+        put_off(batch, contact, now.plus_ms(place * APART_MS))?;
     }
     Ok(waiting.len())
 }

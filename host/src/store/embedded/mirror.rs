@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::Settings;
+use super::asleep::Asleep;
 use super::batch::Sealed;
 use super::codec::{Eye, Pen, Unreadable};
 use super::collections::Parsed;
@@ -202,6 +203,7 @@ pub struct Mirror {
     opted_out: AtomicI64,
     /// The conversations that a human has taken over.
     humans: Mutex<HashSet<ConversationKey>>,
+    pub(super) asleep: Asleep,
     pub parsed: Parsed,
     pub early: Early,
     /// What tenants used within minutes and hours, in this process.
@@ -255,6 +257,7 @@ impl Mirror {
             next_lookup: AtomicI64::new(i64::MAX),
             opted_out: AtomicI64::new(0),
             humans: Mutex::default(),
+            asleep: Asleep::default(),
             parsed: Parsed::default(),
             early: Early::default(),
             meters: Mutex::default(),
@@ -413,11 +416,11 @@ impl Mirror {
                     directory.get_or_insert_with(present).put_tenant(tenant);
                 }
                 Effect::Sender(sender) => {
-                    woken.by_sender(&sender.name, &mut turns, &mut sends);
+                    woken.by_sender(&sender.name, &self.asleep, &mut turns, &mut sends);
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
                 Effect::SenderGone(name) => {
-                    woken.by_sender(&name, &mut turns, &mut sends);
+                    woken.by_sender(&name, &self.asleep, &mut turns, &mut sends);
                     directory.get_or_insert_with(present).remove_sender(&name);
                 }
                 Effect::Waha(waha) => directory.get_or_insert_with(present).set_waha(waha),
@@ -425,6 +428,7 @@ impl Mirror {
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {
                     turns.put(&key, id, due.item((), key.tenant, class, alone));
+                    self.asleep.call(&key, &key, &mut turns);
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
@@ -450,7 +454,7 @@ impl Mirror {
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Moved(moved) => {
                     woken.watchers.extend([&moved.from, &moved.into].map(|key| self.wakes.history.of(key)));
-                    moved.apply(&mut turns, &mut sends);
+                    moved.apply(&mut turns, &mut sends, &self.asleep);
                     (woken.turns, woken.sends) = (true, true);
                 }
                 Effect::OptedOut(by) => drop(self.opted_out.fetch_add(by, Ordering::AcqRel)),
@@ -461,9 +465,7 @@ impl Mirror {
                 }
             }
         }
-        if let Some(directory) = directory {
-            self.directory.store(Arc::new(directory));
-        }
+        directory.into_iter().for_each(|directory| self.directory.store(Arc::new(directory)));
         woken.files |= self.hold_files(&mut files, given.iter().copied());
         self.hold_turns(&mut turns, given);
         woken
@@ -480,9 +482,9 @@ struct Woken<'m> {
 
 impl Woken<'_> {
     /// It was switched on or given another rate, or nobody waits for it any more.
-    fn by_sender(&mut self, name: &SenderName, turns: &mut Turns, sends: &mut Sends) {
+    fn by_sender(&mut self, name: &SenderName, asleep: &Asleep, turns: &mut Turns, sends: &mut Sends) {
         sends.resume(name);
-        turns.call_all(clock::now());
+        asleep.call_of(name, turns, clock::now());
         (self.turns, self.sends) = (true, true);
     }
 }

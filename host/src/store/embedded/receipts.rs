@@ -118,7 +118,7 @@ enum Found {
 }
 
 fn moved(id: SendId, message: u64, state: DeliveryState) -> Found {
-    Found::Ours(Some(Moved { id, message, state, returned: false }))
+    Found::Ours(Some(Moved { id, message: sends::named(message), state, returned: false }))
 }
 
 fn forward_named(batch: &mut Batch<'_>, name: &Named, reported: &Reported, now: Timestamp) -> Step<Found> {
@@ -192,7 +192,7 @@ fn list_as_dead(
     let kept = lines::kept(batch, &conversation_key(&id.key))?;
     let Some((kept, sender)) = kept.and_then(|kept| kept.conversation.sender.clone().map(|it| (kept, it)))
     else {
-        tracing::warn!(conversation = %id.key, seq = id.seq, "a reply did not arrive, and nothing tells who it was for");
+        tracing::warn!(msg = sends::named(line.message), conversation = %id.key, reply = id.seq, "a reply did not arrive, and nothing tells who it was for");
         return Ok(());
     };
     let reply = Reply {

@@ -70,7 +70,7 @@ impl Held {
                     claims.push(SendClaim { id, entry, reference });
                 }
                 Err(error) => {
-                    tracing::error!(conversation = %id.key, seq = id.seq, %error, "a reply cannot be read and waits for the next start");
+                    tracing::error!(conversation = %id.key, reply = id.seq, %error, "a reply cannot be read and waits for the next start");
                     self.shared.mirror.sends().postpone(&id.key, &id.seq, Timestamp::from_ms(i64::MAX));
                 }
             }
@@ -163,7 +163,7 @@ pub fn refuse(batch: &mut Batch<'_>, id: &SendId, reply: &Reply<'_>, error: &str
 }
 
 /// As the log names the message that a reply answers; 0: none.
-fn named(message: u64) -> Option<u64> {
+pub fn named(message: u64) -> Option<u64> {
     (message > 0).then_some(message)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use redb::{ReadTransaction, ReadableTable};
 use sha2::{Digest, Sha256};
 
+use super::asleep;
 use super::batch::{Batch, Fault, Step};
 use super::codec::{conversation_key, owned_by, pack, place, unpack};
 use super::lines::{self, NewLine};
@@ -38,14 +39,10 @@ pub enum Found {
     /// A human answers now: these entries are not for the brain.
     ForHuman(ConversationKey, Vec<InboxId>),
     /// Its number is switched off: what would be said could not leave.
-    Asleep(ConversationKey, InboxId),
+    Asleep(ConversationKey, InboxId, SenderName),
     /// The entries have gone.
     Nothing,
 }
-
-/// A conversation whose number is switched off is looked at again after this time. It need not be: what
-/// switches the number on, or takes it away, calls it.
-const ASLEEP_MS: i64 = 30 * 60_000;
 
 /// Reads what a turn needs, from a snapshot.
 pub struct Reader<'m> {
@@ -87,9 +84,9 @@ impl<'m> Reader<'m> {
         let directory = self.mirror.directory.load();
         let sender = kept.conversation.sender.as_ref().and_then(|name| directory.senders.get(name));
         if let Some(first) = entries.first()
-            && sender.is_some_and(|sender| !sender.active)
+            && let Some(sender) = sender.filter(|sender| !sender.active)
         {
-            return Ok(Found::Asleep(key.clone(), *first));
+            return Ok(Found::Asleep(key.clone(), *first, sender.name.clone()));
         }
         let organization = directory.organization_of(key.tenant);
         let lead = match organization {
@@ -209,10 +206,19 @@ impl Held {
     }
 
     /// This one waits, and has cost its tenant no turn.
-    pub fn put_to_sleep(&mut self, key: &ConversationKey, first: &InboxId, now: Timestamp) {
-        self.keys.retain(|held| held.as_ref() != key);
-        self.shared.mirror.turns().postpone(key, first, now.plus_ms(ASLEEP_MS));
-        self.shared.mirror.take_back(key.tenant, now);
+    pub fn put_to_sleep(&mut self, key: ConversationKey, first: &InboxId, of: SenderName, now: Timestamp) {
+        let mirror = &self.shared.mirror;
+        let mut turns = mirror.turns();
+        // Switched on since it was read: nobody called what was claimed then. It is given back with the others.
+        if mirror.directory.load().senders.get(&of).is_none_or(|sender| sender.active) {
+            return;
+        }
+        self.keys.retain(|held| held.as_ref() != &key);
+        turns.postpone(&key, first, now.plus_ms(asleep::AGAIN_MS));
+        let tenant = key.tenant;
+        mirror.asleep.put(key, of);
+        drop(turns);
+        mirror.take_back(tenant, now);
     }
 
     /// What came for a human is taken in, in one commit, which ends these claims; if it could not be, they
@@ -230,8 +236,9 @@ impl Held {
         let mut held = Held { shared: self.shared.clone(), keys };
         let done = writer.submit(move |batch| absorb_all(batch, &humans));
         async move {
-            done.await?;
+            let taken_in = done.await?;
             held.keys.clear();
+            taken_in.iter().for_each(|(message, key)| way::for_human(*message, key));
             Ok(())
         }
     }
@@ -550,9 +557,13 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
     dead::keep(batch, key, first, &Dead { at: failed.failure.now, error: &failed.error, entries })
 }
 
-fn absorb_all(batch: &mut Batch<'_>, humans: &[(ConversationKey, Vec<InboxId>)]) -> Step<()> {
+/// Messages that were left to the human who answers.
+type TakenIn = Vec<(u64, ConversationKey)>;
+
+fn absorb_all(batch: &mut Batch<'_>, humans: &[(ConversationKey, Vec<InboxId>)]) -> Step<TakenIn> {
+    let mut taken_in = Vec::new();
     for (key, entries) in humans {
-        match absorb(batch, key, entries) {
+        match absorb(batch, key, entries, &mut taken_in) {
             // What is not there any more needs no taking in, and keeps nobody waiting.
             Err(Fault::Refused(Error::Conflict(_))) => {
                 batch.effects.push(Effect::TurnDone { key: key.clone(), gone: Vec::new() });
@@ -560,12 +571,17 @@ fn absorb_all(batch: &mut Batch<'_>, humans: &[(ConversationKey, Vec<InboxId>)])
             done => done?,
         }
     }
-    Ok(())
+    Ok(taken_in)
 }
 
 /// Entries of a conversation that a human has taken over since they came: into the history without a
 /// turn. Timers meant for the brain wait until it is asked again.
-fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> Step<()> {
+fn absorb(
+    batch: &mut Batch<'_>,
+    key: &ConversationKey,
+    entries: &[InboxId],
+    taken_in: &mut TakenIn,
+) -> Step<()> {
     let row = conversation_key(key);
     let rows = entries_of(batch, key, entries)?;
     let mut kept = conversation_of(batch, &row)?;
@@ -585,9 +601,8 @@ fn absorb(batch: &mut Batch<'_>, key: &ConversationKey, entries: &[InboxId]) -> 
     let done = Done { dealt: Dealt::PutDown, journal: None, replies: &[], now: clock::now() };
     ways::write(batch, key.tenant, &rows, &lines, &done)?;
     lines::keep(batch, &row, &kept)?;
-    for (id, _) in rows.iter().zip(&lines).filter(|(_, line)| **line > 0).map(|(row, _)| row) {
-        way::for_human(id.seq, key);
-    }
+    let told = rows.iter().zip(&lines).filter(|(_, line)| **line > 0);
+    taken_in.extend(told.map(|((id, _), _)| (id.seq, key.clone())));
     batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
     Ok(())
 }
