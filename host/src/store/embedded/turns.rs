@@ -16,22 +16,19 @@ use super::rows::way::Dealt;
 use super::rows::{Dead, Journaled, Kept, Waiting, WaitingKind};
 use super::tables::define;
 use super::ways::{self, Done};
-use super::writer::{Shared, Writer};
+use super::writer::Shared;
 use super::{coalesce_ms, dead, handoff, inbox, leads, replies, timers};
-use crate::clock;
 use crate::conversation::{Author, Mode, Occasion, TimerChange, Trigger};
 use crate::message::{ConversationKey, SenderName, Timestamp};
 use crate::schedule::Pace;
 use crate::store::quotas::Shelf;
 use crate::store::{Error, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::quotas::Kind;
-use crate::way;
+
+mod taken_in;
 
 /// More messages than this do not make one turn, however close together they came.
 pub const TOGETHER: usize = 20;
-
-/// Conversations whose entries are taken in for a human in one commit.
-const TAKEN_IN: usize = 64;
 
 /// What a claimed conversation turned out to hold.
 pub enum Found {
@@ -219,28 +216,6 @@ impl Held {
         mirror.asleep.put(key, of);
         drop(turns);
         mirror.take_back(tenant, now);
-    }
-
-    /// What came for a human is taken in, in one commit, which ends these claims; if it could not be, they
-    /// are given back.
-    pub fn take_in(
-        &mut self,
-        mut humans: Vec<(ConversationKey, Vec<InboxId>)>,
-        writer: &Writer,
-    ) -> impl Future<Output = crate::store::Result<()>> + Send + use<> {
-        humans.truncate(TAKEN_IN);
-        let (keys, others) = std::mem::take(&mut self.keys)
-            .into_iter()
-            .partition(|key| humans.iter().any(|(human, _)| human == key.as_ref()));
-        self.keys = others;
-        let mut held = Held { shared: self.shared.clone(), keys };
-        let done = writer.submit(move |batch| absorb_all(batch, &humans));
-        async move {
-            let taken_in = done.await?;
-            held.keys.clear();
-            taken_in.iter().for_each(|(message, key)| way::for_human(*message, key));
-            Ok(())
-        }
     }
 }
 
@@ -555,54 +530,4 @@ fn bury(batch: &mut Batch<'_>, failed: &Failed, rows: &[(InboxId, Vec<u8>)]) -> 
     let first = rows.first().map_or(0, |(id, _)| id.seq);
     let entries = marked.iter().map(|(seq, row)| (*seq, row.as_slice())).collect();
     dead::keep(batch, key, first, &Dead { at: failed.failure.now, error: &failed.error, entries })
-}
-
-/// Messages that were left to the human who answers.
-type TakenIn = Vec<(u64, ConversationKey)>;
-
-fn absorb_all(batch: &mut Batch<'_>, humans: &[(ConversationKey, Vec<InboxId>)]) -> Step<TakenIn> {
-    let mut taken_in = Vec::new();
-    for (key, entries) in humans {
-        match absorb(batch, key, entries, &mut taken_in) {
-            // What is not there any more needs no taking in, and keeps nobody waiting.
-            Err(Fault::Refused(Error::Conflict(_))) => {
-                batch.effects.push(Effect::TurnDone { key: key.clone(), gone: Vec::new() });
-            }
-            done => done?,
-        }
-    }
-    Ok(taken_in)
-}
-
-/// Entries of a conversation that a human has taken over since they came: into the history without a
-/// turn. Timers meant for the brain wait until it is asked again.
-fn absorb(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    entries: &[InboxId],
-    taken_in: &mut TakenIn,
-) -> Step<()> {
-    let row = conversation_key(key);
-    let rows = entries_of(batch, key, entries)?;
-    let mut kept = conversation_of(batch, &row)?;
-    hear(&mut kept, &rows)?;
-    for (_, row) in &rows {
-        let entry = Waiting::read(row)?;
-        if entry.kind == WaitingKind::Timer {
-            match timers::put_back(batch, key, &entry) {
-                Err(Fault::Row(error)) => {
-                    tracing::error!(conversation = %key, %error, "a timer cannot be read and does not ring");
-                }
-                done => done?,
-            }
-        }
-    }
-    let lines = use_up(batch, key, &mut kept, &rows)?;
-    let done = Done { dealt: Dealt::PutDown, journal: None, replies: &[], now: clock::now() };
-    ways::write(batch, key.tenant, &rows, &lines, &done)?;
-    lines::keep(batch, &row, &kept)?;
-    let told = rows.iter().zip(&lines).filter(|(_, line)| **line > 0);
-    taken_in.extend(told.map(|((id, _), _)| (id.seq, key.clone())));
-    batch.effects.push(Effect::TurnDone { key: key.clone(), gone: entries.to_vec() });
-    Ok(())
 }
