@@ -6,12 +6,15 @@
 //! request), `outcome` (an answer's fate, from a table). What only some providers have stands in
 //! traits of its own: [`templates::Api`], [`media::Api`].
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use crate::channel::claim::{Claims, Look};
 use crate::channel::signature::Signature;
 use crate::event::Event;
 use crate::glyph::Shown;
+use crate::message::provider::listed;
 use crate::message::{Fate, Outbound, OutboundContent, Provider, Timestamp};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
@@ -68,6 +71,16 @@ pub trait Adapter: Sync {
         }
     }
 
+    /// A message's id without what the provider says of its chat in it.
+    fn bare_id<'a>(&self, id: &'a str) -> &'a str {
+        id
+    }
+
+    /// The one name of a message that came in, where its id may be written in several ways.
+    fn heard_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        id.into()
+    }
+
     /// The body that a webhook's answer must have.
     fn acknowledgement(&self) -> Acknowledgement {
         Acknowledgement::Json
@@ -110,6 +123,11 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Why there is no such request, where there is none for any sender.
+    fn unasked(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
     fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
         match status {
@@ -140,6 +158,12 @@ pub fn adapter(provider: Provider) -> &'static dyn Adapter {
         Provider::Meta => &meta::Meta,
         Provider::Simulator => &simulator::Simulator,
     }
+}
+
+/// The providers that have templates, in words: `Infobip, Gupshup or Meta`.
+pub fn with_templates(before_last: &str) -> String {
+    let with = Provider::ALL.into_iter().filter(|provider| adapter(*provider).templates().is_some());
+    listed(with.map(Provider::title), before_last)
 }
 
 /// A webhook before its body is read.

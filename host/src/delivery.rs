@@ -27,7 +27,6 @@ use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
 use crate::store::contacts::{BY_PROVIDER, OptOut};
-use crate::store::embedded::bare_id;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 use crate::vitals;
@@ -417,7 +416,7 @@ impl DeliveryLoop {
         let (sender, seq, msg) = (&claim.entry.sender, claim.id.seq, claim.entry.message);
         let sent = |id: &Option<String>| {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            let id = id.as_deref().map(|id| bare_id(provider, id));
+            let id = id.as_deref().map(|id| channel::adapter(provider).bare_id(id));
             let sent = way::Sent { seq, sender, provider, id, attempt: claim.entry.attempts, took_ms };
             way::sent(msg, conversation, &sent);
         };

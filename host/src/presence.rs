@@ -11,7 +11,6 @@ use tokio::sync::{Mutex, mpsc};
 use crate::channel::{Request, Signal, adapter};
 use crate::egress::circuits::Lane;
 use crate::egress::{Egress, Unsent};
-use crate::message::Provider;
 use crate::metrics::Metrics;
 use crate::tenant::Sender;
 use crate::vitals;
@@ -90,12 +89,13 @@ impl Worker {
     }
 }
 
-/// Who is not to see that a message was read sees nobody writing at Meta either: there the one tells
-/// the other.
+/// Who is not to see that a message was read sees nobody writing either, where the one tells the other.
 fn wants(sender: &Sender, signal: Signal) -> bool {
     match signal {
         Signal::Read => sender.read_receipts,
-        Signal::Typing => sender.typing && (sender.read_receipts || sender.provider != Provider::Meta),
+        Signal::Typing => {
+            sender.typing && (sender.read_receipts || !sender.provider.facts().typing_shows_read)
+        }
     }
 }
 
@@ -103,6 +103,7 @@ fn wants(sender: &Sender, signal: Signal) -> bool {
 mod tests {
     use super::*;
     use crate::egress::circuits::Circuits;
+    use crate::message::Provider;
     use crate::refused_keys::RefusedKeys;
     use crate::retry::Backoff;
 

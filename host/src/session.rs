@@ -23,7 +23,7 @@ use crate::declared::rules;
 use crate::egress::Egress;
 use crate::egress::circuits::Lane;
 use crate::identity;
-use crate::message::{Provider, SenderName, TenantId};
+use crate::message::{SenderName, TenantId};
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::numbers::Wish;
@@ -247,14 +247,14 @@ impl Sessions {
         let sender = match whose {
             Whose::Sender(name) => {
                 let sender = directory.senders.get(name).ok_or_else(|| Error::NoSender(name.clone()))?;
-                if sender.provider != Provider::Waha {
+                if !sender.provider.has_sessions() {
                     return Err(Error::NotWaha(name.clone()));
                 }
                 Some(sender)
             }
             Whose::Tenant(tenant) => {
                 let own: Vec<_> = directory
-                    .senders_of(Provider::Waha)
+                    .with_sessions()
                     .into_iter()
                     .filter(|sender| sender.tenant == Some(*tenant))
                     .collect();

@@ -26,6 +26,8 @@ pub mod accounts;
 pub enum Error {
     #[error("{0} has no templates")]
     NoTemplates(Provider),
+    #[error("the tenant has no sender, and so nobody whose templates could be asked for")]
+    NoSenders,
     #[error("there is no sender {0}")]
     NoSender(SenderName),
     #[error("the sender {0} is switched off")]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::identity;
+use crate::message::provider::Account;
 use crate::message::{Content, OrganizationId, Provider, SenderName, TenantId};
 
 mod keyword;
@@ -164,7 +165,7 @@ impl ResolvedLimits {
 pub struct Sender {
     pub name: SenderName,
     pub provider: Provider,
-    /// The provider's key for it: WAHA session, Gupshup app, Meta phone number id, Infobip number.
+    /// The provider's key for it, see [`crate::message::provider::Facts::account`].
     pub account: String,
     /// Digits, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -365,7 +366,7 @@ impl HouseWaha {
     /// The sender as it is used: what it leaves out is the configuration's. The key goes to the
     /// configured address only.
     pub fn lend(&self, mut sender: Sender) -> Sender {
-        if sender.provider != Provider::Waha || self.base_url.is_none() {
+        if !sender.provider.has_sessions() || self.base_url.is_none() {
             return sender;
         }
         if sender.base_url.is_none() {
@@ -383,7 +384,7 @@ impl HouseWaha {
         // Without an address of its own it is used at the configured one.
         let is_here = self.is_at(&self.lend(sender.clone()));
         let lent = sender.api_key.is_empty() || sender.api_key == self.api_key;
-        if sender.provider == Provider::Waha && lent && is_here {
+        if sender.provider.has_sessions() && lent && is_here {
             (sender.base_url, sender.api_key) = (None, Secret::default());
         }
         sender
@@ -485,6 +486,11 @@ impl Directory {
         self.senders.values().filter(|sender| sender.provider == provider).collect()
     }
 
+    /// The senders whose numbers are logged in by a session, in the order of their names.
+    pub fn with_sessions(&self) -> Vec<&Arc<Sender>> {
+        self.senders.values().filter(|sender| sender.provider.has_sessions()).collect()
+    }
+
     pub fn organization_of(&self, tenant: TenantId) -> Option<OrganizationId> {
         self.tenants.get(&tenant).map(|tenant| tenant.organization)
     }
@@ -492,9 +498,9 @@ impl Directory {
 
 /// Where the account is a phone number, any way of writing it means the same.
 fn account_key(provider: Provider, account: &str) -> String {
-    match provider {
-        Provider::Infobip => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
-        Provider::Waha | Provider::Gupshup | Provider::Meta | Provider::Simulator => account.to_owned(),
+    match provider.facts().account {
+        Account::Phone => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
+        Account::Name(_) => account.to_owned(),
     }
 }
 

@@ -32,7 +32,6 @@ use crate::repeats::{Kind, Repeats};
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
 use crate::store::contacts::OwnKept;
-use crate::store::embedded::bare_id;
 use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
 use crate::way;
@@ -55,7 +54,7 @@ pub struct Webhook {
 /// The doors that providers knock at. Each request proves itself by its sender's keys.
 pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
     let mut router = Router::new();
-    for provider in [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta] {
+    for provider in Provider::ALL.into_iter().filter(|provider| !provider.is_simulated()) {
         let take = async move |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
             webhook.receive(provider, None, request).await
         };
@@ -82,10 +81,14 @@ pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
 /// The simulator's door. Whoever mounts it must check that the caller is the operator: a simulated
 /// contact can be anyone.
 pub fn simulator_routes(webhook: Arc<Webhook>) -> Router {
-    let take = async |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
-        webhook.receive(Provider::Simulator, None, request).await
-    };
-    Router::new().route("/api/gateway/simulator", post(take)).with_state(webhook)
+    let mut router = Router::new();
+    for provider in Provider::ALL.into_iter().filter(|provider| provider.is_simulated()) {
+        let take = async move |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
+            webhook.receive(provider, None, request).await
+        };
+        router = router.route(&format!("/api/gateway/{provider}"), post(take));
+    }
+    router.with_state(webhook)
 }
 
 type Pairs = Vec<(String, String)>;
@@ -271,7 +274,7 @@ impl Webhook {
             state: moved.state,
             sender: &sender.name,
             provider: sender.provider,
-            id: bare_id(sender.provider, &id),
+            id: channel::adapter(sender.provider).bare_id(&id),
             reason: reason.as_deref(),
         };
         way::told(moved.message, &moved.id.key, &told);
@@ -279,7 +282,7 @@ impl Webhook {
     }
 
     fn hears(&self, sender: &Sender) {
-        if sender.provider == Provider::Waha {
+        if sender.provider.has_sessions() {
             self.pulse.heard(&sender.name, clock::now());
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use self::rules::Floors;
 use self::source::Source;
 
+mod providers;
 mod rules;
 mod source;
 
@@ -208,6 +209,29 @@ const CASES: &[(&str, &str, &str)] = &[
     ("host/src/store.rs", "//! A.\nfn f() { std::env::var(\"A\"); }", "the environment is read in"),
     ("host/src/store.rs", "//! A.\nfn f() { tracing::warn!(%a, \"it {b}\"); }", "stands in fields"),
     ("host/src/store.rs", "//! A.\nfn f() { tracing::warn!(a = format!(\"{b}\"), \"it\"); }", ""),
+    (
+        "host/src/store.rs",
+        "//! A.\nfn f(p: Provider) -> bool { p == Provider::Meta }",
+        "a fact in message/provider",
+    ),
+    ("host/src/route.rs", "//! A.\nuse crate::message::Provider::Waha;", "route.rs:2: names Provider::Waha"),
+    ("host/src/store.rs", "//! A.\nfn f() { for p in Provider::ALL { p.name(); } }", ""),
+    ("host/src/store.rs", "//! A.\n#[test]\nfn f() { g(Provider::Meta); }", ""),
+    ("host/src/channel/meta/encode.rs", "//! A.\nfn f() { g(Provider::Meta); }", ""),
+    (
+        "host/src/channel/meta/encode.rs",
+        "//! A.\nfn f() { g(Provider::Gupshup); }",
+        "names Provider::Gupshup",
+    ),
+    ("host/src/channel/cloud/value.rs", "//! A.\nfn f() { g(Provider::Meta); }", "names Provider::Meta"),
+    ("host/src/cli/a.rs", "//! A.\nfn f(v: &Value) { v == \"waha\"; }", "decides by a provider's name"),
+    ("host/src/cli/a.rs", "//! A.\nconst A: &str = \"write waha or meta\";", "lists providers"),
+    (
+        "host/src/cli/a.rs",
+        "//! A.\nconst A: &str = \"metadata of Meta and what is WAHA's\";",
+        "lists providers",
+    ),
+    ("host/src/cli/a.rs", "//! A.\n/// Of waha or meta.\nconst A: &str = \"add --provider waha\";", ""),
     ("host/src/lib.rs", "//! A.\npub use crate::store::Store;", "re-exports nothing"),
     ("xtask/src/main.rs", "fn main() {}", "begin it with `//!`"),
     ("xtask/src/utils.rs", "//! A.", "`utils` says nothing"),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::body;
 use crate::brain;
+use crate::channel;
 use crate::config::document::Problem;
 use crate::declared::rules::Fault;
 use crate::glyph::Shown;
@@ -331,9 +332,9 @@ impl From<template_sync::Error> for Error {
             Cause::NoSender(_) => {
                 Error::not_found(message, "`switchboard sender list` shows those there are")
             }
-            Cause::NoTemplates(_) => Error::invalid(
+            Cause::NoTemplates(_) | Cause::NoSenders => Error::invalid(
                 message,
-                "use a sender of Meta, Infobip or Gupshup; elsewhere no window closes",
+                format!("use a sender of {}; elsewhere no window closes", channel::with_templates("or")),
             ),
             Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
             Cause::Mistakes(_) => Error::invalid(message, "mend the template"),

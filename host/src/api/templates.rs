@@ -273,7 +273,10 @@ fn sender(app: &App, tenant: TenantId, through: &Through) -> Result<Arc<Sender>>
         1 => Ok(senders.remove(0)),
         0 => Err(Error::invalid(
             format!("tenant {tenant} has no sender whose provider has templates"),
-            "templates are Meta's, Infobip's and Gupshup's; elsewhere no window closes and none are needed",
+            format!(
+                "{} have templates; elsewhere no window closes and none are needed",
+                channel::with_templates("and")
+            ),
         )),
         _ => Err(ambiguous(senders.iter().map(|sender| &sender.name))),
     }

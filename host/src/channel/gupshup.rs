@@ -89,6 +89,10 @@ impl Adapter for Gupshup {
         Some(call.header("Authorization", sender.api_key.expose()))
     }
 
+    fn unasked(&self) -> Option<&'static str> {
+        Some("Gupshup has no small question that takes an app's key; send a message to see")
+    }
+
     fn templates(&self) -> Option<&dyn channel::templates::Api> {
         Some(&templates::Management)
     }

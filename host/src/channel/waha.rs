@@ -8,9 +8,11 @@
 //! - [`person`] finds the sender's other addresses and name.
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
-//! - [`media`] says where files are fetched.
+//! - [`media`] says where files are fetched; [`name`] what a message's id names.
 //! - [`session`] makes and reads the calls that log a number in and out; [`settings`] says what the
 //!   settings of its session must be.
+
+use std::borrow::Cow;
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,6 +32,7 @@ mod content;
 mod decode;
 mod encode;
 mod media;
+mod name;
 mod outcome;
 mod own;
 mod person;
@@ -140,6 +143,14 @@ impl Adapter for Waha {
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
         outcome::read(status, headers, body, to)
+    }
+
+    fn bare_id<'a>(&self, id: &'a str) -> &'a str {
+        name::bare(id)
+    }
+
+    fn heard_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        name::heard(id)
     }
 
     fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::tenant::{cleared, items, refuse_existing};
 use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
+use crate::message::Provider;
 
 pub const EXAMPLES: &str = "Examples:
   switchboard sender list
@@ -96,12 +97,13 @@ fn whatsapp_of(name: &str) -> String {
 pub struct Add {
     /// What we call it: main, office-dubai.
     name: String,
-    /// waha, infobip, gupshup, meta or simulator.
-    #[arg(long, required_unless_present = "replace")]
+    #[arg(long, required_unless_present = "replace", help = Provider::names())]
     provider: Option<String>,
-    /// What the provider calls it: WAHA's session, Infobip's number, Gupshup's app, Meta's phone
-    /// number id.
-    #[arg(long, required_unless_present = "replace")]
+    #[arg(
+        long,
+        required_unless_present = "replace",
+        help = format!("What the provider calls it: {}", Provider::accounts())
+    )]
     account: Option<String>,
     /// The provider's API.
     #[arg(long, value_name = "URL")]
@@ -232,7 +234,7 @@ impl Sender {
 async fn status(client: &Client, name: &str, json: bool) -> Result<()> {
     let sender = client.get(&format!("/api/senders/{}", part(name))).await?;
     let refused = &sender["key_refused"];
-    let session = match sender["provider"] == "waha" {
+    let session = match is_of(&sender, Provider::has_sessions) {
         true => client.get(&format!("{}/status", whatsapp_of(name))).await,
         false => Ok(json!({
             "sender": sender["name"], "provider": sender["provider"], "account": sender["account"],
@@ -270,9 +272,14 @@ async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> 
     screen::line(&format!("Sender {name} is gone."))
 }
 
+/// Is a sender's provider such a one?
+fn is_of(sender: &Value, such: fn(Provider) -> bool) -> bool {
+    sender["provider"].as_str().and_then(Provider::parse).is_some_and(such)
+}
+
 /// How its webhooks prove themselves.
 fn webhooks(sender: &Value) -> String {
-    if sender["provider"] == "simulator" {
+    if is_of(sender, Provider::is_simulated) {
         return "operator's token".into();
     }
     let proofs = [("hmac_key", "hmac"), ("webhook_key", "key"), ("webhook_path", "address")];

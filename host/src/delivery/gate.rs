@@ -252,7 +252,7 @@ impl Gate {
         Rates {
             tenant: (tenant > 0).then(|| Rate::per_second(tenant, tenant / 10)),
             sender: rate::of_sender(sender.provider, sender.rate_per_second),
-            pair: rate::has_pair_limit(sender.provider)
+            pair: (sender.provider.facts().platform.pair_limit)
                 .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
         }
     }

@@ -93,7 +93,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
 /// What its configuration says.
 fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if sender.provider == Provider::Simulator {
+    if sender.provider.is_simulated() {
         return findings;
     }
     if sender.auth == WebhookAuth::None {
@@ -103,7 +103,7 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
             "set hmac_key, webhook_key or webhook_path and take `auth` away",
         ));
     }
-    if sender.api_key.is_empty() && sender.provider != Provider::Waha {
+    if sender.api_key.is_empty() && sender.provider.facts().platform.needs_key {
         findings.push(Finding::error(
             subject,
             "it has no api_key, so that no reply can leave",
@@ -155,7 +155,7 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
 
 async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Vec<Finding> {
     let adapter = channel::adapter(sender.provider);
-    if sender.provider == Provider::Simulator {
+    if sender.provider.is_simulated() {
         return Vec::new();
     }
     let Some(probe) = adapter.probe(sender) else { return vec![not_asked(sender, subject)] };
@@ -180,10 +180,10 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
 
 /// Nothing is wrong that is known, which is less than well.
 fn not_asked(sender: &Sender, subject: &str) -> Finding {
-    let why = match sender.provider {
+    let why = match channel::adapter(sender.provider).unasked() {
         _ if sender.api_key.is_empty() => "there is no key to ask with",
-        Provider::Gupshup => "Gupshup has no small question that takes an app's key; send a message to see",
-        _ => "its settings do not say whom",
+        Some(why) => why,
+        None => "its settings do not say whom",
     };
     Finding::good(subject, format!("not asked: {why}"))
 }
@@ -196,11 +196,11 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
             let action = match answer.status {
                 _ if said.contains("refuses its key") => NEW_KEY,
                 401 | 403 => NEW_KEY,
-                404 if provider == Provider::Waha => "`switchboard sender connect NAME` makes the session",
+                404 if provider.has_sessions() => "`switchboard sender connect NAME` makes the session",
                 404 => {
                     "check its account: `switchboard sender list`; the provider does not know it, or the key may not see it"
                 }
-                _ if provider == Provider::Waha => {
+                _ if provider.has_sessions() => {
                     "`switchboard sender connect NAME`; if that does not help, look into WAHA's own log"
                 }
                 _ => "see what the provider says; `switchboard sender list` shows base_url and account",
@@ -212,7 +212,7 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
 
 /// A WAHA session may say that it works, and have lost what makes its messages come here.
 fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
-    if sender.provider != Provider::Waha {
+    if !sender.provider.has_sessions() {
         return None;
     }
     let session = waha::read(answer.status, &answer.body).ok()?;

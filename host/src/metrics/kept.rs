@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::few::Few;
-use crate::message::{Provider, Timestamp};
+use crate::message::Timestamp;
 use crate::policy::quota::Level;
 use crate::store::quotas::Shelf;
 use crate::store::upkeep::{FileBytes, Oldest, Room};
@@ -53,7 +53,7 @@ impl Kept {
         }
         let (mut sessions, mut working) = (BTreeMap::<_, u64>::new(), Vec::new());
         let directory = store.directory();
-        let mut senders: Vec<_> = directory.senders_of(Provider::Waha);
+        let mut senders = directory.with_sessions();
         senders.sort_by(|one, other| one.name.cmp(&other.name));
         for sender in senders.into_iter().filter(|sender| sender.active) {
             let status = store.session(&sender.name).ok().flatten().map(|change| change.status);

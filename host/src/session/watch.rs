@@ -24,7 +24,7 @@ use crate::channel::waha::settings::Fault;
 use crate::channel::{EncodeError, Request};
 use crate::clock;
 use crate::event::SessionChange;
-use crate::message::{Provider, SenderName, Timestamp};
+use crate::message::{SenderName, Timestamp};
 use crate::retry::Backoff;
 use crate::store::numbers::Wish;
 use crate::tenant::Sender;
@@ -98,7 +98,7 @@ impl Sessions {
             }
             let directory = self.store.directory();
             memories.retain(|name, memory| memory.is_none() || directory.senders.contains_key(name));
-            for sender in directory.senders_of(Provider::Waha) {
+            for sender in directory.with_sessions() {
                 if !sender.active || sender.base_url.is_none() {
                     continue;
                 }

@@ -22,7 +22,6 @@ use redb::{ReadTransaction, ReadableTable, StorageBackend};
 use self::accept::Incoming;
 use self::admin::entry;
 use self::batch::{Batch, Fault, Step};
-pub use self::codec::bare_id;
 use self::mirror::Mirror;
 pub use self::open::{OpenError, is_held, shell_word};
 use self::space::Reserve;

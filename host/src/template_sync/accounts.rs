@@ -31,12 +31,6 @@ const TICK: Duration = Duration::from_secs(2);
 /// After a start, accounts that are due are looked at within this time and not all at once.
 const SPREAD_MS: u64 = 5_000;
 
-/// Gupshup's list is not to be asked for more often.
-const GUPSHUP_MINUTES: u32 = 60;
-
-/// Nor anybody's more often than this, whoever wants it.
-const MINUTES: u32 = 1;
-
 /// Accounts that are looked at at the same time.
 const AT_ONCE: usize = 8;
 
@@ -225,7 +219,7 @@ impl Desk {
                 .senders
                 .values()
                 .find(|one| one.serves(tenant) && sender.is_none_or(|name| one.name == *name));
-            return Err(Error::NoTemplates(other.map_or(Provider::Waha, |one| one.provider)));
+            return Err(other.map_or(Error::NoSenders, |one| Error::NoTemplates(one.provider)));
         }
         synced.templates = self.store.templates(tenant)?.len();
         Ok(synced)
@@ -313,8 +307,7 @@ impl Desk {
 
 /// Between two looks at one list, however urgent the second.
 fn pause_ms(provider: Provider) -> i64 {
-    let minutes = if provider == Provider::Gupshup { GUPSHUP_MINUTES } else { MINUTES };
-    i64::from(minutes) * MINUTE_MS
+    i64::from(provider.facts().list_minutes) * MINUTE_MS
 }
 
 fn names(senders: &[Arc<Sender>]) -> Vec<SenderName> {

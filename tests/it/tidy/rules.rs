@@ -106,6 +106,7 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
     let mut wrong = floors.check(source);
     wrong.extend(doors(source));
     wrong.extend(pure(source));
+    wrong.extend(super::providers::check(source));
     let at = |line: usize, what: &str| format!("{}:{line}: {what}", source.path);
     for line in source.calls("unwrap") {
         wrong.push(at(line, "unwrap() is for tests; say with expect() why it cannot fail"));

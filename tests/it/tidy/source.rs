@@ -134,6 +134,20 @@ impl Source {
         found
     }
 
+    /// Text literals wherever they stand, tests and comments left out.
+    pub fn texts(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        each(&without_tests(&self.tokens), &mut |tokens, at| {
+            let is_comment = at > 1 && is_punct(&tokens[at - 1], '=') && is_ident(&tokens[at - 2], "doc");
+            if let TokenTree::Literal(literal) = &tokens[at]
+                && !is_comment
+            {
+                found.push((line(&tokens[at]), literal.to_string()));
+            }
+        });
+        found
+    }
+
     /// Lines with this attribute, in tests too.
     pub fn attributes(&self, name: &str) -> Vec<usize> {
         let mut found = Vec::new();

@@ -4,6 +4,7 @@
 use super::{Fault, fault};
 use crate::identity;
 use crate::message::Provider;
+use crate::message::provider::{Account, BaseUrl};
 use crate::tenant::{Directory, HmacAlgorithm, Sender, WebhookAuth};
 
 /// An address that is a secret must not be guessed.
@@ -33,9 +34,10 @@ pub fn check(sender: &Sender, directory: &Directory, private: bool) -> Vec<Fault
     if sender.number.as_ref().is_some_and(|number| !is_number(number)) {
         faults.push(fault("number", "is not a phone number", "write 6 to 15 digits with the country code"));
     }
-    // Gupshup takes a reply only with the number that it leaves by.
-    if sender.provider == Provider::Gupshup && sender.number.is_none() {
-        faults.push(fault("number", "is missing", "write the app's phone number, with the country code"));
+    if sender.provider.facts().needs_number && sender.number.is_none() {
+        let action =
+            format!("write the phone number, with the country code: {} asks for it", sender.provider.title());
+        faults.push(fault("number", "is missing", action));
     }
     faults.extend(base_url(&directory.waha().lend(sender.clone())));
     faults.extend(webhook_auth(sender, private));
@@ -72,17 +74,18 @@ pub fn owner(sender: &Sender, directory: &Directory) -> Option<Fault> {
 
 fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
     let mut faults = Vec::new();
+    let (at, is) = (sender.provider.title(), &sender.provider.facts().account);
     if sender.account.is_empty() || sender.account.len() > 200 {
         faults.push(fault(
             "account",
             format!("has {} characters", sender.account.len()),
-            "write the provider's key for this number: at WAHA the session, such as \"default\"",
+            format!("write the provider's key for this number: at {at} {}", is.words()),
         ));
-    } else if sender.provider == Provider::Infobip && identity::phone_digits(&sender.account).is_err() {
+    } else if matches!(is, Account::Phone) && identity::phone_digits(&sender.account).is_err() {
         faults.push(fault(
             "account",
             format!("\"{}\" is not a phone number", sender.account),
-            "at Infobip the account is the number itself, with its country code",
+            format!("at {at} the account is {}", is.words()),
         ));
     }
     for account in sender.accounts() {
@@ -99,15 +102,9 @@ fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
 }
 
 fn base_url(sender: &Sender) -> Option<Fault> {
-    let action = match sender.provider {
-        Provider::Infobip => "write your account's own address, such as \"https://abc123.api.infobip.com\"",
-        _ => "write the provider's address, such as \"http://127.0.0.1:3000\"",
-    };
+    let BaseUrl { required, hint: action } = sender.provider.facts().base_url;
     match &sender.base_url {
-        // The others' addresses are the same for everyone.
-        None if matches!(sender.provider, Provider::Waha | Provider::Infobip) => {
-            Some(fault("base_url", "is missing", action))
-        }
+        None if required => Some(fault("base_url", "is missing", action)),
         None => None,
         Some(url) => match url.parse::<http::Uri>() {
             Ok(uri) if uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")) => None,
@@ -128,11 +125,7 @@ pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
     if destination(before) == destination(after) {
         return None;
     }
-    // A WAHA session is told how its webhooks prove themselves; the others are sent their key alone.
-    let leaving: &[&str] = match after.provider {
-        Provider::Waha => &["api_key", "hmac_key", "webhook_key", "webhook_path"],
-        Provider::Infobip | Provider::Gupshup | Provider::Meta | Provider::Simulator => &["api_key"],
-    };
+    let leaving = after.provider.facts().sent_secrets;
     let sealed: Vec<&str> = after
         .secrets()
         .into_iter()
@@ -153,7 +146,7 @@ pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
 
 fn webhook_auth(sender: &Sender, private: bool) -> Option<Fault> {
     // A simulated message is proven by the operator's token, not by a key of the sender.
-    if sender.provider == Provider::Simulator {
+    if sender.provider.is_simulated() {
         return None;
     }
     match sender.auth {

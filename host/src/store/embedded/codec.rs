@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::channel;
 use crate::message::{ContactKey, ConversationKey, Provider, TenantId, Timestamp};
 
 /// Bytes in the store that this program cannot have written.
@@ -289,94 +290,32 @@ pub fn message_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
     short
 }
 
-/// Names a message that came in by the provider's id, whichever name of its chat the id was written with:
-/// of what was said to us alone the chat is left out, of what was said in a group the author.
+/// Names a message that came in by the provider's id, however the provider wrote it.
 pub fn heard_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
-    let bare = bare_id(provider, id);
-    match group_of(id).filter(|_| provider == Provider::Waha) {
-        Some(group) => message_hash(provider, account, &format!("{group}_{bare}")),
-        None => message_hash(provider, account, bare),
-    }
-}
-
-fn group_of(id: &str) -> Option<&str> {
-    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
-    let (chat, _) = rest.split_at(rest.find("@g.us_")? + "@g.us".len());
-    Some(chat)
+    message_hash(provider, account, &channel::adapter(provider).heard_id(id))
 }
 
 /// Names a message of ours by the provider's id, as receipts will: what differs between the forms of
 /// one id is left out of it.
 pub fn sent_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
-    match provider {
-        Provider::Waha => message_hash(provider, account, bare_id(provider, id)),
-        // Its reports do not say whose they are.
-        Provider::Infobip => message_hash(provider, "", id),
-        Provider::Gupshup | Provider::Meta | Provider::Simulator => message_hash(provider, account, id),
-    }
-}
-
-/// A message's id without what its provider says of its chat.
-pub fn bare_id(provider: Provider, id: &str) -> &str {
-    if provider == Provider::Waha { without_chat(id) } else { id }
-}
-
-/// WAHA names one message after the chat it is in, and the chat by phone number or by hidden id:
-/// `true_971501234567@c.us_3EB0` and `true_245800000000182@lid_3EB0` are both `3EB0`. In groups the
-/// author follows. The id itself may hold underscores.
-fn without_chat(id: &str) -> &str {
-    let Some(rest) = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_")) else { return id };
-    let after_chat = rest.find('@').and_then(|at| rest[at..].find('_').map(|end| &rest[at + end + 1..]));
-    let bare = match (after_chat, rest.contains('@')) {
-        (Some(bare), _) => bare,
-        (None, false) => rest,
-        (None, true) => return id,
-    };
-    match bare.rsplit_once('_') {
-        Some((bare, author)) if author.contains('@') => bare,
-        _ => bare,
-    }
+    let account = if provider.facts().reports_name_account { account } else { "" };
+    message_hash(provider, account, channel::adapter(provider).bare_id(id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// How ids are written is the providers'; that their writings make one name is ours.
     #[test]
-    fn a_message_that_came_in_has_one_name() {
-        let name = |id| heard_hash(Provider::Waha, "default", id);
-        for (case, one, other, same) in [
-            ("hidden id and phone", "false_999@lid_X", "false_5521@c.us_X", true),
-            ("bare and serialized", "X", "false_5521@c.us_X", true),
-            ("another message", "false_5521@c.us_X", "false_5521@c.us_Y", false),
-            ("one author of a group", "false_1@g.us_X_999@lid", "false_1@g.us_X_5521@c.us", true),
-            ("two groups", "false_1@g.us_X_5521@c.us", "false_2@g.us_X_5521@c.us", false),
-            ("a group and a person", "false_1@g.us_X_5521@c.us", "false_5521@c.us_X", false),
-        ] {
-            assert_eq!(name(one) == name(other), same, "{case}");
-        }
-        let meta = |id| heard_hash(Provider::Meta, "1", id);
-        assert_ne!(meta("false_1@c.us_X"), meta("false_2@c.us_X"), "these are WAHA's names alone");
-    }
-
-    #[test]
-    fn one_waha_message_has_one_name() {
-        for (id, bare) in [
-            ("true_971501234567@c.us_3EB0", "3EB0"),
-            ("true_245800000000182@lid_3EB0", "3EB0"),
-            ("true_971501234567@s.whatsapp.net_3EB0_A", "3EB0_A"),
-            ("false_120363000000000002@g.us_3EB0_5511900000002@c.us", "3EB0"),
-            ("true_1_2@lid_A_B", "A_B"),
-            ("true_3EB0AAAA", "3EB0AAAA"),
-            ("3EB0AAAA", "3EB0AAAA"),
-            ("true_971501234567@c.us", "true_971501234567@c.us"),
-            ("", ""),
-        ] {
-            assert_eq!(without_chat(id), bare, "{id}");
-        }
-        let name = |provider, account, id| sent_hash(provider, account, id);
-        assert_ne!(name(Provider::Waha, "a", "3EB0"), name(Provider::Waha, "b", "3EB0"));
-        assert_eq!(name(Provider::Infobip, "97150", "x"), name(Provider::Infobip, "", "x"));
-        assert_ne!(name(Provider::Meta, "1", "true_1@c.us_x"), name(Provider::Meta, "1", "x"));
+    fn one_message_has_one_name() {
+        let heard = |provider, id| heard_hash(provider, "default", id);
+        assert_eq!(heard(Provider::Waha, "false_999@lid_X"), heard(Provider::Waha, "X"));
+        assert_ne!(heard(Provider::Meta, "false_1@c.us_X"), heard(Provider::Meta, "false_2@c.us_X"));
+        let sent = sent_hash;
+        assert_eq!(sent(Provider::Waha, "a", "true_1@c.us_3EB0"), sent(Provider::Waha, "a", "3EB0"));
+        assert_ne!(sent(Provider::Waha, "a", "3EB0"), sent(Provider::Waha, "b", "3EB0"));
+        assert_eq!(sent(Provider::Infobip, "97150", "x"), sent(Provider::Infobip, "", "x"));
+        assert_ne!(sent(Provider::Meta, "1", "true_1@c.us_x"), sent(Provider::Meta, "1", "x"));
     }
 }

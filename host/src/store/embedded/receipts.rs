@@ -5,13 +5,14 @@
 use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
-use super::codec::{Place, bare_id, conversation_key, read_place, sent_hash};
+use super::codec::{Place, conversation_key, read_place, sent_hash};
 use super::early::Report;
 use super::reached::{self, Reached, Told};
 use super::references::Named;
 use super::rows::{Kept, MOST_ATTEMPTS, Reply, Spoken};
 use super::tables::define;
 use super::{contacts, lines, references, sends, templates, views};
+use crate::channel;
 use crate::conversation::Occasion;
 use crate::event::Receipt;
 use crate::message::{ContactKey, ConversationKey, DeliveryState, SenderName, Timestamp};
@@ -32,7 +33,7 @@ impl Reported {
         let account = receipt.account.as_deref().unwrap_or_default();
         let ids = std::iter::once(&receipt.message_id).chain(&receipt.other_ids).filter(|id| !id.is_empty());
         let hashes = ids.clone().map(|id| sent_hash(receipt.provider, account, id)).collect();
-        let bare = ids.map(|id| bare_id(receipt.provider, id));
+        let bare = ids.map(|id| channel::adapter(receipt.provider).bare_id(id));
         let names = receipt.reference.as_deref().into_iter().chain(bare);
         let names = names.filter_map(|name| references::read(secret, name)).collect();
         Reported { report: Report::of(&receipt), hashes, names, receipt }
