@@ -131,10 +131,10 @@ pub trait Adapter: Sync {
     /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
     fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
         match status {
-            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
-            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
-            404 => Err(format!("{} does not know it (404)", sender.provider)),
-            status => Err(format!("{} answers {status}", sender.provider)),
+            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider())),
+            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider())),
+            404 => Err(format!("{} does not know it (404)", sender.provider())),
+            status => Err(format!("{} answers {status}", sender.provider())),
         }
     }
 

@@ -114,7 +114,7 @@ impl DeliveryLoop {
             let pace = gate.pace(candidate, &directory, now);
             let sender = directory.senders.get(candidate.group).filter(|sender| sender.active);
             if let (Pace::GroupWaits(_) | Pace::TenantWaits(_), Some(sender)) = (pace, sender) {
-                self.metrics.held_back(sender.provider, "paced");
+                self.metrics.held_back(sender.provider(), "paced");
             }
             pace
         };
@@ -143,7 +143,7 @@ impl DeliveryLoop {
         let (directory, now) = (self.store.directory(), clock::now());
         let mut passed = Vec::with_capacity(claims.len());
         for claim in claims {
-            let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider);
+            let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider());
             let settlement = match gate.decide(&claim, &directory, now) {
                 Decision::Send(parcel) => {
                     passed.push((claim, *parcel));
@@ -236,7 +236,7 @@ impl DeliveryLoop {
         let sender = parcel.sender.clone();
         let (outcome, instead) = self.attempt(&claim, parcel, file, &mut flight).await;
         if let Outcome::Failed { fate, .. } = &outcome {
-            self.metrics.send_failed(sender.provider, *fate);
+            self.metrics.send_failed(sender.provider(), *fate);
             if *fate == Fate::OptedOut {
                 self.opt_out(&claim).await;
             }
@@ -262,7 +262,7 @@ impl DeliveryLoop {
         match outcome {
             Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
                 if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
-                    self.metrics.held_back(sender.provider, "key_refused");
+                    self.metrics.held_back(sender.provider(), "key_refused");
                     let host = egress::host_of(sender);
                     if !self.metrics.repeats.alike.is_first(&host, "the key is refused", name.as_str()) {
                         return;
@@ -328,7 +328,7 @@ impl DeliveryLoop {
             Ok(file) => file,
             Err(outcome) => return outcome,
         };
-        let adapter = channel::adapter(parcel.sender.provider);
+        let adapter = channel::adapter(parcel.sender.provider());
         let to = claim.entry.to.as_str();
         let outbound = said(claim, parcel);
         let outgoing = Outgoing {
@@ -412,7 +412,7 @@ impl DeliveryLoop {
     }
 
     fn report(&self, claim: &SendClaim, sender: &Sender, settlement: &Settlement, took: Duration) {
-        let (conversation, provider) = (&claim.id.key, sender.provider);
+        let (conversation, provider) = (&claim.id.key, sender.provider());
         let (sender, seq, msg) = (&claim.entry.sender, claim.id.seq, claim.entry.message);
         let sent = |id: &Option<String>| {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -479,7 +479,7 @@ fn said<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> &'a Outbound {
 
 /// Where files go no way, nothing is called: the contact reads the history.
 fn handle<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> Option<&'a str> {
-    let takes_files = channel::adapter(parcel.sender.provider).media().is_some();
+    let takes_files = channel::adapter(parcel.sender.provider()).media().is_some();
     channel::media::handle_in(said(claim, parcel)).filter(|_| takes_files)
 }
 
@@ -515,7 +515,7 @@ fn same_person(claim: &SendClaim, sender: &Sender, outcome: &Outcome) -> Option<
     let Outcome::Sent { provider_id, known_as: Some(known_as) } = outcome else { return None };
     let also = identity::contact(known_as).ok().filter(|also| *also != claim.id.key.contact)?;
     Some(SamePerson {
-        provider: sender.provider,
+        provider: sender.provider(),
         account: sender.account.clone(),
         known: claim.id.key.contact.clone(),
         also,

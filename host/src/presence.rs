@@ -56,13 +56,13 @@ impl Presence {
         if !wants(sender, signal) {
             return;
         }
-        if let Some(request) = adapter(sender.provider).signal(sender, to, message_id, signal) {
+        if let Some(request) = adapter(sender.provider()).signal(sender, to, message_id, signal) {
             self.take(Sign { sender: sender.clone(), request });
         }
     }
 
     fn take(&self, sign: Sign) {
-        let provider = sign.sender.provider;
+        let provider = sign.sender.provider();
         if self.queue.try_send(sign).is_err() {
             self.metrics.signal(provider, "left_out");
         }
@@ -83,7 +83,7 @@ impl Worker {
                     Some(Err(Unsent::Held { .. })) => "left_out",
                     _ => "failed",
                 };
-                metrics.signal(sender.provider, outcome);
+                metrics.signal(sender.provider(), outcome);
             })
             .await;
     }
@@ -94,7 +94,7 @@ fn wants(sender: &Sender, signal: Signal) -> bool {
     match signal {
         Signal::Read => sender.read_receipts,
         Signal::Typing => {
-            sender.typing && (sender.read_receipts || !sender.provider.facts().typing_shows_read)
+            sender.typing && (sender.read_receipts || !sender.provider().facts().typing_shows_read)
         }
     }
 }

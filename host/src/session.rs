@@ -247,7 +247,7 @@ impl Sessions {
         let sender = match whose {
             Whose::Sender(name) => {
                 let sender = directory.senders.get(name).ok_or_else(|| Error::NoSender(name.clone()))?;
-                if !sender.provider.has_sessions() {
+                if !sender.provider().has_sessions() {
                     return Err(Error::NotWaha(name.clone()));
                 }
                 Some(sender)

@@ -439,7 +439,7 @@ fn ask(
         lead: claim.lead.clone(),
         sender: sender.map(|sender| sender_address(sender)).unwrap_or_default(),
         window_open_until: sender
-            .and_then(|sender| sender.provider.window_ms())
+            .and_then(|sender| sender.provider().window_ms())
             .map(|window_ms| conversation.wrote_at.plus_ms(window_ms)),
         conversation,
         seed: claim.seed,

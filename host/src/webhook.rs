@@ -181,7 +181,7 @@ impl Webhook {
         event: Event,
         tenant: Option<TenantId>,
     ) -> Result<Value, Refusal> {
-        let provider = sender.provider;
+        let provider = sender.provider();
         match event {
             Event::Message(inbound) => {
                 let accepted = self.accept(sender, *inbound, tenant).await?;
@@ -257,7 +257,7 @@ impl Webhook {
             (Answer::Routed { .. }, false) => "routed",
             (Answer::Ignored(_), false) => "ignored",
         };
-        self.metrics.webhook(sender.provider, outcome);
+        self.metrics.webhook(sender.provider(), outcome);
         accepted.tell(&contact, sender, &id);
         Ok(accepted)
     }
@@ -267,14 +267,14 @@ impl Webhook {
         let moved = self.store.record_receipt(receipt).await.map_err(Refusal::Store)?;
         let Some(moved) = moved else { return Ok(()) };
         if moved.returned {
-            self.metrics.returned(sender.provider);
+            self.metrics.returned(sender.provider());
         }
         let told = way::Told {
             seq: moved.id.seq,
             state: moved.state,
             sender: &sender.name,
-            provider: sender.provider,
-            id: channel::adapter(sender.provider).bare_id(&id),
+            provider: sender.provider(),
+            id: channel::adapter(sender.provider()).bare_id(&id),
             reason: reason.as_deref(),
         };
         way::told(moved.message, &moved.id.key, &told);
@@ -282,7 +282,7 @@ impl Webhook {
     }
 
     fn hears(&self, sender: &Sender) {
-        if sender.provider.has_sessions() {
+        if sender.provider().has_sessions() {
             self.pulse.heard(&sender.name, clock::now());
         }
     }
@@ -298,11 +298,11 @@ impl Webhook {
         let kept = self.store.record_own(own, sender.name.clone(), tenant, clock::now()).await;
         match kept.map_err(Refusal::Store)? {
             OwnKept::Said => {
-                self.metrics.webhook(sender.provider, "own");
+                self.metrics.webhook(sender.provider(), "own");
                 Ok(json!({"status": "received", "kind": "own"}))
             }
             OwnKept::Known | OwnKept::Nothing => {
-                self.metrics.webhook(sender.provider, "ignored");
+                self.metrics.webhook(sender.provider(), "ignored");
                 Ok(ignored("own message", None))
             }
         }

@@ -11,6 +11,7 @@ use switchboard::channel::{Outgoing, Signal, adapter};
 use switchboard::message::{Outbound, OutboundContent, Provider};
 use switchboard::template::Template;
 use switchboard::tenant::Sender;
+use switchboard::tenant::settings::Settings;
 
 use self::schema::{Made, Schema};
 
@@ -25,8 +26,13 @@ const PROVIDERS: [Provider; 4] = [Provider::Waha, Provider::Infobip, Provider::G
 fn sender(provider: Provider) -> Sender {
     let mut sender = json!({
         "name": "main", "provider": provider, "api_key": "secret", "number": "+971 50 000 0001",
-        "base_url": "https://provider.example.com/", "app_id": "app-1", "business_account": "102290129340398",
+        "base_url": "https://provider.example.com/",
     });
+    for (key, value) in [("app_id", "app-1"), ("business_account", "102290129340398")] {
+        if Settings::keys(provider).contains(&key) {
+            sender[key] = value.into();
+        }
+    }
     sender["account"] = match provider {
         Provider::Waha => "default",
         Provider::Infobip => "41793026731",

@@ -224,6 +224,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "names Provider::Gupshup",
     ),
     ("host/src/channel/cloud/value.rs", "//! A.\nfn f() { g(Provider::Meta); }", "names Provider::Meta"),
+    (
+        "host/src/store.rs",
+        "//! A.\nfn f(s: &Sender) { if let Settings::Meta(_) = s.settings {} }",
+        "names Settings::Meta",
+    ),
     ("host/src/cli/a.rs", "//! A.\nfn f(v: &Value) { v == \"waha\"; }", "decides by a provider's name"),
     ("host/src/cli/a.rs", "//! A.\nconst A: &str = \"write waha or meta\";", "lists providers"),
     (

@@ -79,7 +79,7 @@ impl Adapter for Gupshup {
 
     /// Gupshup documents no call that shows an app typing.
     fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
-        let app = sender.app_id.as_deref().filter(|app| !app.is_empty())?;
+        let app = sender.settings.own().other_account().filter(|app| !app.is_empty())?;
         if signal == Signal::Typing || message_id.is_empty() {
             return None;
         }

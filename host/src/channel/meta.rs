@@ -19,7 +19,8 @@ use crate::channel::{
 };
 use crate::event::Event;
 use crate::message::{OutboundContent, Provider};
-use crate::tenant::{HmacAlgorithm, Sender};
+use crate::tenant::Sender;
+use crate::tenant::settings::HmacAlgorithm;
 
 pub mod codes;
 mod encode;
@@ -82,7 +83,8 @@ impl Adapter for Meta {
     fn challenge(&self, sender: &Sender, query: &[(String, String)]) -> Option<String> {
         let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let token = value("hub.verify_token")?;
-        let known = signature::is_key(sender.verify_token.expose().as_bytes(), token.as_bytes());
+        let known = sender.settings.own().handshake()?;
+        let known = signature::is_key(known.expose().as_bytes(), token.as_bytes());
         let asked = value("hub.mode") == Some("subscribe") && known;
         let challenge = value("hub.challenge").filter(|it| asked && it.len() <= CHALLENGE_BYTES)?;
         Some(challenge.to_owned())

@@ -26,7 +26,8 @@ use crate::channel::{
 };
 use crate::event::Event;
 use crate::message::OutboundContent;
-use crate::tenant::{HmacAlgorithm, Sender};
+use crate::tenant::Sender;
+use crate::tenant::settings::HmacAlgorithm;
 
 mod content;
 mod decode;

@@ -8,6 +8,12 @@ pub fn quoted_after<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     message.strip_prefix(before)?.split('`').next()
 }
 
+/// A message without the key that it begins with: `` `key`: what is wrong ``.
+pub fn unnamed(message: &str) -> &str {
+    let rest = message.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+    rest.map_or(message, |(_, rest)| rest)
+}
+
 /// serde's words in ours: the key, what is wrong with it, and what to do.
 pub fn explain(key: &str, message: &str) -> (String, String, String) {
     if let Some(field) = quoted_after(message, "unknown field `") {

@@ -79,7 +79,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
             faults.extend(rules::senders::owner(sender, &known));
             faults
         });
-        if known.sender_of(sender.value.provider, &sender.value.account).is_none() {
+        if known.sender_of(sender.value.provider(), &sender.value.account).is_none() {
             known.put_sender(sender.value.clone());
         }
     }
@@ -112,7 +112,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
 /// webhooks stop proving themselves while there is a key that they prove themselves by.
 /// `same_place`: is its provider where it was? A key is for the address that it was given for.
 pub fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
-    if sender.provider != kept.provider {
+    if sender.provider() != kept.provider() {
         return;
     }
     if sender.is_keyless() && !kept.is_keyless() && kept.auth == WebhookAuth::Required {

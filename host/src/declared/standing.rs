@@ -139,7 +139,7 @@ fn as_applied(declared: Sender, now: &Sender, directory: &Directory) -> Sender {
 /// Secrets are named and not shown.
 pub fn sender_fields(declared: &Sender, now: &Sender) -> Vec<Field> {
     let mut found = fields(declared, now);
-    let secrets = declared.secrets().map(|(name, _)| name);
+    let secrets: Vec<_> = declared.secrets().into_iter().map(|(name, _)| name).collect();
     for field in found.iter_mut().filter(|field| secrets.contains(&field.name.as_str())) {
         for value in [&mut field.declared, &mut field.now] {
             if value != NOTHING {

@@ -218,7 +218,7 @@ impl Gate {
     ) -> store::Result<Result<Parcel, Settlement>> {
         let entry = &claim.entry;
         let opt_out = self.store.opt_out(&claim.id.key)?;
-        let window_ms = sender.provider.window_ms();
+        let window_ms = sender.provider().window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {
             Some(_) => self.store.conversation(&claim.id.key)?.map(|conversation| conversation.wrote_at),
@@ -251,8 +251,8 @@ impl Gate {
         let tenant = own.unwrap_or(self.settings.tenant_per_second);
         Rates {
             tenant: (tenant > 0).then(|| Rate::per_second(tenant, tenant / 10)),
-            sender: rate::of_sender(sender.provider, sender.rate_per_second),
-            pair: (sender.provider.facts().platform.pair_limit)
+            sender: rate::of_sender(sender.provider(), sender.rate_per_second),
+            pair: (sender.provider().facts().platform.pair_limit)
                 .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
         }
     }
@@ -295,7 +295,7 @@ fn parcel(
     let outbound = instead.as_ref().unwrap_or(&claim.entry.outbound);
     let template = match &outbound.content {
         // Where there are none, the adapter says so in its own words.
-        OutboundContent::Template(wanted) if channel::adapter(sender.provider).templates().is_some() => {
+        OutboundContent::Template(wanted) if channel::adapter(sender.provider()).templates().is_some() => {
             let tenant = claim.id.key.tenant;
             match store.template(tenant, &sender.name, &wanted.name, &wanted.language)? {
                 Some(known) if known.status == Status::Approved => Some(known),

@@ -13,9 +13,9 @@ use crate::channel::waha::settings::{Fault, Wanted};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
 use crate::internet::is_this_machine;
-use crate::message::{Fate, Provider, Timestamp};
+use crate::message::{Fate, Timestamp};
 use crate::store::numbers::Wish;
-use crate::tenant::{Sender, WebhookAuth};
+use crate::tenant::{Secret, Sender, WebhookAuth};
 
 /// A provider that takes longer to say who we are is not well.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,8 +51,8 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 fn place(sender: &Sender) -> String {
     let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
     match url {
-        Some(url) => format!("{} at {}", sender.provider, url.origin().ascii_serialization()),
-        None => sender.provider.to_string(),
+        Some(url) => format!("{} at {}", sender.provider(), url.origin().ascii_serialization()),
+        None => sender.provider().to_string(),
     }
 }
 
@@ -93,7 +93,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
 /// What its configuration says.
 fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if sender.provider.is_simulated() {
+    if sender.provider().is_simulated() {
         return findings;
     }
     if sender.auth == WebhookAuth::None {
@@ -103,18 +103,19 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
             "set hmac_key, webhook_key or webhook_path and take `auth` away",
         ));
     }
-    if sender.api_key.is_empty() && sender.provider.facts().platform.needs_key {
+    if sender.api_key.is_empty() && sender.provider().facts().platform.needs_key {
         findings.push(Finding::error(
             subject,
             "it has no api_key, so that no reply can leave",
             "set api_key to the provider's key",
         ));
     }
-    if sender.provider == Provider::Meta && sender.verify_token.is_empty() {
+    if sender.settings.own().handshake().is_some_and(Secret::is_empty) {
+        let at = sender.provider().title();
         findings.push(Finding::warning(
             subject,
-            "it has no verify_token: Meta's handshake with this address would be refused",
-            "set verify_token to the one that is entered at Meta",
+            format!("it has no verify_token: {at}'s handshake with this address would be refused"),
+            format!("set verify_token to the one that is entered at {at}"),
         ));
     }
     let in_clear = sender.base_url.as_deref().is_some_and(|url| {
@@ -154,19 +155,19 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
 }
 
 async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Vec<Finding> {
-    let adapter = channel::adapter(sender.provider);
-    if sender.provider.is_simulated() {
+    let adapter = channel::adapter(sender.provider());
+    if sender.provider().is_simulated() {
         return Vec::new();
     }
     let Some(probe) = adapter.probe(sender) else { return vec![not_asked(sender, subject)] };
     match patient.egress.send_in(sender, probe, PATIENCE).await.map_err(Outcome::from) {
         Err(Outcome::Failed { fate: Fate::Unknown, .. }) => vec![Finding::error(
             subject,
-            format!("{} does not answer within {} s", sender.provider, PATIENCE.as_secs()),
+            format!("{} does not answer within {} s", sender.provider(), PATIENCE.as_secs()),
             REACH,
         )],
         Err(Outcome::Failed { error, .. }) => {
-            vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider), REACH)]
+            vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider()), REACH)]
         }
         Err(Outcome::Sent { .. }) => Vec::new(),
         Ok(answer) => {
@@ -180,7 +181,7 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
 
 /// Nothing is wrong that is known, which is less than well.
 fn not_asked(sender: &Sender, subject: &str) -> Finding {
-    let why = match channel::adapter(sender.provider).unasked() {
+    let why = match channel::adapter(sender.provider()).unasked() {
         _ if sender.api_key.is_empty() => "there is no key to ask with",
         Some(why) => why,
         None => "its settings do not say whom",
@@ -189,7 +190,7 @@ fn not_asked(sender: &Sender, subject: &str) -> Finding {
 }
 
 fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
-    let provider = sender.provider;
+    let provider = sender.provider();
     match channel::adapter(provider).probed(sender, answer.status, &answer.body) {
         Ok(said) => Finding::good(subject, said),
         Err(said) => {
@@ -212,7 +213,7 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
 
 /// A WAHA session may say that it works, and have lost what makes its messages come here.
 fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
-    if !sender.provider.has_sessions() {
+    if !sender.provider().has_sessions() {
         return None;
     }
     let session = waha::read(answer.status, &answer.body).ok()?;

@@ -32,6 +32,8 @@ pub struct Facts {
     pub needs_number: bool,
     /// The secrets that are sent to it, under their names in the configuration.
     pub sent_secrets: &'static [&'static str],
+    /// Can its webhooks be signed?
+    pub signs: bool,
     /// Whoever is shown that we write is also shown that the message was read.
     pub typing_shows_read: bool,
     /// Do its reports on what we sent say whose it was? Where not, its message ids are unique without it.
@@ -129,6 +131,7 @@ const USUAL: Facts = Facts {
     base_url: ITS_OWN,
     needs_number: false,
     sent_secrets: &["api_key"],
+    signs: true,
     typing_shows_read: false,
     reports_name_account: true,
     list_minutes: 1,
@@ -167,6 +170,7 @@ const FACTS: &[Facts] = &[
         platform: BUSINESS,
         account: Account::Name("the app's name"),
         needs_number: true,
+        signs: false,
         list_minutes: 60,
         ..USUAL
     },

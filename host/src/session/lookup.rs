@@ -149,7 +149,7 @@ impl Sessions {
     async fn whose_phone(&self, lookup: &Lookup) -> Found {
         let directory = self.store.directory();
         let Some(sender) = directory.senders.get(&lookup.sender) else { return Found::Never };
-        if !sender.provider.has_sessions() || !identity::is_hidden(&lookup.contact) {
+        if !sender.provider().has_sessions() || !identity::is_hidden(&lookup.contact) {
             return Found::Never;
         }
         let Ok(request) = api::phone_of(sender, &lookup.contact) else { return Found::Unasked };
@@ -157,7 +157,7 @@ impl Sessions {
             // A number of our own is nobody's who writes to us.
             Ok(Ok(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
                 Found::Phone(SamePerson {
-                    provider: sender.provider,
+                    provider: sender.provider(),
                     account: sender.account.clone(),
                     known: lookup.contact.clone(),
                     also: phone,

@@ -10,8 +10,8 @@ use crate::way;
 impl Accepted {
     /// `contact`, `id`: whose it is and what it is called, as it came.
     pub fn tell(&self, contact: &ContactKey, sender: &Sender, id: &str) {
-        let id = channel::adapter(sender.provider).bare_id(id);
-        let from = way::In { provider: sender.provider, sender: &sender.name, id };
+        let id = channel::adapter(sender.provider()).bare_id(id);
+        let from = way::In { provider: sender.provider(), sender: &sender.name, id };
         match (&self.answer, self.message) {
             _ if self.duplicate => way::received_again(self.message, contact, from),
             (Answer::Routed { tenant, contact, .. }, Some(message)) => {

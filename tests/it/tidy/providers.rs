@@ -5,6 +5,9 @@ use switchboard::message::Provider;
 
 use super::source::Source;
 
+/// Those with a variant a provider.
+const ENUMS: &[&str] = &["Provider", "Settings"];
+
 /// Modules that name providers, with all below them, and why they do.
 const NAMED_IN: &[(&[&str], &str)] = &[
     (&["message", "provider"], "the table of facts"),
@@ -12,9 +15,7 @@ const NAMED_IN: &[(&[&str], &str)] = &[
     (&["session", "naming"], "makes senders of WAHA, whose sessions that room is about"),
     (&["webhook", "tenant"], "an address that is WAHA's alone"),
     (&["api", "chat"], "a chat is the simulator"),
-    (&["tenant"], "settings that only one provider understands"),
-    (&["declared", "rules", "senders"], "settings that only one provider understands"),
-    (&["doctor", "senders"], "settings that only one provider understands"),
+    (&["tenant", "settings"], "the table of settings"),
 ];
 
 /// Modules whose texts may name them, and why.
@@ -36,15 +37,14 @@ pub fn check(source: &Source) -> Vec<String> {
         return wrong;
     }
     for path in source.paths() {
-        let named = path.segments.windows(2).find(|pair| pair[0] == "Provider" && is_variant(&pair[1]));
-        if let Some([_, variant]) = named
+        let named =
+            path.segments.windows(2).find(|pair| ENUMS.contains(&pair[0].as_str()) && is_variant(&pair[1]));
+        if let Some([of, variant]) = named
             && !is_own(&module, variant)
             && !stands_in(&module, NAMED_IN)
         {
             let (file, line) = (&source.path, path.line);
-            wrong.push(format!(
-                "{file}:{line}: names Provider::{variant}; ask for a fact in message/provider"
-            ));
+            wrong.push(format!("{file}:{line}: names {of}::{variant}; ask for a fact in message/provider"));
         }
     }
     if stands_in(&module, WRITTEN_IN) || module.first() == Some(&"channel") {

@@ -213,7 +213,7 @@ fn well(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Object, Outcome
 }
 
 fn templates(sender: &Sender) -> Result<String, EncodeError> {
-    let app = sender.app_id.as_deref().filter(|app| !app.is_empty()).ok_or_else(|| {
+    let app = sender.settings.own().other_account().filter(|app| !app.is_empty()).ok_or_else(|| {
         EncodeError(format!("the sender {} has no app_id: Gupshup keeps templates under it", sender.name))
     })?;
     Ok(format!("/wa/app/{}/template", part(app)))

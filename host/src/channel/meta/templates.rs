@@ -151,7 +151,7 @@ fn unreadable(what: &str) -> Outcome {
 }
 
 fn business(sender: &Sender) -> Result<&str, EncodeError> {
-    sender.business_account.as_deref().and_then(graph::id).ok_or_else(|| {
+    sender.settings.own().business_account().and_then(graph::id).ok_or_else(|| {
         EncodeError(format!(
             "the sender {} has no business_account: the id of the WhatsApp business account at Meta",
             sender.name

@@ -61,10 +61,16 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
         if other.name == sender.name && other.tenant != sender.tenant {
             return Err(Error::Conflict(handover::not_here(&other, sender.tenant)).into());
         }
-        if other.name != sender.name && other.provider == sender.provider && other.account == sender.account {
+        if other.name != sender.name
+            && other.provider() == sender.provider()
+            && other.account == sender.account
+        {
             let what = format!(
                 "sender {}: the {} account {:?} is sender {}'s already",
-                sender.name, sender.provider, sender.account, other.name
+                sender.name,
+                sender.provider(),
+                sender.account,
+                other.name
             );
             return Err(Error::Conflict(what).into());
         }

@@ -74,7 +74,7 @@ pub fn wanted(
     }
     let directory = batch.mirror.directory.load_full();
     let whose = |name: &SenderName| directory.senders.get(name).and_then(|sender| sender.tenant);
-    if directory.senders.get(sender).is_none_or(|sender| !sender.provider.has_sessions()) {
+    if directory.senders.get(sender).is_none_or(|sender| !sender.provider().has_sessions()) {
         return Ok(());
     }
     let row = batch.tables.lookups.get()?.get(contact.as_str().as_bytes())?.map(|row| row.value().to_vec());

@@ -300,7 +300,8 @@ fn sent(
 ) -> Step<()> {
     let directory = batch.mirror.directory.load();
     let sender = directory.senders.get(&SenderName::new(reply.sender));
-    let sent_id = sender.zip(message_id).map(|(sender, id)| sent_hash(sender.provider, &sender.account, id));
+    let sent_id =
+        sender.zip(message_id).map(|(sender, id)| sent_hash(sender.provider(), &sender.account, id));
     // A receipt may overtake the answer to the request that it is about.
     let early = sent_id.as_ref().and_then(|sent_id| batch.mirror.early.find(sent_id));
     let report = early.unwrap_or(Report { state: DeliveryState::Sent, reason: None, fate: None });

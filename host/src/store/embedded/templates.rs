@@ -278,7 +278,7 @@ fn share_templates(directory: &Directory, one: &SenderName, other: &SenderName) 
     let (Some(one), Some(other)) = (directory.senders.get(one), directory.senders.get(other)) else {
         return false;
     };
-    one.provider == other.provider && one.template_account() == other.template_account()
+    one.provider() == other.provider() && one.template_account() == other.template_account()
 }
 
 fn find(

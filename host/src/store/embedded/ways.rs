@@ -178,7 +178,7 @@ impl Search<'_> {
     fn provided(&self, id: &str, directory: &Directory) -> Step<Option<Found>> {
         let senders = directory.senders.values();
         let accounts: BTreeSet<_> =
-            senders.map(|sender| (sender.provider, sender.account.as_str(), &sender.name)).collect();
+            senders.map(|sender| (sender.provider(), sender.account.as_str(), &sender.name)).collect();
         let (heard, sent) =
             (self.snapshot.open_table(define::dedup)?, self.snapshot.open_table(define::sent_ids)?);
         let mut left_alone = None;
