@@ -13,6 +13,7 @@ use http::HeaderMap;
 use crate::channel::claim::Look;
 use crate::channel::cloud::{self, Dialect};
 use crate::channel::json::{self, Object};
+use crate::channel::meta::outcome::Answering;
 use crate::channel::signature::Signature;
 use crate::channel::{
     Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
@@ -23,16 +24,18 @@ use crate::tenant::Sender;
 use crate::tenant::settings::HmacAlgorithm;
 
 pub mod codes;
-mod encode;
-mod graph;
+pub mod encode;
+pub mod graph;
 mod media;
 mod menu;
-mod outcome;
+pub mod outcome;
 mod parameters;
-mod templates;
+pub mod templates;
 
 /// Longer than any challenge.
 const CHALLENGE_BYTES: usize = 1024;
+
+const META: Answering = Answering { who: "Meta", address: "base_url and api_version" };
 
 #[derive(Debug)]
 pub struct Meta;
@@ -76,7 +79,7 @@ impl Adapter for Meta {
     }
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
-        outcome::read(status, headers, body, to)
+        outcome::read(&META, status, headers, body, to)
     }
 
     /// The bare challenge, as text, to whoever knows the token that the operator entered at Meta.
@@ -91,12 +94,7 @@ impl Adapter for Meta {
     }
 
     fn shows(&self, content: &OutboundContent) -> bool {
-        match content {
-            OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
-            OutboundContent::List(list) => menu::list(list).is_some(),
-            OutboundContent::Contacts { contacts } => contacts.len() <= encode::CARDS,
-            _ => true,
-        }
+        encode::shows(content)
     }
 
     fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
@@ -110,7 +108,7 @@ impl Adapter for Meta {
     }
 
     fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
-        let answer = match outcome::success(status, &HeaderMap::new(), body) {
+        let answer = match outcome::success(&META, status, &HeaderMap::new(), body) {
             Ok(answer) => answer,
             Err(Outcome::Failed { error, .. }) if outcome::is_token_refused(body) => {
                 return Err(format!("Meta refuses its key: {error}"));

@@ -24,11 +24,17 @@ const RECIPIENT: &str = "recipient";
 const TEXT_CHARS: usize = 4096;
 const CAPTION_CHARS: usize = 1024;
 /// Its specification names this many; its pages advise to send few.
-pub const CARDS: usize = 5;
+const CARDS: usize = 5;
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
-    let Outgoing { sender, to, outbound, reference, .. } = *outgoing;
+    let (sender, body) = (outgoing.sender, body(outgoing)?);
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender)?), &body)
+}
+
+/// The message as the Cloud API takes it, whoever passes it on.
+pub fn body(outgoing: &Outgoing<'_>) -> Result<Value, EncodeError> {
+    let Outgoing { to, outbound, reference, .. } = *outgoing;
     let mut body = json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
@@ -48,20 +54,32 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     if let Some(quoted) = outbound.reply_to.as_deref().filter(|id| quotes && !id.is_empty()) {
         body["context"] = json!({ "message_id": quoted });
     }
-    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender)?), &body)
+    Ok(body)
+}
+
+pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Request> {
+    let body = signal_body(message_id, signal)?;
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender).ok()?), &body).ok()
 }
 
 /// Marks a message as read; to show that one writes is to have read.
-pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Request> {
+pub fn signal_body(message_id: &str, signal: Signal) -> Option<Value> {
     let mut body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": message_id });
     if signal == Signal::Typing {
         // Ends by itself after 25 seconds, or with the answer.
         body["typing_indicator"] = json!({ "type": "text" });
     }
-    if message_id.is_empty() {
-        return None;
+    (!message_id.is_empty()).then_some(body)
+}
+
+/// Is this shown as it is?
+pub fn shows(content: &OutboundContent) -> bool {
+    match content {
+        OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
+        OutboundContent::List(list) => menu::list(list).is_some(),
+        OutboundContent::Contacts { contacts } => contacts.len() <= CARDS,
+        _ => true,
     }
-    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender).ok()?), &body).ok()
 }
 
 /// The field of the address, and the address as Meta writes it. The digits stay as they were

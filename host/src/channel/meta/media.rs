@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::channel::json;
 use crate::channel::media::{Api, Fetch, Takes, Upload};
-use crate::channel::meta::{graph, outcome};
+use crate::channel::meta::{META, graph, outcome};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
 use crate::tenant::Sender;
@@ -30,7 +30,7 @@ impl Api for Files {
     }
 
     fn located(&self, sender: &Sender, status: u16, body: &[u8]) -> Result<Request, Outcome> {
-        let answer = outcome::success(status, &HeaderMap::new(), body)?;
+        let answer = outcome::success(&META, status, &HeaderMap::new(), body)?;
         let Some(address) = json::text(&answer, "url") else {
             return Err(Outcome::failed(Fate::Permanent, "Meta's answer does not say where the file is"));
         };
@@ -54,7 +54,7 @@ impl Api for Files {
     }
 
     fn uploaded(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<String, Outcome> {
-        let answer = outcome::success(status, headers, body)?;
+        let answer = outcome::success(&META, status, headers, body)?;
         json::text(&answer, "id")
             .map(str::to_owned)
             .ok_or_else(|| Outcome::failed(Fate::Unknown, "Meta took the file and answered without its id"))
