@@ -23,6 +23,7 @@ mod answer;
 mod card;
 pub mod claim;
 pub mod cloud;
+pub mod dialog360;
 pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
@@ -156,6 +157,7 @@ pub fn adapter(provider: Provider) -> &'static dyn Adapter {
         Provider::Infobip => &infobip::Infobip,
         Provider::Gupshup => &gupshup::Gupshup,
         Provider::Meta => &meta::Meta,
+        Provider::Dialog360 => &dialog360::Dialog360,
         Provider::Simulator => &simulator::Simulator,
     }
 }

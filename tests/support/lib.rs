@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod dialog360;
 pub mod gateway;
 pub mod gupshup;
 pub mod hook;

@@ -13,6 +13,7 @@ pub enum Provider {
     Infobip,
     Gupshup,
     Meta,
+    Dialog360,
     Simulator,
 }
 
@@ -180,6 +181,16 @@ const FACTS: &[Facts] = &[
         title: "Meta",
         platform: BUSINESS,
         account: Account::Name("the phone number id"),
+        typing_shows_read: true,
+        ..USUAL
+    },
+    Facts {
+        provider: Provider::Dialog360,
+        name: "360dialog",
+        title: "360dialog",
+        platform: BUSINESS,
+        account: Account::Name("the phone number id at Meta"),
+        signs: false,
         typing_shows_read: true,
         ..USUAL
     },

@@ -144,6 +144,11 @@ settings! {
         api_version: Option<String>,
     }
 
+    Dialog360 = "360dialog" {
+        /// The WhatsApp business account that the number and its templates belong to.
+        business_account: Option<String>,
+    }
+
     Simulator = "simulator" {}
 }
 
@@ -190,6 +195,12 @@ impl Own for Meta {
 
     fn secrets_mut(&mut self) -> Vec<(&'static str, &mut Secret)> {
         vec![("verify_token", &mut self.verify_token)]
+    }
+}
+
+impl Own for Dialog360 {
+    fn business_account(&self) -> Option<&str> {
+        self.business_account.as_deref()
     }
 }
 
