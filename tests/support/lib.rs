@@ -11,6 +11,7 @@ pub mod infobip;
 pub mod meta;
 pub mod package;
 pub mod peer;
+mod plain_disk;
 pub mod power_loss;
 pub mod process;
 pub mod waha;
