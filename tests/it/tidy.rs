@@ -1,12 +1,14 @@
 //! The house rule, checked: imports point down, files and functions stay short, each outside world
-//! has one door, pure files are pure, and nothing is left unfinished. Every rule is also shown a
-//! file that breaks it, because a check that never fails checks nothing.
+//! has one door, pure files are pure, nothing is left unfinished, and the papers speak of what is there.
+//! Every rule is also shown a file that breaks it, because a check that never fails checks nothing.
 
 use std::path::{Path, PathBuf};
 
+use self::papers::{Paper, links};
 use self::rules::Floors;
 use self::source::Source;
 
+mod papers;
 mod rules;
 mod source;
 
@@ -31,10 +33,14 @@ fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} against the house rule:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+fn sources() -> Vec<Source> {
+    let root = root();
+    CRATES.iter().flat_map(|dir| Source::all_below(&root, dir)).collect()
+}
+
 #[test]
 fn every_file_keeps_the_house_rule() {
-    let root = root();
-    let sources: Vec<Source> = CRATES.iter().flat_map(|dir| Source::all_below(&root, dir)).collect();
+    let sources = sources();
     assert!(sources.len() > 40, "only {} files found; is this the workspace?", sources.len());
     let wrong: Vec<String> = sources.iter().flat_map(rules::everywhere).collect();
     assert_none(&wrong);
@@ -71,6 +77,89 @@ fn the_readme_is_short_and_names_what_is_there() {
         }
     }
     assert_none(&missing);
+}
+
+/// Links, files, and names of modules, functions and tests: whoever renames one is told who speaks of it.
+#[test]
+fn the_papers_name_what_is_there() {
+    let root = root();
+    let papers = Paper::all(&root);
+    assert!(papers.len() > 10, "only {} papers found", papers.len());
+    let sources = sources();
+    let wrong: Vec<String> = papers.iter().flat_map(|paper| paper.wrong(&root, &sources)).collect();
+    assert_none(&wrong);
+}
+
+/// `(what a paper says, what is said of it)`; an empty last part: nothing is wrong.
+const PAPERS: &[(&str, &str)] = &[
+    ("See [x](security.md) and [y](security.md#a-tenant) and [z](https://example.com/).", ""),
+    ("See [x](nowhere.md).", "docs/case.md: links to nowhere.md, which is not there"),
+    ("See [x](security.md#a-pirate).", "links to security.md#a-pirate"),
+    ("# Here\nSee [x](#here).", ""),
+    ("```\n# Here\n```\nSee [x](#here).", "links to #here"),
+    ("In `host/src/turn.rs`, `host/src/turn/` and turn.rs.", ""),
+    ("In `host/src/cellar.rs`.", "names host/src/cellar.rs"),
+    ("In `host/src/cellar/`.", "names host/src/cellar,"),
+    ("```\n turn.rs ─▶ cellar.rs\n```", "names cellar.rs"),
+    ("In `plugins/PACKAGE/FILE` and `main.rs --help`.", ""),
+    ("As `route::carries`, `kill::backup` and `tidy::the_papers_name_what_is_there` say.", ""),
+    ("As `std::env::var` and `switchboard_sdk::export!` say.", ""),
+    ("As `route::cellars` says.", "names route::cellars"),
+];
+
+#[test]
+fn what_a_paper_names_and_nobody_has_is_found() {
+    let (root, sources) = (root(), sources());
+    for (text, expected) in PAPERS {
+        let said = Paper::new("docs/case.md", text).wrong(&root, &sources).join("\n");
+        if expected.is_empty() {
+            assert_eq!(said, "", "{text}");
+        } else {
+            assert!(said.contains(expected), "{text}\nexpected: {expected}\nsaid: {said}");
+        }
+    }
+}
+
+/// Each promise of the crate doc stands in the architecture with tests that hold it.
+#[test]
+fn every_guarantee_has_a_test_that_is_named() {
+    let (crate_doc, architecture) = (read("host/src/lib.rs"), read("docs/architecture.md"));
+    let promises = crate_doc.lines().filter_map(|line| line.strip_prefix("//! ")?.split_once(". **"));
+    let promises: Vec<&str> = promises.filter_map(|(_, promise)| promise.split("**").next()).collect();
+    assert_eq!(promises.len(), 10, "{promises:?}");
+    for promise in promises {
+        let row = architecture.lines().find(|line| line.contains(&format!("**{promise}**")));
+        let row = row.unwrap_or_else(|| panic!("docs/architecture.md does not speak of \"{promise}\""));
+        let held_by = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        assert!(held_by.contains("::"), "docs/architecture.md: no test holds \"{promise}\"");
+    }
+}
+
+/// The page about the store's file has every table that there is, and no other.
+#[test]
+fn every_table_of_the_store_is_written_down() {
+    let sources = Source::all_below(&root(), "host/src/store");
+    let declared = sources.iter().find_map(|source| source.text.split_once("\ntables! {\n"));
+    let (before, block) = declared.expect("the tables are declared in one place");
+    let block = block.split("\n}\n").next().unwrap_or_default();
+    let lines = block.lines().map(str::trim).filter(|line| !line.starts_with("///"));
+    let mut tables: Vec<&str> = lines.filter_map(|line| line.split([':', ' ']).next()).collect();
+    let page = read("docs/file-format.md");
+    let rows = page.split("| table | key | value |").nth(1).expect("the page lists the tables");
+    let rows = rows.lines().take_while(|line| line.is_empty() || line.starts_with('|'));
+    let mut listed: Vec<&str> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    tables.sort_unstable();
+    listed.sort_unstable();
+    assert!(tables.len() > 30, "{tables:?}");
+    assert_eq!(listed, tables, "docs/file-format.md against the declaration");
+    let format = before.split("pub const FORMAT: u32 = ").nth(1).and_then(|rest| rest.split(';').next());
+    let format = format.expect("the format stands beside the tables");
+    assert!(page.contains(&format!("The format is **{format}**")), "docs/file-format.md: not of {format}");
+    let changes = read("CHANGELOG.md");
+    assert!(changes.contains(&format!("the store's format {format},")), "CHANGELOG.md: not of {format}");
 }
 
 /// Every `switchboard …` that the README shows is a command that there is.
@@ -128,19 +217,6 @@ fn commands(markdown: &str) -> Vec<&str> {
     let begins = ["`switchboard ", "\nswitchboard ", "/switchboard "];
     let rest = begins.iter().flat_map(|begin| markdown.split(begin).skip(1));
     rest.map(|rest| rest.split(['`', '\n', '#']).next().unwrap_or_default().trim()).collect()
-}
-
-/// `[text](target)` pairs.
-fn links(markdown: &str) -> Vec<(&str, &str)> {
-    markdown
-        .split('[')
-        .skip(1)
-        .filter_map(|rest| {
-            let (text, rest) = rest.split_once("](")?;
-            let (target, _) = rest.split_once(')')?;
-            Some((text, target))
-        })
-        .collect()
 }
 
 /// What `deny.toml` bans is not in the lock file, and everything comes from the one registry.
