@@ -77,8 +77,14 @@ struct Place {
     /// The data directory, instead of the configuration's.
     #[arg(long, global = true, env = "SWITCHBOARD_DATA", value_name = "DIR", help_heading = "Gateway")]
     data: Option<PathBuf>,
-    /// The address of a gateway elsewhere: https://bots.example.com
-    #[arg(long, global = true, env = "SWITCHBOARD_URL", value_name = "URL", help_heading = "Gateway")]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHBOARD_URL",
+        value_name = "URL",
+        help = "The address of a gateway elsewhere: https://bots.example.com",
+        help_heading = "Gateway"
+    )]
     url: Option<String>,
     /// The operator's token or a tenant's key, for --url.
     #[arg(

@@ -20,7 +20,7 @@
 //! - Any standard error becomes a [`Fault`] with `?`. A panic costs the turn, and its message, file and
 //!   line reach the gateway's log. So does what is written with the `log` and `tracing` crates.
 //! - Texts and settings live in the package's `personality.toml`: [`Turn::phrase`], [`Turn::setting`].
-//! - [`records`] asks the tenant's collections, [`media`] reads the files that contacts sent.
+//! - [`records()`] asks the tenant's collections, [`media`] reads the files that contacts sent.
 //! - Tests need no WebAssembly: [`Bot`] talks to a brain from a `#[test]`, [`script`] runs the `.chat`
 //!   files beside it, and the gateway runs the same files against the built component.
 //!
