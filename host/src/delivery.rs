@@ -26,7 +26,7 @@ use crate::refused_keys::RefusedKeys;
 use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
-use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::contacts::OptOut;
 use crate::store::embedded::bare_id;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
@@ -373,7 +373,7 @@ impl DeliveryLoop {
     /// are to find it.
     async fn opt_out(&self, claim: &SendClaim) {
         let now = clock::now();
-        let opt_out = OptOut::new(now, BY_PROVIDER);
+        let opt_out = OptOut::by_provider(now);
         if let Err(error) = self.store.set_opt_out(&claim.id.key, Some(opt_out), "gateway", now).await {
             tracing::error!(conversation = %claim.id.key, %error, "an opt-out could not be kept; the provider will refuse again");
         }

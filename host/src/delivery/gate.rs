@@ -230,7 +230,7 @@ impl Gate {
         let contact = Contact {
             opted_out: opt_out.as_ref().map(|it| OptedOut {
                 since: it.since,
-                reason: &it.reason,
+                reason: &it.note,
                 confirmed_by_this: it.lets_out(&claim.id),
             }),
             heard_at: heard_at.unwrap_or(Timestamp::ZERO),

@@ -115,7 +115,7 @@ async fn plant(gateway: &Running) -> Planted {
     assert!(store.learn(same, clock::now()).await.expect("learnt"));
     let tenant = TenantId::new(55).expect("not 0");
     let key = switchboard::message::ConversationKey { tenant, contact: ContactKey::from_stored(own) };
-    let wish = OptOut::new(clock::now(), "secret-reason");
+    let wish = OptOut::by_operator(clock::now(), "secret-reason");
     store.set_opt_out(&key, Some(wish), "test", clock::now()).await.expect("kept");
     let records = json!([{"id": 1, "note": "secret-record"}]);
     gateway.operator(Method::PUT, "/api/tenants/55/collections/secret-homes", records).await;

@@ -263,7 +263,7 @@ pub async fn a_brain_does_not_remember_without_end(factory: &dyn Factory) {
 pub async fn opt_outs_have_a_number(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     let set = async |tenant: u32, who: &str, out: bool| {
-        let opt_out = out.then(|| OptOut::new(at(0), "asked"));
+        let opt_out = out.then(|| OptOut::by_operator(at(0), "asked"));
         lab.store().set_opt_out(&key(tenant, who), opt_out, "tenant 1", at(0)).await
     };
     set(1, "97101", true).await.expect("one");

@@ -527,7 +527,7 @@ pub async fn an_opt_out_survives_a_merge(factory: &dyn Factory) {
     }
     for (tenant, who) in [(2, "971501"), (2, "111@lid"), (3, "971501"), (3, "111@lid")] {
         let since = at(i64::from(tenant) + i64::from(who == "971501"));
-        let wish = Some(OptOut::new(since, "asked on the phone"));
+        let wish = Some(OptOut::by_operator(since, "asked on the phone"));
         lab.store().set_opt_out(&key(tenant, who), wish, "operator", at(25)).await.expect("kept");
     }
     assert!(learn(&lab, "111@lid", "971501", 30).await);

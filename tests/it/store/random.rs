@@ -148,7 +148,7 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
             store.learn(same, at(now)).await.expect("learnt");
         }
         4 => {
-            let wish = random.random_bool(0.5).then(|| OptOut::new(at(now), "random"));
+            let wish = random.random_bool(0.5).then(|| OptOut::by_operator(at(now), "random"));
             drop(store.set_opt_out(&key, wish, "random", at(now)).await);
         }
         5 => drop(store.take_over(&key, "random", at(now)).await),

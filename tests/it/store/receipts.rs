@@ -177,7 +177,7 @@ pub async fn a_refusal_of_the_contact_is_an_opt_out(factory: &dyn Factory) {
         lab.store().record_receipt(refused).await.expect("recorded");
         assert_eq!(lab.lines(1, who)[2], "Brain: one (Failed)", "{when}");
         let opt_out = lab.store().opt_out(&key(1, who)).expect("read").expect(when);
-        assert_eq!(opt_out.reason, "told by the provider");
+        assert_eq!(opt_out.note, "told by the provider");
         assert!(!opt_out.lets_out(&claim.id));
         assert_eq!(lab.store().opt_out(&key(2, who)).expect("read"), None, "of this tenant only");
     }

@@ -105,7 +105,7 @@ pub async fn a_hidden_id_stays_hidden_from_others(factory: &dyn Factory) {
     assert_eq!(whose(&lab.accept(through_own("971501", "m2", &[], 11)).await), (2, "971501".into()));
     assert_eq!(seen(&lab, 2, &keys), keys, "a guess is not confirmed");
     // An opt-out is kept as it was written, and is not followed.
-    let wish = |ms| Some(switchboard::store::contacts::OptOut::new(at(ms), "asked"));
+    let wish = |ms| Some(switchboard::store::contacts::OptOut::by_operator(at(ms), "asked"));
     for tenant in [2, 3] {
         let store = lab.store();
         store.set_opt_out(&key(tenant, "111@lid"), wish(20), "tenant", at(20)).await.expect("kept");
@@ -151,7 +151,7 @@ pub async fn a_tenant_that_gets_a_person_has_all_it_kept_of_it(factory: &dyn Fac
     assert!(lab.store().learn(same, at(1)).await.expect("learnt"));
     lab.accept(through_own("111@lid", "m1", &[], 2)).await;
     lab.accept(through_own("971501", "m2", &[], 3)).await;
-    let wish = switchboard::store::contacts::OptOut::new(at(4), "asked");
+    let wish = switchboard::store::contacts::OptOut::by_operator(at(4), "asked");
     lab.store().set_opt_out(&key(2, "971501"), Some(wish), "tenant", at(4)).await.expect("kept");
     both.inbound.id = "m3".into();
     both.inbound.content = switchboard::message::Content::Text { text: "start_realty_2".into() };

@@ -12,7 +12,7 @@ use super::tables::define;
 use super::{contacts, ties, views};
 use crate::event::Consent;
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
-use crate::store::contacts::{BY_PROVIDER, OptOut};
+use crate::store::contacts::{Cause, OptOut};
 use crate::store::quotas::Shelf;
 use crate::store::{AuditEntry, Error};
 use crate::tenant::quotas::Kind;
@@ -59,27 +59,19 @@ pub fn is_past(batch: &Batch<'_>, key: &ConversationKey, at: Timestamp) -> Step<
     Ok(lifted(batch, key)?.is_some_and(|since| at < since))
 }
 
-/// A provider's word is the weaker one: the contact's next message takes it back.
 fn is_providers(opt_out: &OptOut) -> bool {
-    opt_out.reason == BY_PROVIDER
+    opt_out.cause == Cause::Provider
 }
 
 /// From now on nothing goes out. One that is there stays: it tells since when; but the contact's own
-/// word takes the place of its provider's. `confirmation`: the place of the one reply that still may.
-/// Whether this is new.
-pub fn refuse(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    reason: &str,
-    confirmation: Option<u64>,
-    now: Timestamp,
-) -> Step<bool> {
+/// word takes the place of its provider's. Whether this is new.
+pub fn refuse(batch: &mut Batch<'_>, key: &ConversationKey, opt_out: OptOut) -> Step<bool> {
     let known = find(batch, key)?;
-    if known.as_ref().is_some_and(|known| reason == BY_PROVIDER || !is_providers(known)) {
+    if known.as_ref().is_some_and(|known| is_providers(&opt_out) || !is_providers(known)) {
         return Ok(false);
     }
-    let since = known.map_or(now, |known| known.since.min(now));
-    write(batch, key, &OptOut { since, reason: reason.to_owned(), confirmation })?;
+    let since = known.map_or(opt_out.since, |known| known.since.min(opt_out.since));
+    write(batch, key, &OptOut { since, ..opt_out })?;
     Ok(true)
 }
 
@@ -136,7 +128,7 @@ pub fn set(
                 has_room(batch, key.tenant)?;
             }
             write(batch, &key, opt_out)?;
-            ("opt out", serde_json::json!({ "reason": opt_out.reason }))
+            ("opt out", serde_json::json!({ "reason": opt_out.note }))
         }
         None if !is_opted_out(batch, &key)? => {
             let what = format!("this contact has not opted out of tenant {}", key.tenant);
@@ -181,7 +173,7 @@ pub fn consent(
     // What is told late or again does not undo what was wished since.
     if !consent.opted_in {
         if !is_past(batch, &key, at)? {
-            refuse(batch, &key, BY_PROVIDER, None, at)?;
+            refuse(batch, &key, OptOut::by_provider(at))?;
         }
         return Ok(());
     }

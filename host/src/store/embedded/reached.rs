@@ -11,7 +11,7 @@ use super::{inbox, lines, opt_outs, sends, templates};
 use crate::conversation::{Author, Mode, Trigger};
 use crate::message::{ConversationKey, DeliveryState, Fate, Timestamp};
 use crate::store::SendId;
-use crate::store::contacts::BY_PROVIDER;
+use crate::store::contacts::OptOut;
 
 /// What is known of it.
 pub struct Reached<'a> {
@@ -68,7 +68,7 @@ fn echoed(batch: &mut Batch<'_>, key: &ConversationKey, echo: &Place) -> Step<De
 /// A contact that refused this message wants no others.
 pub fn heed(batch: &mut Batch<'_>, key: &ConversationKey, report: &Report, now: Timestamp) -> Step<()> {
     if report.state == DeliveryState::Failed && report.fate == Some(Fate::OptedOut) {
-        opt_outs::refuse(batch, key, BY_PROVIDER, None, now)?;
+        opt_outs::refuse(batch, key, OptOut::by_provider(now))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ type Hash = &'static [u8; 16];
 type At = &'static Place;
 
 /// Which of the program's formats the file is in. A program refuses a file of any other.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Declares the tables once: their definitions, the set that a write transaction works on, the
 /// creation of all, the copying of all, and whose rows are counted.

@@ -9,6 +9,7 @@ use super::{opt_outs, replies};
 use crate::conversation::Author;
 use crate::message::{Content, ConversationKey, Outbound, Timestamp};
 use crate::opt_out::{self, Wish};
+use crate::store::contacts::OptOut;
 use crate::store::quotas::Shelf;
 use crate::tenant::quotas::Kind;
 
@@ -65,8 +66,7 @@ impl Word {
         };
         match self.wish {
             Wish::NoMore => {
-                let reason = format!("the contact wrote {:?}", self.said);
-                opt_outs::refuse(batch, key, &reason, place, now)?;
+                opt_outs::refuse(batch, key, OptOut::by_contact(now, &self.said, place))?;
             }
             Wish::Again => {
                 opt_outs::lift(batch, key, at)?;
