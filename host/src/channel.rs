@@ -9,6 +9,7 @@
 use http::HeaderMap;
 
 use crate::channel::claim::{Claims, Look};
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::event::Event;
 use crate::glyph::Shown;
@@ -28,6 +29,7 @@ pub mod local;
 pub mod media;
 pub mod meta;
 pub mod mime;
+pub mod probe;
 mod proof;
 mod said;
 pub mod signature;
@@ -111,12 +113,13 @@ pub trait Adapter: Sync {
     }
 
     /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
-    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
+    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, Unwell> {
+        let provider = sender.provider;
         match status {
-            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
-            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
-            404 => Err(format!("{} does not know it (404)", sender.provider)),
-            status => Err(format!("{} answers {status}", sender.provider)),
+            200..=299 => Ok(format!("{provider} knows it and takes its key")),
+            401 | 403 => Err(Unwell::key_refused(format!("{provider} refuses its key ({status})"))),
+            404 => Err(Unwell::not_known(format!("{provider} does not know it (404)"))),
+            status => Err(Unwell::other(format!("{provider} answers {status}"))),
         }
     }
 

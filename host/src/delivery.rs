@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config;
 use crate::egress::circuits::{Call, Circuits, Flight, Lane};
 use crate::egress::{self, Egress};
-use crate::event::SamePerson;
+use crate::event::{SameBecause, SamePerson};
 use crate::identity;
 use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SenderName};
@@ -446,8 +446,8 @@ impl DeliveryLoop {
         };
         self.metrics.send((sender, provider), outcome, took);
         // What an operator asked for again took as long as nobody looked.
-        if let Some(heard_at) =
-            claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && outcome == "sent")
+        let went_out = matches!(settlement, Settlement::Sent { .. } | Settlement::Replaced { .. });
+        if let Some(heard_at) = claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && went_out)
         {
             let took_ms = clock::now().as_ms().saturating_sub(heard_at.as_ms()).max(0).unsigned_abs();
             self.metrics.whole_way(Duration::from_millis(took_ms));
@@ -522,6 +522,6 @@ fn same_person(claim: &SendClaim, sender: &Sender, outcome: &Outcome) -> Option<
         also,
         message_id: provider_id.clone(),
         at: clock::now(),
-        reason: "number form".into(),
+        because: SameBecause::NumberForm,
     })
 }

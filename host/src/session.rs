@@ -22,6 +22,7 @@ use crate::config;
 use crate::declared::rules;
 use crate::egress::Egress;
 use crate::egress::circuits::Lane;
+use crate::event::session::Status;
 use crate::identity;
 use crate::message::{Provider, SenderName, TenantId};
 use crate::metrics::Metrics;
@@ -173,7 +174,7 @@ impl Sessions {
     async fn log_out(&self, sender: &Sender, before: Wish) -> Result<()> {
         match self.look(sender).await {
             Err(Error::NoSession) => return Ok(()),
-            Ok(session) if session.status == api::STOPPED => {
+            Ok(session) if session.status == Status::Stopped => {
                 if before == Wish::LoggedOut {
                     return Ok(());
                 }
@@ -212,7 +213,7 @@ impl Sessions {
 
     async fn picture_once_started(&self, whose: &Whose) -> Result<Vec<u8>> {
         let sender = self.find(whose)?.ok_or(Error::NoSession)?;
-        if self.look(&sender).await?.status == api::STARTING {
+        if self.look(&sender).await?.status == Status::Starting {
             self.started(&sender).await?;
         }
         self.qr_picture(whose).await
@@ -235,7 +236,7 @@ impl Sessions {
     async fn scannable(&self, whose: &Whose) -> Result<Sender> {
         let sender = self.find(whose)?.ok_or(Error::NoSession)?;
         let session = self.look(&sender).await?;
-        if session.status == api::SCAN_QR_CODE {
+        if session.status == Status::ScanQrCode {
             return Ok(sender);
         }
         Err(Error::NotNow { status: session.status })
@@ -315,7 +316,7 @@ impl Sessions {
     /// What lacks in the session's settings, as far as the gateway can say.
     fn lacking(&self, sender: &Sender, session: &Session, wish: Wish) -> Vec<Fault> {
         let Ok(wanted) = self.wanted(sender) else { return Vec::new() };
-        if wish == Wish::LoggedOut && session.status != api::WORKING {
+        if wish == Wish::LoggedOut && session.status != Status::Working {
             return Vec::new();
         }
         wanted.lacking(session, wish == Wish::Connected, self.was_heard(&sender.name))
@@ -354,9 +355,9 @@ impl Sessions {
             }
             session = self.look(sender).await?;
         }
-        match session.status.as_str() {
-            api::STOPPED => self.order(sender, Order::Start).await,
-            api::FAILED => self.order(sender, Order::Restart).await,
+        match session.status {
+            Status::Stopped => self.order(sender, Order::Start).await,
+            Status::Failed => self.order(sender, Order::Restart).await,
             _ => Ok(()),
         }
     }

@@ -35,6 +35,7 @@ mod audit;
 pub mod contacts;
 pub mod embedded;
 mod handover;
+pub mod limit;
 pub mod listed;
 pub mod media;
 pub mod numbers;
@@ -66,9 +67,9 @@ pub enum Error {
     /// What was asked for contradicts what is there.
     #[error("{0}")]
     Conflict(String),
-    /// More than is allowed; asking again does not help. `code` is for programs.
+    /// More than is allowed; asking again does not help, unless time frees what is used up.
     #[error("{message}")]
-    Limit { code: &'static str, message: String },
+    Limit { of: limit::Limit, message: String },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

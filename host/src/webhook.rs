@@ -25,6 +25,7 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Unverified, signature};
 use crate::clock;
+use crate::event::session::Status;
 use crate::event::{Event, Own, Receipt, TemplateChange};
 use crate::message::{Inbound, Provider, TenantId};
 use crate::metrics::Metrics;
@@ -199,7 +200,9 @@ impl Webhook {
                 let news = known.is_none_or(|known| known.status != change.status);
                 // A server that is restarted tells it of each of its numbers.
                 let server = sender.base_url.as_deref().unwrap_or_default();
-                if news && self.metrics.repeats.alike.is_first(server, &change.status, sender.name.as_str()) {
+                if news
+                    && self.metrics.repeats.alike.is_first(server, change.status.word(), sender.name.as_str())
+                {
                     log_session(sender, &change.status);
                 }
                 self.store.record_session(sender.name.clone(), change).await.map_err(Refusal::Store)?;
@@ -368,11 +371,11 @@ impl Webhook {
     }
 }
 
-fn log_session(sender: &Sender, status: &str) {
-    if status == "FAILED" {
+fn log_session(sender: &Sender, status: &Status) {
+    if *status == Status::Failed {
         tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
     } else {
-        tracing::info!(sender = %sender.name, status, "the WhatsApp session changed");
+        tracing::info!(sender = %sender.name, %status, "the WhatsApp session changed");
     }
 }
 

@@ -314,7 +314,7 @@ impl<'a> Running<'a> {
         &mut self,
         ended: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
     ) -> Result<T, Stopped> {
-        let (rejected, retryable) = match ended {
+        let (rejected, out_of_time) = match ended {
             Ok(Ok(returned)) => {
                 let left = self.store.get_fuel().unwrap_or(0);
                 match self.store.data_mut().meter.balance(left) {
@@ -332,7 +332,7 @@ impl<'a> Running<'a> {
                 (Exceeded::wall_time(&self.limits, used_ms).into(), true)
             }
         };
-        Err(failure(rejected, retryable, &mut self.store, self.started, self.version))
+        Err(failure(rejected, out_of_time, &mut self.store, self.started, self.version))
     }
 }
 

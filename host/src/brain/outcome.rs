@@ -40,10 +40,10 @@ pub struct Stopped {
     pub fault: bool,
 }
 
-/// A trap or limit.
+/// A trap or limit. `out_of_time`: the turn's time was over, which it may keep another time.
 pub fn failure(
     rejected: Rejected,
-    retryable: bool,
+    out_of_time: bool,
     store: &mut Store<State>,
     started: Instant,
     version: &Version,
@@ -52,7 +52,8 @@ pub fn failure(
     let failure = Failure {
         code: rejected.code.into(),
         message: rejected.message.into(),
-        retryable,
+        retryable: out_of_time,
+        out_of_time,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
         cost,
@@ -69,6 +70,7 @@ pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, ve
         code,
         message: fault.message.into(),
         retryable: fault.retryable,
+        out_of_time: false,
         version: version.digest.clone(),
         host_calls: store.data_mut().journal.take(),
         cost,

@@ -13,6 +13,7 @@ use http::HeaderMap;
 use crate::channel::claim::Look;
 use crate::channel::cloud::{self, Dialect};
 use crate::channel::json::{self, Object};
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::channel::{
     Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
@@ -107,18 +108,24 @@ impl Adapter for Meta {
         graph::get(sender, &path).ok()
     }
 
-    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, Unwell> {
         let answer = match outcome::success(status, &HeaderMap::new(), body) {
             Ok(answer) => answer,
             Err(Outcome::Failed { error, .. }) if outcome::is_token_refused(body) => {
-                return Err(format!("Meta refuses its key: {error}"));
+                return Err(Unwell::key_refused(format!("Meta refuses its key: {error}")));
             }
-            Err(Outcome::Failed { error, .. }) => return Err(error),
-            Err(Outcome::Sent { .. }) => return Err(format!("Meta answers {status}")),
+            Err(Outcome::Failed { error, .. }) => {
+                return Err(match status {
+                    401 | 403 => Unwell::key_refused(error),
+                    404 => Unwell::not_known(error),
+                    _ => Unwell::other(error),
+                });
+            }
+            Err(Outcome::Sent { .. }) => return Err(Unwell::other(format!("Meta answers {status}"))),
         };
         match json::text(&answer, "id") {
             Some(_) => Ok("Meta knows its number and takes its key".into()),
-            None => Err("this is no Graph API: the number has no id; check base_url".into()),
+            None => Err(Unwell::other("this is no Graph API: the number has no id; check base_url")),
         }
     }
 

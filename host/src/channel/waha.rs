@@ -17,12 +17,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::claim::Look;
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::channel::{
     self, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Recall, Recalls, Request, Signal,
     Unverified, json, proof,
 };
 use crate::event::Event;
+use crate::event::session::Status;
 use crate::message::OutboundContent;
 use crate::tenant::{HmacAlgorithm, Sender};
 
@@ -85,20 +87,20 @@ impl Adapter for Waha {
         })
     }
 
-    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, Unwell> {
         match status {
             200..=299 => {
                 let session: json::Object =
-                    json::parse(body).map_err(|error| format!("this is no WAHA: {error}"))?;
-                match json::text(&session, "status") {
-                    Some("WORKING") => Ok("WAHA knows its session, which is WORKING".into()),
-                    Some(state) => Err(format!("WAHA says that its session is {state}")),
-                    None => Err("this is no WAHA: its session has no status".into()),
+                    json::parse(body).map_err(|error| Unwell::other(format!("this is no WAHA: {error}")))?;
+                match json::text(&session, "status").map(Status::read) {
+                    Some(working @ Status::Working) => Ok(format!("WAHA knows its session, which is {working}")),
+                    Some(state) => Err(Unwell::other(format!("WAHA says that its session is {state}"))),
+                    None => Err(Unwell::other("this is no WAHA: its session has no status")),
                 }
             }
-            401 | 403 => Err(format!("WAHA refuses its key ({status})")),
-            404 => Err("WAHA has no such session".into()),
-            status => Err(format!("WAHA answers {status}")),
+            401 | 403 => Err(Unwell::key_refused(format!("WAHA refuses its key ({status})"))),
+            404 => Err(Unwell::not_known("WAHA has no such session")),
+            status => Err(Unwell::other(format!("WAHA answers {status}"))),
         }
     }
 

@@ -8,10 +8,12 @@ use futures::future::join_all;
 use http::header::DATE;
 
 use super::{Finding, Patient};
+use crate::channel::probe::Cause;
 use crate::channel::waha::session as waha;
 use crate::channel::waha::settings::{Fault, Wanted};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
+use crate::event::session::Status;
 use crate::internet::is_this_machine;
 use crate::message::{Fate, Provider, Timestamp};
 use crate::store::numbers::Wish;
@@ -143,12 +145,14 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
             ));
         }
     };
-    let action = match change.status.as_str() {
-        "WORKING" => return None,
-        "SCAN_QR_CODE" => "scan the code: `switchboard sender connect NAME`",
-        "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => "confirm the passkey on the phone",
-        "STARTING" => "wait a minute; if it stays so, `switchboard sender connect NAME`",
-        _ => "start it again: `switchboard sender connect NAME`",
+    let action = match &change.status {
+        Status::Working => return None,
+        Status::ScanQrCode => "scan the code: `switchboard sender connect NAME`",
+        Status::PasskeyRequired | Status::PasskeyConfirmationRequired => "confirm the passkey on the phone",
+        Status::Starting => "wait a minute; if it stays so, `switchboard sender connect NAME`",
+        Status::Stopped | Status::Failed | Status::Other(_) => {
+            "start it again: `switchboard sender connect NAME`"
+        }
     };
     Some(Finding::error(subject, format!("its WhatsApp session is {}", change.status), action))
 }
@@ -192,20 +196,23 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
     let provider = sender.provider;
     match channel::adapter(provider).probed(sender, answer.status, &answer.body) {
         Ok(said) => Finding::good(subject, said),
-        Err(said) => {
-            let action = match answer.status {
-                _ if said.contains("refuses its key") => NEW_KEY,
-                401 | 403 => NEW_KEY,
-                404 if provider == Provider::Waha => "`switchboard sender connect NAME` makes the session",
-                404 => {
+        Err(unwell) => {
+            let action = match unwell.cause {
+                Cause::KeyRefused => NEW_KEY,
+                Cause::NotKnown if provider == Provider::Waha => {
+                    "`switchboard sender connect NAME` makes the session"
+                }
+                Cause::NotKnown => {
                     "check its account: `switchboard sender list`; the provider does not know it, or the key may not see it"
                 }
-                _ if provider == Provider::Waha => {
+                Cause::Other if provider == Provider::Waha => {
                     "`switchboard sender connect NAME`; if that does not help, look into WAHA's own log"
                 }
-                _ => "see what the provider says; `switchboard sender list` shows base_url and account",
+                Cause::Other => {
+                    "see what the provider says; `switchboard sender list` shows base_url and account"
+                }
             };
-            Finding::error(subject, said, action)
+            Finding::error(subject, unwell.what, action)
         }
     }
 }

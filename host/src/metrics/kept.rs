@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::few::Few;
+use crate::event::session::Status;
 use crate::message::{Provider, Timestamp};
 use crate::policy::quota::Level;
 use crate::store::quotas::Shelf;
@@ -57,8 +58,8 @@ impl Kept {
         senders.sort_by(|one, other| one.name.cmp(&other.name));
         for sender in senders.into_iter().filter(|sender| sender.active) {
             let status = store.session(&sender.name).ok().flatten().map(|change| change.status);
-            working.push((sender.name.to_string(), status.as_deref() == Some("WORKING")));
-            let status = status.unwrap_or_else(|| "unheard".into());
+            working.push((sender.name.to_string(), status == Some(Status::Working)));
+            let status = status.map_or_else(|| "unheard".into(), String::from);
             *sessions.entry((server_of(sender), status)).or_default() += 1;
         }
         Kept {

@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::egress::{LIST_BYTES, Unsent};
+use crate::event::session::Status;
 use crate::message::Fate;
 use crate::tenant::Sender;
 
@@ -30,12 +31,12 @@ impl Sessions {
     pub(super) async fn started(&self, sender: &Sender) -> Result<()> {
         for _ in 0..LOOKS {
             let session = self.look(sender).await?;
-            if ![api::STARTING, api::STOPPED].contains(&session.status.as_str()) {
+            if !matches!(session.status, Status::Starting | Status::Stopped) {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Error::NotNow { status: api::STARTING.into() })
+        Err(Error::NotNow { status: Status::Starting })
     }
 
     pub(super) async fn ask<T>(

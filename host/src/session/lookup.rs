@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use super::Sessions;
 use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
-use crate::event::SamePerson;
+use crate::event::{SameBecause, SamePerson};
 use crate::identity;
 use crate::message::{ContactKey, Provider, SenderName};
 use crate::retry::Backoff;
@@ -163,7 +163,7 @@ impl Sessions {
                     also: phone,
                     message_id: None,
                     at: clock::now(),
-                    reason: "hidden id looked up".into(),
+                    because: SameBecause::LookedUp,
                 })
             }
             Ok(Ok(_)) => Found::Nobody,

@@ -24,6 +24,7 @@ use crate::channel::waha::settings::Fault;
 use crate::channel::{EncodeError, Request};
 use crate::clock;
 use crate::event::SessionChange;
+use crate::event::session::Status;
 use crate::message::{Provider, SenderName, Timestamp};
 use crate::retry::Backoff;
 use crate::store::numbers::Wish;
@@ -123,17 +124,17 @@ impl Sessions {
         self.note(sender, &session).await;
         let wish = self.store.wish(&sender.name)?;
         let faults = self.lacking(sender, &session, wish);
-        if session.status != api::STARTING {
+        if session.status != Status::Starting {
             memory.starting_since = None;
         }
         // Whoever set it up by hand puts it right by hand.
         let led_elsewhere = self.wanted(sender).is_ok_and(|wanted| wanted.is_led_elsewhere(&session));
         let by_hand = wish == Wish::Unsaid && led_elsewhere;
-        let trouble = match session.status.as_str() {
-            _ if wish == Wish::LoggedOut && session.status != api::WORKING => None,
-            api::STARTING => self.starts_for_long(memory).then_some(Trouble::Starting),
+        let trouble = match session.status {
+            _ if wish == Wish::LoggedOut && session.status != Status::Working => None,
+            Status::Starting => self.starts_for_long(memory).then_some(Trouble::Starting),
             _ if !faults.is_empty() && !by_hand => Some(Trouble::Settings(faults.clone())),
-            api::WORKING => self.silence(sender, &session, memory).await,
+            Status::Working => self.silence(sender, &session, memory).await,
             _ => Trouble::of(&session),
         };
         if faults.is_empty() && wish == Wish::Unsaid {

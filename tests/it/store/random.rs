@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use switchboard::conversation::{Mode, TimerChange};
-use switchboard::event::{Own, Receipt, SamePerson};
+use switchboard::event::{Own, Receipt, SameBecause, SamePerson};
 use switchboard::message::{Content, ConversationKey, DeliveryState, Outbound, Provider, SenderName};
 use switchboard::route;
 use switchboard::store::contacts::OptOut;
@@ -143,7 +143,7 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
                 also: who_key,
                 message_id: None,
                 at: at(now),
-                reason: "lookup".into(),
+                because: SameBecause::LookedUp,
             };
             store.learn(same, at(now)).await.expect("learnt");
         }

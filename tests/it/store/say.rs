@@ -1,7 +1,7 @@
 //! Whose word it is that two keys are one person's: a tenant that has a number of its own knows that
 //! number's keys, and must not come to another tenant's contacts by them.
 
-use switchboard::event::SamePerson;
+use switchboard::event::{SameBecause, SamePerson};
 use switchboard::message::{Provider, SenderName};
 use switchboard::route::Answer;
 use switchboard::store::{Accepted, Arrival};
@@ -24,7 +24,7 @@ async fn changed(lab: &Lab<'_>, account: &str, known: &str, also: &str, ms: i64)
         also: contact(also),
         message_id: None,
         at: at(0),
-        reason: "number changed".into(),
+        because: SameBecause::NumberChanged,
     };
     lab.store().learn(same, at(ms)).await.expect("learnt")
 }
@@ -124,7 +124,7 @@ pub async fn a_hidden_id_stays_hidden_from_others(factory: &dyn Factory) {
         also: contact("971502"),
         message_id: None,
         at: at(0),
-        reason: "lookup".into(),
+        because: SameBecause::LookedUp,
     };
     assert!(lab.store().learn(same, at(32)).await.expect("learnt"));
     lab.restart();
@@ -146,7 +146,7 @@ pub async fn a_tenant_that_gets_a_person_has_all_it_kept_of_it(factory: &dyn Fac
         also: contact("971501"),
         message_id: None,
         at: at(0),
-        reason: "lookup".into(),
+        because: SameBecause::LookedUp,
     };
     assert!(lab.store().learn(same, at(1)).await.expect("learnt"));
     lab.accept(through_own("111@lid", "m1", &[], 2)).await;

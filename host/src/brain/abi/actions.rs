@@ -68,7 +68,7 @@ pub struct Rejected {
 
 impl From<Exceeded> for Rejected {
     fn from(exceeded: Exceeded) -> Self {
-        Rejected { code: exceeded.code, message: exceeded.to_string() }
+        Rejected { code: exceeded.of.code(), message: exceeded.to_string() }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::channel::cloud::value::{person, time_of};
 use crate::channel::cloud::{Item, Surroundings, list, object, short, wish, word};
 use crate::channel::json::{self, Object};
-use crate::event::{Event, SamePerson, TemplateChange, Topic};
+use crate::event::{Event, SameBecause, SamePerson, TemplateChange, Topic};
 use crate::message::Timestamp;
 
 pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
@@ -111,7 +111,7 @@ fn renamed(value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event>
                     also,
                     message_id: None,
                     at: time_of(item, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
-                    reason: "number changed".into(),
+                    because: SameBecause::NumberChanged,
                 })
             })
         });

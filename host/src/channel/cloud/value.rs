@@ -10,7 +10,7 @@ use crate::channel::cloud::{Item, Surroundings, content, list, object, short, st
 use crate::channel::json::{self, Object};
 use crate::channel::said::Found;
 use crate::channel::{DecodeError, answer, time};
-use crate::event::{Event, Own, SamePerson, Topic};
+use crate::event::{Event, Own, SameBecause, SamePerson, Topic};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Inbound, Timestamp};
 
@@ -221,7 +221,7 @@ impl Reader<'_, '_> {
                     also,
                     message_id: Some(id.clone()),
                     at: Item::of(message).at.or(self.around.at).unwrap_or(Timestamp::ZERO),
-                    reason: "number changed".into(),
+                    because: SameBecause::NumberChanged,
                 })
             })
         };

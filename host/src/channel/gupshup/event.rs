@@ -13,7 +13,7 @@ use crate::channel::gupshup::decode::Webhook;
 use crate::channel::gupshup::outcome;
 use crate::channel::json::{self, Object};
 use crate::channel::{DecodeError, said};
-use crate::event::{Consent, Event, Receipt, SamePerson, TemplateChange};
+use crate::event::{Consent, Event, Receipt, SameBecause, SamePerson, TemplateChange};
 use crate::message::{DeliveryState, Fate, Provider, Timestamp};
 use crate::opt_out::{self, Wish};
 
@@ -75,7 +75,7 @@ fn mismatch(webhook: &Webhook<'_>, payload: &Object) -> Event {
             also,
             message_id: word(payload, "gsId").or_else(|| word(payload, "id")),
             at: webhook.time(payload).unwrap_or(Timestamp::ZERO),
-            reason: "number form".into(),
+            because: SameBecause::NumberForm,
         }),
         (Some(_), Some(_)) => webhook.ignored("number form", payload),
         _ => webhook.unread("unreadable sender address", payload),

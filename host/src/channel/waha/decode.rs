@@ -11,6 +11,7 @@ use crate::channel::waha::content;
 use crate::channel::waha::person::{Person, ourselves};
 use crate::channel::waha::{bare_id, chat_of};
 use crate::channel::{DecodeError, cloud::short, time};
+use crate::event::session::Status;
 use crate::event::{Event, Ignored, Receipt, SessionChange, Topic, Unread};
 use crate::identity::{self, Address};
 use crate::message::{Choice, ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
@@ -290,7 +291,7 @@ impl Webhook<'_> {
         Ok(Event::Session(SessionChange {
             provider: Provider::Waha,
             account: self.account.to_owned(),
-            status: status.to_owned(),
+            status: Status::read(status),
             number: self.me.iter().find(|key| identity::is_phone(key)).cloned(),
             at: self.at.or_else(last).unwrap_or(Timestamp::ZERO),
         }))

@@ -11,6 +11,7 @@ use super::contacts;
 use crate::conversation::{Lead, LeadChange, LeadThread};
 use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::store::Error;
+use crate::store::limit::Limit;
 
 /// What a lead may hold. All tenants of its organization are shown it with every turn.
 const MOST_BYTES: usize = 64 << 10;
@@ -118,7 +119,7 @@ pub fn join(
 
 fn too_much(what: &str) -> Fault {
     let message = format!("the lead {what}. A null takes a field away");
-    Error::Limit { code: "lead", message }.into()
+    Error::Limit { of: Limit::Lead, message }.into()
 }
 
 pub fn put(batch: &mut Batch<'_>, changed: &Changed) -> Step<()> {

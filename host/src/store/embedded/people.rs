@@ -5,13 +5,10 @@ use async_trait::async_trait;
 use super::merge::{self, By, GATEWAY};
 use super::tables::define;
 use super::{Embedded, contacts, lookups, opt_outs, own, views};
-use crate::event::{Consent, Own, SamePerson};
+use crate::event::{Consent, Own, SameBecause, SamePerson};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::contacts::{Contacts, Lookup, OptOut, OwnAlias, OwnKept, Person};
-
-/// In a provider's word: the same person, now under another number.
-const NUMBER_CHANGED: &str = "number changed";
 
 #[async_trait]
 impl Contacts for Embedded {
@@ -44,9 +41,9 @@ impl Contacts for Embedded {
             let directory = batch.mirror.directory.load_full();
             // What comes through nobody proves nothing.
             let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
-            let by = By { actor: GATEWAY, reason: &same.reason, now };
+            let by = By { actor: GATEWAY, reason: same.because.name(), now };
             let pair = (&same.known, &same.also);
-            merge::learn(batch, sender, pair, same.reason == NUMBER_CHANGED, &by)
+            merge::learn(batch, sender, pair, same.because == SameBecause::NumberChanged, &by)
         })
         .await
     }

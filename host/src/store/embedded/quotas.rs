@@ -12,6 +12,7 @@ use crate::conversation::JournalEntry;
 use crate::message::{ConversationKey, TenantId, Timestamp};
 use crate::policy::quota::{Level, Meter, Steady, day_of, next_day, refusal};
 use crate::schedule::Admits;
+use crate::store::limit::Limit;
 use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
 use crate::store::upkeep::Mark;
 use crate::store::{Error, Result};
@@ -242,8 +243,8 @@ fn later(now: Timestamp, ms: u64) -> Timestamp {
 }
 
 fn used_up(kind: Kind, quotas: &Quotas, used: u64, frees_at: Option<Timestamp>) -> Error {
-    let code = if frees_at.is_some() { "rate" } else { "quota" };
-    Error::Limit { code, message: refusal(kind, quotas, used, frees_at) }
+    let of = if frees_at.is_some() { Limit::Rate } else { Limit::Quota };
+    Error::Limit { of, message: refusal(kind, quotas, used, frees_at) }
 }
 
 /// How much of a quota is used by what is kept and by the day; what windows measure is not in it.

@@ -17,6 +17,7 @@ use super::sends::text_of;
 use super::tables::define;
 use crate::event::TemplateChange;
 use crate::message::{DeliveryState, Outbound, OutboundContent, SenderName, TenantId, Timestamp};
+use crate::store::limit::Limit;
 use crate::store::templates::{PER_TENANT, Templates};
 use crate::store::{Error, Result, SendId};
 use crate::template::news::News;
@@ -336,7 +337,7 @@ fn fits(batch: &Batch<'_>, key: &Key) -> Step<()> {
     let own = below(table, &owned_by(key.tenant.get(), ""))?;
     if own.len() >= PER_TENANT {
         let message = format!("tenant {}: limit {PER_TENANT} templates, used {}", key.tenant, own.len());
-        return Err(Error::Limit { code: "too_many_templates", message }.into());
+        return Err(Error::Limit { of: Limit::Templates, message }.into());
     }
     let taken = |known: &Registered| {
         known.template.name == key.name

@@ -18,6 +18,7 @@ use super::tally::size;
 use super::{inbox, lines};
 use crate::conversation::{Mode, TimerChange};
 use crate::message::{ConversationKey, Timestamp};
+use crate::store::limit::Limit;
 use crate::store::quotas::Shelf;
 use crate::store::{Error, InboxId};
 use crate::tenant::quotas::Kind;
@@ -316,7 +317,7 @@ pub fn check(
              again, and cancel those that are not needed",
             timers.len()
         );
-        return Err(Error::Limit { code: "timers", message }.into());
+        return Err(Error::Limit { of: Limit::Timers, message }.into());
     }
     let more = sizes.values().sum::<i64>() - before;
     if more > 0 {
