@@ -35,6 +35,8 @@ mod said;
 pub mod signature;
 pub mod simulator;
 pub mod templates;
+#[cfg(test)]
+mod testing;
 mod time;
 mod vcard;
 pub mod waha;

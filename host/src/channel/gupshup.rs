@@ -22,9 +22,11 @@ use crate::event::Event;
 use crate::message::OutboundContent;
 use crate::tenant::Sender;
 
+mod api;
 mod content;
 mod decode;
 mod encode;
+mod envelope;
 mod event;
 mod media;
 mod menu;
@@ -85,7 +87,7 @@ impl Adapter for Gupshup {
         }
         let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
         // Alone among the calls this one is documented with the key in `Authorization`.
-        let call = encode::call(sender, http::Method::PUT, &path).ok()?;
+        let call = api::call(sender, http::Method::PUT, &path).ok()?;
         Some(call.header("Authorization", sender.api_key.expose()))
     }
 

@@ -29,6 +29,7 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod item;
 mod log;
 mod media;
 mod menu;
@@ -140,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
     use crate::message::Provider;
 
     const BODY: &[u8] = br#"{"results":[]}"#;
@@ -155,13 +157,7 @@ mod tests {
     }
 
     fn verified(keys: Value, path: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         Infobip.verify(&sender(keys), &Hook { headers: &headers, path_key: path, body: BODY })
     }
 

@@ -144,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
 
     const BODY: &[u8] = br#"{"object":"whatsapp_business_account","entry":[{"id":"0","changes":[]}]}"#;
     /// Of [`BODY`] under `meta-app-secret-for-tests`.
@@ -159,13 +160,7 @@ mod tests {
     }
 
     fn verify(sender: &Sender, path_key: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         Meta.verify(sender, &Hook { headers: &headers, path_key, body: BODY })
     }
 

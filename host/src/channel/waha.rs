@@ -28,6 +28,7 @@ use crate::event::session::Status;
 use crate::message::OutboundContent;
 use crate::tenant::{HmacAlgorithm, Sender};
 
+mod api;
 mod content;
 mod decode;
 mod encode;
@@ -78,13 +79,8 @@ impl Adapter for Waha {
 
     /// Its session, which WAHA tells with its status.
     fn probe(&self, sender: &Sender) -> Option<Request> {
-        let base = sender.base_url.as_deref()?.trim_end_matches('/');
         let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
-        let request = Request::get(format!("{base}/api/sessions/{session}"));
-        Some(match sender.api_key.is_empty() {
-            true => request,
-            false => request.header("X-Api-Key", sender.api_key.expose()),
-        })
+        api::request(sender, http::Method::GET, &format!("/api/sessions/{session}"), None).ok()
     }
 
     fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, Unwell> {
@@ -93,7 +89,9 @@ impl Adapter for Waha {
                 let session: json::Object =
                     json::parse(body).map_err(|error| Unwell::other(format!("this is no WAHA: {error}")))?;
                 match json::text(&session, "status").map(Status::read) {
-                    Some(working @ Status::Working) => Ok(format!("WAHA knows its session, which is {working}")),
+                    Some(working @ Status::Working) => {
+                        Ok(format!("WAHA knows its session, which is {working}"))
+                    }
                     Some(state) => Err(Unwell::other(format!("WAHA says that its session is {state}"))),
                     None => Err(Unwell::other("this is no WAHA: its session has no status")),
                 }
@@ -110,18 +108,14 @@ impl Adapter for Waha {
 
     fn recall(&self, sender: &Sender, recall: &Recall<'_>) -> Option<Request> {
         let Recall::Chat { to, since } = *recall else { return None };
-        let base = sender.base_url.as_deref()?.trim_end_matches('/');
         let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
         let chat = utf8_percent_encode(to, NON_ALPHANUMERIC);
         let seconds = since.as_ms().div_euclid(1_000);
-        let request = Request::get(format!(
-            "{base}/api/{session}/chats/{chat}/messages?limit={RECALLED}&downloadMedia=false&filter.fromMe=true\
+        let path = format!(
+            "/api/{session}/chats/{chat}/messages?limit={RECALLED}&downloadMedia=false&filter.fromMe=true\
              &filter.timestamp.gte={seconds}"
-        ));
-        Some(match sender.api_key.is_empty() {
-            true => request,
-            false => request.header("X-Api-Key", sender.api_key.expose()),
-        })
+        );
+        api::request(sender, http::Method::GET, &path, None).ok()
     }
 
     /// A chat's messages have the form of the webhook's.
@@ -177,6 +171,7 @@ fn chat_of(id: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
     use crate::message::Provider;
 
     #[test]
@@ -265,13 +260,7 @@ mod tests {
                 Err(Unverified::MissingKey),
             ),
         ] {
-            let headers: HeaderMap = headers
-                .into_iter()
-                .map(|(name, value)| {
-                    let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                    (name, value.parse().expect("a value"))
-                })
-                .collect();
+            let headers = testing::headers(&headers);
             let hook = Hook { headers: &headers, path_key: None, body: BODY };
             assert_eq!(Waha.verify(&sender(keys.0, keys.1), &hook), expected, "{case}");
         }

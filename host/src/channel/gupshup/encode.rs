@@ -5,18 +5,16 @@
 //! that what may have gone out cannot be asked after.
 
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
 use crate::channel::card::{self, Spelling};
-use crate::channel::gupshup::{menu, templates};
-use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
+use crate::channel::gupshup::media::link;
+use crate::channel::gupshup::{api, menu, templates};
+use crate::channel::media::{FILENAME_CHARS, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, fallback};
 use crate::identity::{self, Address};
 use crate::message::{MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::tenant::Sender;
 
-/// Where apps are, if a sender does not say otherwise.
-const BASE: &str = "https://api.gupshup.io";
 /// Source: Meta's pages on text and on media messages.
 const TEXT_CHARS: usize = 4096;
 const CAPTION_CHARS: usize = 1024;
@@ -47,33 +45,7 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
             "/wa/api/v1/msg"
         }
     };
-    form(sender, http::Method::POST, path, &fields)
-}
-
-/// A call with a form as its body.
-pub fn form(
-    sender: &Sender,
-    method: http::Method,
-    path: &str,
-    fields: &[(&str, String)],
-) -> Result<Request, EncodeError> {
-    let mut body = Serializer::new(String::new());
-    for (name, value) in fields {
-        body.append_pair(name, value);
-    }
-    let mut request = call(sender, method, path)?;
-    request.body = body.finish().into_bytes();
-    Ok(request.header("Content-Type", "application/x-www-form-urlencoded"))
-}
-
-/// A call without a body.
-pub fn call(sender: &Sender, method: http::Method, path: &str) -> Result<Request, EncodeError> {
-    if sender.api_key.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no api_key: Gupshup asks for one", sender.name)));
-    }
-    let base = sender.base_url.as_deref().filter(|base| !base.is_empty()).unwrap_or(BASE);
-    let url = format!("{}{path}", base.trim_end_matches('/'));
-    Ok(Request { method, ..Request::get(url) }.header("apikey", sender.api_key.expose()))
+    api::form(sender, http::Method::POST, path, &fields)
 }
 
 fn source(sender: &Sender) -> Result<String, EncodeError> {
@@ -187,14 +159,4 @@ fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeE
         message["caption"] = caption.into();
     }
     Ok(message)
-}
-
-/// Gupshup fetches files itself, from an address.
-pub fn link(named: &str, source: Option<&Source>) -> Result<String, EncodeError> {
-    match source {
-        Some(Source { place: Place::Link(link), .. }) => Ok(link.clone()),
-        Some(_) => Err(EncodeError("Gupshup takes files by their address alone".into())),
-        None if named.starts_with("https://") || named.starts_with("http://") => Ok(named.to_owned()),
-        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
-    }
 }

@@ -6,9 +6,9 @@ use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::channel::cloud::word;
-use crate::channel::gupshup::{encode, outcome};
-use crate::channel::json::{self, Object};
+use crate::channel::gupshup::media::link;
+use crate::channel::gupshup::{api, outcome};
+use crate::channel::json::{self, Object, word};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Outgoing, Request, media};
 use crate::message::{self, Fate};
@@ -49,7 +49,7 @@ pub fn fields(
         Some(Header::Text { .. }) | None => return Ok(fields),
     };
     let address = value("header").unwrap_or_default();
-    let mut file = json!({ "link": encode::link(&address, outgoing.media)? });
+    let mut file = json!({ "link": link(&address, outgoing.media)? });
     if kind == "document" {
         file["filename"] = media::file_name(None, &address, outgoing.media).into();
     }
@@ -139,12 +139,12 @@ impl Api for Management {
             ("allowTemplateCategoryChange", "true".to_owned()),
         ];
         fields.extend(described(template)?);
-        encode::form(sender, Method::POST, &templates(sender)?, &fields)
+        api::form(sender, Method::POST, &templates(sender)?, &fields)
     }
 
     fn update(&self, sender: &Sender, id: &str, template: &Template) -> Result<Request, EncodeError> {
         let path = format!("{}/{}", templates(sender)?, part(id));
-        encode::form(sender, Method::PUT, &path, &described(template)?)
+        api::form(sender, Method::PUT, &path, &described(template)?)
     }
 
     /// By name, and by id where it is known, because a name has all its languages.
@@ -153,12 +153,12 @@ impl Api for Management {
         if let Some(id) = id {
             path = format!("{path}/{}", part(id));
         }
-        encode::call(sender, Method::DELETE, &path)
+        api::call(sender, Method::DELETE, &path)
     }
 
     /// All of them at once.
     fn list(&self, sender: &Sender, _after: Option<&str>) -> Result<Request, EncodeError> {
-        encode::call(sender, Method::GET, &templates(sender)?)
+        api::call(sender, Method::GET, &templates(sender)?)
     }
 
     fn submitted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome> {

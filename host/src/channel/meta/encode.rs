@@ -9,7 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::channel::card::{self, Spelling};
-use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
+use crate::channel::media::{FILENAME_CHARS, Source, file_name};
+use crate::channel::meta::media::reference;
 use crate::channel::meta::{graph, menu, parameters};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity;
@@ -130,7 +131,7 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         MediaKind::Document => "document",
         MediaKind::Sticker => "sticker",
     };
-    let mut part = file(&media.source, source)?;
+    let mut part = reference(&media.source, source)?;
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     match (media.kind, caption) {
         (_, None) => {}
@@ -150,21 +151,6 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         part["filename"] = name.into();
     }
     Ok((kind, part))
-}
-
-/// A file by the id that it was uploaded under, or by its address.
-pub fn file(address: &str, source: Option<&Source>) -> Result<Value, EncodeError> {
-    match source.map(|source| &source.place) {
-        Some(Place::Uploaded(id)) => Ok(json!({ "id": id })),
-        Some(Place::Link(link)) => Ok(json!({ "link": link })),
-        Some(Place::Inline { .. }) => {
-            Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
-        }
-        None if address.starts_with("https://") || address.starts_with("http://") => {
-            Ok(json!({ "link": address }))
-        }
-        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
-    }
 }
 
 fn location_part(location: &Location) -> Result<(&'static str, Value), EncodeError> {

@@ -2,10 +2,11 @@
 //! file is fetched there with the sender's token. A file of ours is handed over first and sent by its id.
 
 use http::{HeaderMap, Method};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::json;
-use crate::channel::media::{Api, Fetch, Takes, Upload};
+use crate::channel::media::{Api, Fetch, Place, Source, Takes, Upload};
 use crate::channel::meta::{graph, outcome};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
@@ -58,6 +59,21 @@ impl Api for Files {
         json::text(&answer, "id")
             .map(str::to_owned)
             .ok_or_else(|| Outcome::failed(Fate::Unknown, "Meta took the file and answered without its id"))
+    }
+}
+
+/// A file as a part of a message: by the id that it was uploaded under, or by its address.
+pub fn reference(address: &str, source: Option<&Source>) -> Result<Value, EncodeError> {
+    match source.map(|source| &source.place) {
+        Some(Place::Uploaded(id)) => Ok(json!({ "id": id })),
+        Some(Place::Link(link)) => Ok(json!({ "link": link })),
+        Some(Place::Inline { .. }) => {
+            Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
+        }
+        None if address.starts_with("https://") || address.starts_with("http://") => {
+            Ok(json!({ "link": address }))
+        }
+        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
     }
 }
 

@@ -141,16 +141,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::channel::testing;
 
     /// The fate in a word, with its id or wait.
     fn fate(status: u16, headers: &[(&str, &str)], body: &str) -> String {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         match read(status, &headers, body.as_bytes(), "971501234567") {
             Outcome::Sent { provider_id, known_as } => {
                 let also = known_as.map(|address| format!(", known as {address}")).unwrap_or_default();

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
+use crate::channel::waha::api::request;
 use crate::channel::waha::outcome::{describe, exception, words};
 use crate::channel::{EncodeError, Request};
 use crate::event::session::Status;
@@ -164,28 +165,6 @@ fn name(sender: &Sender) -> Result<String, EncodeError> {
         ))),
         account => Ok(utf8_percent_encode(account, IN_PATH).to_string()),
     }
-}
-
-/// A call of WAHA's API, with the sender's key.
-pub fn request(
-    sender: &Sender,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Request, EncodeError> {
-    let base = sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    if base.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no base_url: where is its WAHA?", sender.name)));
-    }
-    let url = format!("{base}{path}");
-    let request = match body {
-        Some(body) => Request::json(method, url, body),
-        None => Request { method, url, headers: Vec::new(), body: Vec::new() },
-    };
-    Ok(match sender.api_key.is_empty() {
-        true => request,
-        false => request.header("X-Api-Key", sender.api_key.expose()),
-    })
 }
 
 /// The answer to all that shows the session.
