@@ -25,6 +25,7 @@ pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
 mod json;
+mod length;
 pub mod local;
 pub mod media;
 pub mod meta;

@@ -34,7 +34,7 @@ pub mod bindings;
 mod brain;
 mod fault;
 mod host;
-mod limits;
+pub mod limits;
 mod logging;
 pub mod media;
 mod message;

@@ -21,6 +21,7 @@ use crate::channel::{
 use crate::event::Event;
 use crate::message::{OutboundContent, Provider};
 use crate::tenant::{HmacAlgorithm, Sender};
+use crate::whatsapp_limits;
 
 pub mod codes;
 mod encode;
@@ -93,7 +94,7 @@ impl Adapter for Meta {
         match content {
             OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
             OutboundContent::List(list) => menu::list(list).is_some(),
-            OutboundContent::Contacts { contacts } => contacts.len() <= encode::CARDS,
+            OutboundContent::Contacts { contacts } => contacts.len() <= whatsapp_limits::CARDS,
             _ => true,
         }
     }

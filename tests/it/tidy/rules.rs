@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "offer",
     "template",
     "seal",
+    "whatsapp_limits",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[

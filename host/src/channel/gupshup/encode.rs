@@ -9,15 +9,21 @@ use serde_json::{Value, json};
 use crate::channel::card::{self, Spelling};
 use crate::channel::gupshup::media::link;
 use crate::channel::gupshup::{api, menu, templates};
+use crate::channel::length::Most;
 use crate::channel::media::{FILENAME_CHARS, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, fallback};
 use crate::identity::{self, Address};
 use crate::message::{MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::tenant::Sender;
+use crate::whatsapp_limits as limits;
 
-/// Source: Meta's pages on text and on media messages.
-const TEXT_CHARS: usize = 4096;
-const CAPTION_CHARS: usize = 1024;
+const TEXT: Most = most(limits::TEXT);
+const CAPTION: Most = most(limits::CAPTION);
+const FILENAME: Most = most(FILENAME_CHARS);
+
+const fn most(chars: usize) -> Most {
+    Most { chars, by: "WhatsApp", rest: "" }
+}
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
@@ -121,23 +127,15 @@ fn words(text: &str) -> Result<Value, EncodeError> {
     if text.trim().is_empty() {
         return Err(EncodeError("the text is empty".into()));
     }
-    within("text", text, TEXT_CHARS)?;
+    TEXT.allow("the text", text)?;
     Ok(json!({ "type": "text", "text": text }))
-}
-
-fn within(what: &str, text: &str, most: usize) -> Result<(), EncodeError> {
-    let used = text.chars().count();
-    if used > most {
-        return Err(EncodeError(format!("the {what} has {used} characters; WhatsApp takes {most}")));
-    }
-    Ok(())
 }
 
 fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeError> {
     let link = link(&media.source, source)?;
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     if let Some(caption) = caption {
-        within("caption", caption, CAPTION_CHARS)?;
+        CAPTION.allow("the caption", caption)?;
         if matches!(media.kind, MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker) {
             return Err(EncodeError(
                 "audio and stickers have no caption on WhatsApp: send the words as text".into(),
@@ -151,7 +149,7 @@ fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeE
         MediaKind::Sticker => json!({ "type": "sticker", "url": link }),
         MediaKind::Document => {
             let name = file_name(media.filename.as_deref(), &media.source, source);
-            within("file's name", &name, FILENAME_CHARS)?;
+            FILENAME.allow("the file's name", &name)?;
             json!({ "type": "file", "url": link, "filename": name })
         }
     };

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::channel::gupshup::media::link;
 use crate::channel::gupshup::{api, outcome};
 use crate::channel::json::{self, Object, word};
+use crate::channel::length::Most;
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Outgoing, Request, media};
 use crate::message::{self, Fate};
@@ -19,8 +20,8 @@ use crate::tenant::Sender;
 /// What a template is about, which Gupshup wants to know and WhatsApp does not.
 const VERTICAL: &str = "Customer messages";
 
-/// Gupshup takes no longer name of a template, though WhatsApp does.
-const NAME_CHARACTERS: usize = 180;
+/// WhatsApp takes longer names of templates.
+const NAME: Most = Most { chars: 180, by: "Gupshup", rest: "" };
 
 /// WhatsApp fixes the words of an authentication template, in every language; Gupshup wants to read them
 /// all the same.
@@ -125,12 +126,7 @@ pub struct Management;
 
 impl Api for Management {
     fn submit(&self, sender: &Sender, template: &Template) -> Result<Request, EncodeError> {
-        let used = template.name.chars().count();
-        if used > NAME_CHARACTERS {
-            return Err(EncodeError(format!(
-                "the template's name has {used} characters; Gupshup takes {NAME_CHARACTERS}"
-            )));
-        }
+        NAME.allow("the template's name", &template.name)?;
         let mut fields = vec![
             ("elementName", template.name.clone()),
             ("languageCode", template.language.clone()),

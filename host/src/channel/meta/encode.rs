@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::channel::card::{self, Spelling};
+use crate::channel::length::Most;
 use crate::channel::media::{FILENAME_CHARS, Source, file_name};
 use crate::channel::meta::media::reference;
 use crate::channel::meta::{graph, menu, parameters};
@@ -17,15 +18,18 @@ use crate::identity;
 use crate::message::{Location, MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::template::Category;
 use crate::tenant::Sender;
+use crate::whatsapp_limits as limits;
 
 /// Of those who are known by a business-scoped id.
 const RECIPIENT: &str = "recipient";
 
-/// Source of all limits: the Cloud API's pages on each kind of message.
-const TEXT_CHARS: usize = 4096;
-const CAPTION_CHARS: usize = 1024;
-/// Its specification names this many; its pages advise to send few.
-pub const CARDS: usize = 5;
+const TEXT: Most = most(limits::TEXT);
+const CAPTION: Most = most(limits::CAPTION);
+const FILENAME: Most = most(FILENAME_CHARS);
+
+const fn most(chars: usize) -> Most {
+    Most { chars, by: "Meta", rest: ": send it in parts" }
+}
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
@@ -95,7 +99,7 @@ fn content(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError
         },
         OutboundContent::Media(media) => media_part(media, outgoing.media),
         OutboundContent::Location(location) => location_part(location),
-        OutboundContent::Contacts { contacts } if contacts.len() > CARDS => {
+        OutboundContent::Contacts { contacts } if contacts.len() > limits::CARDS => {
             text_part(&fallback::cards(contacts))
         }
         OutboundContent::Contacts { contacts } => {
@@ -118,7 +122,7 @@ fn text_part(text: &str) -> Result<(&'static str, Value), EncodeError> {
     if text.trim().is_empty() {
         return Err(EncodeError("the text is empty".into()));
     }
-    within("the text", text, TEXT_CHARS)?;
+    TEXT.allow("the text", text)?;
     let linked = text.contains("https://") || text.contains("http://");
     Ok(("text", json!({ "body": text, "preview_url": linked })))
 }
@@ -136,7 +140,7 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
     match (media.kind, caption) {
         (_, None) => {}
         (MediaKind::Image | MediaKind::Video | MediaKind::Document, Some(caption)) => {
-            within("the caption", caption, CAPTION_CHARS)?;
+            CAPTION.allow("the caption", caption)?;
             part["caption"] = caption.into();
         }
         (MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker, Some(_)) => {
@@ -147,7 +151,7 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
     }
     if media.kind == MediaKind::Document {
         let name = file_name(media.filename.as_deref(), &media.source, source);
-        within("the file's name", &name, FILENAME_CHARS)?;
+        FILENAME.allow("the file's name", &name)?;
         part["filename"] = name.into();
     }
     Ok((kind, part))
@@ -172,15 +176,6 @@ fn reaction_part(reaction: &Reaction) -> Result<(&'static str, Value), EncodeErr
         return Err(EncodeError("the reaction names no message".into()));
     }
     Ok(("reaction", json!({ "message_id": reaction.message_id, "emoji": reaction.emoji })))
-}
-
-fn within(what: &str, text: &str, limit: usize) -> Result<(), EncodeError> {
-    match text.chars().count() {
-        used if used > limit => {
-            Err(EncodeError(format!("{what} has {used} characters; Meta takes {limit}: send it in parts")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
