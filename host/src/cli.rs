@@ -24,6 +24,7 @@ mod client;
 mod contact;
 mod doctor;
 mod env_file;
+mod exit;
 mod explain;
 mod failure;
 mod key;
@@ -213,7 +214,7 @@ pub fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(error).exit(""),
+        Err(error) => return exit::tell(error.into(), ""),
     };
     let given = setup::given(&cli.place);
     let result = runtime.block_on(run(cli));
@@ -223,7 +224,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough: `switchboard turns list | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(&given),
+        Err(failure) => exit::tell(failure, &given),
     }
 }
 

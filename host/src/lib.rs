@@ -40,7 +40,8 @@
 //!
 //! # Floors
 //!
-//! Imports point down, and neighbours on one floor do not import each other:
+//! Imports point down, and neighbours on one floor do not import each other. Inside a module no files import each
+//! other in a circle either; a file and those in its folder are none:
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync, reload}

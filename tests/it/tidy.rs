@@ -1,4 +1,4 @@
-//! The house rule, checked: imports point down, files and functions stay short, each outside world
+//! The house rule, checked: imports point down and in no circle, files and functions stay short, each outside world
 //! has one door, pure files are pure, and nothing is left unfinished. Every rule is also shown a
 //! file that breaks it, because a check that never fails checks nothing.
 
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use self::rules::Floors;
 use self::source::Source;
 
+mod circles;
 mod rules;
 mod source;
 
@@ -46,6 +47,15 @@ fn the_gateway_keeps_its_floors_doors_and_purity() {
     let sources = Source::all_below(&root(), "host/src");
     let wrong: Vec<String> = sources.iter().flat_map(|source| rules::gateway(source, &floors)).collect();
     assert_none(&wrong);
+}
+
+/// Of whole crates, inside their families too.
+#[test]
+fn nothing_imports_in_a_circle() {
+    let root = root();
+    let sources: Vec<Source> =
+        ["host", "plugin-sdk", "plugins"].iter().flat_map(|dir| Source::all_below(&root, dir)).collect();
+    assert_none(&circles::check(&sources, circles::EXCEPTIONS));
 }
 
 /// A module that is planned but not there would make the diagram a promise.

@@ -14,6 +14,12 @@ pub const MEMORY_CEILING: u64 = 1 << 30;
 /// thousands.
 pub const TABLE_ELEMENTS: usize = 20_000;
 
+/// What one component may be made of. A Rust brain has 3 core instances, 1 memory and 2 tables; those
+/// of other languages have more.
+pub const CORE_INSTANCES_PER_TURN: u32 = 64;
+pub const MEMORIES_PER_TURN: u32 = 2;
+pub const TABLES_PER_TURN: u32 = 8;
+
 /// All the texts of one turn together may take this many times what one text may.
 pub const TEXT_SUM_FACTOR: u64 = 4;
 
@@ -350,15 +356,15 @@ impl wasmtime::ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        super::engine::CORE_INSTANCES_PER_TURN as usize
+        CORE_INSTANCES_PER_TURN as usize
     }
 
     fn tables(&self) -> usize {
-        super::engine::TABLES_PER_TURN as usize
+        TABLES_PER_TURN as usize
     }
 
     fn memories(&self) -> usize {
-        super::engine::MEMORIES_PER_TURN as usize
+        MEMORIES_PER_TURN as usize
     }
 }
 

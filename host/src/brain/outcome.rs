@@ -11,7 +11,6 @@ use wasmtime_wasi::I32Exit;
 use super::abi::actions::Rejected;
 use super::abi::wit;
 use super::budget::Exceeded;
-use super::engine::Version;
 use super::sandbox::State;
 use super::{Ask, Failure};
 use crate::conversation::{Cost, Heard, Line, Trigger};
@@ -46,7 +45,7 @@ pub fn failure(
     out_of_time: bool,
     store: &mut Store<State>,
     started: Instant,
-    version: &Version,
+    version: &str,
 ) -> Stopped {
     let cost = cost(store, started);
     let failure = Failure {
@@ -54,7 +53,7 @@ pub fn failure(
         message: rejected.message.into(),
         retryable: out_of_time,
         out_of_time,
-        version: version.digest.clone(),
+        version: version.to_owned(),
         host_calls: store.data_mut().journal.take(),
         cost,
     };
@@ -62,7 +61,7 @@ pub fn failure(
 }
 
 /// The brain's own word.
-pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &Version) -> Stopped {
+pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &str) -> Stopped {
     let cost = cost(store, started);
     let code =
         if fault.code.trim().is_empty() { "fault".into() } else { glyph::shown(fault.code, CODE_BYTES) };
@@ -71,7 +70,7 @@ pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, ve
         message: fault.message.into(),
         retryable: fault.retryable,
         out_of_time: false,
-        version: version.digest.clone(),
+        version: version.to_owned(),
         host_calls: store.data_mut().journal.take(),
         cost,
     };

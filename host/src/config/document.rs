@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
-use crate::config::advice::{explain, quoted_after};
+use crate::config::advice::{explain, join, quoted_after};
 use crate::regular_file;
 
 /// Line and column, from 1.
@@ -249,11 +249,6 @@ fn item_offsets(text: &str) -> Vec<usize> {
         }
     }
     offsets
-}
-
-/// `prefix.key`.
-pub fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
 fn collect(value: &Spanned<DeValue<'_>>, prefix: &str, places: &mut Places) {

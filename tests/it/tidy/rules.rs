@@ -207,7 +207,7 @@ impl Floors {
         let mut wrong = Vec::new();
         for path in source.paths() {
             let [root, used, ..] = path.segments.as_slice() else { continue };
-            // Inside a family everyone knows everyone.
+            // Inside a family the floors say nothing; see `circles`.
             if root != "crate" || used == module {
                 continue;
             }
