@@ -33,7 +33,7 @@ use crate::tenant::Sender;
 use crate::vitals;
 use crate::way;
 
-use gate::{Decision, Gate, Parcel};
+use gate::{Decision, Gate, Packed, Parcel};
 use patience::Patience;
 
 mod gate;
@@ -299,11 +299,11 @@ impl DeliveryLoop {
         let directory = self.store.directory();
         let policy = directory.tenant(claim.id.key.tenant).map(|tenant| &tenant.policy);
         match gate::fallback(&*self.store, claim, &parcel.sender, policy) {
-            Ok(Ok(parcel)) => {
+            Ok(Packed::Whole(parcel)) => {
                 let file = self.file(claim, &parcel).await;
                 (self.request(claim, &parcel, file, flight).await, parcel.instead)
             }
-            Ok(Err(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
+            Ok(Packed::Lacks(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
             Err(error) => {
                 (Outcome::retry(None, format!("the fallback template cannot be read: {error}")), None)
             }

@@ -41,6 +41,7 @@ pub mod state;
 mod trouble;
 mod watch;
 
+use self::calls::Answered;
 use self::error::{Error, Result};
 use self::naming::new_sender;
 use self::pulse::Pulse;
@@ -121,7 +122,7 @@ impl Sessions {
         }
         self.store.set_wish(&sender.name, Wish::Connected).await?;
         let session = self.look(&sender).await?;
-        tracing::info!(sender = %sender.name, status = session.status, "the WhatsApp session is connected to the gateway");
+        tracing::info!(sender = %sender.name, status = %session.status, "the WhatsApp session is connected to the gateway");
         let faults = self.lacking(&sender, &session, Wish::Connected);
         Ok(State::of(&sender, &session, faults))
     }
@@ -326,9 +327,9 @@ impl Sessions {
     async fn create(&self, sender: &Sender, wanted: &Wanted) -> Result<Option<Session>> {
         let request = api::create(sender, &wanted.anew()).map_err(calls::unmade)?;
         match self.send(sender, request, api::done).await? {
-            Ok(()) => Ok(None),
-            Err(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
-            Err(refusal) => Err(refusal.into()),
+            Answered::Done(()) => Ok(None),
+            Answered::Refused(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
+            Answered::Refused(refusal) => Err(refusal.into()),
         }
     }
 
@@ -336,9 +337,9 @@ impl Sessions {
     async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
         let request = api::look_with_apps(sender).map_err(calls::unmade)?;
         match self.send(sender, request, api::read).await? {
-            Ok(session) => Ok(session.apps),
-            Err(Refusal::Refused(_)) => Ok(None),
-            Err(refusal) => Err(refusal.into()),
+            Answered::Done(session) => Ok(session.apps),
+            Answered::Refused(Refusal::Refused(_)) => Ok(None),
+            Answered::Refused(refusal) => Err(refusal.into()),
         }
     }
 

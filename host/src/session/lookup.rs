@@ -13,6 +13,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use super::Sessions;
+use super::calls::Answered;
 use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
 use crate::event::{SameBecause, SamePerson};
@@ -155,7 +156,7 @@ impl Sessions {
         let Ok(request) = api::phone_of(sender, &lookup.contact) else { return Found::Unasked };
         match self.send(sender, request, api::read_phone_of).await {
             // A number of our own is nobody's who writes to us.
-            Ok(Ok(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
+            Ok(Answered::Done(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
                 Found::Phone(SamePerson {
                     provider: Provider::Waha,
                     account: sender.account.clone(),
@@ -166,20 +167,20 @@ impl Sessions {
                     because: SameBecause::LookedUp,
                 })
             }
-            Ok(Ok(_)) => Found::Nobody,
-            Ok(Err(Refusal::NoCall(what))) => {
+            Ok(Answered::Done(_)) => Found::Nobody,
+            Ok(Answered::Refused(Refusal::NoCall(what))) => {
                 tracing::debug!(sender = %sender.name, what, "WAHA looks up no hidden ids");
                 Found::Never
             }
-            Ok(Err(Refusal::StoreOff)) => {
+            Ok(Answered::Refused(Refusal::StoreOff)) => {
                 tracing::debug!(sender = %sender.name, "the session keeps nothing that hidden ids could be looked up in");
                 Found::StoreOff
             }
-            Ok(Err(Refusal::Refused(what))) => {
+            Ok(Answered::Refused(Refusal::Refused(what))) => {
                 tracing::debug!(sender = %sender.name, what, "WAHA refuses to look a hidden id up");
                 Found::Refused
             }
-            Ok(Err(refusal)) => {
+            Ok(Answered::Refused(refusal)) => {
                 tracing::debug!(sender = %sender.name, ?refusal, "a hidden id could not be looked up");
                 Found::Unasked
             }

@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::calls::Answered;
 use super::news::{News, What};
 use super::trouble::{Remedy, Said, Trouble, judge};
 use super::{Error, Sessions, Whose};
@@ -232,11 +233,13 @@ impl Sessions {
     ) -> Said<T> {
         let Ok(request) = request else { return Said::Nothing };
         match self.send(sender, request, read).await {
-            Ok(Ok(said)) => Said::Yes(said),
+            Ok(Answered::Done(said)) => Said::Yes(said),
             // Nobody was asked: that says nothing.
-            Ok(Err(Refusal::NotNow { .. } | Refusal::NoSession)) | Err(Error::NotAsked(_)) => Said::Changed,
-            Ok(Err(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
-            Ok(Err(
+            Ok(Answered::Refused(Refusal::NotNow { .. } | Refusal::NoSession)) | Err(Error::NotAsked(_)) => {
+                Said::Changed
+            }
+            Ok(Answered::Refused(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
+            Ok(Answered::Refused(
                 Refusal::Refused(_)
                 | Refusal::NoCall(_)
                 | Refusal::KeyRefused(_)
