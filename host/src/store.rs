@@ -32,6 +32,7 @@ use crate::schedule::{Candidate, Pace};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
 mod audit;
+mod claims;
 pub mod contacts;
 pub mod embedded;
 mod handover;
@@ -41,7 +42,10 @@ pub mod numbers;
 pub mod packages;
 pub mod pages;
 pub mod quotas;
+pub mod rows;
+pub mod rules;
 pub mod secrets;
+pub mod shared;
 pub mod templates;
 mod told;
 pub mod unread;
@@ -166,6 +170,22 @@ pub struct SendId {
     pub key: ConversationKey,
     /// Also the place of the line in the conversation's history.
     pub seq: u64,
+}
+
+impl SendId {
+    /// `2-971501234567-17`. Not for the log: it holds the contact.
+    pub fn text(&self) -> String {
+        format!("{}-{}-{}", self.key.tenant, self.key.contact, self.seq)
+    }
+
+    /// Undoes [`SendId::text`]. A contact's key may hold anything, so the ends decide.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (tenant, rest) = text.split_once('-')?;
+        let (contact, seq) = rest.rsplit_once('-')?;
+        let tenant = TenantId::from_stored(tenant.parse().ok()?);
+        let key = ConversationKey { tenant, contact: ContactKey::from_stored(contact) };
+        Some(SendId { key, seq: seq.parse().ok()? })
+    }
 }
 
 /// A reply on its way out.
@@ -576,4 +596,24 @@ pub trait Store:
 /// For keys in URLs and listings.
 pub fn provider_key(provider: Provider, account: &str, id: &str) -> String {
     format!("{provider}\u{0}{account}\u{0}{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_both_ends() {
+        for contact in ["971501234567", "245800000000182@lid", "a-b-c", "", "-"] {
+            let key = ConversationKey {
+                tenant: TenantId::from_stored(2),
+                contact: ContactKey::from_stored(contact),
+            };
+            let id = SendId { key, seq: 17 };
+            assert_eq!(SendId::parse(&id.text()), Some(id), "{contact:?}");
+        }
+        for wrong in ["", "2", "2-17", "x-971-17", "2-971-", "2-971-x", "-1-971-17", "99999999999-971-17"] {
+            assert_eq!(SendId::parse(wrong), None, "{wrong:?}");
+        }
+    }
 }

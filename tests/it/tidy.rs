@@ -197,6 +197,22 @@ const CASES: &[(&str, &str, &str)] = &[
     ("host/src/store.rs", "//! A.\nfn f(c: reqwest::Client) {}", "reqwest belongs to"),
     ("host/src/brain.rs", "//! A.\nuse redb::Database;", "redb belongs to store"),
     ("host/src/store.rs", "//! A.\nuse wasmtime::Engine;", "wasmtime belongs to brain"),
+    (
+        "host/src/store/rules/accept.rs",
+        "//! A.\nuse redb::Database;",
+        "store::rules knows no engine, and no `redb",
+    ),
+    (
+        "host/src/store/rows.rs",
+        "//! A.\nuse crate::store::embedded::Embedded;",
+        "store::rows knows no engine",
+    ),
+    (
+        "host/src/store/rules/turns.rs",
+        "//! A.\nfn f() { crate::clock::now(); }",
+        "and no `crate::clock::now`",
+    ),
+    ("host/src/store/rules/turns.rs", "//! A.\nuse crate::store::rows::Rows;", ""),
     ("host/src/route.rs", "//! A.\nasync fn f() {}", "route is pure and knows no `async`"),
     ("host/src/channel/waha.rs", "//! A.\nfn f() { std::time::Instant::now(); }", "knows no `Instant`"),
     ("host/src/route.rs", "//! A.\nuse tokio::sync::Mutex;", "knows no `tokio::sync::Mutex`"),

@@ -1,19 +1,23 @@
 //! The hot rows: what each holds, and its frame. Reading borrows from the page; writing goes into a
 //! buffer of the caller's.
 
-use super::codec::{Eye, Pen, Unreadable};
-use crate::conversation::{Author, HistoryEntry, Line, Occasion};
-use crate::message::{DeliveryState, SenderName, Timestamp};
+use super::codec::{Eye, Pen, Unreadable, pack, unpack};
+use crate::conversation::{Author, Occasion};
+use crate::message::{ContactKey, DeliveryState, SenderName, Timestamp};
 use crate::route::Via;
+use crate::schedule::Class;
+use crate::store::rows::dead_turn::DeadTurnRow;
+use crate::store::rows::history::{HistoryRow, Line as LineRow, MOST_ATTEMPTS, Times};
+use crate::store::rows::inbox::{InboxRow, What};
+use crate::store::rows::journal::JournalRow;
+use crate::store::rows::outbox::OutboxRow;
+use crate::store::rows::packed::Packed;
 use crate::store::{OutboxEntry, OutboxState};
 
-pub use self::kept::{Chain, Kept};
-pub use self::times::Times;
-
 pub mod answer;
-mod class;
 pub mod contact;
-mod kept;
+pub mod conversation;
+pub mod state;
 mod times;
 pub mod way;
 
@@ -21,14 +25,9 @@ type Read<T> = Result<T, Unreadable>;
 
 const VERSION: u8 = 2;
 
-/// Providers deliver again what was not acknowledged for this long.
-const REDELIVERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-
-/// When a contact wrote, by the provider's word: a message may have been long on its way. A word that
-/// no redelivery explains is a wrong clock's, and the provider has the last word on its window anyway.
-pub fn wrote_at(told: Timestamp, received_at: Timestamp) -> Timestamp {
-    let late_ms = received_at.as_ms().saturating_sub(told.as_ms());
-    if (0..=REDELIVERED_MS).contains(&late_ms) { told } else { received_at }
+/// A number that is written as 0 where there is none.
+pub fn named(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +42,6 @@ pub enum WaitingKind {
     Handback,
     /// The payload is the `Trigger`.
     Receipt,
-}
-
-impl WaitingKind {
-    /// Did the contact say it?
-    pub fn is_heard(self) -> bool {
-        matches!(self, WaitingKind::Message | WaitingKind::Started { .. })
-    }
 }
 
 /// An inbox entry. What it tells of its conversation is kept here until its turn is committed, so
@@ -135,6 +127,76 @@ impl<'a> Waiting<'a> {
     pub fn alone(&self) -> bool {
         self.kind != WaitingKind::Message
     }
+
+    /// See [`What::class`].
+    pub fn class(&self) -> Class {
+        match self.kind {
+            WaitingKind::Message | WaitingKind::Started { .. } | WaitingKind::Handback => Class::Answer,
+            WaitingKind::Timer | WaitingKind::Receipt => Class::Reminder,
+        }
+    }
+
+    pub fn write_row(row: &InboxRow, buffer: &mut Vec<u8>) {
+        let timer;
+        let (kind, payload) = match &row.what {
+            What::Message(heard) => (WaitingKind::Message, heard.as_kept()),
+            What::Started { first, heard } => (WaitingKind::Started { first: *first }, heard.as_kept()),
+            What::Timer { key, payload } => {
+                timer = pack(&(key, payload));
+                (WaitingKind::Timer, timer.as_slice())
+            }
+            What::Handback(trigger) => (WaitingKind::Handback, trigger.as_kept()),
+            What::Receipt(trigger) => (WaitingKind::Receipt, trigger.as_kept()),
+        };
+        let waiting = Waiting {
+            kind,
+            via: row.via,
+            told: row.told,
+            failures: row.failures,
+            at: row.at,
+            received_at: row.received_at,
+            due: row.due,
+            contact: row.contact.as_str(),
+            sender: row.sender.as_ref().map_or("", SenderName::as_str),
+            reply_to: &row.reply_to,
+            display_name: row.display_name.as_deref(),
+            attribution: row.attribution.as_deref(),
+            error: row.error.as_deref(),
+            payload,
+        };
+        waiting.write(buffer);
+    }
+
+    pub fn row(&self) -> Read<InboxRow> {
+        let payload = self.payload;
+        let what = match self.kind {
+            WaitingKind::Message => What::Message(Packed::from_kept(payload.to_vec())),
+            WaitingKind::Started { first } => {
+                What::Started { first, heard: Packed::from_kept(payload.to_vec()) }
+            }
+            WaitingKind::Timer => {
+                let (key, payload) = unpack("inbox", payload)?;
+                What::Timer { key, payload }
+            }
+            WaitingKind::Handback => What::Handback(Packed::from_kept(payload.to_vec())),
+            WaitingKind::Receipt => What::Receipt(Packed::from_kept(payload.to_vec())),
+        };
+        Ok(InboxRow {
+            what,
+            via: self.via,
+            told: self.told,
+            failures: self.failures,
+            at: self.at,
+            received_at: self.received_at,
+            due: self.due,
+            contact: ContactKey::from_stored(self.contact),
+            sender: (!self.sender.is_empty()).then(|| SenderName::new(self.sender)),
+            reply_to: self.reply_to.to_owned(),
+            display_name: self.display_name.map(str::to_owned),
+            attribution: self.attribution.map(str::to_owned),
+            error: self.error.map(str::to_owned),
+        })
+    }
 }
 
 /// A turn that was given up: its entries as they stood in the inbox, and why.
@@ -146,14 +208,16 @@ pub struct Dead<'a> {
 }
 
 impl<'a> Dead<'a> {
-    pub fn write(&self, buffer: &mut Vec<u8>) {
+    pub fn write_row(row: &DeadTurnRow, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
-        pen.time(self.at);
-        pen.text(self.error);
-        pen.u32(self.entries.len() as u32);
-        for (seq, row) in &self.entries {
+        pen.time(row.at);
+        pen.text(&row.error);
+        pen.u32(row.entries.len() as u32);
+        let mut entry = Vec::new();
+        for (seq, waiting) in &row.entries {
+            Waiting::write_row(waiting, &mut entry);
             pen.u64(*seq);
-            pen.bytes(row);
+            pen.bytes(&entry);
         }
     }
 
@@ -165,6 +229,12 @@ impl<'a> Dead<'a> {
             entries.push((eye.u64()?, eye.bytes()?));
         }
         Ok(Dead { at, error, entries })
+    }
+
+    pub fn row(&self) -> Read<DeadTurnRow> {
+        let entry = |(seq, entry): &(u64, &[u8])| Ok((*seq, Waiting::read(entry)?.row()?));
+        let entries = self.entries.iter().map(entry).collect::<Read<_>>()?;
+        Ok(DeadTurnRow { at: self.at, error: self.error.to_owned(), entries })
     }
 }
 
@@ -200,6 +270,52 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
+    pub fn of(row: &'a OutboxRow) -> Self {
+        Reply {
+            state: row.state,
+            author: row.author,
+            occasion: row.occasion,
+            on_receipt: row.on_receipt,
+            postponed: row.postponed,
+            attempts: row.attempts,
+            repeats: row.repeats,
+            retried_at: row.retried_at,
+            due: row.due,
+            created_at: row.created_at,
+            previous: row.previous,
+            message: row.message.unwrap_or_default(),
+            heard_at: row.heard_at.unwrap_or_default(),
+            contact: row.contact.as_str(),
+            sender: row.sender.as_str(),
+            to: &row.to,
+            error: row.error.as_deref(),
+            payload: row.said.as_kept(),
+        }
+    }
+
+    pub fn row(&self) -> OutboxRow {
+        OutboxRow {
+            state: self.state,
+            author: self.author,
+            occasion: self.occasion,
+            on_receipt: self.on_receipt,
+            postponed: self.postponed,
+            attempts: self.attempts,
+            repeats: self.repeats,
+            retried_at: self.retried_at,
+            due: self.due,
+            created_at: self.created_at,
+            previous: self.previous,
+            message: named(self.message),
+            heard_at: (self.heard_at > Timestamp::ZERO).then_some(self.heard_at),
+            contact: ContactKey::from_stored(self.contact),
+            sender: SenderName::new(self.sender),
+            to: self.to.to_owned(),
+            error: self.error.map(str::to_owned),
+            said: Packed::from_kept(self.payload.to_vec()),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         let state = match self.state {
@@ -278,26 +394,11 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// The line of the history that this reply is.
-    pub fn line(&self) -> Spoken<'a> {
-        Spoken {
-            at: self.created_at,
-            author: self.author,
-            said: true,
-            state: Some(match self.state {
-                OutboxState::Waiting | OutboxState::Sending => DeliveryState::Queued,
-                OutboxState::Dead => DeliveryState::Failed,
-                OutboxState::Unknown => DeliveryState::Unknown,
-            }),
-            previous: self.previous,
-            message: self.message,
-            sent_id: None,
-            provider_id: None,
-            times: Times::default(),
-            on_receipt: self.on_receipt,
-            attempt: u8::try_from(self.attempts).unwrap_or(MOST_ATTEMPTS).min(MOST_ATTEMPTS),
-            contact: self.contact,
-            payload: self.payload,
+    /// See [`OutboxRow::class`].
+    pub fn class(&self) -> Class {
+        match self.occasion {
+            Occasion::Answer => Class::Answer,
+            Occasion::Timer | Occasion::Receipt => Class::Reminder,
         }
     }
 }
@@ -330,6 +431,49 @@ pub struct Spoken<'a> {
 }
 
 impl<'a> Spoken<'a> {
+    pub fn of(row: &'a HistoryRow) -> Self {
+        let (said, payload) = match &row.line {
+            LineRow::Heard(heard) => (false, heard.as_kept()),
+            LineRow::Said(said) => (true, said.as_kept()),
+        };
+        Spoken {
+            at: row.at,
+            author: row.author,
+            said,
+            state: row.state,
+            previous: row.previous,
+            message: row.message.unwrap_or_default(),
+            sent_id: row.sent_id,
+            provider_id: row.provider_id.as_deref(),
+            times: row.times,
+            on_receipt: row.on_receipt,
+            attempt: row.attempt,
+            contact: row.contact.as_str(),
+            payload,
+        }
+    }
+
+    pub fn row(&self) -> HistoryRow {
+        let payload = self.payload.to_vec();
+        HistoryRow {
+            at: self.at,
+            author: self.author,
+            line: match self.said {
+                true => LineRow::Said(Packed::from_kept(payload)),
+                false => LineRow::Heard(Packed::from_kept(payload)),
+            },
+            state: self.state,
+            previous: self.previous,
+            message: named(self.message),
+            sent_id: self.sent_id,
+            provider_id: self.provider_id.map(str::to_owned),
+            times: self.times,
+            on_receipt: self.on_receipt,
+            attempt: self.attempt,
+            contact: ContactKey::from_stored(self.contact),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
@@ -349,7 +493,7 @@ impl<'a> Spoken<'a> {
         self.sent_id.inspect(|id| pen.raw(id));
         pen.u64(self.message);
         pen.maybe(self.provider_id);
-        self.times.write(&mut pen);
+        times::write(&self.times, &mut pen);
         pen.text(self.contact);
         pen.raw(self.payload);
     }
@@ -373,7 +517,7 @@ impl<'a> Spoken<'a> {
         let sent = eye.u8()?;
         let sent_id = if sent & 1 == 0 { None } else { Some(eye.array()?) };
         let (attempt, message, provider_id) = (sent >> 1, eye.u64()?, eye.maybe()?);
-        let (times, contact, payload) = (Times::read(&mut eye)?, eye.text()?, eye.rest());
+        let (times, contact, payload) = (times::read(&mut eye)?, eye.text()?, eye.rest());
         Ok(Spoken {
             at,
             author,
@@ -395,21 +539,6 @@ impl<'a> Spoken<'a> {
     pub fn way(&self) -> Option<u64> {
         (self.author == Author::Contact && self.message > 0).then_some(self.message)
     }
-
-    /// Is a brain told what became of it? Not of others' words, nor of what it says when it is told of
-    /// such a thing: it would be told, and say something, for ever.
-    pub fn is_told_of(&self) -> bool {
-        self.author == Author::Brain && !self.on_receipt
-    }
-
-    pub fn entry(&self) -> Read<HistoryEntry> {
-        let line = if self.said {
-            Line::Said(super::codec::unpack("history", self.payload)?)
-        } else {
-            Line::Heard(super::codec::unpack("history", self.payload)?)
-        };
-        Ok(HistoryEntry { at: self.at, author: self.author, line, state: self.state })
-    }
 }
 
 /// A journal entry with the one before it.
@@ -424,6 +553,26 @@ pub struct Journaled<'a> {
 }
 
 impl<'a> Journaled<'a> {
+    pub fn of(row: &'a JournalRow) -> Self {
+        Journaled {
+            at: row.at,
+            previous: row.previous,
+            way: row.way.unwrap_or_default(),
+            contact: row.contact.as_str(),
+            payload: row.entry.as_kept(),
+        }
+    }
+
+    pub fn row(&self) -> JournalRow {
+        JournalRow {
+            at: self.at,
+            previous: self.previous,
+            way: named(self.way),
+            contact: ContactKey::from_stored(self.contact),
+            entry: Packed::from_kept(self.payload.to_vec()),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
@@ -456,9 +605,6 @@ const RETRIED: u8 = 0x20;
 /// Beside author and occasion in a reply's second byte, and the latter beside the author of a line.
 const POSTPONED: u8 = 0x40;
 const ON_RECEIPT: u8 = 0x80;
-
-/// A line counts so far, beside whether it has an id.
-pub const MOST_ATTEMPTS: u8 = 127;
 
 /// Beside the author.
 fn occasion_code(occasion: Occasion) -> u8 {
