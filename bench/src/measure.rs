@@ -11,6 +11,7 @@ use crate::rounds::{self, Load, Pace};
 use crate::server::{BareLimit, Installation, Programs, Server, Setup};
 use crate::table::{self, Row};
 
+mod backup;
 mod memory;
 mod reload;
 mod scale;
@@ -48,10 +49,12 @@ pub enum Section {
     Reload,
     /// A tenant beside one that spins.
     Spinning,
+    /// Webhooks beside a backup.
+    Backup,
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Accept,
         Section::Turn,
         Section::Signed,
@@ -60,6 +63,7 @@ impl Section {
         Section::Memory,
         Section::Reload,
         Section::Spinning,
+        Section::Backup,
     ];
 
     pub async fn run(self, bench: &Bench) -> Result<Vec<Row>> {
@@ -72,6 +76,7 @@ impl Section {
             Section::Memory => memory::rows(bench).await,
             Section::Reload => reload::rows(bench).await,
             Section::Spinning => spinning::rows(bench).await,
+            Section::Backup => backup::rows(bench).await,
         }
     }
 }

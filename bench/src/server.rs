@@ -229,6 +229,18 @@ impl Installation {
             .with_context(|| format!("its log says:\n{}", std::fs::read_to_string(&log).unwrap_or_default()))
     }
 
+    /// Begins a backup of the gateway that runs here.
+    pub fn back_up(&self, to: &Path) -> Result<Child> {
+        let mut command = Command::new(&self.gateway);
+        command.arg("backup").arg(to).arg("--config").arg(self.config());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("cannot start the backup")
+    }
+
+    /// A file that is gone with the directory.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// A package in its plugins directory.
     pub fn package(&self, name: &str) -> PathBuf {
         self.directory.path().join("plugins").join(name)

@@ -16,10 +16,11 @@ mod host {
     pub mod opt_out;
     pub mod template;
     pub mod tenant;
+    pub mod whatsapp_limits;
 }
 
 // As the gateway's own crate names them.
-pub use host::{channel, deep_link, event, glyph, identity, internet, message, opt_out, template, tenant};
+pub use host::{channel, deep_link, event, glyph, identity, internet, message, opt_out, template, tenant, whatsapp_limits};
 
 use channel::Adapter;
 use event::Event;

@@ -157,6 +157,8 @@ pub struct Failure {
     /// Says what, where, limit, used and where to raise it; may hold the brain's own words.
     pub message: Shown,
     pub retryable: bool,
+    /// Did it hold its place until its time was over?
+    pub out_of_time: bool,
     pub version: String,
     pub host_calls: Vec<HostCall>,
     pub cost: Cost,
@@ -364,6 +366,7 @@ impl Brains {
             message: Shown::new(format_args!("tenant {}: the brain `{name}` does not run: {why}", tenant.id)),
             // It runs as soon as the package is there.
             retryable: true,
+            out_of_time: false,
             version: String::new(),
             host_calls: Vec::new(),
             cost: Cost::default(),

@@ -6,12 +6,16 @@
 //! request), `outcome` (an answer's fate, from a table). What only some providers have stands in
 //! traits of its own: [`templates::Api`], [`media::Api`].
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use crate::channel::claim::{Claims, Look};
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::event::Event;
 use crate::glyph::Shown;
+use crate::message::provider::listed;
 use crate::message::{Fate, Outbound, OutboundContent, Provider, Timestamp};
 use crate::template::Template;
 use crate::tenant::{Sender, WebhookAuth};
@@ -20,19 +24,24 @@ mod answer;
 mod card;
 pub mod claim;
 pub mod cloud;
+pub mod dialog360;
 pub mod fallback;
 pub mod gupshup;
 pub mod infobip;
 mod json;
+mod length;
 pub mod local;
 pub mod media;
 pub mod meta;
 pub mod mime;
+pub mod probe;
 mod proof;
 mod said;
 pub mod signature;
 pub mod simulator;
 pub mod templates;
+#[cfg(test)]
+mod testing;
 mod time;
 mod vcard;
 pub mod waha;
@@ -66,6 +75,16 @@ pub trait Adapter: Sync {
             Some(signature) if !signature.holds(hook.body) => Err(Unverified::WrongSignature),
             _ => Ok(()),
         }
+    }
+
+    /// A message's id without what the provider says of its chat in it.
+    fn bare_id<'a>(&self, id: &'a str) -> &'a str {
+        id
+    }
+
+    /// The one name of a message that came in, where its id may be written in several ways.
+    fn heard_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        id.into()
     }
 
     /// The body that a webhook's answer must have.
@@ -110,13 +129,19 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Why there is no such request, where there is none for any sender.
+    fn unasked(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The answer to [`Adapter::probe`]: what is well, in words, or what is not.
-    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, String> {
+    fn probed(&self, sender: &Sender, status: u16, _body: &[u8]) -> Result<String, Unwell> {
+        let provider = sender.provider();
         match status {
-            200..=299 => Ok(format!("{} knows it and takes its key", sender.provider)),
-            401 | 403 => Err(format!("{} refuses its key ({status})", sender.provider)),
-            404 => Err(format!("{} does not know it (404)", sender.provider)),
-            status => Err(format!("{} answers {status}", sender.provider)),
+            200..=299 => Ok(format!("{provider} knows it and takes its key")),
+            401 | 403 => Err(Unwell::key_refused(format!("{provider} refuses its key ({status})"))),
+            404 => Err(Unwell::not_known(format!("{provider} does not know it (404)"))),
+            status => Err(Unwell::other(format!("{provider} answers {status}"))),
         }
     }
 
@@ -138,8 +163,15 @@ pub fn adapter(provider: Provider) -> &'static dyn Adapter {
         Provider::Infobip => &infobip::Infobip,
         Provider::Gupshup => &gupshup::Gupshup,
         Provider::Meta => &meta::Meta,
+        Provider::Dialog360 => &dialog360::Dialog360,
         Provider::Simulator => &simulator::Simulator,
     }
+}
+
+/// The providers that have templates, in words: `Infobip, Gupshup or Meta`.
+pub fn with_templates(before_last: &str) -> String {
+    let with = Provider::ALL.into_iter().filter(|provider| adapter(*provider).templates().is_some());
+    listed(with.map(Provider::title), before_last)
 }
 
 /// A webhook before its body is read.

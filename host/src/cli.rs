@@ -24,6 +24,7 @@ mod client;
 mod contact;
 mod doctor;
 mod env_file;
+mod exit;
 mod explain;
 mod failure;
 mod key;
@@ -77,8 +78,14 @@ struct Place {
     /// The data directory, instead of the configuration's.
     #[arg(long, global = true, env = "SWITCHBOARD_DATA", value_name = "DIR", help_heading = "Gateway")]
     data: Option<PathBuf>,
-    /// The address of a gateway elsewhere: https://bots.example.com
-    #[arg(long, global = true, env = "SWITCHBOARD_URL", value_name = "URL", help_heading = "Gateway")]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHBOARD_URL",
+        value_name = "URL",
+        help = "The address of a gateway elsewhere: https://bots.example.com",
+        help_heading = "Gateway"
+    )]
     url: Option<String>,
     /// The operator's token or a tenant's key, for --url.
     #[arg(
@@ -213,7 +220,7 @@ pub fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(error).exit(""),
+        Err(error) => return exit::tell(error.into(), ""),
     };
     let given = setup::given(&cli.place);
     let result = runtime.block_on(run(cli));
@@ -223,7 +230,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough: `switchboard turns list | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(&given),
+        Err(failure) => exit::tell(failure, &given),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config;
 use crate::egress::circuits::{Call, Circuits, Flight, Lane};
 use crate::egress::{self, Egress};
-use crate::event::SamePerson;
+use crate::event::{SameBecause, SamePerson};
 use crate::identity;
 use crate::media::Media;
 use crate::message::{Fate, Outbound, OutboundContent, SenderName};
@@ -26,14 +26,13 @@ use crate::refused_keys::RefusedKeys;
 use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
-use crate::store::contacts::{BY_PROVIDER, OptOut};
-use crate::store::embedded::bare_id;
+use crate::store::contacts::OptOut;
 use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
 use crate::tenant::Sender;
 use crate::vitals;
 use crate::way;
 
-use gate::{Decision, Gate, Parcel};
+use gate::{Decision, Gate, Packed, Parcel};
 use patience::Patience;
 
 mod gate;
@@ -115,7 +114,7 @@ impl DeliveryLoop {
             let pace = gate.pace(candidate, &directory, now);
             let sender = directory.senders.get(candidate.group).filter(|sender| sender.active);
             if let (Pace::GroupWaits(_) | Pace::TenantWaits(_), Some(sender)) = (pace, sender) {
-                self.metrics.held_back(sender.provider, "paced");
+                self.metrics.held_back(sender.provider(), "paced");
             }
             pace
         };
@@ -144,7 +143,7 @@ impl DeliveryLoop {
         let (directory, now) = (self.store.directory(), clock::now());
         let mut passed = Vec::with_capacity(claims.len());
         for claim in claims {
-            let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider);
+            let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider());
             let settlement = match gate.decide(&claim, &directory, now) {
                 Decision::Send(parcel) => {
                     passed.push((claim, *parcel));
@@ -237,7 +236,7 @@ impl DeliveryLoop {
         let sender = parcel.sender.clone();
         let (outcome, instead) = self.attempt(&claim, parcel, file, &mut flight).await;
         if let Outcome::Failed { fate, .. } = &outcome {
-            self.metrics.send_failed(sender.provider, *fate);
+            self.metrics.send_failed(sender.provider(), *fate);
             if *fate == Fate::OptedOut {
                 self.opt_out(&claim).await;
             }
@@ -263,7 +262,7 @@ impl DeliveryLoop {
         match outcome {
             Outcome::Failed { fate: Fate::KeyRefused, error, .. } => {
                 if self.refused_keys.refuse(sender, error, clock::now(), rand::random()) {
-                    self.metrics.held_back(sender.provider, "key_refused");
+                    self.metrics.held_back(sender.provider(), "key_refused");
                     let host = egress::host_of(sender);
                     if !self.metrics.repeats.alike.is_first(&host, "the key is refused", name.as_str()) {
                         return;
@@ -299,11 +298,11 @@ impl DeliveryLoop {
         let directory = self.store.directory();
         let policy = directory.tenant(claim.id.key.tenant).map(|tenant| &tenant.policy);
         match gate::fallback(&*self.store, claim, &parcel.sender, policy) {
-            Ok(Ok(parcel)) => {
+            Ok(Packed::Whole(parcel)) => {
                 let file = self.file(claim, &parcel).await;
                 (self.request(claim, &parcel, file, flight).await, parcel.instead)
             }
-            Ok(Err(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
+            Ok(Packed::Lacks(why)) => (Outcome::failed(Fate::WindowClosed, why), None),
             Err(error) => {
                 (Outcome::retry(None, format!("the fallback template cannot be read: {error}")), None)
             }
@@ -329,7 +328,7 @@ impl DeliveryLoop {
             Ok(file) => file,
             Err(outcome) => return outcome,
         };
-        let adapter = channel::adapter(parcel.sender.provider);
+        let adapter = channel::adapter(parcel.sender.provider());
         let to = claim.entry.to.as_str();
         let outbound = said(claim, parcel);
         let outgoing = Outgoing {
@@ -373,7 +372,7 @@ impl DeliveryLoop {
     /// are to find it.
     async fn opt_out(&self, claim: &SendClaim) {
         let now = clock::now();
-        let opt_out = OptOut::new(now, BY_PROVIDER);
+        let opt_out = OptOut::by_provider(now);
         if let Err(error) = self.store.set_opt_out(&claim.id.key, Some(opt_out), "gateway", now).await {
             tracing::error!(conversation = %claim.id.key, %error, "an opt-out could not be kept; the provider will refuse again");
         }
@@ -413,11 +412,11 @@ impl DeliveryLoop {
     }
 
     fn report(&self, claim: &SendClaim, sender: &Sender, settlement: &Settlement, took: Duration) {
-        let (conversation, provider) = (&claim.id.key, sender.provider);
+        let (conversation, provider) = (&claim.id.key, sender.provider());
         let (sender, seq, msg) = (&claim.entry.sender, claim.id.seq, claim.entry.message);
         let sent = |id: &Option<String>| {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            let id = id.as_deref().map(|id| bare_id(provider, id));
+            let id = id.as_deref().map(|id| channel::adapter(provider).bare_id(id));
             let sent = way::Sent { seq, sender, provider, id, attempt: claim.entry.attempts, took_ms };
             way::sent(msg, conversation, &sent);
         };
@@ -446,8 +445,8 @@ impl DeliveryLoop {
         };
         self.metrics.send((sender, provider), outcome, took);
         // What an operator asked for again took as long as nobody looked.
-        if let Some(heard_at) =
-            claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && outcome == "sent")
+        let went_out = matches!(settlement, Settlement::Sent { .. } | Settlement::Replaced { .. });
+        if let Some(heard_at) = claim.entry.heard_at.filter(|_| claim.entry.retried_at.is_none() && went_out)
         {
             let took_ms = clock::now().as_ms().saturating_sub(heard_at.as_ms()).max(0).unsigned_abs();
             self.metrics.whole_way(Duration::from_millis(took_ms));
@@ -480,7 +479,7 @@ fn said<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> &'a Outbound {
 
 /// Where files go no way, nothing is called: the contact reads the history.
 fn handle<'a>(claim: &'a SendClaim, parcel: &'a Parcel) -> Option<&'a str> {
-    let takes_files = channel::adapter(parcel.sender.provider).media().is_some();
+    let takes_files = channel::adapter(parcel.sender.provider()).media().is_some();
     channel::media::handle_in(said(claim, parcel)).filter(|_| takes_files)
 }
 
@@ -516,12 +515,12 @@ fn same_person(claim: &SendClaim, sender: &Sender, outcome: &Outcome) -> Option<
     let Outcome::Sent { provider_id, known_as: Some(known_as) } = outcome else { return None };
     let also = identity::contact(known_as).ok().filter(|also| *also != claim.id.key.contact)?;
     Some(SamePerson {
-        provider: sender.provider,
+        provider: sender.provider(),
         account: sender.account.clone(),
         known: claim.id.key.contact.clone(),
         also,
         message_id: provider_id.clone(),
         at: clock::now(),
-        reason: "number form".into(),
+        because: SameBecause::NumberForm,
     })
 }

@@ -146,7 +146,7 @@ impl Doubts {
     ) -> Option<(Arc<Sender>, Topic)> {
         let entry = &reply.entry;
         let sender = directory.senders.get(&entry.sender)?;
-        let by = match channel::adapter(sender.provider).recalls() {
+        let by = match channel::adapter(sender.provider()).recalls() {
             _ if entry.due_at.plus_ms(ASKED_FOR_MS) <= now => return None,
             Recalls::Nothing => return None,
             Recalls::Chats => entry.to.clone(),
@@ -199,7 +199,7 @@ impl Doubts {
 
     async fn ask(&self, question: &Question) -> Vec<(Topic, Evidence)> {
         let Question { sender, request, .. } = question;
-        let by_name = matches!(channel::adapter(sender.provider).recalls(), Recalls::Names { .. });
+        let by_name = matches!(channel::adapter(sender.provider()).recalls(), Recalls::Names { .. });
         let body = match self.egress.send_within(sender, request.clone(), LIST_BYTES).await {
             Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => answer.body,
             // An account that has no log, or does not have this one.
@@ -213,7 +213,7 @@ impl Doubts {
             }
             Err(_) => return question.all(Evidence::Later),
         };
-        let Some(events) = channel::adapter(sender.provider).recalled(sender, &body) else {
+        let Some(events) = channel::adapter(sender.provider()).recalled(sender, &body) else {
             return question.all(Evidence::Later);
         };
         self.weigh(question, events, by_name).await
@@ -284,7 +284,7 @@ fn questions(wanted: BTreeMap<Topic, Wanted>, asking: &mut Asking) -> Vec<Questi
         if !asking.begin(&topic, replies, Instant::now()) {
             continue;
         }
-        let adapter = channel::adapter(sender.provider);
+        let adapter = channel::adapter(sender.provider());
         if let Recalls::Names { .. } = adapter.recalls() {
             named.entry(sender.name.clone()).or_insert_with(|| (sender, Vec::new())).1.push(topic);
             continue;
@@ -295,7 +295,7 @@ fn questions(wanted: BTreeMap<Topic, Wanted>, asking: &mut Asking) -> Vec<Questi
         }
     }
     for (sender, topics) in named.into_values() {
-        let adapter = channel::adapter(sender.provider);
+        let adapter = channel::adapter(sender.provider());
         let Recalls::Names { at_once } = adapter.recalls() else { continue };
         for topics in topics.chunks(at_once.max(1)) {
             let names: Vec<String> =

@@ -234,7 +234,7 @@ impl Egress {
 
     /// A place among what is under way to whom it is for.
     async fn admit(&self, sender: &Sender, url: &str) -> Result<Flight, Unsent> {
-        let of = Of::new(&sender.name, host_in(url).unwrap_or_else(|| sender.provider.name().to_owned()));
+        let of = Of::new(&sender.name, host_in(url).unwrap_or_else(|| sender.provider().name().to_owned()));
         if self.lane == Lane::People {
             return self.circuits.for_people(&of).await.map_err(|hold| held_up(&of, hold));
         }
@@ -289,7 +289,7 @@ pub fn host_in(url: &str) -> Option<String> {
 
 /// A sender without an address of its own is at its provider's.
 pub fn host_of(sender: &Sender) -> String {
-    sender.base_url.as_deref().and_then(host_in).unwrap_or_else(|| sender.provider.name().to_owned())
+    sender.base_url.as_deref().and_then(host_in).unwrap_or_else(|| sender.provider().name().to_owned())
 }
 
 /// Sends it, and tells its flight what came.

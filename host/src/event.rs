@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::glyph;
 use crate::message::{ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
 
+pub mod session;
+
 /// A reason that a provider gives.
 const REASON_BYTES: usize = 500;
 /// A state or kind of a provider's.
@@ -44,18 +46,21 @@ impl Event {
         };
         match &mut self {
             Event::Receipt(receipt) => some(&mut receipt.reason, REASON_BYTES),
-            Event::Session(change) => line(&mut change.status, WORD_BYTES),
             Event::Template(change) => {
                 some(&mut change.reason, REASON_BYTES);
                 for word in [&mut change.status, &mut change.category, &mut change.language] {
                     some(word, WORD_BYTES);
                 }
             }
-            Event::SamePerson(same) => line(&mut same.reason, REASON_BYTES),
             Event::Alert(left) | Event::Ignored(left) | Event::Unread(Unread { left, .. }) => {
                 line(&mut left.reason, REASON_BYTES);
             }
-            Event::Message(_) | Event::Own(_) | Event::Consent(_) => {}
+            // A message's words are the contact's; the others hold words of ours alone.
+            Event::Message(_)
+            | Event::Own(_)
+            | Event::Consent(_)
+            | Event::Session(_)
+            | Event::SamePerson(_) => {}
         }
         self
     }
@@ -149,8 +154,31 @@ pub struct SamePerson {
     pub also: ContactKey,
     pub message_id: Option<String>,
     pub at: Timestamp,
-    /// A stable phrase: `number changed`, `number form`.
-    pub reason: String,
+    pub because: SameBecause,
+}
+
+/// Why two addresses are one person's, which decides what may be merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameBecause {
+    /// The person took another number or got another id: the only reason for which two phone numbers are one
+    /// person's.
+    NumberChanged,
+    /// The network writes the number otherwise than we did.
+    NumberForm,
+    /// The provider was asked whose phone is behind a hidden id.
+    LookedUp,
+}
+
+impl SameBecause {
+    /// For a person, and for the audit log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SameBecause::NumberChanged => "number changed",
+            SameBecause::NumberForm => "number form",
+            SameBecause::LookedUp => "hidden id looked up",
+        }
+    }
 }
 
 /// The contact's wish, told through a switch of the provider's own.
@@ -211,8 +239,7 @@ pub struct TemplateChange {
 pub struct SessionChange {
     pub provider: Provider,
     pub account: String,
-    /// The provider's word: `WORKING`, `SCAN_QR_CODE`, `FAILED` or one not yet known to us.
-    pub status: String,
+    pub status: session::Status,
     /// Our number, once logged in.
     pub number: Option<ContactKey>,
     pub at: Timestamp,

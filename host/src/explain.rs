@@ -170,7 +170,7 @@ impl From<Event> for Explained {
                 ..Explained::new(Kind::Receipt, receipt.provider)
             },
             Event::Session(change) => Explained {
-                reason: Some(change.status),
+                reason: Some(change.status.into()),
                 account: Some(change.account),
                 sent_at: readable(change.at),
                 ..Explained::new(Kind::Session, change.provider)
@@ -184,7 +184,7 @@ impl From<Event> for Explained {
                 ..Explained::new(Kind::Template, change.provider)
             },
             Event::SamePerson(same) => Explained {
-                reason: Some(same.reason),
+                reason: Some(same.because.name().into()),
                 account: Some(same.account),
                 message_id: same.message_id,
                 contact: Some(same.known),

@@ -44,7 +44,7 @@ use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
 use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
-use crate::store::{Retention, Store};
+use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
 use crate::turn::TurnLoop;
@@ -352,23 +352,25 @@ pub fn store_settings(config: &Config, keys: Ring) -> embedded::Settings {
         cache_bytes: config.store.cache_bytes,
         queue: config.store.queue,
         verify: config.store.verify_at_start,
-        prefixes: routing.prefixes.clone(),
-        notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
-        notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
-        coalesce_ms: config.limits.coalesce_ms,
         reserve: Reserve { ask: Ask::of(&store_file(config)), bytes: config.store.reserve_bytes },
-        quotas: config.quotas,
-        timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
-        turns_per_tenant: config.turns.per_tenant,
-        sends: Limits {
-            in_all: config.delivery.concurrent,
-            per_group: config.delivery.per_sender,
-            per_tenant: config.delivery.per_tenant,
-        },
-        fetches: Limits {
-            in_all: config.media.concurrent,
-            per_group: config.media.per_sender,
-            per_tenant: config.media.concurrent,
+        rules: store::shared::settings::Settings {
+            prefixes: routing.prefixes.clone(),
+            notice: (!routing.notice.is_empty()).then(|| routing.notice.clone()),
+            notice_every_ms: i64::from(routing.notice_every_hours) * HOUR_MS,
+            coalesce_ms: config.limits.coalesce_ms,
+            quotas: config.quotas,
+            timer_floor_ms: i64::try_from(config.turns.timer_floor_ms).unwrap_or(i64::MAX),
+            turns_per_tenant: config.turns.per_tenant,
+            sends: Limits {
+                in_all: config.delivery.concurrent,
+                per_group: config.delivery.per_sender,
+                per_tenant: config.delivery.per_tenant,
+            },
+            fetches: Limits {
+                in_all: config.media.concurrent,
+                per_group: config.media.per_sender,
+                per_tenant: config.media.concurrent,
+            },
         },
         keys,
         vitals: Arc::default(),

@@ -40,13 +40,14 @@
 //!
 //! # Floors
 //!
-//! Imports point down, and neighbours on one floor do not import each other:
+//! Imports point down, and neighbours on one floor do not import each other. Inside a module no files import each
+//! other in a circle either; a file and those in its folder are none:
 //!
 //! ```text
 //! main > cli > gateway > http > {webhook, turn, delivery, api} > {doctor, doubt, presence, media, session, template_sync, reload}
 //!      > {metrics, declared, keyring, backup} > {repeats} > {store, brain, explain, egress}
 //!      > {refused_keys} > {channel, route, retry, schedule, policy, offer} > {config, body, seal} > {tenant, conversation, template}
-//!      > {identity, deep_link, opt_out, event, clock, way, signed_address} > {message, glyph, internet, regular_file, ownership, priority, vitals}
+//!      > {identity, deep_link, opt_out, event, clock, way, signed_address} > {message, glyph, internet, regular_file, ownership, priority, vitals, whatsapp_limits}
 //! ```
 
 pub mod api;
@@ -99,3 +100,4 @@ pub mod turn;
 pub mod vitals;
 pub mod way;
 pub mod webhook;
+pub mod whatsapp_limits;

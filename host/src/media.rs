@@ -31,7 +31,7 @@ use crate::store::{self, Store};
 
 mod disk;
 mod fetch;
-mod kept;
+pub mod kept;
 mod kind;
 mod link;
 mod name;
@@ -315,7 +315,7 @@ mod tests {
     fn bytes_go_only_where_no_row_can_count_on_them() {
         let word = String::from;
         for (error, expected) in [
-            (store::Error::Limit { code: "too_many_bytes", message: word("full") }, true),
+            (store::Error::Limit { of: store::Limit::Quota, message: word("full") }, true),
             (store::Error::NotFound(word("no such file")), true),
             (store::Error::Conflict(word("it is stored already")), false),
             (store::Error::Busy(word("the disk is full")), false),

@@ -1,8 +1,12 @@
-//! What travels: a message that came in, a message that goes out, and the ids they carry. Shapes only. This file knows no provider, no store and no clock.
+//! What travels: a message that came in, a message that goes out, and the ids they carry. Shapes only. This file knows no store and no clock; [`provider`] alone knows the providers.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::provider::Provider;
+
+pub mod provider;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,51 +101,6 @@ impl fmt::Display for OrganizationId {
     }
 }
 
-/// Who carries messages between WhatsApp and us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    Waha,
-    Infobip,
-    Gupshup,
-    Meta,
-    Simulator,
-}
-
-impl Provider {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Provider::Waha => "waha",
-            Provider::Infobip => "infobip",
-            Provider::Gupshup => "gupshup",
-            Provider::Meta => "meta",
-            Provider::Simulator => "simulator",
-        }
-    }
-
-    pub const ALL: [Provider; 5] =
-        [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta, Provider::Simulator];
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Provider::ALL.into_iter().find(|provider| provider.name() == name)
-    }
-
-    /// How long free-form messages may follow the contact's last one; `None`: without end. WhatsApp's
-    /// rule for its business platform, whoever sells access to it.
-    pub const fn window_ms(self) -> Option<i64> {
-        match self {
-            Provider::Infobip | Provider::Gupshup | Provider::Meta => Some(24 * 60 * 60 * 1000),
-            Provider::Waha | Provider::Simulator => None,
-        }
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A sender's name in our configuration: `main`, `office-dubai`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -214,8 +173,8 @@ impl fmt::Display for ConversationKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inbound {
     pub provider: Provider,
-    /// The provider's account the message came to: WAHA session, Gupshup app, Meta phone number id,
-    /// Infobip number. Part of the deduplication key.
+    /// The provider's account the message came to, see [`provider::Facts::account`]. Part of the
+    /// deduplication key.
     pub account: String,
     /// The provider's id, whole.
     pub id: String,

@@ -299,7 +299,12 @@ impl Metrics {
     /// Everything in OpenMetrics' text format, with what is looked up at this moment.
     pub fn render(&self, kept: &Kept) -> String {
         let mut text = String::with_capacity(16 << 10);
-        kept.render(&mut text, (&self.few_senders, &self.few_tenants, &self.few_servers));
+        let named = kept::Named {
+            senders: &self.few_senders,
+            tenants: &self.few_tenants,
+            servers: &self.few_servers,
+        };
+        kept.render(&mut text, &named);
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
             .expect("writing to a string cannot fail");
         text

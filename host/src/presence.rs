@@ -11,7 +11,6 @@ use tokio::sync::{Mutex, mpsc};
 use crate::channel::{Request, Signal, adapter};
 use crate::egress::circuits::Lane;
 use crate::egress::{Egress, Unsent};
-use crate::message::Provider;
 use crate::metrics::Metrics;
 use crate::tenant::Sender;
 use crate::vitals;
@@ -57,13 +56,13 @@ impl Presence {
         if !wants(sender, signal) {
             return;
         }
-        if let Some(request) = adapter(sender.provider).signal(sender, to, message_id, signal) {
+        if let Some(request) = adapter(sender.provider()).signal(sender, to, message_id, signal) {
             self.take(Sign { sender: sender.clone(), request });
         }
     }
 
     fn take(&self, sign: Sign) {
-        let provider = sign.sender.provider;
+        let provider = sign.sender.provider();
         if self.queue.try_send(sign).is_err() {
             self.metrics.signal(provider, "left_out");
         }
@@ -84,18 +83,19 @@ impl Worker {
                     Some(Err(Unsent::Held { .. })) => "left_out",
                     _ => "failed",
                 };
-                metrics.signal(sender.provider, outcome);
+                metrics.signal(sender.provider(), outcome);
             })
             .await;
     }
 }
 
-/// Who is not to see that a message was read sees nobody writing at Meta either: there the one tells
-/// the other.
+/// Who is not to see that a message was read sees nobody writing either, where the one tells the other.
 fn wants(sender: &Sender, signal: Signal) -> bool {
     match signal {
         Signal::Read => sender.read_receipts,
-        Signal::Typing => sender.typing && (sender.read_receipts || sender.provider != Provider::Meta),
+        Signal::Typing => {
+            sender.typing && (sender.read_receipts || !sender.provider().facts().typing_shows_read)
+        }
     }
 }
 
@@ -103,6 +103,7 @@ fn wants(sender: &Sender, signal: Signal) -> bool {
 mod tests {
     use super::*;
     use crate::egress::circuits::Circuits;
+    use crate::message::Provider;
     use crate::refused_keys::RefusedKeys;
     use crate::retry::Backoff;
 

@@ -22,8 +22,9 @@ use crate::config;
 use crate::declared::rules;
 use crate::egress::Egress;
 use crate::egress::circuits::Lane;
+use crate::event::session::Status;
 use crate::identity;
-use crate::message::{Provider, SenderName, TenantId};
+use crate::message::{SenderName, TenantId};
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::numbers::Wish;
@@ -40,6 +41,7 @@ pub mod state;
 mod trouble;
 mod watch;
 
+use self::calls::Answered;
 use self::error::{Error, Result};
 use self::naming::new_sender;
 use self::pulse::Pulse;
@@ -120,7 +122,7 @@ impl Sessions {
         }
         self.store.set_wish(&sender.name, Wish::Connected).await?;
         let session = self.look(&sender).await?;
-        tracing::info!(sender = %sender.name, status = session.status, "the WhatsApp session is connected to the gateway");
+        tracing::info!(sender = %sender.name, status = %session.status, "the WhatsApp session is connected to the gateway");
         let faults = self.lacking(&sender, &session, Wish::Connected);
         Ok(State::of(&sender, &session, faults))
     }
@@ -173,7 +175,7 @@ impl Sessions {
     async fn log_out(&self, sender: &Sender, before: Wish) -> Result<()> {
         match self.look(sender).await {
             Err(Error::NoSession) => return Ok(()),
-            Ok(session) if session.status == api::STOPPED => {
+            Ok(session) if session.status == Status::Stopped => {
                 if before == Wish::LoggedOut {
                     return Ok(());
                 }
@@ -212,7 +214,7 @@ impl Sessions {
 
     async fn picture_once_started(&self, whose: &Whose) -> Result<Vec<u8>> {
         let sender = self.find(whose)?.ok_or(Error::NoSession)?;
-        if self.look(&sender).await?.status == api::STARTING {
+        if self.look(&sender).await?.status == Status::Starting {
             self.started(&sender).await?;
         }
         self.qr_picture(whose).await
@@ -235,7 +237,7 @@ impl Sessions {
     async fn scannable(&self, whose: &Whose) -> Result<Sender> {
         let sender = self.find(whose)?.ok_or(Error::NoSession)?;
         let session = self.look(&sender).await?;
-        if session.status == api::SCAN_QR_CODE {
+        if session.status == Status::ScanQrCode {
             return Ok(sender);
         }
         Err(Error::NotNow { status: session.status })
@@ -247,14 +249,14 @@ impl Sessions {
         let sender = match whose {
             Whose::Sender(name) => {
                 let sender = directory.senders.get(name).ok_or_else(|| Error::NoSender(name.clone()))?;
-                if sender.provider != Provider::Waha {
+                if !sender.provider().has_sessions() {
                     return Err(Error::NotWaha(name.clone()));
                 }
                 Some(sender)
             }
             Whose::Tenant(tenant) => {
                 let own: Vec<_> = directory
-                    .senders_of(Provider::Waha)
+                    .with_sessions()
                     .into_iter()
                     .filter(|sender| sender.tenant == Some(*tenant))
                     .collect();
@@ -315,7 +317,7 @@ impl Sessions {
     /// What lacks in the session's settings, as far as the gateway can say.
     fn lacking(&self, sender: &Sender, session: &Session, wish: Wish) -> Vec<Fault> {
         let Ok(wanted) = self.wanted(sender) else { return Vec::new() };
-        if wish == Wish::LoggedOut && session.status != api::WORKING {
+        if wish == Wish::LoggedOut && session.status != Status::Working {
             return Vec::new();
         }
         wanted.lacking(session, wish == Wish::Connected, self.was_heard(&sender.name))
@@ -325,9 +327,9 @@ impl Sessions {
     async fn create(&self, sender: &Sender, wanted: &Wanted) -> Result<Option<Session>> {
         let request = api::create(sender, &wanted.anew()).map_err(calls::unmade)?;
         match self.send(sender, request, api::done).await? {
-            Ok(()) => Ok(None),
-            Err(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
-            Err(refusal) => Err(refusal.into()),
+            Answered::Done(()) => Ok(None),
+            Answered::Refused(Refusal::Exists) => Ok(Some(self.look(sender).await?)),
+            Answered::Refused(refusal) => Err(refusal.into()),
         }
     }
 
@@ -335,9 +337,9 @@ impl Sessions {
     async fn apps(&self, sender: &Sender) -> Result<Option<Vec<serde_json::Value>>> {
         let request = api::look_with_apps(sender).map_err(calls::unmade)?;
         match self.send(sender, request, api::read).await? {
-            Ok(session) => Ok(session.apps),
-            Err(Refusal::Refused(_)) => Ok(None),
-            Err(refusal) => Err(refusal.into()),
+            Answered::Done(session) => Ok(session.apps),
+            Answered::Refused(Refusal::Refused(_)) => Ok(None),
+            Answered::Refused(refusal) => Err(refusal.into()),
         }
     }
 
@@ -354,9 +356,9 @@ impl Sessions {
             }
             session = self.look(sender).await?;
         }
-        match session.status.as_str() {
-            api::STOPPED => self.order(sender, Order::Start).await,
-            api::FAILED => self.order(sender, Order::Restart).await,
+        match session.status {
+            Status::Stopped => self.order(sender, Order::Start).await,
+            Status::Failed => self.order(sender, Order::Restart).await,
             _ => Ok(()),
         }
     }

@@ -16,7 +16,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+pub use self::error::{Error, Limit};
 pub use self::handover::Handover;
+pub use self::send_id::SendId;
 use self::watchers::Watchers;
 use crate::conversation::{
     Author, Conversation, JournalEntry, Lead, LeadChange, Mode, Occasion, TimerChange, Trigger,
@@ -32,8 +34,10 @@ use crate::schedule::{Candidate, Pace};
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 
 mod audit;
+mod claims;
 pub mod contacts;
 pub mod embedded;
+mod error;
 mod handover;
 pub mod listed;
 pub mod media;
@@ -41,35 +45,17 @@ pub mod numbers;
 pub mod packages;
 pub mod pages;
 pub mod quotas;
+pub mod rows;
+pub mod rules;
 pub mod secrets;
+mod send_id;
+pub mod shared;
 pub mod templates;
 mod told;
 pub mod unread;
 pub mod upkeep;
 pub mod watchers;
 pub mod ways;
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The queue to the writer is full, or the disk is. Nothing was kept; try again later.
-    #[error("the store cannot take more now: {0}")]
-    Busy(String),
-    /// What is left of the disk is kept in reserve. Nothing was kept; it was said in the log.
-    #[error("{0}")]
-    Full(String),
-    /// Nothing was kept, and nothing will be until an operator looks.
-    #[error("the store failed: {0}")]
-    Failed(String),
-    /// What was asked for is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// What was asked for contradicts what is there.
-    #[error("{0}")]
-    Conflict(String),
-    /// More than is allowed; asking again does not help. `code` is for programs.
-    #[error("{message}")]
-    Limit { code: &'static str, message: String },
-}
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -158,14 +144,6 @@ pub enum TurnFate {
     Retry { at: Timestamp },
     /// The entries move to the dead turns; the fallback goes out, if there is one.
     Dead { fallback: Option<Outbound> },
-}
-
-/// Names a reply: its place in its conversation. Text form `2-971501234567-17`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SendId {
-    pub key: ConversationKey,
-    /// Also the place of the line in the conversation's history.
-    pub seq: u64,
 }
 
 /// A reply on its way out.

@@ -11,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{ContactKey, DeliveryState, SenderName, TemplateParameter, TenantId, Timestamp};
+use crate::whatsapp_limits::template as limits;
 
 mod kinds;
 pub mod news;
@@ -308,10 +309,10 @@ pub fn values<'a>(
         return Err(mistake(format!("parameter {}", missing.name), "is missing", action));
     }
     let header = match &template.header {
-        Some(Header::Text { text }) => Some(("header", text, rules::HEADER_CHARACTERS)),
+        Some(Header::Text { text }) => Some(("header", text, limits::HEADER)),
         _ => None,
     };
-    for (place, text, most) in header.into_iter().chain([("body", &template.body, rules::BODY_CHARACTERS)]) {
+    for (place, text, most) in header.into_iter().chain([("body", &template.body, limits::BODY)]) {
         let long = placeholders::fill(text, &values).chars().count();
         if long > most {
             let what = format!("has {long} characters with these values; {most} at most");

@@ -26,6 +26,8 @@ pub mod accounts;
 pub enum Error {
     #[error("{0} has no templates")]
     NoTemplates(Provider),
+    #[error("the tenant has no sender, and so nobody whose templates could be asked for")]
+    NoSenders,
     #[error("there is no sender {0}")]
     NoSender(SenderName),
     #[error("the sender {0} is switched off")]
@@ -177,7 +179,7 @@ impl Desk {
         // Where its id is not known, it is deleted by its name.
         let by_name = api.deletes_all_languages() || known.provider_id.is_none();
         let others = if by_name { self.other_languages(known, &sender)? } else { Vec::new() };
-        let provider = sender.provider;
+        let provider = sender.provider();
         if others.iter().any(|other| other.tenant != known.tenant) {
             return Err(Error::AnothersLanguage { provider });
         }
@@ -218,8 +220,8 @@ impl Desk {
         if !sender.active {
             return Err(Error::SwitchedOff(name.clone()));
         }
-        let api = channel::adapter(sender.provider).templates();
-        Ok((sender.clone(), api.ok_or(Error::NoTemplates(sender.provider))?))
+        let api = channel::adapter(sender.provider()).templates();
+        Ok((sender.clone(), api.ok_or(Error::NoTemplates(sender.provider()))?))
     }
 
     async fn ask<T>(

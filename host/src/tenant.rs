@@ -7,11 +7,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::identity;
+use crate::message::provider::Account;
 use crate::message::{Content, OrganizationId, Provider, SenderName, TenantId};
+use crate::tenant::settings::Settings;
 
 mod keyword;
 pub mod policy;
 pub mod quotas;
+mod reading;
+pub mod settings;
 
 /// Owns tenants. Leads are shared inside it and never across it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,13 +162,15 @@ impl ResolvedLimits {
     }
 }
 
-/// One WhatsApp number at one provider account.
+/// One WhatsApp number at one provider account. How it is read from what is written: see [`reading`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self")]
 pub struct Sender {
     pub name: SenderName,
-    pub provider: Provider,
-    /// The provider's key for it: WAHA session, Gupshup app, Meta phone number id, Infobip number.
+    /// Its provider, and what it says that only this one understands.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// The provider's key for it, see [`crate::message::provider::Facts::account`].
     pub account: String,
     /// Digits, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,42 +189,18 @@ pub struct Sender {
     /// How webhooks prove themselves.
     #[serde(default)]
     pub auth: WebhookAuth,
-    /// Checks the signature of the body. At Meta this is the app's secret.
+    /// Checks the signature of the body.
     #[serde(default, skip_serializing_if = "Secret::is_empty")]
     pub hmac_key: Secret,
-    /// Infobip: the header that carries the signature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hmac_header: Option<String>,
-    /// Infobip: what the signature is made with.
-    #[serde(default, skip_serializing_if = "HmacAlgorithm::is_default")]
-    pub hmac_algorithm: HmacAlgorithm,
-    /// Expected in a header of the webhook; with `webhook_user` it is the password of Basic
-    /// authentication.
+    /// Expected in a header of the webhook, or the password of Basic authentication.
     #[serde(default, skip_serializing_if = "Secret::is_empty")]
     pub webhook_key: Secret,
     /// The header that carries `webhook_key`; by itself `X-Api-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_header: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook_user: Option<String>,
-    /// The secret end of the webhook's address: `/api/gateway/gupshup/{webhook_path}`.
+    /// The secret end of the webhook's address: `/api/gateway/{provider}/{webhook_path}`.
     #[serde(default, skip_serializing_if = "Secret::is_empty")]
     pub webhook_path: Secret,
-    /// Meta: what its handshake must bring.
-    #[serde(default, skip_serializing_if = "Secret::is_empty")]
-    pub verify_token: Secret,
-    /// Meta: the WhatsApp business account that the number and its templates belong to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub business_account: Option<String>,
-    /// Gupshup: the app's id, beside its name in `account`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_id: Option<String>,
-    /// Infobip: the word that stands before every text on a number that its trial accounts share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keyword: Option<String>,
-    /// Meta: the version of its API, such as `v23.0`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<String>,
     /// Hosts, besides the provider's own, that received files may be fetched from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media_hosts: Vec<String>,
@@ -242,24 +224,24 @@ impl Sender {
         self.hmac_key.is_empty() && self.webhook_key.is_empty() && self.webhook_path.is_empty()
     }
 
-    /// Everything that a provider may call it by in a webhook.
-    pub fn accounts(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.account.as_str()).chain(self.app_id.as_deref())
+    pub const fn provider(&self) -> Provider {
+        self.settings.provider()
     }
 
-    /// What its templates belong to: Meta keeps them for a business account, Gupshup for an app, Infobip
-    /// for a number.
+    /// Everything that a provider may call it by in a webhook.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.account.as_str()).chain(self.settings.own().other_account())
+    }
+
+    /// What its templates belong to: the account above several numbers, where there is one, or its own.
     pub fn template_account(&self) -> &str {
-        match self.provider {
-            Provider::Meta => self.business_account.as_deref().unwrap_or(&self.account),
-            Provider::Gupshup => self.app_id.as_deref().unwrap_or(&self.account),
-            Provider::Infobip | Provider::Waha | Provider::Simulator => &self.account,
-        }
+        let own = self.settings.own();
+        own.business_account().or(own.other_account()).unwrap_or(&self.account)
     }
 
     /// What was said, without the keyword that every text on this number begins with.
     pub fn hears(&self, content: &mut Content) {
-        if let Some(keyword) = &self.keyword {
+        if let Some(keyword) = self.settings.own().keyword() {
             keyword::take_away(keyword, content);
         }
     }
@@ -272,48 +254,33 @@ impl Sender {
     /// Is a webhook's proof for the one a proof for the other?
     pub fn proves_alike(&self, other: &Sender) -> bool {
         self.hmac_key == other.hmac_key
-            && self.hmac_header == other.hmac_header
-            && self.hmac_algorithm == other.hmac_algorithm
+            && self.settings.own().proof() == other.settings.own().proof()
             && self.webhook_key == other.webhook_key
             && self.webhook_header == other.webhook_header
-            && self.webhook_user == other.webhook_user
             && self.webhook_path == other.webhook_path
     }
 
     /// Its secrets, under their names in the configuration.
-    pub fn secrets(&self) -> [(&'static str, &Secret); 5] {
-        [
+    pub fn secrets(&self) -> Vec<(&'static str, &Secret)> {
+        let mut secrets = vec![
             ("api_key", &self.api_key),
             ("hmac_key", &self.hmac_key),
             ("webhook_key", &self.webhook_key),
             ("webhook_path", &self.webhook_path),
-            ("verify_token", &self.verify_token),
-        ]
+        ];
+        secrets.extend(self.settings.own().secrets());
+        secrets
     }
 
-    pub fn secrets_mut(&mut self) -> [(&'static str, &mut Secret); 5] {
-        [
+    pub fn secrets_mut(&mut self) -> Vec<(&'static str, &mut Secret)> {
+        let mut secrets = vec![
             ("api_key", &mut self.api_key),
             ("hmac_key", &mut self.hmac_key),
             ("webhook_key", &mut self.webhook_key),
             ("webhook_path", &mut self.webhook_path),
-            ("verify_token", &mut self.verify_token),
-        ]
-    }
-}
-
-/// What an Infobip signature is made with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HmacAlgorithm {
-    #[default]
-    Sha256,
-    Sha512,
-}
-
-impl HmacAlgorithm {
-    fn is_default(&self) -> bool {
-        *self == HmacAlgorithm::default()
+        ];
+        secrets.extend(self.settings.own_mut().secrets_mut());
+        secrets
     }
 }
 
@@ -365,7 +332,7 @@ impl HouseWaha {
     /// The sender as it is used: what it leaves out is the configuration's. The key goes to the
     /// configured address only.
     pub fn lend(&self, mut sender: Sender) -> Sender {
-        if sender.provider != Provider::Waha || self.base_url.is_none() {
+        if !sender.provider().has_sessions() || self.base_url.is_none() {
             return sender;
         }
         if sender.base_url.is_none() {
@@ -383,7 +350,7 @@ impl HouseWaha {
         // Without an address of its own it is used at the configured one.
         let is_here = self.is_at(&self.lend(sender.clone()));
         let lent = sender.api_key.is_empty() || sender.api_key == self.api_key;
-        if sender.provider == Provider::Waha && lent && is_here {
+        if sender.provider().has_sessions() && lent && is_here {
             (sender.base_url, sender.api_key) = (None, Secret::default());
         }
         sender
@@ -404,8 +371,8 @@ pub struct Directory {
     /// In the order of their names.
     pub senders: BTreeMap<SenderName, Arc<Sender>>,
     by_account: HashMap<(Provider, String), SenderName>,
-    /// The numbers of a business account at Meta.
-    by_business: HashMap<String, BTreeSet<SenderName>>,
+    /// The numbers of a provider's business account.
+    by_business: HashMap<(Provider, String), BTreeSet<SenderName>>,
 }
 
 impl Directory {
@@ -432,12 +399,12 @@ impl Directory {
     pub fn put_sender(&mut self, sender: Sender) {
         let sender = self.waha.lend(sender);
         self.remove_sender(&sender.name);
-        if let (Provider::Meta, Some(business)) = (sender.provider, &sender.business_account) {
-            self.by_business.entry(business.clone()).or_default().insert(sender.name.clone());
+        if let Some(business) = business_of(&sender) {
+            self.by_business.entry(business).or_default().insert(sender.name.clone());
         }
         for account in sender.accounts() {
-            let account = account_key(sender.provider, account);
-            self.by_account.insert((sender.provider, account), sender.name.clone());
+            let account = account_key(sender.provider(), account);
+            self.by_account.insert((sender.provider(), account), sender.name.clone());
         }
         self.senders.insert(sender.name.clone(), Arc::new(sender));
     }
@@ -445,9 +412,9 @@ impl Directory {
     pub fn remove_sender(&mut self, name: &SenderName) {
         let Some(old) = self.senders.remove(name) else { return };
         for account in old.accounts() {
-            self.by_account.remove(&(old.provider, account_key(old.provider, account)));
+            self.by_account.remove(&(old.provider(), account_key(old.provider(), account)));
         }
-        if let Some(numbers) = old.business_account.as_ref().and_then(|it| self.by_business.get_mut(it)) {
+        if let Some(numbers) = business_of(&old).and_then(|business| self.by_business.get_mut(&business)) {
             numbers.remove(&old.name);
         }
     }
@@ -456,14 +423,13 @@ impl Directory {
         self.tenants.get(&id)
     }
 
-    /// The sender that a provider's account belongs to. A business account at Meta has several numbers;
-    /// what is about none of them in particular is taken by the first that is switched on.
+    /// The sender that a provider's account belongs to. A business account has several numbers; what is about none of them in particular is taken by the first that is switched on.
     pub fn sender_of(&self, provider: Provider, account: &str) -> Option<&Arc<Sender>> {
         // A borrowed pair cannot look up an owned pair; the account is short.
         if let Some(name) = self.by_account.get(&(provider, account_key(provider, account))) {
             return self.senders.get(name);
         }
-        let numbers = self.by_business.get(account).filter(|_| provider == Provider::Meta)?;
+        let numbers = self.by_business.get(&(provider, account.to_owned()))?;
         let mut numbers = numbers.iter().filter_map(|name| self.senders.get(name));
         let first = numbers.clone().next();
         numbers.find(|sender| sender.active).or(first)
@@ -482,7 +448,12 @@ impl Directory {
 
     /// The senders of a provider, in the order of their names.
     pub fn senders_of(&self, provider: Provider) -> Vec<&Arc<Sender>> {
-        self.senders.values().filter(|sender| sender.provider == provider).collect()
+        self.senders.values().filter(|sender| sender.provider() == provider).collect()
+    }
+
+    /// The senders whose numbers are logged in by a session, in the order of their names.
+    pub fn with_sessions(&self) -> Vec<&Arc<Sender>> {
+        self.senders.values().filter(|sender| sender.provider().has_sessions()).collect()
     }
 
     pub fn organization_of(&self, tenant: TenantId) -> Option<OrganizationId> {
@@ -490,11 +461,16 @@ impl Directory {
     }
 }
 
+fn business_of(sender: &Sender) -> Option<(Provider, String)> {
+    let business = sender.settings.own().business_account()?;
+    Some((sender.provider(), business.to_owned()))
+}
+
 /// Where the account is a phone number, any way of writing it means the same.
 fn account_key(provider: Provider, account: &str) -> String {
-    match provider {
-        Provider::Infobip => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
-        Provider::Waha | Provider::Gupshup | Provider::Meta | Provider::Simulator => account.to_owned(),
+    match provider.facts().account {
+        Account::Phone => identity::phone_digits(account).unwrap_or_else(|_| account.to_owned()),
+        Account::Name(_) => account.to_owned(),
     }
 }
 

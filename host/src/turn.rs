@@ -272,7 +272,7 @@ impl TurnLoop {
     ) -> TurnFate {
         let (attempt, msg) = (failures + 1, entries.first().map(|first| first.seq));
         // A brain that takes too long holds a place each time; once more is enough.
-        let attempts = if failure.code == "wall-time" { 2 } else { self.settings.attempts };
+        let attempts = if failure.out_of_time { 2 } else { self.settings.attempts };
         if !failure.retryable || attempt >= attempts.min(self.settings.attempts) {
             tracing::error!(
                 msg, tenant = %tenant.id, conversation = %key, version = failure.version,
@@ -439,7 +439,7 @@ fn ask(
         lead: claim.lead.clone(),
         sender: sender.map(|sender| sender_address(sender)).unwrap_or_default(),
         window_open_until: sender
-            .and_then(|sender| sender.provider.window_ms())
+            .and_then(|sender| sender.provider().window_ms())
             .map(|window_ms| conversation.wrote_at.plus_ms(window_ms)),
         conversation,
         seed: claim.seed,
@@ -508,6 +508,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
         code: "panic".into(),
         message: Shown::new(format_args!("the gateway panicked in this turn: {message}")),
         retryable: true,
+        out_of_time: false,
         version: String::new(),
         host_calls: Vec::new(),
         cost: Cost::default(),
@@ -524,6 +525,7 @@ fn deadly(deaths: u8) -> Failure {
         )
         .into(),
         retryable: false,
+        out_of_time: false,
         version: String::new(),
         host_calls: Vec::new(),
         cost: Cost::default(),

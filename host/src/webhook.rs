@@ -25,6 +25,7 @@ use self::proven::Proven;
 use crate::body;
 use crate::channel::{self, Acknowledgement, DecodeError, Unverified, signature};
 use crate::clock;
+use crate::event::session::Status;
 use crate::event::{Event, Own, Receipt, TemplateChange};
 use crate::message::{Inbound, Provider, TenantId};
 use crate::metrics::Metrics;
@@ -32,7 +33,6 @@ use crate::repeats::{Kind, Repeats};
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
 use crate::store::contacts::OwnKept;
-use crate::store::embedded::bare_id;
 use crate::store::{self, Accepted, Arrival, Store};
 use crate::tenant::{Directory, Sender};
 use crate::way;
@@ -55,7 +55,7 @@ pub struct Webhook {
 /// The doors that providers knock at. Each request proves itself by its sender's keys.
 pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
     let mut router = Router::new();
-    for provider in [Provider::Waha, Provider::Infobip, Provider::Gupshup, Provider::Meta] {
+    for provider in Provider::ALL.into_iter().filter(|provider| !provider.is_simulated()) {
         let take = async move |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
             webhook.receive(provider, None, request).await
         };
@@ -82,10 +82,14 @@ pub fn provider_routes(webhook: Arc<Webhook>) -> Router {
 /// The simulator's door. Whoever mounts it must check that the caller is the operator: a simulated
 /// contact can be anyone.
 pub fn simulator_routes(webhook: Arc<Webhook>) -> Router {
-    let take = async |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
-        webhook.receive(Provider::Simulator, None, request).await
-    };
-    Router::new().route("/api/gateway/simulator", post(take)).with_state(webhook)
+    let mut router = Router::new();
+    for provider in Provider::ALL.into_iter().filter(|provider| provider.is_simulated()) {
+        let take = async move |State(webhook): State<Arc<Webhook>>, request: Request<Body>| {
+            webhook.receive(provider, None, request).await
+        };
+        router = router.route(&format!("/api/gateway/{provider}"), post(take));
+    }
+    router.with_state(webhook)
 }
 
 type Pairs = Vec<(String, String)>;
@@ -178,7 +182,7 @@ impl Webhook {
         event: Event,
         tenant: Option<TenantId>,
     ) -> Result<Value, Refusal> {
-        let provider = sender.provider;
+        let provider = sender.provider();
         match event {
             Event::Message(inbound) => {
                 let accepted = self.accept(sender, *inbound, tenant).await?;
@@ -199,7 +203,9 @@ impl Webhook {
                 let news = known.is_none_or(|known| known.status != change.status);
                 // A server that is restarted tells it of each of its numbers.
                 let server = sender.base_url.as_deref().unwrap_or_default();
-                if news && self.metrics.repeats.alike.is_first(server, &change.status, sender.name.as_str()) {
+                if news
+                    && self.metrics.repeats.alike.is_first(server, change.status.word(), sender.name.as_str())
+                {
                     log_session(sender, &change.status);
                 }
                 self.store.record_session(sender.name.clone(), change).await.map_err(Refusal::Store)?;
@@ -254,7 +260,7 @@ impl Webhook {
             (Answer::Routed { .. }, false) => "routed",
             (Answer::Ignored(_), false) => "ignored",
         };
-        self.metrics.webhook(sender.provider, outcome);
+        self.metrics.webhook(sender.provider(), outcome);
         accepted.tell(&contact, sender, &id);
         Ok(accepted)
     }
@@ -264,14 +270,14 @@ impl Webhook {
         let moved = self.store.record_receipt(receipt).await.map_err(Refusal::Store)?;
         let Some(moved) = moved else { return Ok(()) };
         if moved.returned {
-            self.metrics.returned(sender.provider);
+            self.metrics.returned(sender.provider());
         }
         let told = way::Told {
             seq: moved.id.seq,
             state: moved.state,
             sender: &sender.name,
-            provider: sender.provider,
-            id: bare_id(sender.provider, &id),
+            provider: sender.provider(),
+            id: channel::adapter(sender.provider()).bare_id(&id),
             reason: reason.as_deref(),
         };
         way::told(moved.message, &moved.id.key, &told);
@@ -279,7 +285,7 @@ impl Webhook {
     }
 
     fn hears(&self, sender: &Sender) {
-        if sender.provider == Provider::Waha {
+        if sender.provider().has_sessions() {
             self.pulse.heard(&sender.name, clock::now());
         }
     }
@@ -295,11 +301,11 @@ impl Webhook {
         let kept = self.store.record_own(own, sender.name.clone(), tenant, clock::now()).await;
         match kept.map_err(Refusal::Store)? {
             OwnKept::Said => {
-                self.metrics.webhook(sender.provider, "own");
+                self.metrics.webhook(sender.provider(), "own");
                 Ok(json!({"status": "received", "kind": "own"}))
             }
             OwnKept::Known | OwnKept::Nothing => {
-                self.metrics.webhook(sender.provider, "ignored");
+                self.metrics.webhook(sender.provider(), "ignored");
                 Ok(ignored("own message", None))
             }
         }
@@ -368,11 +374,11 @@ impl Webhook {
     }
 }
 
-fn log_session(sender: &Sender, status: &str) {
-    if status == "FAILED" {
+fn log_session(sender: &Sender, status: &Status) {
+    if *status == Status::Failed {
         tracing::error!(sender = %sender.name, "the WhatsApp session failed; replies wait until it works again");
     } else {
-        tracing::info!(sender = %sender.name, status, "the WhatsApp session changed");
+        tracing::info!(sender = %sender.name, %status, "the WhatsApp session changed");
     }
 }
 

@@ -81,7 +81,7 @@ pub fn handle<B: Brain>(
     B::handle(&turn, &mut reply)?;
     let (actions, memory, cuts) = reply.finish();
     for cut in cuts {
-        host::log(crate::host::Level::Warn, &cut);
+        host::log(crate::level::Level::Warn, &cut);
     }
     Ok(wit::Outcome { actions: actions.into_iter().map(Into::into).collect(), memory })
 }

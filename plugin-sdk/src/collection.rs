@@ -2,12 +2,15 @@
 //! native tests; pure.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::fault::Refusal;
-use crate::records::{Answer, Comparison, Filter, Found, Query};
-use crate::sources::Collections;
+use crate::fault::{Answer, Refusal};
+use crate::query::{Comparison, Filter, Found, Query};
+
+/// Records by collection.
+pub type Collections = BTreeMap<String, Vec<Value>>;
 
 const LIMIT: u32 = 100;
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::action::{Action, OutgoingContent};
+use crate::collection::Collections;
 use crate::fault::Fault;
 use crate::message::{
     Author, Choice, Contact, Content, Context, HistoryEntry, LeadSummary, Media, Message, Referral, Trigger,
 };
-use crate::sources::{Collections, Files};
+use crate::sources::Files;
 use crate::time::{Span, Timestamp};
 
 /// Runs single turns of a brain. It keeps nothing between them.

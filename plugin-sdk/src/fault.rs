@@ -76,6 +76,9 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
+/// What the gateway answers.
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

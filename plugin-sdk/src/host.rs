@@ -5,16 +5,3 @@
 pub(crate) use crate::bindings::host::*;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::sources::*;
-
-use serde::{Deserialize, Serialize};
-
-/// How much a line in the log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}

@@ -20,7 +20,7 @@
 //! - Any standard error becomes a [`Fault`] with `?`. A panic costs the turn, and its message, file and
 //!   line reach the gateway's log. So does what is written with the `log` and `tracing` crates.
 //! - Texts and settings live in the package's `personality.toml`: [`Turn::phrase`], [`Turn::setting`].
-//! - [`records`] asks the tenant's collections, [`media`] reads the files that contacts sent.
+//! - [`records()`] asks the tenant's collections, [`media`] reads the files that contacts sent.
 //! - Tests need no WebAssembly: [`Bot`] talks to a brain from a `#[test]`, [`script`] runs the `.chat`
 //!   files beside it, and the gateway runs the same files against the built component.
 //!
@@ -34,11 +34,13 @@ pub mod bindings;
 mod brain;
 mod fault;
 mod host;
-mod limits;
+mod level;
+pub mod limits;
 mod logging;
 pub mod media;
 mod message;
 mod phrase;
+mod query;
 mod records;
 mod reply;
 mod time;
@@ -72,13 +74,14 @@ pub use crate::{
     },
     brain::{Brain, CONTRACT, STAMP, section},
     fault::{Fault, Refusal},
-    host::Level,
+    level::Level,
     message::{
         Author, Choice, Contact, ContactCard, Content, Context, DeliveryState, HistoryEntry, LeadSummary,
         Location, Media, MediaKind, Message, Order, OrderItem, Reaction, Referral, Trigger,
     },
     phrase::{Phrase, setting},
-    records::{Comparison, Filter, Found, Query, Sort, record, records},
+    query::{Comparison, Filter, Found, Query, Sort},
+    records::{record, records},
     reply::Reply,
     time::{Span, Timestamp, days, hours, minutes, seconds},
     turn::Turn,
@@ -90,9 +93,10 @@ pub use crate::{
 pub use crate::{
     bot::Bot,
     brain::Packaged,
+    collection::Collections,
     conversation::{Answer, Ask, Conversation, Mode, Subject},
     native::Native,
     package::{Package, read_collection},
     replies::Replies,
-    sources::{Collections, File, Files, LogLine},
+    sources::{File, Files, LogLine},
 };

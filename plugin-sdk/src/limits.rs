@@ -1,18 +1,35 @@
-//! What WhatsApp shows of a message. A title that is too long must not cost the contact an answer:
-//! it is cut, and the log says so. The native harness makes a failed test of it instead.
+//! How much WhatsApp takes and shows of a message, in characters where nothing else is said. A title that is too
+//! long must not cost the contact an answer: it is cut, and the log says so. The native harness makes a
+//! failed test of it instead.
 
 use crate::action::{Action, OutgoingContent};
 
-const TEXT: usize = 4096;
-const CAPTION: usize = 1024;
-const BODY: usize = 1024;
-const FOOTER: usize = 60;
-const BUTTONS: usize = 3;
-const BUTTON_TITLE: usize = 20;
-const ROWS: usize = 10;
-const ROW_TITLE: usize = 24;
-const ROW_DESCRIPTION: usize = 72;
-const SECTION_TITLE: usize = 24;
+pub const TEXT: usize = 4096;
+/// The words beside a file.
+pub const CAPTION: usize = 1024;
+/// The text above buttons or a list.
+pub const BODY: usize = 1024;
+pub const FOOTER: usize = 60;
+/// How many.
+pub const BUTTONS: usize = 3;
+pub const BUTTON_TITLE: usize = 20;
+pub const BUTTON_ID: usize = 256;
+/// The words that open a list.
+pub const LIST_BUTTON: usize = 20;
+/// How many, over all sections.
+pub const ROWS: usize = 10;
+pub const ROW_TITLE: usize = 24;
+pub const ROW_DESCRIPTION: usize = 72;
+pub const ROW_ID: usize = 200;
+pub const SECTION_TITLE: usize = 24;
+/// How many contact cards.
+pub const CARDS: usize = 5;
+/// Numbers of a card, and addresses of it.
+pub const CARD_LINES: usize = 20;
+/// Each text of a card.
+pub const CARD_TEXT: usize = 256;
+/// The gateway's own: of a timer's key, in bytes.
+pub const TIMER_KEY: usize = 128;
 
 /// Cuts what is too long; a line for each cut.
 pub(crate) fn clip(actions: &mut [Action]) -> Vec<String> {
@@ -48,7 +65,7 @@ fn content(content: &mut OutgoingContent, problems: &mut Vec<String>) {
         }
         OutgoingContent::List(list) => {
             text("the text above a list", &mut list.body, BODY, problems);
-            text("the button that opens a list", &mut list.button, BUTTON_TITLE, problems);
+            text("the button that opens a list", &mut list.button, LIST_BUTTON, problems);
             if let Some(footer) = &mut list.footer {
                 text("a footer", footer, FOOTER, problems);
             }

@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 
 use crate::host;
-use crate::host::Level;
+use crate::level::Level;
 
 /// Takes both crates' output; a second call changes nothing.
 pub(crate) fn install() {

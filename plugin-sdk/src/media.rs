@@ -13,21 +13,14 @@
 //!
 //! To send a file on, its handle is enough: no grant is needed, and nothing is read.
 
-use serde::{Deserialize, Serialize};
-
-use crate::fault::{Fault, Refusal};
+pub use self::info::Info;
+use crate::fault::Fault;
 use crate::host;
+
+pub(crate) mod info;
 
 /// More is not read in one call.
 pub(crate) const PIECE_BYTES: u32 = 1 << 20;
-
-/// A file that is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    pub mime_type: String,
-    /// In bytes.
-    pub size: u64,
-}
 
 /// What is known of a file. One that is still on its way from the provider is waited for a little;
 /// then the fault is `not-ready` and retryable.
@@ -61,9 +54,6 @@ pub fn read(handle: &str, at_most: usize) -> Result<Vec<u8>, Fault> {
 pub fn read_part(handle: &str, offset: u64, length: u32) -> Result<Vec<u8>, Fault> {
     Ok(host::read_file(handle, offset, length.min(PIECE_BYTES))?)
 }
-
-/// What the gateway answers.
-pub(crate) type Answer<T> = Result<T, Refusal>;
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use std::{fs, io};
 
 use serde_json::{Map, Value};
 
+use crate::collection::Collections;
 use crate::conversation::Conversation;
-use crate::sources::Collections;
 
 #[derive(Clone, Debug)]
 pub struct Package {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
 use crate::host;
+use crate::level::Level;
 
 /// A value of the personality at a dotted path; `None` where there is none.
 pub fn setting<T: DeserializeOwned>(path: &str) -> Result<Option<T>, Fault> {
@@ -75,7 +76,7 @@ impl fmt::Display for Phrase {
             Some(text) => f.write_str(&text),
             None => {
                 host::log(
-                    host::Level::Warn,
+                    Level::Warn,
                     &format!("the personality has no text `{}` in `{}`", self.path, self.language),
                 );
                 f.write_str(&self.path)

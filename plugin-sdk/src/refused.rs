@@ -4,14 +4,8 @@
 use std::collections::HashSet;
 
 use crate::action::{Action, ListMenu, OutgoingContent};
+use crate::limits::{BUTTON_ID, CARD_LINES, CARD_TEXT, CARDS, ROW_ID, TIMER_KEY};
 use crate::message::ContactCard;
-
-const BUTTON_ID: usize = 256;
-const ROW_ID: usize = 200;
-const TIMER_KEY: usize = 128;
-const CARDS: usize = 5;
-const CARD_LINES: usize = 20;
-const CARD_TEXT: usize = 256;
 
 /// The first thing the gateway would refuse.
 pub(crate) fn refused(actions: &[Action]) -> Option<String> {

@@ -8,15 +8,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::collection;
-use crate::fault::Refusal;
-use crate::host::Level;
-use crate::media;
+use crate::collection::{self, Collections};
+use crate::fault::{Answer, Refusal};
+use crate::level::Level;
+use crate::media::info::Info;
 use crate::message::{HistoryEntry, Referral};
-use crate::records::{Answer, Found, Query};
-
-/// Records by collection.
-pub type Collections = BTreeMap<String, Vec<Value>>;
+use crate::query::{Found, Query};
 
 /// Files by handle.
 pub type Files = BTreeMap<String, File>;
@@ -91,7 +88,7 @@ pub(crate) fn get(name: &str, id: &str) -> Answer<Option<String>> {
     CURRENT.with_borrow(|(sources, _)| collection::get(&sources.collections, name, id))
 }
 
-fn with_file<T>(handle: &str, look: impl FnOnce(&File) -> T) -> media::Answer<T> {
+fn with_file<T>(handle: &str, look: impl FnOnce(&File) -> T) -> Answer<T> {
     CURRENT.with_borrow(|(sources, _)| {
         let file = sources.files.get(handle).ok_or_else(|| Refusal {
             code: "unknown-file".into(),
@@ -102,11 +99,11 @@ fn with_file<T>(handle: &str, look: impl FnOnce(&File) -> T) -> media::Answer<T>
     })
 }
 
-pub(crate) fn describe_file(handle: &str) -> media::Answer<media::Info> {
-    with_file(handle, |file| media::Info { mime_type: file.mime_type.clone(), size: file.bytes.len() as u64 })
+pub(crate) fn describe_file(handle: &str) -> Answer<Info> {
+    with_file(handle, |file| Info { mime_type: file.mime_type.clone(), size: file.bytes.len() as u64 })
 }
 
-pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> media::Answer<Vec<u8>> {
+pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> Answer<Vec<u8>> {
     with_file(handle, |file| {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(file.bytes.len());
         let rest = &file.bytes[from..];

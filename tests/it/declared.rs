@@ -50,6 +50,24 @@ async fn put(gateway: &Gateway, path: &str, body: Value) -> Value {
     Answer::of(request).await.unwrap().ok()
 }
 
+/// Also what is only a mistake at its provider stands where it was written, and one hides no other.
+#[tokio::test]
+async fn each_mistake_of_a_sender_has_its_place() {
+    let gateway = setup().write();
+    let text = "[[sender]]\nname = 'main'\nprovider = 'waha'\naccount = 'default'\nhmac_key = 'k'\n\
+                base_url = 'http://127.0.0.1:9'\nverify_token = 'v'\nactive = 'yes'\nacount = 'x'\n";
+    write(&gateway, "senders.toml", text);
+    let told = gateway.cli(&["check"]).await;
+    assert!(!told.status.success(), "{told:?}");
+    for line in [
+        "senders.toml:7:16: sender[0].verify_token: means nothing at waha; it is for meta; take it away",
+        "senders.toml:8:10: sender[0].active: is string \"yes\"; write true or false",
+        "senders.toml:9:1: sender[0].acount: there is no such key; did you mean `account`?",
+    ] {
+        assert!(told.stderr.contains(line), "{line}\n{}{}", told.stdout, told.stderr);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_changes_what_a_file_declares_is_told_and_the_start_says_what_it_takes_back() {
     let mut gateway = start().await;

@@ -89,13 +89,15 @@ async fn the_number_is_asked_for_with_its_token() {
     };
     assert_eq!(probed(&good).await.as_deref(), Ok("Meta knows its number and takes its key"));
     let expired = Sender { api_key: switchboard::tenant::Secret::new("EAAG-expired"), ..good.clone() };
-    let said = probed(&expired).await.unwrap_err();
+    let said = probed(&expired).await.unwrap_err().to_string();
     assert!(said.starts_with("Meta refuses its key: Meta answered 401, code 190"), "{said}");
     let other = Sender { account: "106540352242999".into(), ..good.clone() };
     assert!(probed(&other).await.is_err());
     // Meta's word counts, whatever the status.
     let body = br#"{"error":{"code":190,"message":"Session has expired"}}"#;
-    assert!(adapter_for_meta().probed(&good, 400, body).unwrap_err().starts_with("Meta refuses its key"));
+    assert!(
+        adapter_for_meta().probed(&good, 400, body).unwrap_err().what.starts_with("Meta refuses its key")
+    );
     let keyless = Sender { api_key: switchboard::tenant::Secret::default(), ..good };
     assert_eq!(adapter_for_meta().probe(&keyless), None);
 }

@@ -18,10 +18,12 @@ use switchboard_tests::gateway::{Gateway, Setup};
 use switchboard_tests::hook::Hook;
 use switchboard_tests::waha::{FakeWaha, Fault};
 use switchboard_tests::wait::until;
+use tokio::task::JoinHandle;
 
 use self::history::{Conversation, Fate, History, Said};
 use self::load::{Fact, Load, TENANTS};
 
+mod backup;
 mod history;
 mod load;
 
@@ -41,22 +43,10 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
 
     let waha = FakeWaha::start().await;
     // Who ends the process here is not the turn that ran.
-    let mut gateway = setup(&waha).config("[turns]\nprocess_deaths = 255\n").start().await;
-    let hook = Hook::to(&gateway).signed(HMAC_KEY);
-    let load = Arc::new(Load::new(hook, seed));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|_| {
-            let load = load.clone();
-            tokio::spawn(async move { load.run().await })
-        })
-        .collect();
-    kill_again_and_again(&mut gateway, &waha, &load, kills, seed).await;
-    load.enough.store(true, Ordering::Relaxed);
-    let mut facts = Vec::new();
-    for writer in writers {
-        facts.extend(writer.await.expect("a contact's posts are all answered"));
-    }
-    assert!(facts.len() > WRITERS, "only {} messages were acknowledged", facts.len());
+    let mut gateway = setup(&waha, RESENT).config("[turns]\nprocess_deaths = 255\n").start().await;
+    let writers = Writers::begin(&gateway, seed);
+    kill_again_and_again(&mut gateway, &waha, &writers.load, kills, seed).await;
+    let facts = writers.end().await;
     gateway.drained(Duration::from_secs(60)).await;
     let (torn_off, on_time) = (doubts(&gateway).await, waha.sent().len());
     until(
@@ -71,15 +61,8 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     assert!(status.success(), "the gateway ended with {status}");
 
     let history = read(&gateway, (&waha, on_time), facts).await;
-    let wrong = history.violations();
     let (messages, contacts) = (history.facts.len(), history.locks.len());
-    assert!(
-        wrong.is_empty(),
-        "SWITCHBOARD_TEST_SEED={seed}: after {kills} kills, {messages} messages of {contacts} contacts, \
-         {} violations:\n{}",
-        wrong.len(),
-        wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
-    );
+    assert_sound(&history, seed);
     let unknown = history.conversations.values().flat_map(|kept| &kept.said);
     let unknown = unknown.filter(|said| said.fate == Fate::Unknown).count();
     assert_eq!(unknown, 0, "every reply has gone out, and it is known that it has");
@@ -87,6 +70,46 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     eprintln!(
         "{kills} kills, {messages} messages of {contacts} contacts, {repeated} of them repeated, {torn_off} replies \
          torn off by the end: nothing lost, nothing twice, nothing in doubt"
+    );
+}
+
+/// Contacts who write all the time, whatever becomes of the gateway.
+struct Writers {
+    load: Arc<Load>,
+    contacts: Vec<JoinHandle<Vec<Fact>>>,
+}
+
+impl Writers {
+    fn begin(gateway: &Gateway, seed: u64) -> Self {
+        let load = Arc::new(Load::new(Hook::to(gateway).signed(HMAC_KEY), seed));
+        let contacts = (0..WRITERS).map(|_| {
+            let load = load.clone();
+            tokio::spawn(async move { load.run().await })
+        });
+        Writers { contacts: contacts.collect(), load }
+    }
+
+    /// They finish what they are at; what was acknowledged to them.
+    async fn end(self) -> Vec<Fact> {
+        self.load.enough.store(true, Ordering::Relaxed);
+        let mut facts = Vec::new();
+        for contact in self.contacts {
+            facts.extend(contact.await.expect("a contact's posts are all answered"));
+        }
+        assert!(facts.len() > WRITERS, "only {} messages were acknowledged", facts.len());
+        facts
+    }
+}
+
+fn assert_sound(history: &History, seed: u64) {
+    let wrong = history.violations();
+    assert!(
+        wrong.is_empty(),
+        "SWITCHBOARD_TEST_SEED={seed}: of {} messages of {} contacts, {} violations:\n{}",
+        history.facts.len(),
+        history.locks.len(),
+        wrong.len(),
+        wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
     );
 }
 
@@ -100,13 +123,12 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-fn setup(waha: &FakeWaha) -> Setup {
-    let tenant = |id: u32| {
-        format!(
-            "id = {id}\nname = 'Tenant {id}'\norganization = 1\nbrain = 'echo'\n\
-             policy = {{ doubt = {{ after_minutes = 1, then = 'send' }} }}"
-        )
-    };
+/// What is in doubt is sent again, so that in the end nothing is.
+const RESENT: &str = "policy = { doubt = { after_minutes = 1, then = 'send' } }";
+
+fn setup(waha: &FakeWaha, policy: &str) -> Setup {
+    let tenant =
+        |id: u32| format!("id = {id}\nname = 'Tenant {id}'\norganization = 1\nbrain = 'echo'\n{policy}");
     let mut setup = Setup::new().package("echo").sender(&format!(
         "name = 'main'\nprovider = 'waha'\naccount = 'default'\nbase_url = '{}'\napi_key = '{}'\n\
          hmac_key = '{HMAC_KEY}'",

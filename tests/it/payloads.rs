@@ -12,6 +12,7 @@ use switchboard::message::{Inbound, Provider};
 mod answers;
 mod details;
 mod dialects;
+mod dialog360;
 mod events;
 mod explained;
 mod gupshup;

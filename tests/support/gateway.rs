@@ -23,6 +23,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::clock::Clock;
 use crate::package;
+use crate::plain_disk;
 use crate::process::Process;
 use crate::wait::until;
 
@@ -154,6 +155,7 @@ impl Setup {
             process: None,
             client: crate::client::client(),
             file_size_limit: None,
+            plain_disk: false,
             clock: None,
         }
     }
@@ -180,6 +182,7 @@ pub struct Gateway {
     process: Option<Process>,
     client: reqwest::Client,
     file_size_limit: Option<u64>,
+    plain_disk: bool,
     clock: Option<Clock>,
 }
 
@@ -221,7 +224,7 @@ impl Gateway {
         assert!(self.process.is_none(), "the gateway runs already");
         let mut command = self.command()?;
         command.args(["serve", "--config"]).arg(self.config_file());
-        let process = Process::spawn("gateway", &mut command)?;
+        let process = self.spawn(&mut command)?;
         let listening = process.wait_for_line(START, |line| line.contains("listens on http://")).await;
         if listening.is_none() {
             let log = process.log();
@@ -235,6 +238,11 @@ impl Gateway {
         Ok(())
     }
 
+    fn spawn(&self, command: &mut Command) -> Result<Process> {
+        let mut spawn = || Process::spawn("gateway", command);
+        if self.plain_disk { plain_disk::under(spawn) } else { spawn() }
+    }
+
     /// SIGKILL: what power loss is to a process.
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("the gateway runs");
@@ -246,7 +254,7 @@ impl Gateway {
     pub async fn start_and_kill(&mut self, within: Duration) {
         let mut command = self.command().unwrap_or_else(|error| panic!("{error:#}"));
         command.args(["serve", "--config"]).arg(self.config_file());
-        let process = Process::spawn("gateway", &mut command).unwrap_or_else(|error| panic!("{error:#}"));
+        let process = self.spawn(&mut command).unwrap_or_else(|error| panic!("{error:#}"));
         process.wait_for_line(within, |_| false).await;
         self.process = Some(process);
         self.kill().await;
@@ -305,6 +313,11 @@ impl Gateway {
         self.file_size_limit = bytes;
     }
 
+    /// From the next start on its disk is like one on a network: it has no files without names.
+    pub fn with_plain_disk(&mut self) {
+        self.plain_disk = true;
+    }
+
     /// Opens the store of the stopped gateway.
     pub async fn open_store(&self) -> Arc<dyn Store> {
         assert!(self.process.is_none(), "the gateway has its store open");
@@ -315,16 +328,18 @@ impl Gateway {
             cache_bytes: 64 << 20,
             queue: 64,
             verify: true,
-            prefixes: vec!["start_realty_".into()],
-            notice: None,
-            notice_every_ms: 0,
-            coalesce_ms: 0,
             reserve: Reserve::none(),
-            quotas: Quotas::default(),
-            timer_floor_ms: 0,
-            turns_per_tenant: 16,
-            sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
-            fetches: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
+            rules: switchboard::store::shared::settings::Settings {
+                prefixes: vec!["start_realty_".into()],
+                notice: None,
+                notice_every_ms: 0,
+                coalesce_ms: 0,
+                quotas: Quotas::default(),
+                timer_floor_ms: 0,
+                turns_per_tenant: 16,
+                sends: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
+                fetches: Limits { in_all: 64, per_group: 16, per_tenant: 16 },
+            },
             keys: self.keys(),
             vitals: Default::default(),
         };

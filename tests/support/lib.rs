@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod dialog360;
 pub mod gateway;
 pub mod gupshup;
 pub mod hook;
@@ -11,6 +12,7 @@ pub mod infobip;
 pub mod meta;
 pub mod package;
 pub mod peer;
+mod plain_disk;
 pub mod power_loss;
 pub mod process;
 pub mod waha;

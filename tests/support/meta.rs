@@ -75,23 +75,27 @@ impl Sent {
 
 /// A running Meta with two numbers.
 pub async fn start() -> FakeMeta {
-    let meta = Meta {
-        numbers: [NUMBER, OTHER_NUMBER].map(str::to_owned).into(),
-        wa_ids: BTreeMap::new(),
-        files: BTreeMap::new(),
-        templates: Vec::new(),
-        reads: Vec::new(),
-        fails_templates: false,
-        url: String::new(),
-        next: 1,
-    };
-    let peer = Peer::start(meta).await;
+    let peer = Peer::start(Meta::at("")).await;
     let url = peer.url().to_owned();
     peer.with(|meta| meta.url = url);
     peer
 }
 
 impl Meta {
+    /// One with two numbers that says that its files lie at this address.
+    pub fn at(url: &str) -> Self {
+        Meta {
+            numbers: [NUMBER, OTHER_NUMBER].map(str::to_owned).into(),
+            wa_ids: BTreeMap::new(),
+            files: BTreeMap::new(),
+            templates: Vec::new(),
+            reads: Vec::new(),
+            fails_templates: false,
+            url: url.to_owned(),
+            next: 1,
+        }
+    }
+
     /// The network knows this number under another id.
     pub fn known_as(&mut self, number: &str, wa_id: &str) {
         self.wa_ids.insert(number.to_owned(), wa_id.to_owned());

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod brains;
+mod deny;
 mod fuzz;
 mod hostile;
 mod run;
@@ -35,6 +36,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Go round the hostile guests, uploads and callers beside an honest tenant, and print what it noticed.
     Hostile(hostile::Hostile),
+    /// Look at what the build is made of: licences, bans, sources, known weaknesses.
+    Deny,
     /// Measure the gateway against the bare limit and write docs/benchmarks.md.
     Bench(bench::Bench),
 }
@@ -48,6 +51,7 @@ fn main() -> Result<()> {
         Task::Test(test) => test.run(&root),
         Task::Fuzz(fuzz) => fuzz.run(&root),
         Task::Hostile(hostile) => hostile.run(&root),
+        Task::Deny => deny::run(&root),
         Task::Bench(bench) => bench.run(&root),
     }
 }

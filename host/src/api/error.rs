@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::body;
 use crate::brain;
+use crate::channel;
 use crate::config::document::Problem;
 use crate::declared::rules::Fault;
 use crate::glyph::Shown;
@@ -16,7 +17,7 @@ use crate::identity;
 use crate::keyring;
 use crate::reload;
 use crate::session::error as session;
-use crate::store;
+use crate::store::{self, Limit};
 use crate::template_sync;
 
 /// `{"error":{"code":"...","message":"...","action":"..."}}`.
@@ -220,13 +221,18 @@ impl From<store::Error> for Error {
                 error(StatusCode::CONFLICT, "conflict", message, "look at what is there and decide")
             }
             // The hour brings more of the one, and nothing but room more of the other.
-            store::Error::Limit { code: code @ ("rate" | "quota"), message } => error(
-                if code == "rate" { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY },
-                "quota",
-                message,
-                "see what is used: `switchboard tenant quotas ID`, or GET /api/tenants/{id}/quotas",
-            ),
-            store::Error::Limit { message, .. } => Error::invalid(message, "ask for less"),
+            store::Error::Limit { of, message } => {
+                let status = match of {
+                    Limit::Rate => StatusCode::TOO_MANY_REQUESTS,
+                    Limit::Quota => StatusCode::UNPROCESSABLE_ENTITY,
+                    Limit::Timers | Limit::Lead | Limit::Templates => {
+                        return Error::invalid(message, "ask for less");
+                    }
+                };
+                let next =
+                    "see what is used: `switchboard tenant quotas ID`, or GET /api/tenants/{id}/quotas";
+                error(status, "quota", message, next)
+            }
             // The store has said so once.
             store::Error::Full(why) => Error::unavailable(why, "make room on the gateway's disk"),
             store::Error::Busy(why) => {
@@ -300,7 +306,7 @@ impl From<session::Error> for Error {
             session::Error::NoSession => error(StatusCode::CONFLICT, "session_status", message, action),
             session::Error::NotNow { status } => {
                 let error = error(StatusCode::CONFLICT, "session_status", message, action);
-                Error { session_status: Some(status.into()), ..error }
+                Error { session_status: Some(status.word().into()), ..error }
             }
             session::Error::NoNumber(_) => Error::malformed(message, action),
             session::Error::NoWaha | session::Error::NotWaha(_) | session::Error::Unreachable { .. } => {
@@ -331,9 +337,9 @@ impl From<template_sync::Error> for Error {
             Cause::NoSender(_) => {
                 Error::not_found(message, "`switchboard sender list` shows those there are")
             }
-            Cause::NoTemplates(_) => Error::invalid(
+            Cause::NoTemplates(_) | Cause::NoSenders => Error::invalid(
                 message,
-                "use a sender of Meta, Infobip or Gupshup; elsewhere no window closes",
+                format!("use a sender of {}; elsewhere no window closes", channel::with_templates("or")),
             ),
             Cause::SwitchedOff(_) => Error::invalid(message, "switch it on, or use another sender"),
             Cause::Mistakes(_) => Error::invalid(message, "mend the template"),

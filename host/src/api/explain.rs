@@ -39,7 +39,7 @@ pub async fn explain(
     let provider = Provider::parse(&of.provider).ok_or_else(|| {
         Error::malformed(
             format!("\"{}\" is no provider", of.provider),
-            "one of: waha, infobip, gupshup, meta, simulator",
+            format!("one of: {}", Provider::names()),
         )
     })?;
     let headers = webhook_headers(request.headers())?;

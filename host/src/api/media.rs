@@ -18,6 +18,7 @@ use crate::api::error::{Error, Result};
 use crate::api::page::Limit;
 use crate::api::request::{Asked, Params, Whole};
 use crate::media;
+use crate::media::kept::Called;
 use crate::message::TenantId;
 use crate::repeats::Kind;
 use crate::store::media::{File, FileState};
@@ -72,7 +73,7 @@ pub async fn put(
     }
     let filename = named.filename.as_deref().map(file_name).transpose()?;
     let mime_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kept = app.media.keep(tenant, &body, (mime_type, filename), &caller.actor()).await?;
+    let kept = app.media.keep(tenant, &body, Called { mime_type, filename }, &caller.actor()).await?;
     Ok(Json(shown(&kept)))
 }
 

@@ -75,7 +75,7 @@ fn message_of(message: &Message, directory: &Directory) -> Value {
 fn with_sender(directory: &Directory, name: &SenderName, mut value: Value) -> Value {
     let sender = directory.senders.get(name);
     value["sender"] = json!(name);
-    value["provider"] = json!(sender.map(|sender| sender.provider));
+    value["provider"] = json!(sender.map(|sender| sender.provider()));
     value["account"] = json!(sender.map(|sender| sender.account.as_str()));
     value
 }

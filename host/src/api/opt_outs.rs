@@ -38,7 +38,7 @@ pub struct Because {
 }
 
 fn shown(contact: &ContactKey, opt_out: &OptOut) -> Value {
-    json!({"contact": contact, "since": opt_out.since.to_string(), "reason": opt_out.reason})
+    json!({"contact": contact, "since": opt_out.since.to_string(), "reason": opt_out.note})
 }
 
 pub async fn list(
@@ -81,7 +81,7 @@ pub async fn add(
         return Err(Error::invalid(what, "say it shorter"));
     }
     let (actor, now) = (caller.actor(), clock::now());
-    let opt_out = OptOut::new(now, reason);
+    let opt_out = OptOut::by_operator(now, reason);
     app.store.set_opt_out(&key, Some(opt_out.clone()), &actor, now).await?;
     let mut answer = shown(&key.contact, &opt_out);
     answer["status"] = json!("opted_out");

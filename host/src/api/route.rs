@@ -60,7 +60,7 @@ pub async fn route(
 fn answer(directory: &Directory, sender: &Sender, link: Option<&Link>, lock: Option<&Lock>) -> Value {
     let mut answer = json!({
         "sender": sender.name,
-        "provider": sender.provider,
+        "provider": sender.provider(),
         "account": sender.account,
         "number": sender.number,
     });

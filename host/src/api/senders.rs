@@ -61,8 +61,8 @@ fn shown(app: &App, sender: &Sender) -> Result<Value> {
 fn address(sender: &Sender) -> String {
     let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
     match url {
-        Some(url) => format!("{} at {}", sender.provider, url.origin().ascii_serialization()),
-        None => sender.provider.to_string(),
+        Some(url) => format!("{} at {}", sender.provider(), url.origin().ascii_serialization()),
+        None => sender.provider().to_string(),
     }
 }
 

@@ -251,11 +251,11 @@ fn usable(app: &App, tenant: TenantId, name: &str) -> Result<Arc<Sender>> {
 
 /// The sender that is asked for, or the only one whose account can have templates.
 fn sender(app: &App, tenant: TenantId, through: &Through) -> Result<Arc<Sender>> {
-    let has_templates = |sender: &Sender| channel::adapter(sender.provider).templates().is_some();
+    let has_templates = |sender: &Sender| channel::adapter(sender.provider()).templates().is_some();
     if let Some(name) = &through.sender {
         let sender = usable(app, tenant, name)?;
         if !has_templates(&sender) {
-            return Err(crate::template_sync::Error::NoTemplates(sender.provider).into());
+            return Err(crate::template_sync::Error::NoTemplates(sender.provider()).into());
         }
         return Ok(sender);
     }
@@ -273,7 +273,10 @@ fn sender(app: &App, tenant: TenantId, through: &Through) -> Result<Arc<Sender>>
         1 => Ok(senders.remove(0)),
         0 => Err(Error::invalid(
             format!("tenant {tenant} has no sender whose provider has templates"),
-            "templates are Meta's, Infobip's and Gupshup's; elsewhere no window closes and none are needed",
+            format!(
+                "{} have templates; elsewhere no window closes and none are needed",
+                channel::with_templates("and")
+            ),
         )),
         _ => Err(ambiguous(senders.iter().map(|sender| &sender.name))),
     }

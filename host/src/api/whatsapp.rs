@@ -17,7 +17,7 @@ use crate::api::App;
 use crate::api::auth::Caller;
 use crate::api::error::{Error, Result};
 use crate::api::request::{Asked, Params, Sent};
-use crate::channel::waha::session::SCAN_QR_CODE;
+use crate::event::session::Status;
 use crate::message::SenderName;
 use crate::session::Whose;
 use crate::session::state;
@@ -57,7 +57,7 @@ fn shown(mut first: Value, state: &state::State) -> Value {
         "tenant_id": state.tenant,
         "sender": state.sender,
         "session": state.session,
-        "status": state.status,
+        "status": state.word(),
         "number": state.number,
         "next": state.next,
         "faults": state.faults.iter().map(|fault| fault.what()).collect::<Vec<_>>(),
@@ -73,11 +73,11 @@ fn described(state: &state::State) -> Value {
     if state.is_connected() {
         return json!({"connected": true, "phone": state.number});
     }
-    let message = match (state.status.as_str(), &state.sender) {
-        (SCAN_QR_CODE, _) => "Scan QR code to connect",
-        (state::NOT_CONNECTED, None) => "WhatsApp not configured",
-        (state::NOT_CONNECTED, Some(_)) => "Session not found",
-        _ => state.next,
+    let message = match (&state.status, &state.sender) {
+        (Some(Status::ScanQrCode), _) => "Scan QR code to connect",
+        (None, None) => "WhatsApp not configured",
+        (None, Some(_)) => "Session not found",
+        (Some(_), _) => state.next,
     };
     json!({"connected": false, "message": message})
 }
@@ -113,7 +113,7 @@ pub async fn connect(
 ) -> Result<Json<Value>> {
     let whose = named.whose(&caller, &app)?;
     let state = app.sessions.connect(&whose, body.session.as_deref(), &caller.actor()).await?;
-    let detail = json!({"sender": state.sender, "session": state.session, "status": state.status});
+    let detail = json!({"sender": state.sender, "session": state.session, "status": state.word()});
     app.audit(&caller, "connect whatsapp", subject(&whose), detail).await?;
     let (qr_url, message) = if state.is_connected() {
         (None, "WhatsApp is connected")

@@ -14,14 +14,46 @@ pub const MEMORY_CEILING: u64 = 1 << 30;
 /// thousands.
 pub const TABLE_ELEMENTS: usize = 20_000;
 
+/// What one component may be made of. A Rust brain has 3 core instances, 1 memory and 2 tables; those
+/// of other languages have more.
+pub const CORE_INSTANCES_PER_TURN: u32 = 64;
+pub const MEMORIES_PER_TURN: u32 = 2;
+pub const TABLES_PER_TURN: u32 = 8;
+
 /// All the texts of one turn together may take this many times what one text may.
 pub const TEXT_SUM_FACTOR: u64 = 4;
+
+/// What there is a limit on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Fuel,
+    WallTime,
+    Actions,
+    Text,
+    State,
+    Memory,
+    HostCalls,
+}
+
+impl Limit {
+    /// The failure's code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Limit::Fuel => "fuel",
+            Limit::WallTime => "wall-time",
+            Limit::Actions => "actions",
+            Limit::Text => "text",
+            Limit::State => "state",
+            Limit::Memory => "memory",
+            Limit::HostCalls => "host-calls",
+        }
+    }
+}
 
 /// A limit that a turn ran into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exceeded {
-    /// The failure's code: `fuel`, `memory`.
-    pub code: &'static str,
+    pub of: Limit,
     /// What wanted too much: `the brain's memory`.
     pub what: String,
     pub limit: u64,
@@ -47,7 +79,7 @@ impl std::error::Error for Exceeded {}
 impl Exceeded {
     pub fn fuel(limits: &ResolvedLimits, used: u64) -> Self {
         Exceeded {
-            code: "fuel",
+            of: Limit::Fuel,
             what: "the brain computed for too long".into(),
             limit: limits.fuel,
             used,
@@ -58,7 +90,7 @@ impl Exceeded {
 
     pub fn wall_time(limits: &ResolvedLimits, used_ms: u64) -> Self {
         Exceeded {
-            code: "wall-time",
+            of: Limit::WallTime,
             what: "the turn took too long".into(),
             limit: limits.wall_time_ms,
             used: used_ms,
@@ -69,7 +101,7 @@ impl Exceeded {
 
     pub fn actions(limits: &ResolvedLimits, used: usize) -> Self {
         Exceeded {
-            code: "actions",
+            of: Limit::Actions,
             what: "too many actions in one turn".into(),
             limit: limits.actions.into(),
             used: used as u64,
@@ -80,7 +112,7 @@ impl Exceeded {
 
     pub fn text(limits: &ResolvedLimits, place: &str, used: usize) -> Self {
         Exceeded {
-            code: "text",
+            of: Limit::Text,
             what: format!("{place} is too long"),
             limit: limits.text_bytes,
             used: used as u64,
@@ -92,7 +124,7 @@ impl Exceeded {
     /// Said of the sum, raised by the limit on each.
     pub fn texts(limits: &ResolvedLimits, used: u64) -> Self {
         Exceeded {
-            code: "text",
+            of: Limit::Text,
             what: format!("the texts of the turn together are too long ({TEXT_SUM_FACTOR} x text_bytes)"),
             limit: limits.text_bytes.saturating_mul(TEXT_SUM_FACTOR),
             used,
@@ -103,7 +135,7 @@ impl Exceeded {
 
     pub fn state(limits: &ResolvedLimits, used: usize) -> Self {
         Exceeded {
-            code: "state",
+            of: Limit::State,
             what: "the memory that the brain wants kept is too large".into(),
             limit: limits.state_bytes,
             used: used as u64,
@@ -114,7 +146,7 @@ impl Exceeded {
 
     fn memory(limits: &ResolvedLimits, what: &str, used: u64) -> Self {
         Exceeded {
-            code: "memory",
+            of: Limit::Memory,
             what: what.into(),
             limit: limits.memory_bytes.min(MEMORY_CEILING),
             used,
@@ -125,7 +157,7 @@ impl Exceeded {
 
     fn host_calls(limits: &ResolvedLimits) -> Self {
         Exceeded {
-            code: "host-calls",
+            of: Limit::HostCalls,
             what: "too many calls to the gateway in one turn".into(),
             limit: limits.host_calls.into(),
             used: u64::from(limits.host_calls) + 1,
@@ -204,7 +236,7 @@ impl Meter {
     }
 
     pub fn ran_out_of_time(&self) -> bool {
-        self.exceeded.as_ref().is_some_and(|exceeded| exceeded.code == "wall-time")
+        self.exceeded.as_ref().is_some_and(|exceeded| exceeded.of == Limit::WallTime)
     }
 
     /// Remembers what the turn ran into; the last is the cause, because all but refused memory end it.
@@ -324,15 +356,15 @@ impl wasmtime::ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        super::engine::CORE_INSTANCES_PER_TURN as usize
+        CORE_INSTANCES_PER_TURN as usize
     }
 
     fn tables(&self) -> usize {
-        super::engine::TABLES_PER_TURN as usize
+        TABLES_PER_TURN as usize
     }
 
     fn memories(&self) -> usize {
-        super::engine::MEMORIES_PER_TURN as usize
+        MEMORIES_PER_TURN as usize
     }
 }
 
@@ -372,9 +404,9 @@ mod tests {
         meter.enter(60_000);
         meter.charge(9_000).expect("there is enough");
         meter.charge(50_000).expect("there is just enough");
-        assert_eq!(meter.charge(1).expect_err("refused").code, "fuel");
+        assert_eq!(meter.charge(1).expect_err("refused").of, Limit::Fuel);
         meter.balance(60_000).expect("to the last unit");
-        assert_eq!(meter.balance(59_999).expect_err("computed on").code, "fuel");
+        assert_eq!(meter.balance(59_999).expect_err("computed on").of, Limit::Fuel);
     }
 
     #[test]
@@ -386,7 +418,7 @@ mod tests {
         meter.interrupted().expect("just enough");
         assert_eq!(meter.fuel_owed(), 50_000);
         meter.enter(49_999);
-        assert_eq!(meter.interrupted().expect_err("it computed on").code, "fuel");
+        assert_eq!(meter.interrupted().expect_err("it computed on").of, Limit::Fuel);
     }
 
     #[test]

@@ -24,7 +24,9 @@ use wasmtime::{
 
 use super::abi::bindings::exports::switchboard::brain::{migrate, selftest, turn};
 use super::abi::{self, actions, wit};
-use super::budget::{Exceeded, MEMORY_CEILING, TEXT_SUM_FACTOR};
+use super::budget::{
+    CORE_INSTANCES_PER_TURN, Exceeded, MEMORIES_PER_TURN, MEMORY_CEILING, TABLES_PER_TURN, TEXT_SUM_FACTOR,
+};
 use super::executor::Executor;
 use super::grants::{self, Grant};
 use super::outcome::{Handles, Stopped, explain, failure, faulted};
@@ -34,12 +36,6 @@ use super::sandbox::State;
 use super::{Answer, Ask};
 use crate::tenant::ResolvedLimits;
 use crate::vitals::Vitals;
-
-/// What one component may be made of. A Rust brain has 3 core instances, 1 memory and 2 tables; those
-/// of other languages have more.
-pub const CORE_INSTANCES_PER_TURN: u32 = 64;
-pub const MEMORIES_PER_TURN: u32 = 2;
-pub const TABLES_PER_TURN: u32 = 8;
 
 /// A brain that computes gives way to others after this much fuel, about a fifth of a millisecond.
 const YIELD_FUEL: u64 = 200_000;
@@ -263,7 +259,7 @@ impl<'a> Running<'a> {
         let ended = tokio::time::timeout(Duration::from_millis(self.limits.wall_time_ms), called).await;
         let (outcome, migrated) = match self.ended(ended)? {
             Ok(ended) => ended,
-            Err(fault) => return Err(faulted(fault, &mut self.store, self.started, self.version)),
+            Err(fault) => return Err(faulted(fault, &mut self.store, self.started, &self.version.digest)),
         };
         let limits = &self.limits;
         let handles = Handles::of(ask);
@@ -272,7 +268,7 @@ impl<'a> Running<'a> {
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
             Err(rejected) => {
-                return Err(failure(rejected, false, &mut self.store, self.started, self.version));
+                return Err(failure(rejected, false, &mut self.store, self.started, &self.version.digest));
             }
         };
         let cost = super::outcome::cost(&self.store, self.started);
@@ -306,7 +302,7 @@ impl<'a> Running<'a> {
         };
         let ended = tokio::time::timeout(Duration::from_millis(self.limits.wall_time_ms), called).await;
         let tested = self.ended(ended)?;
-        tested.map_err(|fault| faulted(fault, &mut self.store, self.started, self.version))
+        tested.map_err(|fault| faulted(fault, &mut self.store, self.started, &self.version.digest))
     }
 
     /// What the guest returned, or what stopped it.
@@ -314,7 +310,7 @@ impl<'a> Running<'a> {
         &mut self,
         ended: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
     ) -> Result<T, Stopped> {
-        let (rejected, retryable) = match ended {
+        let (rejected, out_of_time) = match ended {
             Ok(Ok(returned)) => {
                 let left = self.store.get_fuel().unwrap_or(0);
                 match self.store.data_mut().meter.balance(left) {
@@ -332,7 +328,7 @@ impl<'a> Running<'a> {
                 (Exceeded::wall_time(&self.limits, used_ms).into(), true)
             }
         };
-        Err(failure(rejected, retryable, &mut self.store, self.started, self.version))
+        Err(failure(rejected, out_of_time, &mut self.store, self.started, &self.version.digest))
     }
 }
 

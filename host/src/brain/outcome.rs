@@ -11,7 +11,6 @@ use wasmtime_wasi::I32Exit;
 use super::abi::actions::Rejected;
 use super::abi::wit;
 use super::budget::Exceeded;
-use super::engine::Version;
 use super::sandbox::State;
 use super::{Ask, Failure};
 use crate::conversation::{Cost, Heard, Line, Trigger};
@@ -40,20 +39,21 @@ pub struct Stopped {
     pub fault: bool,
 }
 
-/// A trap or limit.
+/// A trap or limit. `out_of_time`: the turn's time was over, which it may keep another time.
 pub fn failure(
     rejected: Rejected,
-    retryable: bool,
+    out_of_time: bool,
     store: &mut Store<State>,
     started: Instant,
-    version: &Version,
+    version: &str,
 ) -> Stopped {
     let cost = cost(store, started);
     let failure = Failure {
         code: rejected.code.into(),
         message: rejected.message.into(),
-        retryable,
-        version: version.digest.clone(),
+        retryable: out_of_time,
+        out_of_time,
+        version: version.to_owned(),
         host_calls: store.data_mut().journal.take(),
         cost,
     };
@@ -61,7 +61,7 @@ pub fn failure(
 }
 
 /// The brain's own word.
-pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &Version) -> Stopped {
+pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, version: &str) -> Stopped {
     let cost = cost(store, started);
     let code =
         if fault.code.trim().is_empty() { "fault".into() } else { glyph::shown(fault.code, CODE_BYTES) };
@@ -69,7 +69,8 @@ pub fn faulted(fault: wit::Fault, store: &mut Store<State>, started: Instant, ve
         code,
         message: fault.message.into(),
         retryable: fault.retryable,
-        version: version.digest.clone(),
+        out_of_time: false,
+        version: version.to_owned(),
         host_calls: store.data_mut().journal.take(),
         cost,
     };

@@ -14,10 +14,11 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::channel::claim::Look;
-use crate::channel::json::{self, Object, kind};
+use crate::channel::json::{self, Object, Wanted, as_object, list, short, word};
 use crate::channel::{DecodeError, time};
 use crate::event::{Event, Ignored, Topic, Unread};
-use crate::message::{Fate, Inbound, Provider, Timestamp};
+use crate::identity;
+use crate::message::{ContactKey, Fate, Inbound, Provider, Timestamp};
 
 pub mod content;
 mod field;
@@ -59,10 +60,7 @@ struct Surroundings<'a> {
 
 /// Reads a whole body.
 pub fn events(body: &Object, dialect: &Dialect<'_>) -> Result<Vec<Event>, DecodeError> {
-    let entries = list(body, "entry", "entry")?.ok_or_else(|| DecodeError {
-        what: "expected a list, found nothing".into(),
-        place: "entry".into(),
-    })?;
+    let entries = list(body, "entry", "entry")?.ok_or_else(|| json::unlike(Wanted::List, None, "entry"))?;
     if let Some(object) = json::text(body, "object").filter(|object| *object != OBJECT) {
         let around =
             Surroundings { dialect, account: dialect.account.map(str::to_owned), business: None, at: None };
@@ -78,11 +76,11 @@ pub fn events(body: &Object, dialect: &Dialect<'_>) -> Result<Vec<Event>, Decode
 fn changes(entry: &Value, dialect: &Dialect<'_>, place: &str, events: &mut Vec<Event>) {
     let mut around =
         Surroundings { dialect, account: dialect.account.map(str::to_owned), business: None, at: None };
-    let changes = match object(entry, place) {
+    let changes = match as_object(entry, place) {
         Err(error) => Err(error),
         Ok(entry) => {
             around.business = word(entry, "id");
-            around.at = json::field(entry, "time").and_then(time::read);
+            around.at = time::of(entry, &["time"]);
             list(entry, "changes", &format!("{place}.changes"))
         }
     };
@@ -104,12 +102,12 @@ fn read_change(
     around: &mut Surroundings<'_>,
     place: &str,
 ) -> Result<Vec<Event>, DecodeError> {
-    let change = object(change, place)?;
+    let change = as_object(change, place)?;
     let field = json::strict_text(change, "field", place)?.unwrap_or("messages");
     let place = format!("{place}.value");
     let value = match json::field(change, "value") {
-        Some(value) => object(value, &place)?,
-        None => return Err(DecodeError { what: "expected an object, found nothing".into(), place }),
+        Some(value) => as_object(value, &place)?,
+        None => return Err(json::unlike(Wanted::Object, None, &place)),
     };
     around.account = around.dialect.account.map(str::to_owned).or_else(|| {
         let metadata = json::object(value, &["metadata"]);
@@ -156,7 +154,7 @@ impl Item {
         Item {
             id: word(object, "id"),
             from: word(object, "from").or_else(|| word(object, "from_user_id")),
-            at: json::field(object, "timestamp").and_then(time::read),
+            at: time::of(object, &["timestamp"]),
         }
     }
 }
@@ -167,7 +165,7 @@ impl Surroundings<'_> {
             provider: self.dialect.provider,
             account: self.account.clone().or_else(|| self.business.clone()),
             message_id: item.id,
-            contact: item.from.as_deref().and_then(|from| value::person(from).ok()),
+            contact: item.from.as_deref().and_then(|from| person(from).ok()),
             from_raw: item.from,
             sent_at: item.at.or(self.at),
             reason: reason.to_owned(),
@@ -205,36 +203,9 @@ const CHANGE: Look =
 
 const NUMBER: (&str, Look) = ("phone_number_id", Look::Account);
 
-/// An id or a number, written as text or as a whole number.
-pub fn word(object: &Object, name: &str) -> Option<String> {
-    match json::field(object, name)? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Object, DecodeError> {
-    value.as_object().ok_or_else(|| DecodeError {
-        what: format!("expected an object, found {}", kind(value)),
-        place: place.into(),
-    })
-}
-
-/// The list under this name; nothing is none, another shape an error.
-fn list<'a>(object: &'a Object, name: &str, place: &str) -> Result<Option<&'a Vec<Value>>, DecodeError> {
-    match json::field(object, name) {
-        None => Ok(None),
-        Some(Value::Array(items)) => Ok(Some(items)),
-        Some(other) => {
-            Err(DecodeError { what: format!("expected a list, found {}", kind(other)), place: place.into() })
-        }
-    }
-}
-
-/// A name from outside, for a reason: one line, cut.
-pub fn short(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
+/// A person's key. The network's own ids are believed whatever their length: services have short ones.
+pub fn person(raw: &str) -> Result<ContactKey, identity::Error> {
+    identity::network_id(raw)
 }
 
 #[cfg(test)]

@@ -22,9 +22,11 @@ use crate::event::Event;
 use crate::message::OutboundContent;
 use crate::tenant::Sender;
 
+mod api;
 mod content;
 mod decode;
 mod encode;
+mod envelope;
 mod event;
 mod media;
 mod menu;
@@ -79,14 +81,18 @@ impl Adapter for Gupshup {
 
     /// Gupshup documents no call that shows an app typing.
     fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
-        let app = sender.app_id.as_deref().filter(|app| !app.is_empty())?;
+        let app = sender.settings.own().other_account().filter(|app| !app.is_empty())?;
         if signal == Signal::Typing || message_id.is_empty() {
             return None;
         }
         let path = format!("/wa/app/{}/msg/{}/read", templates::part(app), templates::part(message_id));
         // Alone among the calls this one is documented with the key in `Authorization`.
-        let call = encode::call(sender, http::Method::PUT, &path).ok()?;
+        let call = api::call(sender, http::Method::PUT, &path).ok()?;
         Some(call.header("Authorization", sender.api_key.expose()))
+    }
+
+    fn unasked(&self) -> Option<&'static str> {
+        Some("Gupshup has no small question that takes an app's key; send a message to see")
     }
 
     fn templates(&self) -> Option<&dyn channel::templates::Api> {

@@ -29,6 +29,7 @@ use crate::tenant::Sender;
 mod content;
 mod decode;
 mod encode;
+mod item;
 mod log;
 mod media;
 mod menu;
@@ -52,19 +53,20 @@ impl Adapter for Infobip {
     /// proven, and it must have one. A signature needs to know its header: without `hmac_header` the
     /// `hmac_key` is no key.
     fn knock(&self, sender: &Sender, head: &Head<'_>) -> Result<Option<Signature>, Unverified> {
-        let header = sender.hmac_header.as_deref().filter(|header| !header.is_empty());
+        let proof = sender.settings.own().proof();
+        let header = proof.header.filter(|header| !header.is_empty());
         let signed = header.filter(|_| !sender.hmac_key.is_empty());
         if sender.webhook_key.is_empty() && sender.webhook_path.is_empty() && signed.is_none() {
             return Err(Unverified::NoKeyConfigured);
         }
         proof::path(sender, head)?;
-        match sender.webhook_user.as_deref().filter(|user| !user.is_empty()) {
+        match proof.user.filter(|user| !user.is_empty()) {
             Some(user) => basic(sender, user, head)?,
             None => proof::key(sender, head, sender.webhook_header.as_deref().unwrap_or("x-api-key"))?,
         }
         let Some(header) = signed else { return Ok(None) };
         let given = proof::signature_text(head, header)?;
-        signed::read(sender.hmac_algorithm, &sender.hmac_key, given).map(Some)
+        signed::read(proof.algorithm, &sender.hmac_key, given).map(Some)
     }
 
     fn decode(&self, body: &[u8], _groups: bool) -> Result<Vec<Event>, DecodeError> {
@@ -140,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
     use crate::message::Provider;
 
     const BODY: &[u8] = br#"{"results":[]}"#;
@@ -155,13 +158,7 @@ mod tests {
     }
 
     fn verified(keys: Value, path: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         Infobip.verify(&sender(keys), &Hook { headers: &headers, path_key: path, body: BODY })
     }
 

@@ -115,11 +115,81 @@ pub fn strict_text<'a>(object: &'a Object, name: &str, place: &str) -> Result<Op
     match field(object, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(DecodeError {
-            what: format!("expected text, found {}", kind(other)),
-            place: format!("{place}.{name}"),
-        }),
+        Some(_) => Err(missing(object, name, place)),
     }
+}
+
+/// An id or a number, written as text or as a whole number; blanks are none.
+pub fn word(object: &Object, name: &str) -> Option<String> {
+    match field(object, name)? {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The same, for what an item cannot be without.
+pub fn required(object: &Object, name: &str, place: &str) -> Result<String, DecodeError> {
+    word(object, name).ok_or_else(|| missing(object, name, place))
+}
+
+/// Text that an item cannot be without.
+pub fn required_text<'a>(object: &'a Object, name: &str, place: &str) -> Result<&'a str, DecodeError> {
+    text(object, name).ok_or_else(|| missing(object, name, place))
+}
+
+/// The value as an object.
+pub fn as_object<'a>(value: &'a Value, place: &str) -> Result<&'a Object, DecodeError> {
+    value.as_object().ok_or_else(|| unlike(Wanted::Object, Some(value), place))
+}
+
+/// The list under this name; nothing is none, another shape an error. `place`: the list's own.
+pub fn list<'a>(object: &'a Object, name: &str, place: &str) -> Result<Option<&'a Vec<Value>>, DecodeError> {
+    match field(object, name) {
+        None => Ok(None),
+        Some(Value::Array(items)) => Ok(Some(items)),
+        other => Err(unlike(Wanted::List, other, place)),
+    }
+}
+
+/// What a place should hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Text,
+    Object,
+    List,
+}
+
+/// Something else stands there, or nothing; of a wanted text `none` is an empty one.
+pub fn unlike(wanted: Wanted, found: Option<&Value>, place: &str) -> DecodeError {
+    let found = match (wanted, found) {
+        (Wanted::Text, Some(Value::String(_))) => "none",
+        (_, found) => found.map_or("nothing", kind),
+    };
+    let wanted = match wanted {
+        Wanted::Text => "text",
+        Wanted::Object => "an object",
+        Wanted::List => "a list",
+    };
+    DecodeError { what: format!("expected {wanted}, found {found}"), place: place.to_owned() }
+}
+
+/// For a text that an item cannot be without.
+pub fn missing(item: &Object, name: &str, place: &str) -> DecodeError {
+    unlike(Wanted::Text, field(item, name), &inside(place, name))
+}
+
+/// The place of a name; the names of the body itself have no other before them.
+fn inside(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+}
+
+/// Of a name from outside, this many characters.
+const NAME_CHARS: usize = 64;
+
+/// A name from outside, for a reason: one line, cut.
+pub fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect()
 }
 
 /// True, also where it is written as text.

@@ -56,20 +56,8 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
-
     use super::*;
-
-    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
-        let pair = |(name, value): &(&str, &str)| {
-            (HeaderName::try_from(*name).expect("a name"), HeaderValue::from_str(value).expect("a value"))
-        };
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs.iter().map(pair) {
-            headers.append(name, value);
-        }
-        headers
-    }
+    use crate::channel::testing::headers;
 
     #[test]
     fn only_this_machines_own_names_are_asked_for() {

@@ -13,25 +13,30 @@ use http::HeaderMap;
 use crate::channel::claim::Look;
 use crate::channel::cloud::{self, Dialect};
 use crate::channel::json::{self, Object};
+use crate::channel::meta::outcome::Answering;
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::channel::{
     Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Request, Signal, Unverified, proof, signature,
 };
 use crate::event::Event;
 use crate::message::{OutboundContent, Provider};
-use crate::tenant::{HmacAlgorithm, Sender};
+use crate::tenant::Sender;
+use crate::tenant::settings::HmacAlgorithm;
 
 pub mod codes;
-mod encode;
-mod graph;
+pub mod encode;
+pub mod graph;
 mod media;
 mod menu;
-mod outcome;
+pub mod outcome;
 mod parameters;
-mod templates;
+pub mod templates;
 
 /// Longer than any challenge.
 const CHALLENGE_BYTES: usize = 1024;
+
+const META: Answering = Answering { who: "Meta", address: "base_url and api_version" };
 
 #[derive(Debug)]
 pub struct Meta;
@@ -75,26 +80,22 @@ impl Adapter for Meta {
     }
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
-        outcome::read(status, headers, body, to)
+        outcome::read(&META, status, headers, body, to)
     }
 
     /// The bare challenge, as text, to whoever knows the token that the operator entered at Meta.
     fn challenge(&self, sender: &Sender, query: &[(String, String)]) -> Option<String> {
         let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let token = value("hub.verify_token")?;
-        let known = signature::is_key(sender.verify_token.expose().as_bytes(), token.as_bytes());
+        let known = sender.settings.own().handshake()?;
+        let known = signature::is_key(known.expose().as_bytes(), token.as_bytes());
         let asked = value("hub.mode") == Some("subscribe") && known;
         let challenge = value("hub.challenge").filter(|it| asked && it.len() <= CHALLENGE_BYTES)?;
         Some(challenge.to_owned())
     }
 
     fn shows(&self, content: &OutboundContent) -> bool {
-        match content {
-            OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
-            OutboundContent::List(list) => menu::list(list).is_some(),
-            OutboundContent::Contacts { contacts } => contacts.len() <= encode::CARDS,
-            _ => true,
-        }
+        encode::shows(content)
     }
 
     fn signal(&self, sender: &Sender, _to: &str, message_id: &str, signal: Signal) -> Option<Request> {
@@ -107,18 +108,24 @@ impl Adapter for Meta {
         graph::get(sender, &path).ok()
     }
 
-    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
-        let answer = match outcome::success(status, &HeaderMap::new(), body) {
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, Unwell> {
+        let answer = match outcome::success(&META, status, &HeaderMap::new(), body) {
             Ok(answer) => answer,
             Err(Outcome::Failed { error, .. }) if outcome::is_token_refused(body) => {
-                return Err(format!("Meta refuses its key: {error}"));
+                return Err(Unwell::key_refused(format!("Meta refuses its key: {error}")));
             }
-            Err(Outcome::Failed { error, .. }) => return Err(error),
-            Err(Outcome::Sent { .. }) => return Err(format!("Meta answers {status}")),
+            Err(Outcome::Failed { error, .. }) => {
+                return Err(match status {
+                    401 | 403 => Unwell::key_refused(error),
+                    404 => Unwell::not_known(error),
+                    _ => Unwell::other(error),
+                });
+            }
+            Err(Outcome::Sent { .. }) => return Err(Unwell::other(format!("Meta answers {status}"))),
         };
         match json::text(&answer, "id") {
             Some(_) => Ok("Meta knows its number and takes its key".into()),
-            None => Err("this is no Graph API: the number has no id; check base_url".into()),
+            None => Err(Unwell::other("this is no Graph API: the number has no id; check base_url")),
         }
     }
 
@@ -137,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
 
     const BODY: &[u8] = br#"{"object":"whatsapp_business_account","entry":[{"id":"0","changes":[]}]}"#;
     /// Of [`BODY`] under `meta-app-secret-for-tests`.
@@ -152,13 +160,7 @@ mod tests {
     }
 
     fn verify(sender: &Sender, path_key: Option<&str>, headers: &[(&str, &str)]) -> Result<(), Unverified> {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         Meta.verify(sender, &Hook { headers: &headers, path_key, body: BODY })
     }
 

@@ -7,7 +7,8 @@ use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 use crate::channel::Unverified;
-use crate::tenant::{HmacAlgorithm, Secret};
+use crate::tenant::Secret;
+use crate::tenant::settings::HmacAlgorithm;
 
 /// No key is longer. A longer one is a stranger's, who would have us hash it.
 const KEY_BYTES: usize = 1024;

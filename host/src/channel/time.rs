@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::channel::json::{self, Object};
 use crate::message::Timestamp;
 
 /// 2100-01-01. Later than that is a wrong unit or an invention.
@@ -21,6 +22,11 @@ pub fn read(value: &Value) -> Option<Timestamp> {
         }
         Value::Null | Value::Bool(_) | Value::Array(_) => None,
     }
+}
+
+/// The first time under any of these names.
+pub fn of(object: &Object, names: &[&str]) -> Option<Timestamp> {
+    names.iter().find_map(|name| read(json::field(object, name)?))
 }
 
 /// The unit follows from the size: up to the year 5138 there is no doubt.

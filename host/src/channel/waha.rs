@@ -8,28 +8,35 @@
 //! - [`person`] finds the sender's other addresses and name.
 //! - [`encode`] makes the API call that sends a reply.
 //! - [`outcome`] reads what became of that call.
-//! - [`media`] says where files are fetched.
+//! - [`media`] says where files are fetched; [`name`] what a message's id names.
 //! - [`session`] makes and reads the calls that log a number in and out; [`settings`] says what the
 //!   settings of its session must be.
+
+use std::borrow::Cow;
 
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::claim::Look;
+use crate::channel::probe::Unwell;
 use crate::channel::signature::Signature;
 use crate::channel::{
     self, Adapter, DecodeError, EncodeError, Head, Outcome, Outgoing, Recall, Recalls, Request, Signal,
     Unverified, json, proof,
 };
 use crate::event::Event;
+use crate::event::session::Status;
 use crate::message::OutboundContent;
-use crate::tenant::{HmacAlgorithm, Sender};
+use crate::tenant::Sender;
+use crate::tenant::settings::HmacAlgorithm;
 
+mod api;
 mod content;
 mod decode;
 mod encode;
 mod media;
+mod name;
 mod outcome;
 mod own;
 mod person;
@@ -76,29 +83,26 @@ impl Adapter for Waha {
 
     /// Its session, which WAHA tells with its status.
     fn probe(&self, sender: &Sender) -> Option<Request> {
-        let base = sender.base_url.as_deref()?.trim_end_matches('/');
         let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
-        let request = Request::get(format!("{base}/api/sessions/{session}"));
-        Some(match sender.api_key.is_empty() {
-            true => request,
-            false => request.header("X-Api-Key", sender.api_key.expose()),
-        })
+        api::request(sender, http::Method::GET, &format!("/api/sessions/{session}"), None).ok()
     }
 
-    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, String> {
+    fn probed(&self, _sender: &Sender, status: u16, body: &[u8]) -> Result<String, Unwell> {
         match status {
             200..=299 => {
                 let session: json::Object =
-                    json::parse(body).map_err(|error| format!("this is no WAHA: {error}"))?;
-                match json::text(&session, "status") {
-                    Some("WORKING") => Ok("WAHA knows its session, which is WORKING".into()),
-                    Some(state) => Err(format!("WAHA says that its session is {state}")),
-                    None => Err("this is no WAHA: its session has no status".into()),
+                    json::parse(body).map_err(|error| Unwell::other(format!("this is no WAHA: {error}")))?;
+                match json::text(&session, "status").map(Status::read) {
+                    Some(working @ Status::Working) => {
+                        Ok(format!("WAHA knows its session, which is {working}"))
+                    }
+                    Some(state) => Err(Unwell::other(format!("WAHA says that its session is {state}"))),
+                    None => Err(Unwell::other("this is no WAHA: its session has no status")),
                 }
             }
-            401 | 403 => Err(format!("WAHA refuses its key ({status})")),
-            404 => Err("WAHA has no such session".into()),
-            status => Err(format!("WAHA answers {status}")),
+            401 | 403 => Err(Unwell::key_refused(format!("WAHA refuses its key ({status})"))),
+            404 => Err(Unwell::not_known("WAHA has no such session")),
+            status => Err(Unwell::other(format!("WAHA answers {status}"))),
         }
     }
 
@@ -108,18 +112,14 @@ impl Adapter for Waha {
 
     fn recall(&self, sender: &Sender, recall: &Recall<'_>) -> Option<Request> {
         let Recall::Chat { to, since } = *recall else { return None };
-        let base = sender.base_url.as_deref()?.trim_end_matches('/');
         let session = utf8_percent_encode(&sender.account, NON_ALPHANUMERIC);
         let chat = utf8_percent_encode(to, NON_ALPHANUMERIC);
         let seconds = since.as_ms().div_euclid(1_000);
-        let request = Request::get(format!(
-            "{base}/api/{session}/chats/{chat}/messages?limit={RECALLED}&downloadMedia=false&filter.fromMe=true\
+        let path = format!(
+            "/api/{session}/chats/{chat}/messages?limit={RECALLED}&downloadMedia=false&filter.fromMe=true\
              &filter.timestamp.gte={seconds}"
-        ));
-        Some(match sender.api_key.is_empty() {
-            true => request,
-            false => request.header("X-Api-Key", sender.api_key.expose()),
-        })
+        );
+        api::request(sender, http::Method::GET, &path, None).ok()
     }
 
     /// A chat's messages have the form of the webhook's.
@@ -140,6 +140,14 @@ impl Adapter for Waha {
 
     fn outcome(&self, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
         outcome::read(status, headers, body, to)
+    }
+
+    fn bare_id<'a>(&self, id: &'a str) -> &'a str {
+        name::bare(id)
+    }
+
+    fn heard_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        name::heard(id)
     }
 
     fn signal(&self, sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Option<Request> {
@@ -175,6 +183,7 @@ fn chat_of(id: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::channel::Hook;
+    use crate::channel::testing;
     use crate::message::Provider;
 
     #[test]
@@ -263,13 +272,7 @@ mod tests {
                 Err(Unverified::MissingKey),
             ),
         ] {
-            let headers: HeaderMap = headers
-                .into_iter()
-                .map(|(name, value)| {
-                    let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                    (name, value.parse().expect("a value"))
-                })
-                .collect();
+            let headers = testing::headers(&headers);
             let hook = Hook { headers: &headers, path_key: None, body: BODY };
             assert_eq!(Waha.verify(&sender(keys.0, keys.1), &hook), expected, "{case}");
         }

@@ -1,11 +1,13 @@
 //! `switchboard doctor`.
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::failure::{Failure, counted};
 use crate::cli::tenant::items;
 use crate::cli::{Place, Result, screen};
+use crate::doctor::Severity;
 
 pub const EXAMPLES: &str = "Examples:
   switchboard doctor
@@ -33,7 +35,7 @@ pub async fn doctor(place: &Place, json: bool) -> Result<()> {
             screen::line(&line(finding))?;
         }
     }
-    let wrong = findings.iter().filter(|finding| finding["severity"] == "error").count();
+    let wrong = findings.iter().filter(|finding| severity(finding) == Severity::Error).count();
     let mend = format!("{} to mend", counted(wrong, "thing"));
     match (runs, wrong) {
         (false, _) => Err(Failure::NothingRuns(format!("no gateway runs here; {mend}"))),
@@ -45,7 +47,7 @@ pub async fn doctor(place: &Place, json: bool) -> Result<()> {
 /// Whatever else is well.
 fn nothing_runs() -> Value {
     json!({
-        "severity": "error",
+        "severity": Severity::Error,
         "subject": "gateway",
         "what": "none runs on this data directory: nothing is received and nothing is sent. The rest is of its store",
         "action": "`switchboard serve`, or by the service manager: `systemctl status switchboard`",
@@ -53,12 +55,17 @@ fn nothing_runs() -> Value {
     })
 }
 
+/// What is not known is looked at.
+fn severity(finding: &Value) -> Severity {
+    Severity::deserialize(&finding["severity"]).unwrap_or(Severity::Error)
+}
+
 /// `WRONG    sender main: its WhatsApp session is FAILED; start it again`.
 fn line(finding: &Value) -> String {
-    let mark = match finding["severity"].as_str() {
-        Some("good") => "good",
-        Some("warning") => "look",
-        _ => "WRONG",
+    let mark = match severity(finding) {
+        Severity::Good => "good",
+        Severity::Warning => "look",
+        Severity::Error => "WRONG",
     };
     let action = match finding["action"].as_str() {
         Some(action) if !action.is_empty() => format!("\n         {}", screen::one_line(action)),

@@ -39,8 +39,7 @@ pub enum Webhook {
 
 #[derive(Args)]
 pub struct Explain {
-    /// waha, infobip, gupshup, meta or simulator.
-    #[arg(long, value_parser = provider)]
+    #[arg(long, value_parser = provider, help = Provider::names())]
     provider: Provider,
     /// The body, or a JSON list of bodies; `-` reads standard input.
     #[arg(value_name = "FILE")]
@@ -51,8 +50,7 @@ pub struct Explain {
 }
 
 fn provider(name: &str) -> std::result::Result<Provider, String> {
-    Provider::parse(name)
-        .ok_or_else(|| "no such provider; write waha, infobip, gupshup, meta or simulator".into())
+    Provider::parse(name).ok_or_else(|| format!("no such provider; write {}", Provider::names()))
 }
 
 fn header(text: &str) -> std::result::Result<String, String> {

@@ -150,7 +150,7 @@ impl Turns {
                 Ok(())
             }
             Turns::Show { id } => show(client, &format!("/api/turns/{}", part(&id)), json).await,
-            Turns::Retry(which) => which.act(client, ("turns", "retry"), json).await,
+            Turns::Retry(which) => which.act(client, &Deed { what: "turns", verb: "retry" }, json).await,
         }
     }
 }
@@ -177,8 +177,8 @@ impl Outbox {
                 Ok(())
             }
             Outbox::Show { id } => show(client, &format!("/api/outbox/{}", part(&id)), json).await,
-            Outbox::Retry(which) => which.act(client, ("outbox", "retry"), json).await,
-            Outbox::Drop(which) => which.act(client, ("outbox", "drop"), json).await,
+            Outbox::Retry(which) => which.act(client, &Deed { what: "outbox", verb: "retry" }, json).await,
+            Outbox::Drop(which) => which.act(client, &Deed { what: "outbox", verb: "drop" }, json).await,
         }
     }
 }
@@ -197,8 +197,15 @@ async fn show(client: &Client, path: &str, json: bool) -> Result<()> {
     if json { screen::json(&answer) } else { screen::fields(&answer) }
 }
 
+/// What is done to what, in the words of the API's addresses.
+struct Deed {
+    what: &'static str,
+    verb: &'static str,
+}
+
 impl Which {
-    async fn act(self, client: &Client, (what, verb): (&str, &str), json: bool) -> Result<()> {
+    async fn act(self, client: &Client, deed: &Deed, json: bool) -> Result<()> {
+        let Deed { what, verb } = *deed;
         let mut like = self.like.fields();
         if let Some(id) = &self.id {
             if !like.is_empty() {

@@ -1,5 +1,5 @@
 //! What a command prints: tables for people, JSON for programs, and a pipe that is closed early is
-//! no error. Everything leaves through [`line`], [`json`] and [`note`], so that nothing that guests,
+//! no error. Everything leaves through [`line()`], [`json`] and [`note`], so that nothing that guests,
 //! contacts or providers wrote is obeyed by a terminal, or read in another order than it stands in.
 
 use std::io::Write as _;

@@ -8,6 +8,8 @@ use crate::cli::failure::Failure;
 use crate::cli::tenant::{cleared, items, refuse_existing};
 use crate::cli::whatsapp::{self, Login};
 use crate::cli::{Result, screen};
+use crate::message::Provider;
+use crate::tenant::settings::providers_with;
 
 pub const EXAMPLES: &str = "Examples:
   switchboard sender list
@@ -87,6 +89,12 @@ pub struct Give {
     apply: bool,
 }
 
+/// The help of a setting that some providers' senders have: `Infobip: the header that ...`.
+fn at(setting: &str, what: &str) -> String {
+    let titles: Vec<&str> = providers_with(setting).map(Provider::title).collect();
+    format!("{}: {what}", titles.join(", "))
+}
+
 /// Where its session is asked.
 fn whatsapp_of(name: &str) -> String {
     format!("/api/senders/{}/whatsapp", part(name))
@@ -96,12 +104,13 @@ fn whatsapp_of(name: &str) -> String {
 pub struct Add {
     /// What we call it: main, office-dubai.
     name: String,
-    /// waha, infobip, gupshup, meta or simulator.
-    #[arg(long, required_unless_present = "replace")]
+    #[arg(long, required_unless_present = "replace", help = Provider::names())]
     provider: Option<String>,
-    /// What the provider calls it: WAHA's session, Infobip's number, Gupshup's app, Meta's phone
-    /// number id.
-    #[arg(long, required_unless_present = "replace")]
+    #[arg(
+        long,
+        required_unless_present = "replace",
+        help = format!("What the provider calls it: {}", Provider::accounts())
+    )]
     account: Option<String>,
     /// The provider's API.
     #[arg(long, value_name = "URL")]
@@ -118,11 +127,9 @@ pub struct Add {
     /// Checks the signature of its webhooks, at Meta the app's secret: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
     hmac_key: Option<String>,
-    /// Infobip: the header that carries the signature.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = at("hmac_header", "the header that carries the signature"))]
     hmac_header: Option<String>,
-    /// Infobip: sha256 or sha512.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = at("hmac_algorithm", "sha256 or sha512"))]
     hmac_algorithm: Option<String>,
     /// Expected in a header of its webhooks: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
@@ -130,26 +137,20 @@ pub struct Add {
     /// The header that carries the webhook key, instead of X-Api-Key.
     #[arg(long, value_name = "NAME")]
     webhook_header: Option<String>,
-    /// The user of Basic authentication; the webhook key is its password.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = at("webhook_user", "the user of Basic authentication; the webhook key is its password"))]
     webhook_user: Option<String>,
     /// The secret end of its webhook's address: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET")]
     webhook_path: Option<String>,
-    /// Meta: what its handshake must bring: env:NAME or file:PATH.
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, value_name = "SECRET", help = at("verify_token", "what its handshake must bring: env:NAME or file:PATH"))]
     verify_token: Option<String>,
-    /// Meta: the WhatsApp business account that its templates belong to.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help = at("business_account", "the WhatsApp business account that its templates belong to"))]
     business_account: Option<String>,
-    /// Gupshup: the app's id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help = at("app_id", "the app's id"))]
     app_id: Option<String>,
-    /// Infobip: the word before every text on a number that trial accounts share.
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, value_name = "WORD", help = at("keyword", "the word before every text on a number that trial accounts share"))]
     keyword: Option<String>,
-    /// Meta: the version of its API.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", help = at("api_version", "the version of its API"))]
     api_version: Option<String>,
     /// A host besides the provider's own that received files may be fetched from. May be repeated.
     #[arg(long = "media-host", value_name = "HOST")]
@@ -232,7 +233,7 @@ impl Sender {
 async fn status(client: &Client, name: &str, json: bool) -> Result<()> {
     let sender = client.get(&format!("/api/senders/{}", part(name))).await?;
     let refused = &sender["key_refused"];
-    let session = match sender["provider"] == "waha" {
+    let session = match is_of(&sender, Provider::has_sessions) {
         true => client.get(&format!("{}/status", whatsapp_of(name))).await,
         false => Ok(json!({
             "sender": sender["name"], "provider": sender["provider"], "account": sender["account"],
@@ -270,9 +271,14 @@ async fn remove(client: &Client, name: &str, drop_waiting: bool, json: bool) -> 
     screen::line(&format!("Sender {name} is gone."))
 }
 
+/// Is a sender's provider such a one?
+fn is_of(sender: &Value, such: fn(Provider) -> bool) -> bool {
+    sender["provider"].as_str().and_then(Provider::parse).is_some_and(such)
+}
+
 /// How its webhooks prove themselves.
 fn webhooks(sender: &Value) -> String {
-    if sender["provider"] == "simulator" {
+    if is_of(sender, Provider::is_simulated) {
         return "operator's token".into();
     }
     let proofs = [("hmac_key", "hmac"), ("webhook_key", "key"), ("webhook_path", "address")];

@@ -8,10 +8,10 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
-use crate::channel::waha::session::{SCAN_QR_CODE, WORKING};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::{Result, screen};
+use crate::event::session::Status;
 
 /// Between two looks at the session.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,13 +40,18 @@ pub async fn connect(client: &Client, base: &str, body: Value, args: &Login, jso
     screen::line(&format!("The session {session} is set up; its webhook leads to this gateway."))?;
     let deadline = Instant::now() + Duration::from_secs(args.wait_minutes.saturating_mul(60));
     let mut phone = Phone { client, base, number: args.phone.as_deref(), shown: None };
-    let mut told = Value::Null;
-    while state["status"] != WORKING {
-        if state["status"] != told {
-            told = state["status"].clone();
-            screen::line(&format!("{}: {}", screen::text(&told), screen::text(&state["next"])))?;
+    let status_of = |state: &Value| Status::read(state["status"].as_str().unwrap_or_default());
+    let mut told = None;
+    loop {
+        let status = status_of(&state);
+        if status == Status::Working {
+            break;
         }
-        if told == SCAN_QR_CODE {
+        if told.as_ref() != Some(&status) {
+            screen::line(&format!("{status}: {}", screen::text(&state["next"])))?;
+            told = Some(status.clone());
+        }
+        if status == Status::ScanQrCode {
             phone.ask().await?;
         }
         if Instant::now() >= deadline {
@@ -62,7 +67,7 @@ pub async fn connect(client: &Client, base: &str, body: Value, args: &Login, jso
         Value::String(number) => format!(" as {number}"),
         _ => String::new(),
     };
-    screen::line(&format!("{WORKING}: the session {session} is logged in{number}."))
+    screen::line(&format!("{}: the session {session} is logged in{number}.", Status::Working))
 }
 
 pub async fn status(client: &Client, base: &str, json: bool) -> Result<()> {

@@ -1,11 +1,20 @@
 //! Says in an operator's words what a deserializer finds wrong: the key, what is wrong with it, and
 //! what to do. Pure.
 
-use crate::config::document::join;
-
 /// What stands in back quotes after `before`.
 pub fn quoted_after<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     message.strip_prefix(before)?.split('`').next()
+}
+
+/// A message without the key that it begins with: `` `key`: what is wrong ``.
+pub fn unnamed(message: &str) -> &str {
+    let rest = message.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+    rest.map_or(message, |(_, rest)| rest)
+}
+
+/// `prefix.key`.
+pub fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
 /// serde's words in ours: the key, what is wrong with it, and what to do.

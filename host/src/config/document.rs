@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
-use crate::config::advice::{explain, quoted_after};
+use crate::config::advice::{explain, join, quoted_after, unnamed};
 use crate::regular_file;
 
 /// Line and column, from 1.
@@ -160,9 +160,10 @@ impl Document {
             {
                 return None;
             }
-            let span = error.span().unwrap_or_else(|| value.span());
+            let span = error.span().filter(|span| *span != value.span());
+            let span = span.or_else(|| named(value, &message)).unwrap_or_else(|| value.span());
             let found = key_at(value, &span, prefix);
-            let (key, what, action) = explain(found.as_deref().unwrap_or(prefix), &message);
+            let (key, what, action) = explain(found.as_deref().unwrap_or(prefix), unnamed(&message));
             problems.push(Problem {
                 file: self.path.clone(),
                 place: Some(self.line_column(span.start)),
@@ -251,11 +252,6 @@ fn item_offsets(text: &str) -> Vec<usize> {
     offsets
 }
 
-/// `prefix.key`.
-pub fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
-}
-
 fn collect(value: &Spanned<DeValue<'_>>, prefix: &str, places: &mut Places) {
     if !prefix.is_empty() {
         places.0.push((prefix.to_owned(), value.span()));
@@ -273,6 +269,15 @@ fn collect(value: &Spanned<DeValue<'_>>, prefix: &str, places: &mut Places) {
         }
         _ => {}
     }
+}
+
+/// Where the entry stands that a message names which has no place: its key, where nobody knows it, or its
+/// value.
+fn named(value: &Spanned<DeValue<'_>>, message: &str) -> Option<Range<usize>> {
+    let unknown = quoted_after(message, "unknown field `");
+    let named = unknown.or_else(|| quoted_after(message, "`"))?;
+    let (key, value) = value.get_ref().as_table()?.iter().find(|(key, _)| key.get_ref() == named)?;
+    Some(if unknown.is_some() { key.span() } else { value.span() })
 }
 
 /// The dotted key of the entry whose key or value has this span.

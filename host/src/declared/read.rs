@@ -10,11 +10,11 @@ use toml::de::DeValue;
 
 use crate::config::document::{Document, Places, Problem};
 use crate::declared::rules::{self, Fault};
-use crate::declared::standing::{Fingerprint, Origin, Standing};
+use crate::declared::standing::{Fingerprint, Origin, Standing, keep_secrets};
 use crate::declared::{Collection, Declared, Environment, Surroundings};
 use crate::message::TenantId;
 use crate::regular_file;
-use crate::tenant::{Organization, Secret, Sender, Tenant, WebhookAuth};
+use crate::tenant::{Organization, Secret, Sender, Tenant};
 
 /// One table of a file, and where it stands.
 struct Entry<T> {
@@ -79,7 +79,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
             faults.extend(rules::senders::owner(sender, &known));
             faults
         });
-        if known.sender_of(sender.value.provider, &sender.value.account).is_none() {
+        if known.sender_of(sender.value.provider(), &sender.value.account).is_none() {
             known.put_sender(sender.value.clone());
         }
     }
@@ -106,23 +106,6 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
         damaged: in_order(reader.damaged),
         standing,
     })
-}
-
-/// What a file leaves out it does not take away: secrets that were given or made elsewhere stay. Nor do
-/// webhooks stop proving themselves while there is a key that they prove themselves by.
-/// `same_place`: is its provider where it was? A key is for the address that it was given for.
-pub fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
-    if sender.provider != kept.provider {
-        return;
-    }
-    if sender.is_keyless() && !kept.is_keyless() && kept.auth == WebhookAuth::Required {
-        sender.auth = WebhookAuth::Required;
-    }
-    for ((key, secret), (_, known)) in sender.secrets_mut().into_iter().zip(kept.secrets()) {
-        if secret.is_empty() && (key != "api_key" || same_place) {
-            *secret = known.clone();
-        }
-    }
 }
 
 /// Whoever mends a file goes through it from its beginning.

@@ -9,10 +9,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::declared::read::keep_secrets;
 use crate::glyph;
 use crate::message::{OrganizationId, SenderName, TenantId};
-use crate::tenant::{Directory, Organization, Sender, Tenant};
+use crate::tenant::{Directory, Organization, Sender, Tenant, WebhookAuth};
 
 /// One value is shown this long.
 const SHOWN_BYTES: usize = 120;
@@ -139,7 +138,7 @@ fn as_applied(declared: Sender, now: &Sender, directory: &Directory) -> Sender {
 /// Secrets are named and not shown.
 pub fn sender_fields(declared: &Sender, now: &Sender) -> Vec<Field> {
     let mut found = fields(declared, now);
-    let secrets = declared.secrets().map(|(name, _)| name);
+    let secrets: Vec<_> = declared.secrets().into_iter().map(|(name, _)| name).collect();
     for field in found.iter_mut().filter(|field| secrets.contains(&field.name.as_str())) {
         for value in [&mut field.declared, &mut field.now] {
             if value != NOTHING {
@@ -182,6 +181,23 @@ fn compare(name: &str, declared: &Value, now: &Value, found: &mut Vec<Field>) {
         let key_name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
         let of = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
         compare(&key_name, &of(left), &of(right), found);
+    }
+}
+
+/// What a file leaves out it does not take away: secrets that were given or made elsewhere stay. Nor do
+/// webhooks stop proving themselves while there is a key that they prove themselves by.
+/// `same_place`: is its provider where it was? A key is for the address that it was given for.
+pub fn keep_secrets(sender: &mut Sender, kept: &Sender, same_place: bool) {
+    if sender.provider() != kept.provider() {
+        return;
+    }
+    if sender.is_keyless() && !kept.is_keyless() && kept.auth == WebhookAuth::Required {
+        sender.auth = WebhookAuth::Required;
+    }
+    for ((key, secret), (_, known)) in sender.secrets_mut().into_iter().zip(kept.secrets()) {
+        if secret.is_empty() && (key != "api_key" || same_place) {
+            *secret = known.clone();
+        }
     }
 }
 

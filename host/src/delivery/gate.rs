@@ -57,6 +57,20 @@ pub enum Decision {
     Settle(Settlement),
 }
 
+/// May a reply go out, by the policy and the templates?
+enum Checked {
+    Goes(Box<Parcel>),
+    /// It may not, and that is what becomes of it.
+    Ends(Settlement),
+}
+
+/// Is there all that is needed to send a reply?
+pub enum Packed {
+    Whole(Box<Parcel>),
+    /// It goes out as a template, and there is none. Why, and what to do.
+    Lacks(String),
+}
+
 /// A reply with all that is needed to send it.
 #[derive(Clone, Debug)]
 pub struct Parcel {
@@ -191,12 +205,13 @@ impl Gate {
         let rates = self.rates(sender, tenant);
         let steady = self.steady(now);
         let decision = match self.check(claim, sender, tenant, now) {
-            Ok(Ok(parcel)) => match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, steady)
-            {
-                None => return Decision::Send(Box::new(parcel)),
-                Some(at) => Decision::Wait(at.moved(steady, now)),
-            },
-            Ok(Err(settlement)) => Decision::Settle(settlement),
+            Ok(Checked::Goes(parcel)) => {
+                match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, steady) {
+                    None => return Decision::Send(parcel),
+                    Some(at) => Decision::Wait(at.moved(steady, now)),
+                }
+            }
+            Ok(Checked::Ends(settlement)) => Decision::Settle(settlement),
             Err(error) => {
                 tracing::error!(msg = claim.entry.message, conversation = %claim.id.key, reply = claim.id.seq, %error, "a reply cannot be checked; trying again");
                 Decision::Wait(now.plus_ms(STORE_PAUSE_MS))
@@ -208,17 +223,17 @@ impl Gate {
         decision
     }
 
-    /// May it go out, and as what? `Ok(Err)`: no, and that is what becomes of it.
+    /// May it go out, and as what?
     fn check(
         &self,
         claim: &SendClaim,
         sender: &Arc<Sender>,
         tenant: Option<&Tenant>,
         now: Timestamp,
-    ) -> store::Result<Result<Parcel, Settlement>> {
+    ) -> store::Result<Checked> {
         let entry = &claim.entry;
         let opt_out = self.store.opt_out(&claim.id.key)?;
-        let window_ms = sender.provider.window_ms();
+        let window_ms = sender.provider().window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {
             Some(_) => self.store.conversation(&claim.id.key)?.map(|conversation| conversation.wrote_at),
@@ -230,7 +245,7 @@ impl Gate {
         let contact = Contact {
             opted_out: opt_out.as_ref().map(|it| OptedOut {
                 since: it.since,
-                reason: &it.reason,
+                reason: &it.note,
                 confirmed_by_this: it.lets_out(&claim.id),
             }),
             heard_at: heard_at.unwrap_or(Timestamp::ZERO),
@@ -240,10 +255,15 @@ impl Gate {
         let instead = match policy::decide(&reply, &contact, &rules, now) {
             Verdict::Send => None,
             Verdict::Instead(template) => Some(template),
-            Verdict::Later { at, why } => return Ok(Err(Settlement::Postponed { until: at, why })),
-            Verdict::Never { why } => return Ok(Err(Settlement::Dead { error: why })),
+            Verdict::Later { at, why } => {
+                return Ok(Checked::Ends(Settlement::Postponed { until: at, why }));
+            }
+            Verdict::Never { why } => return Ok(Checked::Ends(Settlement::Dead { error: why })),
         };
-        Ok(parcel(&*self.store, claim, sender, instead)?.map_err(|error| Settlement::Dead { error }))
+        Ok(match parcel(&*self.store, claim, sender, instead)? {
+            Packed::Whole(parcel) => Checked::Goes(parcel),
+            Packed::Lacks(error) => Checked::Ends(Settlement::Dead { error }),
+        })
     }
 
     fn rates(&self, sender: &Sender, tenant: Option<&Tenant>) -> Rates {
@@ -251,8 +271,8 @@ impl Gate {
         let tenant = own.unwrap_or(self.settings.tenant_per_second);
         Rates {
             tenant: (tenant > 0).then(|| Rate::per_second(tenant, tenant / 10)),
-            sender: rate::of_sender(sender.provider, sender.rate_per_second),
-            pair: rate::has_pair_limit(sender.provider)
+            sender: rate::of_sender(sender.provider(), sender.rate_per_second),
+            pair: (sender.provider().facts().platform.pair_limit)
                 .then(|| Rate::every_ms(self.settings.pair_every_ms, self.settings.pair_burst)),
         }
     }
@@ -275,10 +295,10 @@ pub fn fallback(
     claim: &SendClaim,
     sender: &Arc<Sender>,
     policy: Option<&Policy>,
-) -> store::Result<Result<Parcel, String>> {
+) -> store::Result<Packed> {
     let template = policy.and_then(|policy| policy.fallback_template.as_ref());
     match window::instead(&claim.entry.outbound.content, template) {
-        Err(why) => Ok(Err(why)),
+        Err(why) => Ok(Packed::Lacks(why)),
         Ok(template) => parcel(store, claim, sender, Some(template)),
     }
 }
@@ -289,25 +309,25 @@ fn parcel(
     claim: &SendClaim,
     sender: &Arc<Sender>,
     instead: Option<message::Template>,
-) -> store::Result<Result<Parcel, String>> {
+) -> store::Result<Packed> {
     let instead =
         instead.map(|template| Outbound { content: OutboundContent::Template(template), reply_to: None });
     let outbound = instead.as_ref().unwrap_or(&claim.entry.outbound);
     let template = match &outbound.content {
         // Where there are none, the adapter says so in its own words.
-        OutboundContent::Template(wanted) if channel::adapter(sender.provider).templates().is_some() => {
+        OutboundContent::Template(wanted) if channel::adapter(sender.provider()).templates().is_some() => {
             let tenant = claim.id.key.tenant;
             match store.template(tenant, &sender.name, &wanted.name, &wanted.language)? {
                 Some(known) if known.status == Status::Approved => Some(known),
                 Some(known) => {
                     let reason = known.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-                    return Ok(Err(format!(
+                    return Ok(Packed::Lacks(format!(
                         "the template {} ({}) is not approved: its status is {}{reason}; retry this when it is",
                         wanted.name, wanted.language, known.status
                     )));
                 }
                 None => {
-                    return Ok(Err(format!(
+                    return Ok(Packed::Lacks(format!(
                         "tenant {tenant} has no template {} ({}) at the sender {}; create it and have it \
                          approved, then retry this",
                         wanted.name, wanted.language, sender.name
@@ -317,7 +337,7 @@ fn parcel(
         }
         _ => None,
     };
-    Ok(Ok(Parcel { sender: sender.clone(), instead, template }))
+    Ok(Packed::Whole(Box::new(Parcel { sender: sender.clone(), instead, template })))
 }
 
 /// Checked when the tenant was declared; without one the hours are UTC's.

@@ -8,14 +8,16 @@ use futures::future::join_all;
 use http::header::DATE;
 
 use super::{Finding, Patient};
+use crate::channel::probe::Cause;
 use crate::channel::waha::session as waha;
 use crate::channel::waha::settings::{Fault, Wanted};
 use crate::channel::{self, Outcome};
 use crate::egress::Answer;
+use crate::event::session::Status;
 use crate::internet::is_this_machine;
-use crate::message::{Fate, Provider, Timestamp};
+use crate::message::{Fate, Timestamp};
 use crate::store::numbers::Wish;
-use crate::tenant::{Sender, WebhookAuth};
+use crate::tenant::{Secret, Sender, WebhookAuth};
 
 /// A provider that takes longer to say who we are is not well.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,8 +53,8 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 fn place(sender: &Sender) -> String {
     let url = sender.base_url.as_deref().and_then(|url| url::Url::parse(url).ok());
     match url {
-        Some(url) => format!("{} at {}", sender.provider, url.origin().ascii_serialization()),
-        None => sender.provider.to_string(),
+        Some(url) => format!("{} at {}", sender.provider(), url.origin().ascii_serialization()),
+        None => sender.provider().to_string(),
     }
 }
 
@@ -93,7 +95,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
 /// What its configuration says.
 fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if sender.provider == Provider::Simulator {
+    if sender.provider().is_simulated() {
         return findings;
     }
     if sender.auth == WebhookAuth::None {
@@ -103,18 +105,19 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
             "set hmac_key, webhook_key or webhook_path and take `auth` away",
         ));
     }
-    if sender.api_key.is_empty() && sender.provider != Provider::Waha {
+    if sender.api_key.is_empty() && sender.provider().facts().platform.needs_key {
         findings.push(Finding::error(
             subject,
             "it has no api_key, so that no reply can leave",
             "set api_key to the provider's key",
         ));
     }
-    if sender.provider == Provider::Meta && sender.verify_token.is_empty() {
+    if sender.settings.own().handshake().is_some_and(Secret::is_empty) {
+        let at = sender.provider().title();
         findings.push(Finding::warning(
             subject,
-            "it has no verify_token: Meta's handshake with this address would be refused",
-            "set verify_token to the one that is entered at Meta",
+            format!("it has no verify_token: {at}'s handshake with this address would be refused"),
+            format!("set verify_token to the one that is entered at {at}"),
         ));
     }
     let in_clear = sender.base_url.as_deref().is_some_and(|url| {
@@ -143,30 +146,32 @@ fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Find
             ));
         }
     };
-    let action = match change.status.as_str() {
-        "WORKING" => return None,
-        "SCAN_QR_CODE" => "scan the code: `switchboard sender connect NAME`",
-        "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => "confirm the passkey on the phone",
-        "STARTING" => "wait a minute; if it stays so, `switchboard sender connect NAME`",
-        _ => "start it again: `switchboard sender connect NAME`",
+    let action = match &change.status {
+        Status::Working => return None,
+        Status::ScanQrCode => "scan the code: `switchboard sender connect NAME`",
+        Status::PasskeyRequired | Status::PasskeyConfirmationRequired => "confirm the passkey on the phone",
+        Status::Starting => "wait a minute; if it stays so, `switchboard sender connect NAME`",
+        Status::Stopped | Status::Failed | Status::Other(_) => {
+            "start it again: `switchboard sender connect NAME`"
+        }
     };
     Some(Finding::error(subject, format!("its WhatsApp session is {}", change.status), action))
 }
 
 async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Vec<Finding> {
-    let adapter = channel::adapter(sender.provider);
-    if sender.provider == Provider::Simulator {
+    let adapter = channel::adapter(sender.provider());
+    if sender.provider().is_simulated() {
         return Vec::new();
     }
     let Some(probe) = adapter.probe(sender) else { return vec![not_asked(sender, subject)] };
     match patient.egress.send_in(sender, probe, PATIENCE).await.map_err(Outcome::from) {
         Err(Outcome::Failed { fate: Fate::Unknown, .. }) => vec![Finding::error(
             subject,
-            format!("{} does not answer within {} s", sender.provider, PATIENCE.as_secs()),
+            format!("{} does not answer within {} s", sender.provider(), PATIENCE.as_secs()),
             REACH,
         )],
         Err(Outcome::Failed { error, .. }) => {
-            vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider), REACH)]
+            vec![Finding::error(subject, format!("{} cannot be asked: {error}", sender.provider()), REACH)]
         }
         Err(Outcome::Sent { .. }) => Vec::new(),
         Ok(answer) => {
@@ -180,39 +185,42 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
 
 /// Nothing is wrong that is known, which is less than well.
 fn not_asked(sender: &Sender, subject: &str) -> Finding {
-    let why = match sender.provider {
+    let why = match channel::adapter(sender.provider()).unasked() {
         _ if sender.api_key.is_empty() => "there is no key to ask with",
-        Provider::Gupshup => "Gupshup has no small question that takes an app's key; send a message to see",
-        _ => "its settings do not say whom",
+        Some(why) => why,
+        None => "its settings do not say whom",
     };
     Finding::good(subject, format!("not asked: {why}"))
 }
 
 fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
-    let provider = sender.provider;
+    let provider = sender.provider();
     match channel::adapter(provider).probed(sender, answer.status, &answer.body) {
         Ok(said) => Finding::good(subject, said),
-        Err(said) => {
-            let action = match answer.status {
-                _ if said.contains("refuses its key") => NEW_KEY,
-                401 | 403 => NEW_KEY,
-                404 if provider == Provider::Waha => "`switchboard sender connect NAME` makes the session",
-                404 => {
+        Err(unwell) => {
+            let action = match unwell.cause {
+                Cause::KeyRefused => NEW_KEY,
+                Cause::NotKnown if provider.has_sessions() => {
+                    "`switchboard sender connect NAME` makes the session"
+                }
+                Cause::NotKnown => {
                     "check its account: `switchboard sender list`; the provider does not know it, or the key may not see it"
                 }
-                _ if provider == Provider::Waha => {
+                Cause::Other if provider.has_sessions() => {
                     "`switchboard sender connect NAME`; if that does not help, look into WAHA's own log"
                 }
-                _ => "see what the provider says; `switchboard sender list` shows base_url and account",
+                Cause::Other => {
+                    "see what the provider says; `switchboard sender list` shows base_url and account"
+                }
             };
-            Finding::error(subject, said, action)
+            Finding::error(subject, unwell.what, action)
         }
     }
 }
 
 /// A WAHA session may say that it works, and have lost what makes its messages come here.
 fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
-    if sender.provider != Provider::Waha {
+    if !sender.provider().has_sessions() {
         return None;
     }
     let session = waha::read(answer.status, &answer.body).ok()?;

@@ -105,7 +105,7 @@ impl Media {
                 fetched.unwrap_or_else(|| Err(Problem::again("the gateway panicked; see its log")))
             }
         };
-        let provider = sender.map(|sender| sender.provider);
+        let provider = sender.map(|sender| sender.provider());
         let problem = match fetched {
             Err(problem) => Some(problem),
             Ok((Finished { size, sha256 }, mime_type, filename)) => {
@@ -167,9 +167,9 @@ impl Media {
     }
 
     async fn fetch(&self, sender: &Sender, file: &File) -> Result<Fetched, Problem> {
-        let adapter = channel::adapter(sender.provider);
+        let adapter = channel::adapter(sender.provider());
         let api = adapter.media().ok_or_else(|| {
-            Problem::Lost(format!("the files of {} cannot be fetched by this gateway", sender.provider))
+            Problem::Lost(format!("the files of {} cannot be fetched by this gateway", sender.provider()))
         })?;
         self.room(file)?;
         let request = match api.fetch(sender, &file.source)? {

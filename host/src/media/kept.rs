@@ -14,6 +14,13 @@ use crate::message::TenantId;
 use crate::store;
 use crate::store::media::{File, FileState};
 
+/// What whoever brings a file says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Called<'a> {
+    pub mime_type: Option<&'a str>,
+    pub filename: Option<&'a str>,
+}
+
 impl Media {
     /// What is known of a tenant's file; one that is still being fetched is waited for.
     pub async fn describe(&self, tenant: TenantId, handle: &str, wait: Duration) -> Result<Info, Error> {
@@ -109,7 +116,7 @@ impl Media {
         &self,
         tenant: TenantId,
         bytes: &[u8],
-        (mime_type, filename): (Option<&str>, Option<&str>),
+        called: Called<'_>,
         actor: &str,
     ) -> Result<File, Error> {
         self.room_for(tenant, bytes.len() as u64)?;
@@ -122,8 +129,8 @@ impl Media {
             tenant,
             sender: None,
             source: String::new(),
-            mime_type: Some(kind::settle(None, mime_type, filename)),
-            filename: filename.map(str::to_owned),
+            mime_type: Some(kind::settle(None, called.mime_type, called.filename)),
+            filename: called.filename.map(str::to_owned),
             state: FileState::Stored { size, sha256 },
             received_at: clock::now(),
         };

@@ -73,9 +73,10 @@ impl Media {
     /// Where the sender's provider finds this file of the tenant's; else what becomes of the reply.
     pub async fn source(&self, sender: &Sender, tenant: TenantId, handle: &str) -> Result<Source, Outcome> {
         let file = self.stored(tenant, handle, Duration::ZERO).await.map_err(refused)?;
-        let adapter = channel::adapter(sender.provider);
+        let adapter = channel::adapter(sender.provider());
         let api = adapter.media().ok_or_else(|| {
-            let error = format!("files cannot be sent by {}: send an https address instead", sender.provider);
+            let error =
+                format!("files cannot be sent by {}: send an https address instead", sender.provider());
             Outcome::failed(Fate::Permanent, error)
         })?;
         let place = match api.takes() {
@@ -97,7 +98,7 @@ impl Media {
             let error = format!(
                 "{} takes files by their address only: write in [http] public_url how the world reaches \
                  this gateway",
-                sender.provider
+                sender.provider()
             );
             return Err(Outcome::failed(Fate::Permanent, error));
         };

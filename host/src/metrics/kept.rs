@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::few::Few;
-use crate::message::{Provider, Timestamp};
+use crate::event::session::Status;
+use crate::message::Timestamp;
 use crate::policy::quota::Level;
 use crate::store::quotas::Shelf;
 use crate::store::upkeep::{FileBytes, Oldest, Room};
@@ -53,12 +54,12 @@ impl Kept {
         }
         let (mut sessions, mut working) = (BTreeMap::<_, u64>::new(), Vec::new());
         let directory = store.directory();
-        let mut senders: Vec<_> = directory.senders_of(Provider::Waha);
+        let mut senders = directory.with_sessions();
         senders.sort_by(|one, other| one.name.cmp(&other.name));
         for sender in senders.into_iter().filter(|sender| sender.active) {
             let status = store.session(&sender.name).ok().flatten().map(|change| change.status);
-            working.push((sender.name.to_string(), status.as_deref() == Some("WORKING")));
-            let status = status.unwrap_or_else(|| "unheard".into());
+            working.push((sender.name.to_string(), status == Some(Status::Working)));
+            let status = status.map_or_else(|| "unheard".into(), String::from);
             *sessions.entry((server_of(sender), status)).or_default() += 1;
         }
         Kept {
@@ -98,7 +99,8 @@ impl Kept {
         }
     }
 
-    pub(super) fn render(&self, text: &mut String, (senders, tenants, servers): (&Few, &Few, &Few)) {
+    pub(super) fn render(&self, text: &mut String, named: &Named<'_>) {
+        let Named { senders, tenants, servers } = *named;
         for (name, help, value) in [
             ("users", "Contacts locked to a tenant", self.counters.users),
             ("inbox", "Messages and timers that wait for their turn", self.counters.inbox),
@@ -122,7 +124,7 @@ impl Kept {
             ("disk_free_bytes", "What is left of the disk", self.room.free.unwrap_or_default()),
             ("disk_reserve_bytes", "What of it is kept in reserve", self.room.reserve),
         ] {
-            family(text, (name, "gauge"), help, [(Vec::new(), value)]);
+            gauge(text, name, help, [(Vec::new(), value)]);
         }
         for (name, help, value) in [
             ("messages_accepted_total", "Messages accepted, over all time", self.counters.accepted),
@@ -133,15 +135,15 @@ impl Kept {
                 self.late_refusals,
             ),
         ] {
-            family(text, (name, "counter"), help, [(Vec::new(), value)]);
+            counter(text, name, help, [(Vec::new(), value)]);
         }
         let by = |label, values: &BTreeMap<&'static str, u64>| {
             values.iter().map(|(name, value)| (vec![(label, (*name).to_owned())], *value)).collect::<Vec<_>>()
         };
         let tables = by("table", &self.tables);
-        family(text, ("kept_bytes", "gauge"), "What all tenants keep, by table", tables);
+        gauge(text, "kept_bytes", "What all tenants keep, by table", tables);
         let over = by("quota", &self.over);
-        family(text, ("tenants_over_quota", "gauge"), "Tenants that have used up a quota", over);
+        gauge(text, "tenants_over_quota", "Tenants that have used up a quota", over);
         self.render_ages(text, senders, tenants);
         self.render_sessions(text, senders, servers);
     }
@@ -163,11 +165,11 @@ impl Kept {
             ages.into_iter().map(move |(name, age)| (vec![(label, name)], age)).collect::<Vec<_>>()
         };
         let help = "How long the reply has waited that waits longest, by sender";
-        family(text, ("outbox_oldest_seconds", "gauge"), help, labelled("sender", replies));
+        gauge(text, "outbox_oldest_seconds", help, labelled("sender", replies));
         let help = "How long the message has waited that waits longest for its turn, by tenant";
-        family(text, ("inbox_oldest_seconds", "gauge"), help, labelled("tenant", turns));
+        gauge(text, "inbox_oldest_seconds", help, labelled("tenant", turns));
         let backup = self.backup_age.map(|age| (Vec::new(), age.as_secs_f64()));
-        family(text, ("backup_age_seconds", "gauge"), "Since the newest backup was made", backup);
+        gauge(text, "backup_age_seconds", "Since the newest backup was made", backup);
     }
 
     fn render_sessions(&self, text: &mut String, senders: &Few, servers: &Few) {
@@ -180,7 +182,7 @@ impl Kept {
             .map(|((server, status), count)| (vec![("server", server), ("status", status)], count));
         let help =
             "WhatsApp sessions of senders that are switched on, by WAHA and by what was heard of them last";
-        family(text, ("sessions", "gauge"), help, by_status);
+        gauge(text, "sessions", help, by_status);
         let mut working: BTreeMap<String, u64> = BTreeMap::new();
         for (name, works) in &self.working {
             let value = working.entry(senders.label(name)).or_insert(1);
@@ -188,7 +190,7 @@ impl Kept {
         }
         let working = working.into_iter().map(|(name, works)| (vec![("sender", name)], works));
         let help = "Does a sender's WhatsApp session work? Of those that are not named: do all of them?";
-        family(text, ("session_working", "gauge"), help, working.collect::<Vec<_>>());
+        gauge(text, "session_working", help, working.collect::<Vec<_>>());
     }
 }
 
@@ -203,15 +205,48 @@ fn server_of(sender: &Sender) -> String {
     url.map_or_else(String::new, |url| url.origin().ascii_serialization())
 }
 
+/// Who is named in labels.
+pub(super) struct Named<'a> {
+    pub senders: &'a Few,
+    pub tenants: &'a Few,
+    pub servers: &'a Few,
+}
+
 type Labels = Vec<(&'static str, String)>;
+
+/// What goes up and down.
+fn gauge<V: std::fmt::Display>(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (Labels, V)>,
+) {
+    family(text, &Metric { name, kind: "gauge", help }, values);
+}
+
+/// What only goes up.
+fn counter<V: std::fmt::Display>(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (Labels, V)>,
+) {
+    family(text, &Metric { name, kind: "counter", help }, values);
+}
+
+struct Metric<'a> {
+    name: &'a str,
+    kind: &'static str,
+    help: &'a str,
+}
 
 /// One metric in OpenMetrics' text; nothing where it has no values. Writing to a string cannot fail.
 fn family<V: std::fmt::Display>(
     text: &mut String,
-    (name, kind): (&str, &str),
-    help: &str,
+    metric: &Metric<'_>,
     values: impl IntoIterator<Item = (Labels, V)>,
 ) {
+    let Metric { name, kind, help } = *metric;
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
         return;

@@ -1,6 +1,7 @@
 //! How fast may be written: the generic cell rate algorithm with its state as a value. A meter lets
 //! `burst` pass at once and then one every interval; those that come too early are told when.
 
+use crate::message::provider::Pace;
 use crate::message::{Provider, Timestamp};
 
 /// One every interval, and so many at once.
@@ -16,6 +17,10 @@ impl Rate {
         Rate { interval_us: 1_000_000 / i64::from(per_second.max(1)), burst: burst.max(1) }
     }
 
+    fn of(pace: Pace) -> Self {
+        Rate::per_second(pace.per_second, pace.burst)
+    }
+
     pub fn every_ms(every_ms: u64, burst: u32) -> Self {
         let interval_us = i64::try_from(every_ms.saturating_mul(1_000)).unwrap_or(i64::MAX);
         Rate { interval_us, burst: burst.max(1) }
@@ -28,26 +33,12 @@ impl Rate {
 }
 
 /// A sender's rate: its own setting, else what its provider bears.
-///
-/// - Meta, and Infobip and Gupshup before it: 80 messages a second and number, WhatsApp's limit for
-///   its business platform.
-/// - WAHA: no limit is published, because it drives an ordinary account. What such an account risks
-///   is to be banned for writing like no person does, and with it the number: five a second, after
-///   twenty at once, is what a busy office with several linked devices does.
 pub fn of_sender(provider: Provider, per_second: Option<u32>) -> Option<Rate> {
-    match (per_second, provider) {
+    match per_second {
         // A tenth of a second's worth at once: enough to make up for a loop's rounds.
-        (Some(own), _) => Some(Rate::per_second(own, own / 10)),
-        (None, Provider::Meta | Provider::Infobip | Provider::Gupshup) => Some(Rate::per_second(80, 8)),
-        (None, Provider::Waha) => Some(Rate::per_second(5, 20)),
-        (None, Provider::Simulator) => None,
+        Some(own) => Some(Rate::per_second(own, own / 10)),
+        None => provider.facts().platform.pace.map(Rate::of),
     }
-}
-
-/// Does a sender have to keep its distance in each conversation? WhatsApp's business platform bears
-/// one message every six seconds to one contact, after a burst; whoever sells access to it.
-pub fn has_pair_limit(provider: Provider) -> bool {
-    matches!(provider, Provider::Meta | Provider::Infobip | Provider::Gupshup)
 }
 
 /// The state: when the next would come if all kept the steady pace, in microseconds.

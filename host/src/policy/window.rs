@@ -2,9 +2,7 @@
 
 use crate::message::{OutboundContent, Template, TemplateParameter, Timestamp};
 use crate::tenant::policy::FallbackTemplate;
-
-/// A template's text parameter takes so many characters; WhatsApp's limit for a body.
-const PARAMETER_CHARACTERS: usize = 1024;
+use crate::whatsapp_limits::template::PARAMETER;
 
 /// May anything go out, or templates only? `window_ms`: `None` where the provider has no window.
 /// `heard_at`: when the contact last wrote; [`Timestamp::ZERO`]: never.
@@ -66,10 +64,10 @@ fn words(content: &OutboundContent) -> Option<&str> {
 /// As a parameter must be: no line breaks, no tabs, no runs of spaces, not too long.
 fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= PARAMETER_CHARACTERS {
+    if line.chars().count() <= PARAMETER {
         return line;
     }
-    let mut cut: String = line.chars().take(PARAMETER_CHARACTERS - 1).collect();
+    let mut cut: String = line.chars().take(PARAMETER - 1).collect();
     cut.push('…');
     cut
 }

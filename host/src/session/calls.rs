@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use crate::channel::waha::session::{self as api, Order, Refusal, Session};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::egress::{LIST_BYTES, Unsent};
+use crate::event::session::Status;
 use crate::message::Fate;
 use crate::tenant::Sender;
 
@@ -16,6 +17,13 @@ const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// A start takes seconds; after so many looks it is no longer waited for.
 const LOOKS: usize = 40;
+
+/// WAHA's answer to a call.
+pub(super) enum Answered<T> {
+    Done(T),
+    /// It did not do it.
+    Refused(Refusal),
+}
 
 impl Sessions {
     pub(super) async fn look(&self, sender: &Sender) -> Result<Session> {
@@ -30,12 +38,12 @@ impl Sessions {
     pub(super) async fn started(&self, sender: &Sender) -> Result<()> {
         for _ in 0..LOOKS {
             let session = self.look(sender).await?;
-            if ![api::STARTING, api::STOPPED].contains(&session.status.as_str()) {
+            if !matches!(session.status, Status::Starting | Status::Stopped) {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Error::NotNow { status: api::STARTING.into() })
+        Err(Error::NotNow { status: Status::Starting })
     }
 
     pub(super) async fn ask<T>(
@@ -44,20 +52,23 @@ impl Sessions {
         request: std::result::Result<Request, EncodeError>,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
     ) -> Result<T> {
-        Ok(self.send(sender, request.map_err(unmade)?, read).await??)
+        match self.send(sender, request.map_err(unmade)?, read).await? {
+            Answered::Done(said) => Ok(said),
+            Answered::Refused(refusal) => Err(refusal.into()),
+        }
     }
 
-    /// The outer error: no answer at all.
+    /// An error: no answer at all.
     pub(super) async fn send<T>(
         &self,
         sender: &Sender,
         request: Request,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
-    ) -> Result<std::result::Result<T, Refusal>> {
+    ) -> Result<Answered<T>> {
         let mut tries = 1;
         loop {
             match self.send_once(sender, request.clone(), read).await? {
-                Err(Refusal::Busy(_)) if tries < TRIES => {
+                Answered::Refused(Refusal::Busy(_)) if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -71,10 +82,15 @@ impl Sessions {
         sender: &Sender,
         request: Request,
         read: fn(u16, &[u8]) -> std::result::Result<T, Refusal>,
-    ) -> Result<std::result::Result<T, Refusal>> {
+    ) -> Result<Answered<T>> {
         // An overview of chats holds messages whole, with thumbnails.
         let outcome = match self.egress.send_within(sender, request, LIST_BYTES).await {
-            Ok(answer) => return Ok(read(answer.status, &answer.body)),
+            Ok(answer) => {
+                return Ok(match read(answer.status, &answer.body) {
+                    Ok(said) => Answered::Done(said),
+                    Err(refusal) => Answered::Refused(refusal),
+                });
+            }
             Err(Unsent::Held { why, .. }) => {
                 return Err(Error::NotAsked(format!("WAHA is not asked: {why}")));
             }

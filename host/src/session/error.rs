@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::channel::waha::session::{self as api, Refusal};
 use crate::declared::rules;
+use crate::event::session::Status;
 use crate::identity;
 use crate::message::SenderName;
 use crate::store;
@@ -22,7 +23,7 @@ pub enum Error {
     NoSession,
     /// It is not in the status that this needs.
     #[error("the session is {status} now")]
-    NotNow { status: String },
+    NotNow { status: Status },
     #[error("this is no phone number: {0}")]
     NoNumber(identity::Error),
     /// It holds one session, which is called otherwise. In its words.
@@ -77,7 +78,7 @@ impl Error {
             }
             Error::NoSender(_) => "`switchboard sender list` shows those there are".into(),
             Error::NotWaha(_) => "only WAHA's numbers are logged in by scanning".into(),
-            Error::NoSession => api::next_step(api::STOPPED).into(),
+            Error::NoSession => api::next_step(&Status::Stopped).into(),
             Error::NotNow { status } => api::next_step(status).into(),
             Error::NoNumber(_) => "write it with its country code, such as 971501234567".into(),
             Error::OneSession(_) => {

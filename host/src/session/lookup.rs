@@ -13,11 +13,12 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use super::Sessions;
+use super::calls::Answered;
 use crate::channel::waha::session::{self as api, Refusal};
 use crate::clock;
-use crate::event::SamePerson;
+use crate::event::{SameBecause, SamePerson};
 use crate::identity;
-use crate::message::{ContactKey, Provider, SenderName};
+use crate::message::{ContactKey, SenderName};
 use crate::retry::Backoff;
 use crate::store::contacts::Lookup;
 use crate::tenant::Sender;
@@ -149,37 +150,37 @@ impl Sessions {
     async fn whose_phone(&self, lookup: &Lookup) -> Found {
         let directory = self.store.directory();
         let Some(sender) = directory.senders.get(&lookup.sender) else { return Found::Never };
-        if sender.provider != Provider::Waha || !identity::is_hidden(&lookup.contact) {
+        if !sender.provider().has_sessions() || !identity::is_hidden(&lookup.contact) {
             return Found::Never;
         }
         let Ok(request) = api::phone_of(sender, &lookup.contact) else { return Found::Unasked };
         match self.send(sender, request, api::read_phone_of).await {
             // A number of our own is nobody's who writes to us.
-            Ok(Ok(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
+            Ok(Answered::Done(Some(phone))) if sender.number.as_deref() != Some(phone.as_str()) => {
                 Found::Phone(SamePerson {
-                    provider: Provider::Waha,
+                    provider: sender.provider(),
                     account: sender.account.clone(),
                     known: lookup.contact.clone(),
                     also: phone,
                     message_id: None,
                     at: clock::now(),
-                    reason: "hidden id looked up".into(),
+                    because: SameBecause::LookedUp,
                 })
             }
-            Ok(Ok(_)) => Found::Nobody,
-            Ok(Err(Refusal::NoCall(what))) => {
+            Ok(Answered::Done(_)) => Found::Nobody,
+            Ok(Answered::Refused(Refusal::NoCall(what))) => {
                 tracing::debug!(sender = %sender.name, what, "WAHA looks up no hidden ids");
                 Found::Never
             }
-            Ok(Err(Refusal::StoreOff)) => {
+            Ok(Answered::Refused(Refusal::StoreOff)) => {
                 tracing::debug!(sender = %sender.name, "the session keeps nothing that hidden ids could be looked up in");
                 Found::StoreOff
             }
-            Ok(Err(Refusal::Refused(what))) => {
+            Ok(Answered::Refused(Refusal::Refused(what))) => {
                 tracing::debug!(sender = %sender.name, what, "WAHA refuses to look a hidden id up");
                 Found::Refused
             }
-            Ok(Err(refusal)) => {
+            Ok(Answered::Refused(refusal)) => {
                 tracing::debug!(sender = %sender.name, ?refusal, "a hidden id could not be looked up");
                 Found::Unasked
             }

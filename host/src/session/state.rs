@@ -2,13 +2,14 @@
 
 use crate::channel::waha::session::{self as api, Session};
 use crate::channel::waha::settings::Fault;
+use crate::event::session::Status;
 use crate::message::{SenderName, TenantId};
 use crate::session::Whose;
 use crate::session::naming::{DEFAULT_SESSION, session_of};
 use crate::tenant::Sender;
 
-/// Of a tenant that has no session yet.
-pub const NOT_CONNECTED: &str = "NOT_CONNECTED";
+/// What stands for WAHA's word where there is no session yet.
+const NOT_CONNECTED: &str = "NOT_CONNECTED";
 
 /// How a number stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +17,8 @@ pub struct State {
     pub tenant: Option<TenantId>,
     pub sender: Option<SenderName>,
     pub session: String,
-    /// WAHA's word, or [`NOT_CONNECTED`].
-    pub status: String,
+    /// `None`: there is no session at WAHA.
+    pub status: Option<Status>,
     /// Once logged in.
     pub number: Option<String>,
     /// For a person.
@@ -32,10 +33,10 @@ impl State {
             tenant: sender.tenant,
             sender: Some(sender.name.clone()),
             session: sender.account.clone(),
-            status: session.status.clone(),
+            status: Some(session.status.clone()),
             number: match &session.number {
                 Some(number) => Some(number.as_str().to_owned()),
-                None => sender.number.clone().filter(|_| session.status == api::WORKING),
+                None => sender.number.clone().filter(|_| session.status == Status::Working),
             },
             next: match faults.is_empty() {
                 true => api::next_step(&session.status),
@@ -46,12 +47,17 @@ impl State {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.status == api::WORKING
+        self.status == Some(Status::Working)
     }
 
     /// Is there a session at WAHA at all?
     pub fn has_session(&self) -> bool {
-        self.status != NOT_CONNECTED
+        self.status.is_some()
+    }
+
+    /// WAHA's word for it, or ours.
+    pub fn word(&self) -> &str {
+        self.status.as_ref().map_or(NOT_CONNECTED, Status::word)
     }
 
     pub fn not_connected(whose: &Whose) -> Self {
@@ -59,7 +65,7 @@ impl State {
             Whose::Tenant(tenant) => (Some(*tenant), session_of(*tenant)),
             Whose::Sender(_) => (None, DEFAULT_SESSION.to_owned()),
         };
-        let (status, next) = (NOT_CONNECTED.to_owned(), api::next_step(api::STOPPED));
-        State { tenant, sender: None, session, status, number: None, next, faults: Vec::new() }
+        let next = api::next_step(&Status::Stopped);
+        State { tenant, sender: None, session, status: None, number: None, next, faults: Vec::new() }
     }
 }

@@ -1,7 +1,8 @@
 //! What is wrong with a session, and how WAHA's answers tell.
 
-use crate::channel::waha::session::{self as api, Session};
+use crate::channel::waha::session::Session;
 use crate::channel::waha::settings::Fault;
+use crate::event::session::Status;
 use crate::message::Timestamp;
 
 /// What is wrong with a session.
@@ -33,9 +34,9 @@ pub enum Remedy {
 impl Trouble {
     /// What a status says by itself.
     pub fn of(session: &Session) -> Option<Self> {
-        match session.status.as_str() {
-            api::FAILED => Some(Trouble::Failed),
-            api::STOPPED => Some(Trouble::Stopped),
+        match session.status {
+            Status::Failed => Some(Trouble::Failed),
+            Status::Stopped => Some(Trouble::Stopped),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::calls::Answered;
 use super::news::{News, What};
 use super::trouble::{Remedy, Said, Trouble, judge};
 use super::{Error, Sessions, Whose};
@@ -24,7 +25,8 @@ use crate::channel::waha::settings::Fault;
 use crate::channel::{EncodeError, Request};
 use crate::clock;
 use crate::event::SessionChange;
-use crate::message::{Provider, SenderName, Timestamp};
+use crate::event::session::Status;
+use crate::message::{SenderName, Timestamp};
 use crate::retry::Backoff;
 use crate::store::numbers::Wish;
 use crate::tenant::Sender;
@@ -98,7 +100,7 @@ impl Sessions {
             }
             let directory = self.store.directory();
             memories.retain(|name, memory| memory.is_none() || directory.senders.contains_key(name));
-            for sender in directory.senders_of(Provider::Waha) {
+            for sender in directory.with_sessions() {
                 if !sender.active || sender.base_url.is_none() {
                     continue;
                 }
@@ -123,17 +125,17 @@ impl Sessions {
         self.note(sender, &session).await;
         let wish = self.store.wish(&sender.name)?;
         let faults = self.lacking(sender, &session, wish);
-        if session.status != api::STARTING {
+        if session.status != Status::Starting {
             memory.starting_since = None;
         }
         // Whoever set it up by hand puts it right by hand.
         let led_elsewhere = self.wanted(sender).is_ok_and(|wanted| wanted.is_led_elsewhere(&session));
         let by_hand = wish == Wish::Unsaid && led_elsewhere;
-        let trouble = match session.status.as_str() {
-            _ if wish == Wish::LoggedOut && session.status != api::WORKING => None,
-            api::STARTING => self.starts_for_long(memory).then_some(Trouble::Starting),
+        let trouble = match session.status {
+            _ if wish == Wish::LoggedOut && session.status != Status::Working => None,
+            Status::Starting => self.starts_for_long(memory).then_some(Trouble::Starting),
             _ if !faults.is_empty() && !by_hand => Some(Trouble::Settings(faults.clone())),
-            api::WORKING => self.silence(sender, &session, memory).await,
+            Status::Working => self.silence(sender, &session, memory).await,
             _ => Trouble::of(&session),
         };
         if faults.is_empty() && wish == Wish::Unsaid {
@@ -231,11 +233,13 @@ impl Sessions {
     ) -> Said<T> {
         let Ok(request) = request else { return Said::Nothing };
         match self.send(sender, request, read).await {
-            Ok(Ok(said)) => Said::Yes(said),
+            Ok(Answered::Done(said)) => Said::Yes(said),
             // Nobody was asked: that says nothing.
-            Ok(Err(Refusal::NotNow { .. } | Refusal::NoSession)) | Err(Error::NotAsked(_)) => Said::Changed,
-            Ok(Err(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
-            Ok(Err(
+            Ok(Answered::Refused(Refusal::NotNow { .. } | Refusal::NoSession)) | Err(Error::NotAsked(_)) => {
+                Said::Changed
+            }
+            Ok(Answered::Refused(Refusal::Failed(_) | Refusal::Busy(_))) | Err(_) => Said::Failure,
+            Ok(Answered::Refused(
                 Refusal::Refused(_)
                 | Refusal::NoCall(_)
                 | Refusal::KeyRefused(_)

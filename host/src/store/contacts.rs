@@ -28,15 +28,26 @@ pub struct OwnAlias {
     pub of: ContactKey,
 }
 
-/// The reason of an opt-out that the contact told its provider, not us: its next message lifts it.
-pub const BY_PROVIDER: &str = "told by the provider";
+/// Whose word an opt-out is, which decides what lifts it and what takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The contact's own, written to us.
+    Contact,
+    /// What the contact told its provider, not us. The weaker word: its next message lifts it, and where there is
+    /// an opt-out already it changes nothing.
+    Provider,
+    /// Set by hand, by an operator or the tenant.
+    Operator,
+}
 
 /// A contact wants no messages of a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptOut {
     pub since: Timestamp,
-    /// `the contact wrote "stop"`, `told by the provider`, `operator`.
-    pub reason: String,
+    pub cause: Cause,
+    /// For a person, in anybody's words: nothing is decided by it.
+    pub note: String,
     /// The place of the one reply that may go out all the same: it tells the contact that its wish is
     /// kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,8 +55,19 @@ pub struct OptOut {
 }
 
 impl OptOut {
-    pub fn new(since: Timestamp, reason: impl Into<String>) -> Self {
-        OptOut { since, reason: reason.into(), confirmation: None }
+    /// `said`: the contact's words. `confirmation`: the place of the reply that tells it so.
+    pub fn by_contact(since: Timestamp, said: &str, confirmation: Option<u64>) -> Self {
+        let note = format!("the contact wrote {said:?}");
+        OptOut { since, cause: Cause::Contact, note, confirmation }
+    }
+
+    pub fn by_provider(since: Timestamp) -> Self {
+        let note = "told by the provider".to_owned();
+        OptOut { since, cause: Cause::Provider, note, confirmation: None }
+    }
+
+    pub fn by_operator(since: Timestamp, note: impl Into<String>) -> Self {
+        OptOut { since, cause: Cause::Operator, note: note.into(), confirmation: None }
     }
 
     /// May this reply go out all the same?

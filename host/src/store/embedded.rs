@@ -2,7 +2,7 @@
 //! the way of every message (who is next, how many, which sender) is answered from memory.
 //!
 //! ```text
-//! accept, commit_turn, ... ─▶ queue ─▶ writer: batch ▶ commit ▶ mirror ─▶ answers
+//! accept, commit_turn, ... ─▶ queue ─▶ writer: batch ▶ commit ▶ index ─▶ answers
 //!                                               (tables, rows, codec)
 //! history, turns, ...      ─▶ snapshot ─▶ reads, listing
 //! ```
@@ -17,16 +17,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use redb::{ReadTransaction, ReadableTable, StorageBackend};
+use redb::{ReadableTable, StorageBackend};
 
-use self::accept::Incoming;
 use self::admin::entry;
-use self::batch::{Batch, Fault, Step};
-pub use self::codec::bare_id;
-use self::mirror::Mirror;
+use self::batch::{Batch, Fault, Step, file_error};
 pub use self::open::{OpenError, is_held, shell_word};
+use self::snapshot::Snapshot;
 use self::space::Reserve;
-use self::turns::Found;
 use self::writer::{Shared, Writer};
 use super::{
     Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, InboxId, Moved, Paced,
@@ -38,70 +35,61 @@ use crate::event::{Receipt, SessionChange};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::priority;
 use crate::route::Lock;
-use crate::schedule::Limits;
 use crate::seal::Ring;
+use crate::store::claims::{
+    sends as send_claims,
+    turns::{self as turn_claims, Found},
+};
+use crate::store::rows::Rows as _;
+use crate::store::rows::place::Place;
+use crate::store::rows::{Leads, ReadRows as _};
+use crate::store::rules::accept::{self, Incoming};
+use crate::store::rules::{
+    contacts, handoff, named, pages as page_rules, receipts, references, sends, timers, turns,
+};
+use crate::store::shared::index::Index;
+use crate::store::shared::settings::Settings as Rules;
 use crate::store::upkeep::Mark;
-use crate::tenant::quotas::Quotas;
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 use crate::vitals::Vitals;
+use crate::way;
 
-mod accept;
 mod admin;
-mod asleep;
 pub mod backup;
 mod batch;
 mod codec;
 mod collections;
-mod contacts;
+mod cursors;
 mod dead;
 mod disk;
-mod early;
-mod fetches;
+mod families;
 mod files;
-mod handoff;
 mod handover;
-mod inbox;
-mod leads;
 mod leaving;
-mod lines;
 mod listed;
 mod listing;
 mod load;
-mod lookups;
-mod merge;
-mod mirror;
 mod numbers;
 mod open;
-mod opt_outs;
 mod overlay;
-mod own;
 mod packages;
 mod pages;
 mod people;
 mod prune;
 mod quotas;
-mod reached;
 mod reads;
-mod receipts;
-mod references;
-mod replies;
 mod rows;
 mod secrets;
-mod sends;
+mod snapshot;
 pub mod space;
 mod tables;
 mod tally;
 mod templates;
-mod ties;
-mod timers;
 mod trim;
-mod turns;
 mod unread;
 mod upkeep;
 mod usage;
-mod views;
 mod ways;
-mod wishes;
 mod within;
 mod writer;
 
@@ -119,26 +107,10 @@ pub struct Settings {
     pub queue: usize,
     /// Check every page's checksum before serving.
     pub verify: bool,
-    /// Deep-link prefixes.
-    pub prefixes: Vec<String>,
-    /// What a contact that nobody has claimed is told on a shared sender; `None`: nothing.
-    pub notice: Option<String>,
-    /// The same contact is told again after this time at the earliest.
-    pub notice_every_ms: i64,
-    /// Where a tenant does not say; see `tenant::Limits::coalesce_ms`.
-    pub coalesce_ms: u64,
     /// What of the disk is kept in reserve.
     pub reserve: Reserve,
-    /// What a tenant may use where it does not say.
-    pub quotas: Quotas,
-    /// A timer rings after this at the earliest.
-    pub timer_floor_ms: i64,
-    /// Turns of one tenant that may be claimed at the same time.
-    pub turns_per_tenant: usize,
-    /// Sends that may be claimed at the same time; a group is a sender.
-    pub sends: Limits,
-    /// Files that may be fetched at the same time; a group is a sender.
-    pub fetches: Limits,
+    /// What the rules go by.
+    pub rules: Rules,
     /// Open what senders prove themselves by; the last one seals it.
     pub keys: Ring,
     /// Where the writer's thread is entered.
@@ -174,17 +146,34 @@ impl Embedded {
         Ok(Embedded { writer, shared })
     }
 
-    fn mirror(&self) -> &Mirror {
-        &self.shared.mirror
+    fn index(&self) -> &Index {
+        &self.shared.index
     }
 
     /// What was committed last, for reading.
-    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Step<T>) -> Result<T> {
-        self.shared.disk.snapshot().map_err(Fault::from).and_then(|snapshot| read(&snapshot)).map_err(told)
+    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Step<T>) -> Result<T> {
+        self.snapshot().and_then(|snapshot| read(&snapshot)).map_err(told)
     }
 
-    fn snapshot(&self) -> Step<ReadTransaction> {
-        Ok(self.shared.disk.snapshot()?)
+    fn snapshot(&self) -> Step<Snapshot> {
+        Ok(Snapshot::new(self.shared.disk.snapshot()?))
+    }
+
+    /// What came for a human is taken in, in one commit, which ends the claims of it.
+    fn take_in(
+        &self,
+        held: &mut turn_claims::Held,
+        humans: Vec<(ConversationKey, Vec<InboxId>)>,
+    ) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (held, humans) = held.for_humans(humans);
+        let now = clock::now();
+        let done = self.writer.submit(move |batch| turns::taken_in::all(batch, &humans, now));
+        async move {
+            let taken_in = done.await?;
+            held.ended();
+            taken_in.iter().for_each(|(message, key)| way::for_human(*message, key));
+            Ok(())
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -204,15 +193,8 @@ fn told(fault: Fault) -> Error {
     match fault {
         Fault::Refused(error) => error,
         Fault::Row(error) => Error::Failed(error.to_string()),
-        Fault::File(error) => disk::failed(&error),
+        Fault::Engine(error) => disk::failed(&file_error(error)),
     }
-}
-
-/// How long this tenant's messages wait for each other; 0: not at all.
-fn coalesce_ms(mirror: &Mirror, tenant: TenantId) -> u64 {
-    let directory = mirror.directory.load();
-    let own = directory.tenant(tenant).and_then(|tenant| tenant.limits.coalesce_ms);
-    own.unwrap_or(mirror.settings.coalesce_ms)
 }
 
 fn no_turn(id: &str) -> Error {
@@ -223,28 +205,23 @@ fn no_send(id: &str) -> Error {
     Error::NotFound(format!("{id:?} names no send; ids look like 2-971501234567-17"))
 }
 
-/// A conversation in the audit log.
-fn named(key: &ConversationKey) -> String {
-    format!("{}/{}", key.tenant, key.contact)
-}
-
 #[async_trait]
 impl Store for Embedded {
     fn wakes(&self) -> &Wakes {
-        &self.mirror().wakes
+        &self.index().wakes
     }
 
     fn directory(&self) -> Arc<Directory> {
-        self.mirror().directory.load_full()
+        self.index().directory.load_full()
     }
 
     fn counters(&self) -> Counters {
-        self.mirror().counters()
+        self.index().counters()
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
         self.shared.space.check(Mark::Messages)?;
-        let incoming = Incoming::new(arrival, &self.mirror().settings, &self.mirror().secret);
+        let incoming = Incoming::new(arrival, &self.index().settings, &self.index().secret);
         self.write(move |batch| accept::accept(batch, &incoming)).await
     }
 
@@ -253,14 +230,14 @@ impl Store for Embedded {
         if self.shared.disk.is_compacting() || self.is_full() {
             return Ok(Vec::new());
         }
-        if self.mirror().next_timer() <= now {
+        if self.index().next_timer() <= now {
             self.write(move |batch| timers::ring(batch, now)).await?;
         }
-        let mut held = turns::Held::claim(&self.shared, n, now);
+        let mut held = turn_claims::Held::claim(&self.shared.index, n, now);
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.snapshot().and_then(|snapshot| held.read(&snapshot)).map_err(told)?;
+        let found = self.snapshot().and_then(|rows| held.read(&rows)).map_err(told)?;
         let (mut claims, mut humans) = (Vec::with_capacity(found.len()), Vec::new());
         for found in found {
             match found {
@@ -272,7 +249,7 @@ impl Store for Embedded {
         }
         held.hand_over(&claims);
         if !humans.is_empty() {
-            let taken_in = held.take_in(humans, &self.writer);
+            let taken_in = self.take_in(&mut held, humans);
             match claims.is_empty() {
                 true => taken_in.await?,
                 // Nobody's turn waits for it.
@@ -283,30 +260,30 @@ impl Store for Embedded {
     }
 
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()> {
-        let outcome = turns::Outcome::new(turn, self.mirror());
+        let outcome = turns::Outcome::new(turn, self.index());
         self.write(move |batch| turns::commit(batch, &outcome)).await
     }
 
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()> {
-        let failed = turns::Failed::new(failure, self.mirror());
+        let failed = turns::Failed::new(failure, self.index());
         self.write(move |batch| turns::fail(batch, &failed)).await
     }
 
     fn release_turn(&self, key: &ConversationKey) {
-        self.mirror().turns().release(key);
-        self.mirror().wakes.turns.notify_one();
+        self.index().turns().release(key);
+        self.index().wakes.turns.notify_one();
     }
 
     fn postpone_turn(&self, key: &ConversationKey, first: InboxId, until: Timestamp) {
-        self.mirror().turns().postpone(key, &first, until);
+        self.index().turns().postpone(key, &first, until);
     }
 
     fn next_turn_at(&self) -> Option<Timestamp> {
         if self.shared.disk.is_compacting() || self.is_full() {
             return None;
         }
-        let timer = Some(self.mirror().next_timer()).filter(|at| at.as_ms() < i64::MAX);
-        let turn = self.mirror().turns().next_at();
+        let timer = Some(self.index().next_timer()).filter(|at| at.as_ms() < i64::MAX);
+        let turn = self.index().turns().next_at();
         turn.into_iter().chain(timer).min()
     }
 
@@ -314,18 +291,18 @@ impl Store for Embedded {
         if self.shared.disk.is_compacting() {
             return Ok(Vec::new());
         }
-        let mut held = sends::Held::claim(&self.shared, n, now, pace);
+        let mut held = send_claims::Held::claim(&self.shared.index, n, now, pace);
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.snapshot().and_then(|snapshot| held.read(&snapshot)).map_err(told)?;
+        let found = self.snapshot().and_then(|rows| held.read(&rows)).map_err(told)?;
         Ok(held.hand_over(found))
     }
 
     async fn begin_sends(&self, ids: &[SendId]) -> Result<Vec<SendClaim>> {
-        let mut held = sends::Held::again(&self.shared, ids);
-        let ids = held.ids.clone();
-        match self.write(move |batch| sends::begin(batch, &ids)).await {
+        let mut held = send_claims::Held::again(&self.shared.index, ids);
+        let (ids, now) = (held.ids.clone(), clock::now());
+        match self.write(move |batch| sends::begin(batch, &ids, now)).await {
             Ok(begun) => Ok(held.hand_over(begun)),
             Err(error) => {
                 // They stay the caller's.
@@ -336,16 +313,16 @@ impl Store for Embedded {
     }
 
     fn postpone_send(&self, id: &SendId, until: Timestamp) {
-        self.mirror().sends().postpone(&id.key, &id.seq, until);
+        self.index().sends().postpone(&id.key, &id.seq, until);
     }
 
     fn hurry_sends(&self, sender: &SenderName, now: Timestamp) {
-        self.mirror().sends().hurry(sender, now);
+        self.index().sends().hurry(sender, now);
         self.wakes().sends.notify_one();
     }
 
     fn resume_sends(&self, sender: &SenderName) {
-        self.mirror().sends().resume(sender);
+        self.index().sends().resume(sender);
         self.wakes().sends.notify_one();
     }
 
@@ -355,20 +332,20 @@ impl Store for Embedded {
     }
 
     fn next_send_at(&self) -> Option<Timestamp> {
-        if self.shared.disk.is_compacting() { None } else { self.mirror().sends().next_at() }
+        if self.shared.disk.is_compacting() { None } else { self.index().sends().next_at() }
     }
 
     fn reference_of(&self, id: &SendId, attempts: u32) -> String {
-        references::name(&self.mirror().secret, &codec::place(id.seq, id.key.tenant), attempts)
+        references::name(&self.index().secret, Place::new(id.seq, id.key.tenant), attempts)
     }
 
     async fn recognize_receipt(&self, receipt: Receipt, now: Timestamp) -> Result<bool> {
-        let reported = receipts::Reported::new(receipt, &self.mirror().secret);
+        let reported = receipts::Reported::new(receipt, &self.index().secret);
         self.write(move |batch| receipts::recognize(batch, &reported, now)).await
     }
 
     async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>> {
-        let reported = receipts::Reported::new(receipt, &self.mirror().secret);
+        let reported = receipts::Reported::new(receipt, &self.index().secret);
         let now = clock::now();
         self.write(move |batch| receipts::record(batch, &reported, now)).await
     }
@@ -404,7 +381,7 @@ impl Store for Embedded {
         let (shared, name) = (self.shared.clone(), sender.clone());
         // All conversations are looked at, which may be millions.
         let planned = tokio::task::spawn_blocking(move || {
-            let sender = handover::known(&shared.mirror.directory.load(), &name)?;
+            let sender = handover::known(&shared.index.directory.load(), &name)?;
             handover::plan(&shared.disk.snapshot()?, &sender, to)
         });
         let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
@@ -437,7 +414,7 @@ impl Store for Embedded {
     }
 
     fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>> {
-        self.read(|snapshot| Ok(contacts::find(&snapshot.open_table(tables::define::contacts)?, contact)?.1))
+        self.read(|snapshot| Ok(contacts::find(snapshot, contact)?.1))
     }
 
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock> {
@@ -467,7 +444,7 @@ impl Store for Embedded {
         let shared = self.shared.clone();
         // A file of millions takes seconds, which are not the serving threads'.
         let sifted = tokio::task::spawn_blocking(move || {
-            let mut import = admin::Import::new(shared.mirror.directory.load_full());
+            let mut import = admin::Import::new(shared.index.directory.load_full());
             let wanted = admin::sift(&shared.disk.snapshot()?, &mut import, locks)?;
             Ok((wanted, import.report))
         });
@@ -498,20 +475,21 @@ impl Store for Embedded {
     }
 
     fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>> {
-        reads::conversation(self.mirror(), key, || self.snapshot()).map_err(told)
+        let waiting = self.index().turns().items(key).map(|id| id.seq).collect();
+        self.read(|snapshot| page_rules::conversation(snapshot, key, waiting))
     }
 
     fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
-        self.read(|snapshot| reads::lead(snapshot, organization, contact))
+        self.read(|snapshot| snapshot.get::<Leads>(&(organization, contact.clone())))
     }
 
     fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<collections::Records>> {
         let snapshot = || self.shared.disk.snapshot();
-        collections::read(&self.mirror().parsed, snapshot, tenant, collection).map_err(told)
+        collections::read(&self.index().parsed, snapshot, tenant, collection).map_err(told)
     }
 
     fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<collections::Records> {
-        self.mirror().parsed.find(tenant, collection).0
+        self.index().parsed.find(tenant, collection).0
     }
 
     fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool> {
@@ -519,7 +497,7 @@ impl Store for Embedded {
     }
 
     fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
-        let Some(named) = references::read(&self.mirror().secret, reference) else { return Ok(None) };
+        let Some(named) = references::read(&self.index().secret, reference) else { return Ok(None) };
         self.read(|snapshot| receipts::sender_of(snapshot, &named))
     }
 
@@ -536,7 +514,7 @@ impl Store for Embedded {
     }
 
     fn api_keys(&self) -> Result<Vec<ApiKey>> {
-        self.read(reads::api_keys)
+        self.read(|snapshot| reads::api_keys(snapshot))
     }
 
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()> {
@@ -560,7 +538,7 @@ impl Store for Embedded {
     }
 
     fn recount(&self) -> Result<Counters> {
-        self.read(load::recount)
+        self.read(|snapshot| load::recount(snapshot))
     }
 
     async fn backup(&self, file: File, from: u64) -> Result<u64> {
@@ -573,7 +551,7 @@ impl Store for Embedded {
     async fn probe(&self) -> Result<()> {
         self.shared.space.check(Mark::Messages)?;
         self.write(|batch| {
-            let number = batch.state.next_seq.to_be_bytes();
+            let number = batch.changes.state.next_seq.to_be_bytes();
             batch.tables.meta.put()?.insert("probe", number.as_slice())?;
             Ok(())
         })

@@ -130,6 +130,39 @@ pub trait Pages: Send + Sync {
     }
 }
 
+/// What is free of a page. The first entry always has room.
+pub struct Free {
+    entries: usize,
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Free {
+    pub fn new(entries: usize, bytes: usize) -> Self {
+        Free { entries, bytes, is_empty: true }
+    }
+
+    /// What one more entry may take.
+    pub fn room(&self) -> usize {
+        match (self.entries, self.is_empty) {
+            (0, _) => 0,
+            (_, true) => usize::MAX,
+            (_, false) => self.bytes,
+        }
+    }
+
+    /// Takes an entry of this size in; `false`: there is no room for it.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.room();
+        if fits {
+            self.entries = self.entries.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.is_empty = false;
+        }
+        fits
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +176,18 @@ mod tests {
         for wrong in ["", ",", "x", "1,", "-1", "1,x", "1 2"] {
             assert!(wrong.parse::<Before>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_page_has_room_for_its_first_entry_and_for_what_fits_beside_it() {
+        let mut free = Free::new(3, 100);
+        assert!(free.take(60) && free.take(40));
+        assert!(!free.take(1), "the bytes are used up");
+        let mut free = Free::new(3, 100);
+        assert!(free.take(1000), "the first is never too large");
+        assert!(!free.take(1));
+        let mut free = Free::new(1, 100);
+        assert!(free.take(1) && !free.take(1), "there may be one");
+        assert!(!Free::new(0, 100).take(1));
     }
 }

@@ -1,7 +1,7 @@
 //! A message's first line in the log, whichever door it came by.
 
 use super::Accepted;
-use super::embedded::bare_id;
+use crate::channel;
 use crate::message::{ContactKey, ConversationKey};
 use crate::route::{Answer, Via};
 use crate::tenant::Sender;
@@ -10,8 +10,8 @@ use crate::way;
 impl Accepted {
     /// `contact`, `id`: whose it is and what it is called, as it came.
     pub fn tell(&self, contact: &ContactKey, sender: &Sender, id: &str) {
-        let from =
-            way::In { provider: sender.provider, sender: &sender.name, id: bare_id(sender.provider, id) };
+        let id = channel::adapter(sender.provider()).bare_id(id);
+        let from = way::In { provider: sender.provider(), sender: &sender.name, id };
         match (&self.answer, self.message) {
             _ if self.duplicate => way::received_again(self.message, contact, from),
             (Answer::Routed { tenant, contact, .. }, Some(message)) => {

@@ -1,11 +1,7 @@
 //! What a parameter's value must be, by its kind.
 
 use crate::template::Kind;
-
-/// The whole of a template's body is not longer, so that no value is.
-const TEXT_CHARACTERS: usize = 1024;
-
-const ADDRESS_BYTES: usize = 2000;
+use crate::whatsapp_limits::template as limits;
 
 /// What is wrong with a value, and what to do; `Ok` if it is of its kind.
 pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
@@ -20,8 +16,8 @@ pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
         Kind::Text if value.contains("     ") => {
             wrong("has more than four spaces in a row", "WhatsApp refuses them; take some away")
         }
-        Kind::Text if value.chars().count() > TEXT_CHARACTERS => {
-            wrong("is longer than 1024 characters", "shorten it")
+        Kind::Text if value.chars().count() > limits::PARAMETER => {
+            wrong(&format!("is longer than {} characters", limits::PARAMETER), "shorten it")
         }
         Kind::Text => Ok(()),
         Kind::Number if is_number(value) => Ok(()),
@@ -70,7 +66,7 @@ fn is_date(value: &str) -> bool {
 }
 
 fn is_address(value: &str) -> bool {
-    value.len() <= ADDRESS_BYTES
+    value.len() <= limits::URL
         && value.starts_with("https://")
         && url::Url::parse(value)
             .is_ok_and(|url| url.host().is_some() && url.username().is_empty() && url.password().is_none())
@@ -79,7 +75,7 @@ fn is_address(value: &str) -> bool {
 /// It is put behind a fixed beginning that holds the whole host; see [`super::rules`].
 fn is_end_of_address(value: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'<' | b'>' | b'"');
-    value.len() <= ADDRESS_BYTES && !value.contains("://") && value.bytes().all(plain)
+    value.len() <= limits::URL && !value.contains("://") && value.bytes().all(plain)
 }
 
 fn is_handle(value: &str) -> bool {
@@ -94,7 +90,7 @@ fn is_sample(value: &str) -> bool {
         !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()
     });
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":+/=-_.".contains(&byte);
-    marked && value.len() <= ADDRESS_BYTES && value.bytes().all(plain)
+    marked && value.len() <= limits::URL && value.bytes().all(plain)
 }
 
 #[cfg(test)]

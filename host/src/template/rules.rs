@@ -1,22 +1,11 @@
 //! What a template must keep before it is submitted: WhatsApp's lengths and forms, and that what its
-//! texts name and what its parameters declare are the same. The limits are those of Meta's template
-//! pages, which hold behind Infobip and Gupshup too. All mistakes are told at once.
+//! texts name and what its parameters declare are the same. All mistakes are told at once.
 
 use std::collections::BTreeSet;
 
 use super::placeholders::{Piece, is_name, is_number, names, pieces};
 use super::{Button, Category, Header, Kind, Mistake, Parameter, Template, kinds, mistake};
-
-pub const NAME_CHARACTERS: usize = 512;
-pub const BODY_CHARACTERS: usize = 1024;
-pub const HEADER_CHARACTERS: usize = 60;
-pub const FOOTER_CHARACTERS: usize = 60;
-pub const BUTTONS: usize = 10;
-pub const BUTTON_CHARACTERS: usize = 25;
-const URL_CHARACTERS: usize = 2000;
-const CODE_CHARACTERS: usize = 15;
-const PHONE_CHARACTERS: usize = 20;
-const URL_BUTTONS: usize = 2;
+use crate::whatsapp_limits::template as limits;
 
 /// Everything wrong with a template; empty if it can be submitted.
 pub fn check(template: &Template) -> Vec<Mistake> {
@@ -28,7 +17,7 @@ pub fn check(template: &Template) -> Vec<Mistake> {
     }
     mistakes.extend(body(&template.body, template.category));
     if let Some(footer) = &template.footer {
-        mistakes.extend(length("footer", footer, FOOTER_CHARACTERS));
+        mistakes.extend(length("footer", footer, limits::FOOTER));
         if !names(footer).is_empty() {
             mistakes.push(mistake("footer", "has a placeholder", "a footer is the same for everyone"));
         }
@@ -44,7 +33,7 @@ pub fn check(template: &Template) -> Vec<Mistake> {
 /// Of a template's name.
 pub fn name(name: &str) -> Option<Mistake> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let good = !name.is_empty() && name.len() <= NAME_CHARACTERS && name.bytes().all(plain);
+    let good = !name.is_empty() && name.len() <= limits::NAME && name.bytes().all(plain);
     (!good).then(|| {
         mistake("name", format!("{name:?} is not a name"), "use a-z, 0-9 and _, such as viewing_reminder")
     })
@@ -76,7 +65,7 @@ fn length(place: &str, text: &str, most: usize) -> Option<Mistake> {
 
 fn header(header: &Header) -> Vec<Mistake> {
     let Header::Text { text } = header else { return Vec::new() };
-    let mut mistakes: Vec<Mistake> = length("header", text, HEADER_CHARACTERS).into_iter().collect();
+    let mut mistakes: Vec<Mistake> = length("header", text, limits::HEADER).into_iter().collect();
     if text.contains(['\n', '\r', '*']) {
         mistakes.push(mistake("header", "has line breaks or asterisks", "WhatsApp takes plain text there"));
     }
@@ -87,7 +76,7 @@ fn header(header: &Header) -> Vec<Mistake> {
 }
 
 fn body(body: &str, category: Category) -> Vec<Mistake> {
-    let mut mistakes: Vec<Mistake> = length("body", body, BODY_CHARACTERS).into_iter().collect();
+    let mut mistakes: Vec<Mistake> = length("body", body, limits::BODY).into_iter().collect();
     let pieces = pieces(body.trim());
     let at_an_end = |piece: Option<&Piece<'_>>| matches!(piece, Some(Piece::Placeholder(_)));
     // An authentication template's words are WhatsApp's own, and the code comes first in them.
@@ -118,8 +107,8 @@ fn body(body: &str, category: Category) -> Vec<Mistake> {
 
 fn buttons(buttons: &[Button]) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    if buttons.len() > BUTTONS {
-        let what = format!("are {}; {BUTTONS} at most", buttons.len());
+    if buttons.len() > limits::BUTTONS {
+        let what = format!("are {}; {} at most", buttons.len(), limits::BUTTONS);
         mistakes.push(mistake("buttons", what, "take some away"));
     }
     for (at, button) in buttons.iter().enumerate() {
@@ -127,7 +116,7 @@ fn buttons(buttons: &[Button]) -> Vec<Mistake> {
     }
     let count = |kind: fn(&Button) -> bool| buttons.iter().filter(|button| kind(button)).count();
     for (what, found, most) in [
-        ("addresses", count(|button| matches!(button, Button::Url { .. })), URL_BUTTONS),
+        ("addresses", count(|button| matches!(button, Button::Url { .. })), limits::URL_BUTTONS),
         ("phone numbers", count(|button| matches!(button, Button::Phone { .. })), 1),
         ("codes", count(|button| matches!(button, Button::CopyCode { .. })), 1),
     ] {
@@ -156,7 +145,7 @@ fn button(place: &str, button: &Button) -> Vec<Mistake> {
         Button::CopyCode { .. } => None,
     };
     if let Some(text) = text {
-        mistakes.extend(length(place, text, BUTTON_CHARACTERS));
+        mistakes.extend(length(place, text, limits::BUTTON_TITLE));
         if !names(text).is_empty() {
             mistakes.push(mistake(place, "has a placeholder in its text", "write the same for everyone"));
         }
@@ -167,15 +156,15 @@ fn button(place: &str, button: &Button) -> Vec<Mistake> {
         Button::Phone { number, .. } => {
             let digits = number.strip_prefix('+').unwrap_or(number);
             let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            if !plain || number.len() > PHONE_CHARACTERS {
+            if !plain || number.len() > limits::PHONE {
                 let what = format!("{number:?} is no phone number");
                 mistakes.push(mistake(place, what, "write it with its country code, such as +971501234567"));
             }
         }
         Button::CopyCode { example } => {
             let plain = !example.is_empty() && example.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if !plain || example.len() > CODE_CHARACTERS {
-                let what = format!("the example is no code of 1 to {CODE_CHARACTERS} letters and digits");
+            if !plain || example.len() > limits::CODE {
+                let what = format!("the example is no code of 1 to {} letters and digits", limits::CODE);
                 mistakes.push(mistake(place, what, "write one such as SPRING25"));
             }
         }
@@ -193,7 +182,7 @@ fn address(place: &str, url: &str) -> Option<Mistake> {
     };
     let whole = url::Url::parse(fixed);
     let good = whole.is_ok_and(|whole| matches!(whole.scheme(), "https" | "http") && whole.host().is_some());
-    if !good || url.len() > URL_CHARACTERS {
+    if !good || url.len() > limits::URL {
         let what = format!("{url:?} is no address");
         return Some(mistake(place, what, "write it such as https://example.com/orders/{{1}}"));
     }

@@ -31,12 +31,6 @@ const TICK: Duration = Duration::from_secs(2);
 /// After a start, accounts that are due are looked at within this time and not all at once.
 const SPREAD_MS: u64 = 5_000;
 
-/// Gupshup's list is not to be asked for more often.
-const GUPSHUP_MINUTES: u32 = 60;
-
-/// Nor anybody's more often than this, whoever wants it.
-const MINUTES: u32 = 1;
-
 /// Accounts that are looked at at the same time.
 const AT_ONCE: usize = 8;
 
@@ -76,7 +70,7 @@ pub struct Synced {
 
 impl Account {
     pub fn of(sender: &Sender) -> Self {
-        Account { provider: sender.provider, id: sender.template_account().to_owned() }
+        Account { provider: sender.provider(), id: sender.template_account().to_owned() }
     }
 }
 
@@ -84,7 +78,7 @@ impl Account {
 fn accounts(directory: &Directory) -> BTreeMap<Account, Vec<Arc<Sender>>> {
     let mut accounts: BTreeMap<Account, Vec<Arc<Sender>>> = BTreeMap::new();
     for sender in directory.senders.values().filter(|sender| sender.active) {
-        if channel::adapter(sender.provider).templates().is_some() {
+        if channel::adapter(sender.provider()).templates().is_some() {
             accounts.entry(Account::of(sender)).or_default().push(sender.clone());
         }
     }
@@ -147,7 +141,7 @@ impl Desk {
         let known = self.store.templates_at(&names(senders)).unwrap_or_default();
         let at = known.iter().filter_map(|known| known.synced_at).max();
         let spread = i64::try_from(rand::random_range(0..SPREAD_MS)).unwrap_or(0);
-        let every = senders.first().map_or(0, |sender| self.every_ms(sender.provider));
+        let every = senders.first().map_or(0, |sender| self.every_ms(sender.provider()));
         let next = match at {
             Some(at) if !is_past(Some(at), every, now) => at.plus_ms(every),
             _ => now.plus_ms(spread),
@@ -225,7 +219,7 @@ impl Desk {
                 .senders
                 .values()
                 .find(|one| one.serves(tenant) && sender.is_none_or(|name| one.name == *name));
-            return Err(Error::NoTemplates(other.map_or(Provider::Waha, |one| one.provider)));
+            return Err(other.map_or(Error::NoSenders, |one| Error::NoTemplates(one.provider())));
         }
         synced.templates = self.store.templates(tenant)?.len();
         Ok(synced)
@@ -289,8 +283,8 @@ impl Desk {
 
     /// All pages, one after the other.
     async fn list(&self, sender: &Sender) -> Result<List> {
-        let adapter = channel::adapter(sender.provider);
-        let api = adapter.templates().ok_or(Error::NoTemplates(sender.provider))?;
+        let adapter = channel::adapter(sender.provider());
+        let api = adapter.templates().ok_or(Error::NoTemplates(sender.provider()))?;
         let mut list = List { templates: Vec::new(), whole: false };
         let mut after: Option<String> = None;
         for _ in 0..PAGES {
@@ -313,8 +307,7 @@ impl Desk {
 
 /// Between two looks at one list, however urgent the second.
 fn pause_ms(provider: Provider) -> i64 {
-    let minutes = if provider == Provider::Gupshup { GUPSHUP_MINUTES } else { MINUTES };
-    i64::from(minutes) * MINUTE_MS
+    i64::from(provider.facts().list_minutes) * MINUTE_MS
 }
 
 fn names(senders: &[Arc<Sender>]) -> Vec<SenderName> {

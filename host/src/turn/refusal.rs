@@ -42,7 +42,7 @@ impl Refusal {
     pub fn failure(&self, error: &store::Error, alone: bool) -> Option<Failure> {
         let (code, retryable) = match error {
             // Asked again it would want as much again.
-            store::Error::Limit { code, .. } => (*code, false),
+            store::Error::Limit { of, .. } => (of.code(), false),
             store::Error::Conflict(_) | store::Error::NotFound(_) => ("refused", true),
             store::Error::Failed(_) if alone => ("store", true),
             store::Error::Failed(_) | store::Error::Busy(_) | store::Error::Full(_) => return None,
@@ -51,6 +51,7 @@ impl Refusal {
             code: code.into(),
             message: Shown::new(error),
             retryable,
+            out_of_time: false,
             version: self.journal.brain_version.clone(),
             host_calls: Vec::new(),
             cost: self.journal.cost,
@@ -112,7 +113,7 @@ mod tests {
     fn a_turn_that_wants_too_much_dies_with_what_it_wanted() {
         let wants = turn(vec![TimerChange::Cancel { key: "k".into() }]);
         let refusal = Refusal::of(&wants);
-        let error = store::Error::Limit { code: "timers", message: "65 timers".into() };
+        let error = store::Error::Limit { of: store::Limit::Timers, message: "65 timers".into() };
         let failure = refusal.failure(&error, false).expect("its own fault");
         assert!(!failure.retryable, "it would want as much again");
         let fate = TurnFate::Dead { fallback: Some(Outbound::text("sorry")) };
@@ -133,7 +134,7 @@ mod tests {
         for (error, alone, expected) in [
             (store::Error::Conflict(word()), false, Some(("refused", true))),
             (store::Error::NotFound(word()), false, Some(("refused", true))),
-            (store::Error::Limit { code: "lead", message: word() }, false, Some(("lead", false))),
+            (store::Error::Limit { of: store::Limit::Lead, message: word() }, false, Some(("lead", false))),
             (store::Error::Failed(word()), true, Some(("store", true))),
             (store::Error::Failed(word()), false, None),
             (store::Error::Busy(word()), false, None),

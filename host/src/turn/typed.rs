@@ -18,7 +18,7 @@ pub fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
     if text.len() > offer::LONGEST {
         return;
     }
-    let adapter = channel::adapter(sender.provider);
+    let adapter = channel::adapter(sender.provider());
     let offered = |said: &OutboundContent| match adapter.shows(said) {
         true => Vec::new(),
         false => fallback::options(said),

@@ -52,7 +52,7 @@ impl Trial<'_> {
     /// Refused if there is no sender whom the body could still prove itself to.
     pub fn judge_head(&self) -> Result<(), Refusal> {
         let mut refused = None;
-        for sender in self.directory.senders.values().filter(|sender| sender.provider == self.provider) {
+        for sender in self.directory.senders.values().filter(|sender| sender.provider() == self.provider) {
             match self.knock(sender) {
                 Ok(_) => return Ok(()),
                 Err(why) => refused = refused.or(Some(why)),
@@ -121,7 +121,7 @@ impl Trial<'_> {
     ) -> Result<Option<Arc<Sender>>, Refusal> {
         let named = |name: &SenderName| {
             let sender = self.directory.senders.get(name);
-            sender.filter(|sender| sender.provider == self.provider)
+            sender.filter(|sender| sender.provider() == self.provider)
         };
         let mut found = None;
         for report in reports {

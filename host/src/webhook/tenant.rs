@@ -44,7 +44,31 @@ pub fn routes(webhook: Arc<Webhook>) -> Router {
     Router::new().route("/api/webhook/waha", post(take)).with_state(webhook)
 }
 
-/// Why nothing was taken. WAHA need not send it again.
+/// Whose a webhook is.
+enum Whose {
+    Tenant(TenantId),
+    /// Nothing names a tenant, and nothing has to: it is about a shared number, or its message may name one.
+    Nobodys,
+    /// Nothing is taken. WAHA need not send it again.
+    Left(Left),
+}
+
+impl Whose {
+    fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Whose::Tenant(tenant) => Some(*tenant),
+            Whose::Nobodys | Whose::Left(_) => None,
+        }
+    }
+}
+
+impl From<Option<TenantId>> for Whose {
+    fn from(tenant: Option<TenantId>) -> Self {
+        tenant.map_or(Whose::Nobodys, Whose::Tenant)
+    }
+}
+
+/// Why nothing was taken.
 enum Left {
     /// Nothing names a tenant, or what is named is not there.
     Unknown,
@@ -76,11 +100,11 @@ impl Webhook {
         let (parts, body) = request.into_parts();
         let knock = Knock { provider: WAHA, path_key: None, headers: parts.headers };
         let response = match self.take_for_tenant(query, knock, body).await {
-            Ok(Ok(tenant)) => Json(json!({"status": "received", "tenant_id": tenant})).into_response(),
-            Ok(Err(left)) => {
+            Ok(Whose::Left(left)) => {
                 self.metrics.webhook(WAHA, left.counted_as());
                 Json(left.body()).into_response()
             }
+            Ok(whose) => Json(json!({"status": "received", "tenant_id": whose.tenant()})).into_response(),
             Err(refusal) => {
                 self.metrics.webhook(WAHA, refusal.counted_as());
                 refusal.log(WAHA, &self.metrics.repeats);
@@ -91,18 +115,12 @@ impl Webhook {
         response
     }
 
-    /// The tenant that it was for; none for what is about a shared number itself.
-    async fn take_for_tenant(
-        &self,
-        query: &str,
-        knock: Knock,
-        body: Body,
-    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
+    async fn take_for_tenant(&self, query: &str, knock: Knock, body: Body) -> Result<Whose, Refusal> {
         let mut heard = self.hearing.hear(knock, body).await?;
         let events = std::mem::take(&mut heard.events);
         let unread = heard.unread.take();
         let (proven, directory) = (&heard.proven, &*heard.directory);
-        let mut taken = Ok(None);
+        let mut taken = Whose::Nobodys;
         // WAHA sends one at a time.
         for event in events {
             let account = event.account().map(str::to_owned);
@@ -117,17 +135,17 @@ impl Webhook {
                             "a webhook for a session that no sender has was left alone; connect it with `switchboard tenant connect`"
                         );
                     }
-                    return Ok(Err(Left::Unknown));
+                    return Ok(Whose::Left(Left::Unknown));
                 }
             };
             self.hears(&sender);
             taken = match self.named(query, &sender, &event, directory)? {
-                Ok(tenant) => self.keep_as(&sender, tenant, event).await?,
-                Err(left) => Err(left),
+                Whose::Left(left) => Whose::Left(left),
+                whose => self.keep_as(&sender, whose.tenant(), event).await?,
             };
         }
         if let Some(unread) = unread {
-            let tenant = taken.as_ref().ok().copied().flatten().or(asked(query).unwrap_or(None));
+            let tenant = taken.tenant().or(asked(query).unwrap_or(None));
             let unread = UnreadBody { tenant, ..unread };
             self.store.keep_unread(unread).await.map_err(Refusal::Store)?;
         }
@@ -141,11 +159,11 @@ impl Webhook {
         sender: &Sender,
         event: &Event,
         directory: &Directory,
-    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
-        let Ok(by_address) = asked(query) else { return Ok(Err(Left::Unknown)) };
+    ) -> Result<Whose, Refusal> {
+        let Ok(by_address) = asked(query) else { return Ok(Whose::Left(Left::Unknown)) };
         // Whatever the others name: that address is wrong.
         if by_address.is_some_and(|id| directory.tenant(id).is_none()) {
-            return Ok(Err(Left::Unknown));
+            return Ok(Whose::Left(Left::Unknown));
         }
         let by_session = sender.tenant.or_else(|| naming::tenant_of(&sender.account));
         let by_contact = match sender.tenant {
@@ -157,7 +175,7 @@ impl Webhook {
         if named.any(|other| Some(other) != tenant) {
             let number = |tenant: Option<TenantId>| tenant.map_or("none".into(), |id| id.to_string());
             let Some(left_out) = self.metrics.repeats.say(Kind::TenantDisputed, Some(WAHA)) else {
-                return Ok(Err(Left::Disputed));
+                return Ok(Whose::Left(Left::Disputed));
             };
             tracing::warn!(
                 sender = %sender.name,
@@ -167,11 +185,11 @@ impl Webhook {
                 by_contact = number(by_contact),
                 "a webhook names more than one tenant and was refused; check the webhook's address at WAHA"
             );
-            return Ok(Err(Left::Disputed));
+            return Ok(Whose::Left(Left::Disputed));
         }
         Ok(match tenant {
-            Some(tenant) if directory.tenant(tenant).is_none() => Err(Left::Unknown),
-            tenant => Ok(tenant),
+            Some(tenant) if directory.tenant(tenant).is_none() => Whose::Left(Left::Unknown),
+            tenant => tenant.into(),
         })
     }
 
@@ -199,20 +217,23 @@ impl Webhook {
         sender: &Sender,
         tenant: Option<TenantId>,
         event: Event,
-    ) -> Result<Result<Option<TenantId>, Left>, Refusal> {
+    ) -> Result<Whose, Refusal> {
         // What is about the number and nobody's words is taken, whoever it is for.
         let about_the_number = matches!(event, Event::Session(_));
         match event {
             Event::Message(inbound) => {
                 let accepted = self.accept(sender, *inbound, tenant).await?;
                 Ok(match accepted.answer {
-                    Answer::Routed { tenant, .. } => Ok(Some(tenant)),
-                    Answer::Ignored(_) => Err(Left::Unknown),
+                    Answer::Routed { tenant, .. } => Whose::Tenant(tenant),
+                    Answer::Ignored(_) => Whose::Left(Left::Unknown),
                 })
             }
             event => {
                 self.keep_for(sender, event, tenant).await?;
-                Ok(if tenant.is_none() && !about_the_number { Err(Left::Unknown) } else { Ok(tenant) })
+                Ok(match tenant {
+                    None if !about_the_number => Whose::Left(Left::Unknown),
+                    tenant => tenant.into(),
+                })
             }
         }
     }

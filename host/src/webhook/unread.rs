@@ -65,7 +65,7 @@ pub fn to_keep(
 impl Webhook {
     /// Counted and said; the provider need not send it again.
     pub(super) fn unreadable(&self, sender: &Sender, unread: &Unread) -> Value {
-        let (provider, reason) = (sender.provider, unread.left.reason.as_str());
+        let (provider, reason) = (sender.provider(), unread.left.reason.as_str());
         self.metrics.unreadable(provider, unread.topic);
         if let Some(left_out) = self.metrics.repeats.say(Kind::ItemUnreadable, Some(provider)) {
             let event = unread.topic.name();

@@ -4,9 +4,9 @@ use super::wit;
 use super::world::switchboard::brain::{details, log, records as wit_records};
 use crate::action::*;
 use crate::fault::{Fault, Refusal};
-use crate::host::Level;
+use crate::level::Level;
 use crate::message::*;
-use crate::records::{Comparison, Query};
+use crate::query::{Comparison, Query};
 use crate::time::Timestamp;
 
 fn timestamp(ms: u64) -> Timestamp {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::world::switchboard::brain as imports;
-use crate::fault::Refusal;
-use crate::host::Level;
-use crate::media;
+use crate::fault::{Answer, Refusal};
+use crate::level::Level;
+use crate::media::info::Info;
 use crate::message::{HistoryEntry, Referral};
-use crate::records::{Answer, Found, Query};
+use crate::query::{Found, Query};
 
 pub(crate) fn log(level: Level, message: &str) {
     imports::log::write(level.into(), message);
@@ -47,12 +47,12 @@ pub(crate) fn get(collection: &str, id: &str) -> Answer<Option<String>> {
     imports::records::get(collection, id).map_err(Refusal::from)
 }
 
-pub(crate) fn describe_file(handle: &str) -> media::Answer<media::Info> {
+pub(crate) fn describe_file(handle: &str) -> Answer<Info> {
     let info = imports::media::describe(handle).map_err(Refusal::from)?;
-    Ok(media::Info { mime_type: info.mime_type, size: info.size })
+    Ok(Info { mime_type: info.mime_type, size: info.size })
 }
 
-pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> media::Answer<Vec<u8>> {
+pub(crate) fn read_file(handle: &str, offset: u64, length: u32) -> Answer<Vec<u8>> {
     imports::media::read(handle, offset, length).map_err(Refusal::from)
 }
 

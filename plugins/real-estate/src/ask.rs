@@ -5,7 +5,7 @@ use switchboard_sdk::Fault;
 
 use crate::criteria::{Budget, Kind, Purpose, Rooms};
 use crate::language::Language;
-use crate::memory::Step;
+use crate::step::Step;
 use crate::talk::{Offer, Talk};
 use crate::texts::Text;
 use crate::{search, viewing};

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::criteria::Rooms;
-use crate::memory::{Memory, Step};
+use crate::memory::Memory;
+use crate::step::Step;
 use crate::talk::Talk;
 
 /// In the order of the way to a viewing. `agent` stands beside them.

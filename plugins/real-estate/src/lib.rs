@@ -6,7 +6,7 @@
 //!             happened text says     looked for  or the viewing (viewing, opening, when)
 //! ```
 //!
-//! Questions are asked in a fixed order (`memory::Step`); a text may answer several at once, and
+//! Questions are asked in a fixed order (`step::Step`); a text may answer several at once, and
 //! what is answered is not asked. Texts live in `personality.toml`, named by `texts::Text`; which
 //! texts there are and what they may contain is written in `personality.schema.json`.
 
@@ -19,6 +19,7 @@ mod memory;
 mod opening;
 mod search;
 mod selftest;
+mod step;
 mod talk;
 mod texts;
 mod understand;

@@ -5,6 +5,7 @@ use switchboard_sdk::{Choice, Date, Timestamp};
 
 use crate::criteria::Criteria;
 use crate::language::Language;
+use crate::step::Step;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -28,27 +29,6 @@ pub struct Memory {
     pub last_at: Timestamp,
     /// Messages in a row that were not understood.
     pub puzzled: u8,
-}
-
-/// In the order in which they are asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Step {
-    #[default]
-    Language,
-    Purpose,
-    Kind,
-    Rooms,
-    Area,
-    Budget,
-    /// The matching homes, or what to do when there are none.
-    Results,
-    /// One home in detail.
-    Home,
-    Day,
-    Slot,
-    Confirm,
-    Booked,
 }
 
 /// A viewing that was agreed.

@@ -6,7 +6,7 @@ use switchboard_sdk::{Fault, Found, Query, record, records};
 
 use crate::ask::ask;
 use crate::criteria::{Budget, Criteria, Kind, Purpose, Rooms, Wish};
-use crate::memory::Step;
+use crate::step::Step;
 use crate::talk::{Offer, Talk, clip};
 use crate::texts::Text;
 

@@ -4,7 +4,7 @@ use switchboard_sdk::{Fault, Phrase};
 
 use crate::criteria::{Found, Kind, Purpose, Rooms};
 use crate::language::Language;
-use crate::memory::Step;
+use crate::step::Step;
 use crate::texts::Text;
 use crate::understand::understand;
 use crate::words::Words;

@@ -8,7 +8,7 @@ mod rooms;
 use serde::Deserialize;
 
 use crate::criteria::{Budget, Found, Kind, Purpose};
-use crate::memory::Step;
+use crate::step::Step;
 use crate::words::{Words, is};
 
 /// An area as the personality names it.

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use switchboard_sdk::{Date, Fault, Template, TemplateParameter, Timestamp, hours};
 
 use crate::ask::ask;
-use crate::memory::{Step, Viewing};
+use crate::memory::Viewing;
 use crate::opening::{Settings, Slot};
 use crate::search;
+use crate::step::Step;
 use crate::talk::{Offer, Talk};
 use crate::texts::Text;
 use crate::when::When;

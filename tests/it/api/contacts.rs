@@ -86,3 +86,24 @@ async fn a_tenant_keeps_its_own_opt_outs() {
         (&json!("tenant 2 (test)"), &json!("opt in"))
     );
 }
+
+/// Nor does it whose it is: an opt-out with the provider's words stays an operator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_as_a_reason_decides_nothing() {
+    let gateway = running().await;
+    gateway.operator(Method::POST, "/api/mapping/import", json!({"971501234567": 2})).await;
+    let path = "/api/tenants/2/opt-outs/971501234567";
+    let reason = json!({"reason": "told by the provider"});
+    for times in 1..=2 {
+        let answer = gateway.operator(Method::PUT, path, reason.clone()).await;
+        let kept = gateway.operator(Method::GET, path, Value::Null).await;
+        assert_eq!(answer["since"], kept["since"], "what is answered is what is kept");
+        let audit = gateway.operator(Method::GET, "/api/audit?limit=10", Value::Null).await;
+        let deeds = audit["audit"].as_array().into_iter().flatten();
+        assert_eq!(deeds.filter(|entry| entry["action"] == "opt out").count(), times, "{audit}");
+    }
+    let said = json!({"id": "m1", "from": "971501234567", "text": "is it still free?"});
+    gateway.operator(Method::POST, "/api/gateway/simulator", said).await;
+    let kept = gateway.operator(Method::GET, path, Value::Null).await;
+    assert_eq!(kept["reason"], "told by the provider", "the contact's message does not lift it");
+}

@@ -5,7 +5,7 @@
 
 use reqwest::header::HeaderMap;
 use switchboard::api::routes::{self, Body, Names, Route, Who};
-use switchboard::event::SamePerson;
+use switchboard::event::{SameBecause, SamePerson};
 use switchboard::message::{Content, Inbound, Provider, SenderName};
 use switchboard::store::contacts::OptOut;
 use switchboard::store::{Arrival, Filter};
@@ -110,12 +110,12 @@ async fn plant(gateway: &Running) -> Planted {
         also: ContactKey::from_stored(user),
         message_id: None,
         at: clock::now(),
-        reason: "lookup".into(),
+        because: SameBecause::LookedUp,
     };
     assert!(store.learn(same, clock::now()).await.expect("learnt"));
     let tenant = TenantId::new(55).expect("not 0");
     let key = switchboard::message::ConversationKey { tenant, contact: ContactKey::from_stored(own) };
-    let wish = OptOut::new(clock::now(), "secret-reason");
+    let wish = OptOut::by_operator(clock::now(), "secret-reason");
     store.set_opt_out(&key, Some(wish), "test", clock::now()).await.expect("kept");
     let records = json!([{"id": 1, "note": "secret-record"}]);
     gateway.operator(Method::PUT, "/api/tenants/55/collections/secret-homes", records).await;

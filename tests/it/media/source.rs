@@ -11,6 +11,7 @@ use switchboard::config::Config;
 use switchboard::egress::Egress;
 use switchboard::egress::circuits::Circuits;
 use switchboard::media::Media;
+use switchboard::media::kept::Called;
 use switchboard::message::{Fate, TenantId};
 use switchboard::metrics::Metrics;
 use switchboard::refused_keys::RefusedKeys;
@@ -48,9 +49,9 @@ impl Stock {
     }
 
     async fn keep(&self, tenant: u32, bytes: &[u8]) -> String {
-        let kind = (Some("application/pdf"), Some("brochure.pdf"));
+        let called = Called { mime_type: Some("application/pdf"), filename: Some("brochure.pdf") };
         let tenant = TenantId::from_stored(tenant);
-        self.media.keep(tenant, bytes, kind, "test").await.expect("kept").handle
+        self.media.keep(tenant, bytes, called, "test").await.expect("kept").handle
     }
 
     async fn source(&self, sender: &Sender, tenant: u32, handle: &str) -> Result<Source, Outcome> {
@@ -108,8 +109,8 @@ async fn every_provider_is_told_what_the_file_is_and_is_called() {
         );
     }
     // Nobody said what it is, but its name does.
-    let unsaid =
-        stock.media.keep(TenantId::from_stored(1), b"a film", (None, Some("tour.webm")), "test").await;
+    let called = Called { filename: Some("tour.webm"), ..Called::default() };
+    let unsaid = stock.media.keep(TenantId::from_stored(1), b"a film", called, "test").await;
     assert_eq!(unsaid.expect("kept").mime_type.as_deref(), Some("video/webm"));
 }
 

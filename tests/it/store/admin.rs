@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use switchboard::conversation::LeadChange;
 use switchboard::event::SessionChange;
+use switchboard::event::session::Status;
 use switchboard::message::{OrganizationId, Provider, SenderName};
 use switchboard::store::{ApiKey, AuditEntry, Error, Retention, Settlement, TurnFate};
 
@@ -261,7 +262,7 @@ pub async fn sessions_go_forward(factory: &dyn Factory) {
     let change = |status: &str, ms| SessionChange {
         provider: Provider::Waha,
         account: "default".into(),
-        status: status.into(),
+        status: Status::read(status),
         number: Some(contact("971400")),
         at: at(ms),
     };

@@ -302,7 +302,7 @@ async fn a_file_of_an_earlier_program_is_counted_anew() {
             let Some(claim) = claims.first() else { break };
             lab.fail(claim, TurnFate::Dead { fallback: None }, n).await;
         }
-        let opt_out = Some(OptOut::new(at(0), "asked"));
+        let opt_out = Some(OptOut::by_operator(at(0), "asked"));
         lab.store().set_opt_out(&key(1, "97102"), opt_out, "test", at(0)).await.expect("kept");
     }
     let database = Database::open(files.settings().path).expect("opened");

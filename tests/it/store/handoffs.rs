@@ -3,7 +3,7 @@
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
 use switchboard::event::Receipt;
 use switchboard::message::{DeliveryState, Provider, SenderName};
-use switchboard::store::{Error, Settlement, Store, TurnFate};
+use switchboard::store::{Error, Limit, Settlement, Store, TurnFate};
 
 use super::lab::{Answer, Factory, Lab, arrival, at, contact, key, says, turn, words};
 
@@ -200,7 +200,7 @@ pub async fn a_conversation_has_few_timers(factory: &dyn Factory) {
     let before = lab.store().counters();
     let refused = lab.store().commit_turn(turn(&claim, timers(some(64, 65)), at(4))).await;
     assert!(
-        matches!(&refused, Err(Error::Limit { code: "timers", message }) if message.contains("65 timers; the limit is 64")),
+        matches!(&refused, Err(Error::Limit { of: Limit::Timers, message }) if message.contains("65 timers; the limit is 64")),
         "{refused:?}"
     );
     assert_eq!(lab.store().counters(), before, "nothing of it happened");
@@ -212,7 +212,7 @@ pub async fn a_conversation_has_few_timers(factory: &dyn Factory) {
     let claim = lab.claim_one(1100).await;
     assert_eq!(words(&claim.trigger), ["timer: t0 1000"]);
     let refused = lab.store().commit_turn(turn(&claim, timers(some(100, 102)), at(1101))).await;
-    assert!(matches!(refused, Err(Error::Limit { code: "timers", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Limit { of: Limit::Timers, .. })), "{refused:?}");
     lab.commit(&claim, timers(some(100, 101)), 1102).await;
     lab.assert_counters_true();
 }
@@ -260,7 +260,7 @@ pub async fn a_lead_does_not_grow_without_end(factory: &dyn Factory) {
     ] {
         let refused = lab.store().commit_turn(turn(&claim, wanted, at(4))).await;
         assert!(
-            matches!(&refused, Err(Error::Limit { code: "lead", message }) if message.contains(says)),
+            matches!(&refused, Err(Error::Limit { of: Limit::Lead, message }) if message.contains(says)),
             "{refused:?}"
         );
     }

@@ -6,7 +6,7 @@ use switchboard::message::{Provider, SenderName};
 use switchboard::policy::quota::Level;
 use switchboard::store::contacts::OptOut;
 use switchboard::store::quotas::Shelf;
-use switchboard::store::{Arrival, Error, Filter, Settlement, TurnClaim, TurnFate};
+use switchboard::store::{Arrival, Error, Filter, Limit, Settlement, TurnClaim, TurnFate};
 use switchboard::tenant::quotas::Kind;
 
 use super::lab::{self, Answer, Factory, Lab, arrival, at, contact, key, says, tenant_id, turn, words};
@@ -168,7 +168,7 @@ pub async fn timers_have_a_size_together(factory: &dyn Factory) {
     };
     sets("97101", vec![timer("a", 400), timer("b", 400)]).await.expect("there is room");
     let refused = sets("97103", vec![timer("c", 400)]).await.expect_err("all conversations together");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     assert!(refused.to_string().contains("quotas.timer_bytes"), "{refused}");
     sets("97102", vec![timer("c", 400)]).await.expect("another tenant's room");
     sets("97101", vec![timer("a", 410)]).await.expect("one in the place of another");
@@ -218,7 +218,7 @@ pub async fn a_conversation_too_many_does_not_begin(factory: &dyn Factory) {
     }
     assert_eq!(served(&lab, 2).await.len(), 2);
     let refused = lab.store().accept(to_own("97103", "hello", 3)).await.expect_err("two there are");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     assert!(refused.to_string().contains("quotas.conversations"), "{refused}");
     lab.accept(to_own("97101", "more", 4)).await;
     lab.hears("97104", "start_realty_1", 5).await;
@@ -252,7 +252,7 @@ pub async fn a_brain_does_not_remember_without_end(factory: &dyn Factory) {
         }
     }
     let refused = refused.expect("it ends");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     assert!(refused.to_string().contains("quotas.conversation_bytes"), "{refused}");
     assert!(kept(&lab, Shelf::Conversations) < 2_400);
     remembers(2, 50, LONG).await.expect("another tenant's room");
@@ -263,13 +263,13 @@ pub async fn a_brain_does_not_remember_without_end(factory: &dyn Factory) {
 pub async fn opt_outs_have_a_number(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     let set = async |tenant: u32, who: &str, out: bool| {
-        let opt_out = out.then(|| OptOut::new(at(0), "asked"));
+        let opt_out = out.then(|| OptOut::by_operator(at(0), "asked"));
         lab.store().set_opt_out(&key(tenant, who), opt_out, "tenant 1", at(0)).await
     };
     set(1, "97101", true).await.expect("one");
     set(1, "97102", true).await.expect("two");
     let refused = set(1, "97103", true).await.expect_err("two there are");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     assert!(refused.to_string().contains("quotas.opt_outs"), "{refused}");
     set(1, "97102", true).await.expect("it is there already");
     set(2, "97103", true).await.expect("another tenant's");

@@ -9,7 +9,7 @@ use switchboard::store::{Error, Store};
 use super::lab::{Answer, Factory, Lab, arrival, at, contact, key, says, tenant, tenant_id, text_of, words};
 
 fn reason(store: &dyn Store, tenant: u32, who: &str) -> Option<String> {
-    store.opt_out(&key(tenant, who)).expect("read").map(|found| found.reason)
+    store.opt_out(&key(tenant, who)).expect("read").map(|found| found.note)
 }
 
 pub async fn a_word_is_kept_and_confirmed(factory: &dyn Factory) {
@@ -17,7 +17,7 @@ pub async fn a_word_is_kept_and_confirmed(factory: &dyn Factory) {
     lab.owes("971501", 2, &["an offer"], 0).await;
     lab.hears("971501", " Stop. ", 10).await;
     let opt_out = lab.store().opt_out(&key(2, "971501")).expect("read").expect("opted out");
-    assert_eq!((opt_out.since, opt_out.reason.as_str()), (at(10), "the contact wrote \"Stop.\""));
+    assert_eq!((opt_out.since, opt_out.note.as_str()), (at(10), "the contact wrote \"Stop.\""));
     assert_eq!(reason(lab.store().as_ref(), 1, "971501"), None);
     let said =
         "You are unsubscribed and will get no more messages from us. To hear from us again, send START.";
@@ -118,11 +118,11 @@ pub async fn operators_set_and_lift_opt_outs(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     let store = lab.store().clone();
     for (n, who) in ["971503", "971501", "971502"].into_iter().enumerate() {
-        let wish = OptOut::new(at(n as i64), "asked on the phone");
+        let wish = OptOut::by_operator(at(n as i64), "asked on the phone");
         store.set_opt_out(&key(2, who), Some(wish), "operator", at(n as i64)).await.expect("kept");
     }
     store
-        .set_opt_out(&key(3, "971501"), Some(OptOut::new(at(9), "x")), "tenant 3", at(9))
+        .set_opt_out(&key(3, "971501"), Some(OptOut::by_operator(at(9), "x")), "tenant 3", at(9))
         .await
         .expect("kept");
     let listed = |store: &dyn Store, tenant, after: Option<&str>, limit| -> Vec<String> {
@@ -247,7 +247,7 @@ pub async fn a_providers_word_is_lifted_by_the_next_message(factory: &dyn Factor
     told(&lab, false, 3_000, 3_001).await;
     lab.hears("971501", "stop", 4_000).await;
     told(&lab, false, 4_500, 4_501).await;
-    let by_provider = OptOut::new(at(4_600), "told by the provider");
+    let by_provider = OptOut::by_provider(at(4_600));
     lab.store().set_opt_out(&key(1, "971501"), Some(by_provider), "gateway", at(4_600)).await.expect("kept");
     for ms in [5_000, 6_000] {
         lab.hears("971501", "is it?", ms).await;
@@ -255,7 +255,7 @@ pub async fn a_providers_word_is_lifted_by_the_next_message(factory: &dyn Factor
     }
     // So does an operator's.
     lab.hears("971501", "start", 7_000).await;
-    let asked = OptOut::new(at(8_000), "asked on the phone");
+    let asked = OptOut::by_operator(at(8_000), "asked on the phone");
     lab.store().set_opt_out(&key(1, "971501"), Some(asked), "operator", at(8_000)).await.expect("kept");
     lab.hears("971501", "hm", 9_000).await;
     assert_eq!(now(&lab).as_deref(), Some("asked on the phone"));

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
+use switchboard::event::SameBecause::{self, LookedUp, NumberChanged, NumberForm};
 use switchboard::event::SamePerson;
 use switchboard::message::{ContactKey, OrganizationId, Provider, SenderName};
 use switchboard::route::Answer as Routing;
@@ -12,7 +13,7 @@ use switchboard::store::{Error, Filter, Retention, Settlement, TurnFate};
 use super::lab::{Answer, Factory, Lab, all, arrival, at, contact, key, says, tenant_id, text_of, words};
 use super::reads::paged;
 
-fn same(known: &str, also: &str, reason: &str) -> SamePerson {
+fn same(known: &str, also: &str, because: SameBecause) -> SamePerson {
     SamePerson {
         provider: Provider::Waha,
         account: "default".into(),
@@ -20,12 +21,12 @@ fn same(known: &str, also: &str, reason: &str) -> SamePerson {
         also: contact(also),
         message_id: None,
         at: at(0),
-        reason: reason.into(),
+        because,
     }
 }
 
 async fn learn(lab: &Lab<'_>, known: &str, also: &str, ms: i64) -> bool {
-    lab.store().learn(same(known, also, "lookup"), at(ms)).await.expect("learnt")
+    lab.store().learn(same(known, also, LookedUp), at(ms)).await.expect("learnt")
 }
 
 fn keys(keys: &[&str]) -> Vec<ContactKey> {
@@ -121,7 +122,7 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
     assert!(lab.store().lead(OrganizationId(1), &contact("971501")).expect("read").is_none());
     let audit = lab.store().audit_log(1).expect("audit").remove(0);
     let told = (audit.action.as_str(), &audit.detail["merged"], &audit.detail["reason"]);
-    assert_eq!(told, ("merge", &json!("971501"), &json!("lookup")));
+    assert_eq!(told, ("merge", &json!("971501"), &json!("hidden id looked up")));
     assert_eq!(audit.detail["conversations_with"], json!([1]));
 }
 
@@ -158,25 +159,25 @@ pub async fn what_waits_goes_on_under_the_one_key(factory: &dyn Factory) {
 /// `known` and `also`, the reason, and whether they are one person then.
 pub async fn only_what_is_proved_is_merged(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
-    for (known, also, reason, expected) in [
-        ("971501", "971501", "number changed", false),
-        ("971501", "971502", "number form", false),
-        ("971501", "971502", "lookup", false),
-        ("111@lid", "971501", "lookup", true),
-        ("971501", "111@lid", "lookup", false),
+    for (known, also, because, expected) in [
+        ("971501", "971501", NumberChanged, false),
+        ("971501", "971502", NumberForm, false),
+        ("971501", "971502", LookedUp, false),
+        ("111@lid", "971501", LookedUp, true),
+        ("971501", "111@lid", LookedUp, false),
         // A hidden id with the digits of a phone number is not that number.
-        ("971501@lid", "971502", "lookup", true),
-        ("971501@lid", "971501", "lookup", false),
+        ("971501@lid", "971502", LookedUp, true),
+        ("971501@lid", "971501", LookedUp, false),
         // Somebody else has got this number by now.
-        ("222@lid", "971501", "lookup", false),
-        ("111@lid", "971503", "number form", false),
-        ("971501", "971503", "number changed", true),
-        ("111@lid", "971503", "lookup", false),
-        ("US.77", "971504", "lookup", true),
-        ("US.77", "971505", "lookup", false),
+        ("222@lid", "971501", LookedUp, false),
+        ("111@lid", "971503", NumberForm, false),
+        ("971501", "971503", NumberChanged, true),
+        ("111@lid", "971503", LookedUp, false),
+        ("US.77", "971504", LookedUp, true),
+        ("US.77", "971505", LookedUp, false),
     ] {
-        let merged = lab.store().learn(same(known, also, reason), at(1)).await.expect("learnt");
-        assert_eq!(merged, expected, "{known} {also} {reason}");
+        let merged = lab.store().learn(same(known, also, because), at(1)).await.expect("learnt");
+        assert_eq!(merged, expected, "{known} {also} {because:?}");
     }
     let person = lab.store().person(&contact("971503")).expect("read");
     assert_eq!((person.canonical, person.aliases), (contact("111@lid"), keys(&["971501", "971503"])));
@@ -527,7 +528,7 @@ pub async fn an_opt_out_survives_a_merge(factory: &dyn Factory) {
     }
     for (tenant, who) in [(2, "971501"), (2, "111@lid"), (3, "971501"), (3, "111@lid")] {
         let since = at(i64::from(tenant) + i64::from(who == "971501"));
-        let wish = Some(OptOut::new(since, "asked on the phone"));
+        let wish = Some(OptOut::by_operator(since, "asked on the phone"));
         lab.store().set_opt_out(&key(tenant, who), wish, "operator", at(25)).await.expect("kept");
     }
     assert!(learn(&lab, "111@lid", "971501", 30).await);

@@ -5,7 +5,7 @@ use switchboard::conversation::TimerChange;
 use switchboard::message::{ContactKey, SenderName, TenantId};
 use switchboard::policy::quota::Level;
 use switchboard::store::quotas::{Gauge, Shelf};
-use switchboard::store::{Arrival, Error, Store, TurnFate};
+use switchboard::store::{Arrival, Error, Limit, Store, TurnFate};
 use switchboard::tenant::Tenant;
 use switchboard::tenant::quotas::{Kind, Own};
 
@@ -206,7 +206,7 @@ pub async fn collections_have_a_number_and_a_size(factory: &dyn Factory) {
     put(1, "a", 100).await.expect("put");
     put(1, "b", 100).await.expect("put");
     let refused = put(1, "c", 1).await.expect_err("two are there");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     for part in ["collections", "limit 2", "used 3", "quotas.collections"] {
         assert!(refused.to_string().contains(part), "{refused}");
     }
@@ -299,7 +299,7 @@ pub async fn a_number_of_its_own_is_told_to_wait(factory: &dyn Factory) {
     lab.accept(to_own(1)).await;
     lab.accept(to_own(2)).await;
     let refused = lab.store().accept(to_own(3)).await.expect_err("two wait");
-    assert!(matches!(&refused, Error::Limit { code: "quota", .. }), "{refused:?}");
+    assert!(matches!(&refused, Error::Limit { of: Limit::Quota, .. }), "{refused:?}");
     assert!(lab.accept(to_own(2)).await.duplicate);
     lab.hears("97105", "start_realty_2", 5).await;
     lab.hears("97106", "start_realty_1", 5).await;

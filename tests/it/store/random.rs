@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use switchboard::conversation::{Mode, TimerChange};
-use switchboard::event::{Own, Receipt, SamePerson};
+use switchboard::event::{Own, Receipt, SameBecause, SamePerson};
 use switchboard::message::{Content, ConversationKey, DeliveryState, Outbound, Provider, SenderName};
 use switchboard::route;
 use switchboard::store::contacts::OptOut;
@@ -143,12 +143,12 @@ async fn person(store: &dyn Store, random: &mut StdRng, who: &str, now: i64) {
                 also: who_key,
                 message_id: None,
                 at: at(now),
-                reason: "lookup".into(),
+                because: SameBecause::LookedUp,
             };
             store.learn(same, at(now)).await.expect("learnt");
         }
         4 => {
-            let wish = random.random_bool(0.5).then(|| OptOut::new(at(now), "random"));
+            let wish = random.random_bool(0.5).then(|| OptOut::by_operator(at(now), "random"));
             drop(store.set_opt_out(&key, wish, "random", at(now)).await);
         }
         5 => drop(store.take_over(&key, "random", at(now)).await),

@@ -8,8 +8,9 @@ use switchboard::message::{
 };
 use switchboard::store::contacts::OwnKept;
 use switchboard::store::{Filter, OutboxState, SendClaim, Settlement, Store};
+use switchboard::tenant::Sender;
 
-use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, says, sender, turn};
+use super::lab::{Answer, Factory, Lab, all, at, contact, key, receipt, says, turn};
 
 use DeliveryState::{Delivered, Failed, Read, Sent};
 
@@ -26,11 +27,15 @@ fn replies(lab: &Lab<'_>) -> Vec<String> {
     lab.lines(1, "971501").split_off(2)
 }
 
+/// The sender `main` at this provider.
+fn main_at(provider: Provider) -> Sender {
+    let main = serde_json::json!({"name": "main", "provider": provider, "account": "default"});
+    serde_json::from_value(main).expect("a sender")
+}
+
 /// A contact has one reply on its way, through a sender of this provider.
 async fn on_its_way(lab: &Lab<'_>, provider: Provider) -> SendClaim {
-    let mut main = sender("main", "default", None);
-    main.provider = provider;
-    lab.store().put_sender(main, "test").await.expect("put");
+    lab.store().put_sender(main_at(provider), "test").await.expect("put");
     lab.owes("971501", 1, &["one"], 0).await;
     lab.sends(1, 10).await.remove(0)
 }
@@ -55,9 +60,7 @@ pub async fn a_receipt_finds_its_reply_by_any_id(factory: &dyn Factory) {
             let answered = format!("{answered}{early}");
             let mut ids = ids.iter().map(|id| format!("{id}{early}"));
             let who = format!("97150{round}{early}");
-            let mut main = sender("main", "default", None);
-            main.provider = provider;
-            lab.store().put_sender(main, "test").await.expect("put");
+            lab.store().put_sender(main_at(provider), "test").await.expect("put");
             lab.owes(&who, 1, &["one"], round as i64 * 100).await;
             let claim = lab.sends(1, 10_000).await.remove(0);
             let told = Receipt {
@@ -177,7 +180,7 @@ pub async fn a_refusal_of_the_contact_is_an_opt_out(factory: &dyn Factory) {
         lab.store().record_receipt(refused).await.expect("recorded");
         assert_eq!(lab.lines(1, who)[2], "Brain: one (Failed)", "{when}");
         let opt_out = lab.store().opt_out(&key(1, who)).expect("read").expect(when);
-        assert_eq!(opt_out.reason, "told by the provider");
+        assert_eq!(opt_out.note, "told by the provider");
         assert!(!opt_out.lets_out(&claim.id));
         assert_eq!(lab.store().opt_out(&key(2, who)).expect("read"), None, "of this tenant only");
     }

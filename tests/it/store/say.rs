@@ -1,7 +1,7 @@
 //! Whose word it is that two keys are one person's: a tenant that has a number of its own knows that
 //! number's keys, and must not come to another tenant's contacts by them.
 
-use switchboard::event::SamePerson;
+use switchboard::event::{SameBecause, SamePerson};
 use switchboard::message::{Provider, SenderName};
 use switchboard::route::Answer;
 use switchboard::store::{Accepted, Arrival};
@@ -24,7 +24,7 @@ async fn changed(lab: &Lab<'_>, account: &str, known: &str, also: &str, ms: i64)
         also: contact(also),
         message_id: None,
         at: at(0),
-        reason: "number changed".into(),
+        because: SameBecause::NumberChanged,
     };
     lab.store().learn(same, at(ms)).await.expect("learnt")
 }
@@ -105,7 +105,7 @@ pub async fn a_hidden_id_stays_hidden_from_others(factory: &dyn Factory) {
     assert_eq!(whose(&lab.accept(through_own("971501", "m2", &[], 11)).await), (2, "971501".into()));
     assert_eq!(seen(&lab, 2, &keys), keys, "a guess is not confirmed");
     // An opt-out is kept as it was written, and is not followed.
-    let wish = |ms| Some(switchboard::store::contacts::OptOut::new(at(ms), "asked"));
+    let wish = |ms| Some(switchboard::store::contacts::OptOut::by_operator(at(ms), "asked"));
     for tenant in [2, 3] {
         let store = lab.store();
         store.set_opt_out(&key(tenant, "111@lid"), wish(20), "tenant", at(20)).await.expect("kept");
@@ -124,7 +124,7 @@ pub async fn a_hidden_id_stays_hidden_from_others(factory: &dyn Factory) {
         also: contact("971502"),
         message_id: None,
         at: at(0),
-        reason: "lookup".into(),
+        because: SameBecause::LookedUp,
     };
     assert!(lab.store().learn(same, at(32)).await.expect("learnt"));
     lab.restart();
@@ -146,12 +146,12 @@ pub async fn a_tenant_that_gets_a_person_has_all_it_kept_of_it(factory: &dyn Fac
         also: contact("971501"),
         message_id: None,
         at: at(0),
-        reason: "lookup".into(),
+        because: SameBecause::LookedUp,
     };
     assert!(lab.store().learn(same, at(1)).await.expect("learnt"));
     lab.accept(through_own("111@lid", "m1", &[], 2)).await;
     lab.accept(through_own("971501", "m2", &[], 3)).await;
-    let wish = switchboard::store::contacts::OptOut::new(at(4), "asked");
+    let wish = switchboard::store::contacts::OptOut::by_operator(at(4), "asked");
     lab.store().set_opt_out(&key(2, "971501"), Some(wish), "tenant", at(4)).await.expect("kept");
     both.inbound.id = "m3".into();
     both.inbound.content = switchboard::message::Content::Text { text: "start_realty_2".into() };

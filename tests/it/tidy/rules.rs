@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "offer",
     "template",
     "seal",
+    "whatsapp_limits",
 ];
 const IMPURE_WORDS: &[&str] = &["async", "await", "Instant", "SystemTime"];
 const IMPURE_PATHS: &[&[&str]] = &[
@@ -63,6 +64,10 @@ const IMPURE_PATHS: &[&[&str]] = &[
     &["jiff", "Timestamp", "now"],
     &["jiff", "Zoned", "now"],
 ];
+
+/// What happens in a store, and what every engine shares: it knows no engine, waits for nothing and asks no clock.
+const ENGINELESS: &[&str] = &["rules", "rows", "claims"];
+const OF_ENGINES: &[&[&str]] = &[&["redb"], &["crate", "store", "embedded"], &["crate", "clock"], &["tokio"]];
 
 /// Everything wrong with one file, whichever crate it is of.
 pub fn everywhere(source: &Source) -> Vec<String> {
@@ -106,6 +111,8 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
     let mut wrong = floors.check(source);
     wrong.extend(doors(source));
     wrong.extend(pure(source));
+    wrong.extend(super::providers::check(source));
+    wrong.extend(engineless(source));
     let at = |line: usize, what: &str| format!("{}:{line}: {what}", source.path);
     for line in source.calls("unwrap") {
         wrong.push(at(line, "unwrap() is for tests; say with expect() why it cannot fail"));
@@ -142,6 +149,27 @@ fn doors(source: &Source) -> Vec<String> {
                 let (name, line) = (&path.segments[0], path.line);
                 wrong.push(format!("{}:{line}: {name} belongs to {}", source.path, doors.join(", ")));
             }
+        }
+    }
+    wrong
+}
+
+fn engineless(source: &Source) -> Vec<String> {
+    let ["store", room, ..] = source.module()[..] else { return Vec::new() };
+    if !ENGINELESS.contains(&room) {
+        return Vec::new();
+    }
+    let mut wrong: Vec<String> = source
+        .words(&["async", "await"])
+        .into_iter()
+        .map(|(line, word)| {
+            format!("{}:{line}: store::{room} waits for nothing and knows no `{word}`", source.path)
+        })
+        .collect();
+    for path in source.paths() {
+        if OF_ENGINES.iter().any(|engine| path.segments.starts_with_words(engine)) {
+            let (line, used) = (path.line, path.segments.join("::"));
+            wrong.push(format!("{}:{line}: store::{room} knows no engine, and no `{used}`", source.path));
         }
     }
     wrong
@@ -206,7 +234,7 @@ impl Floors {
         let mut wrong = Vec::new();
         for path in source.paths() {
             let [root, used, ..] = path.segments.as_slice() else { continue };
-            // Inside a family everyone knows everyone.
+            // Inside a family the floors say nothing; see `circles`.
             if root != "crate" || used == module {
                 continue;
             }

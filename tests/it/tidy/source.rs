@@ -1,6 +1,7 @@
 //! A Rust file as the tidy checks see it: its words, its paths and its functions, read from the
 //! token stream, so that comments and strings are never mistaken for code. It knows no rule.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -18,6 +19,8 @@ pub struct Source {
 pub struct CodePath {
     pub line: usize,
     pub segments: Vec<String>,
+    /// Of a `use`: the name that it has from here on.
+    name: Option<String>,
 }
 
 /// A function with a body.
@@ -70,6 +73,24 @@ impl Source {
         let module = self.module();
         for path in &mut paths {
             resolve(&module, &mut path.segments);
+        }
+        paths
+    }
+
+    /// The same, and what is reached by the name of something imported: `use crate::store;` and `store::ways::X`.
+    pub fn reached(&self) -> Vec<CodePath> {
+        let mut paths = self.paths();
+        let names: BTreeMap<String, Vec<String>> = paths
+            .iter()
+            .filter_map(|path| {
+                let whole = path.segments.iter().filter(|segment| *segment != "self");
+                Some((path.name.clone()?, whole.cloned().collect()))
+            })
+            .collect();
+        for path in &mut paths {
+            if let Some(imported) = names.get(&path.segments[0]) {
+                path.segments.splice(..1, imported.iter().cloned());
+            }
         }
         paths
     }
@@ -129,6 +150,20 @@ impl Source {
             {
                 let texts = group.stream().into_iter().filter(|token| matches!(token, TokenTree::Literal(_)));
                 found.extend(texts.map(|text| (line(&text), text.to_string())));
+            }
+        });
+        found
+    }
+
+    /// Text literals wherever they stand, tests and comments left out.
+    pub fn texts(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        each(&without_tests(&self.tokens), &mut |tokens, at| {
+            let is_comment = at > 1 && is_punct(&tokens[at - 1], '=') && is_ident(&tokens[at - 2], "doc");
+            if let TokenTree::Literal(literal) = &tokens[at]
+                && !is_comment
+            {
+                found.push((line(&tokens[at]), literal.to_string()));
             }
         });
         found
@@ -291,7 +326,9 @@ fn walk_paths(tokens: &[TokenTree], paths: &mut Vec<CodePath>) {
             }
             TokenTree::Ident(_) => {
                 let (path, next) = path_at(tokens, at);
-                if path.segments.len() > 1 {
+                // What a macro writes belongs to where it is used.
+                let of_macro = at > 0 && is_punct(&tokens[at - 1], '$');
+                if path.segments.len() > 1 && !of_macro {
                     paths.push(path);
                 }
                 at = next;
@@ -307,7 +344,7 @@ fn walk_paths(tokens: &[TokenTree], paths: &mut Vec<CodePath>) {
 
 /// The path that begins with the identifier at `at`, and the place after it.
 fn path_at(tokens: &[TokenTree], mut at: usize) -> (CodePath, usize) {
-    let mut path = CodePath { line: line(&tokens[at]), segments: vec![tokens[at].to_string()] };
+    let mut path = CodePath { line: line(&tokens[at]), segments: vec![tokens[at].to_string()], name: None };
     at += 1;
     while let [colon, second, TokenTree::Ident(name), ..] = &tokens[at..]
         && is_punct(colon, ':')
@@ -323,10 +360,14 @@ fn flatten_use(tokens: &[TokenTree], prefix: &[String], line: usize, paths: &mut
     for branch in tokens.split(|token| is_punct(token, ',')) {
         let mut segments = prefix.to_vec();
         let mut grouped = false;
-        for token in branch {
+        let mut renamed = None;
+        for (at, token) in branch.iter().enumerate() {
             match token {
-                // `as` renames; what follows is no part of the path.
-                token if is_ident(token, "as") => break,
+                // What follows is no part of the path.
+                token if is_ident(token, "as") => {
+                    renamed = branch.get(at + 1).map(ToString::to_string);
+                    break;
+                }
                 TokenTree::Ident(ident) => segments.push(ident.to_string()),
                 TokenTree::Group(group) => {
                     grouped = true;
@@ -336,7 +377,10 @@ fn flatten_use(tokens: &[TokenTree], prefix: &[String], line: usize, paths: &mut
             }
         }
         if !grouped && segments.len() > prefix.len() {
-            paths.push(CodePath { line, segments });
+            // `a::{self}` is `a`.
+            let own = segments.iter().rev().find(|segment| *segment != "self").cloned();
+            let name = renamed.or(own);
+            paths.push(CodePath { line, segments, name });
         }
     }
 }

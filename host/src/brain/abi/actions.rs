@@ -17,25 +17,12 @@ use crate::message::{
     OutboundContent, OutboundMedia, Reaction, Template, TemplateParameter, Timestamp,
 };
 use crate::tenant::ResolvedLimits;
+use crate::whatsapp_limits as whatsapp;
 
 mod check;
 
-/// WhatsApp's own limits on interactive messages, in characters
-/// (developers.facebook.com, "Interactive reply buttons messages" and "Interactive list messages").
-const BUTTONS: usize = 3;
-const BUTTON_TITLE: usize = 20;
-const BUTTON_ID: usize = 256;
-const ROWS: usize = 10;
-const ROW_TITLE: usize = 24;
-const ROW_DESCRIPTION: usize = 72;
-const ROW_ID: usize = 200;
-const SECTION_TITLE: usize = 24;
-const LIST_BUTTON: usize = 20;
-const FOOTER: usize = 60;
-
-/// Cards in a message, the telephone numbers and the e-mail addresses of each, and the characters of each
-/// of its texts. Meta sends no more cards; the rest is more than a phone shows.
-const CARDS: usize = 5;
+/// The telephone numbers and the e-mail addresses of a card, and the characters of each of its texts: more
+/// than a phone shows.
 const CARD_LINES: usize = 20;
 const CARD_TEXT: usize = 256;
 
@@ -68,7 +55,7 @@ pub struct Rejected {
 
 impl From<Exceeded> for Rejected {
     fn from(exceeded: Exceeded) -> Self {
-        Rejected { code: exceeded.code, message: exceeded.to_string() }
+        Rejected { code: exceeded.of.code(), message: exceeded.to_string() }
     }
 }
 
@@ -250,17 +237,17 @@ fn source(source: String, check: &mut Check<'_>) -> Result<String, Rejected> {
 }
 
 fn buttons(menu: wit::Buttons, check: &mut Check<'_>) -> Result<Buttons, Rejected> {
-    check.count("buttons", menu.buttons.len(), BUTTONS)?;
+    check.count("buttons", menu.buttons.len(), whatsapp::BUTTONS)?;
     let mut ids = HashSet::new();
     Ok(Buttons {
         body: check.filled("body", menu.body)?,
-        footer: check.short_optional("footer", menu.footer, FOOTER)?,
+        footer: check.short_optional("footer", menu.footer, whatsapp::FOOTER)?,
         buttons: menu
             .buttons
             .into_iter()
             .map(|choice| {
-                let id = check.short("button id", choice.id, BUTTON_ID)?;
-                let title = check.short("button title", choice.title, BUTTON_TITLE)?;
+                let id = check.short("button id", choice.id, whatsapp::BUTTON_ID)?;
+                let title = check.short("button title", choice.title, whatsapp::BUTTON_TITLE)?;
                 check.once("button id", &mut ids, &id)?;
                 Ok(Choice { id, title })
             })
@@ -269,18 +256,18 @@ fn buttons(menu: wit::Buttons, check: &mut Check<'_>) -> Result<Buttons, Rejecte
 }
 
 fn list(menu: wit::ListMenu, check: &mut Check<'_>) -> Result<ListMenu, Rejected> {
-    check.count("rows", menu.sections.iter().map(|section| section.rows.len()).sum(), ROWS)?;
+    check.count("rows", menu.sections.iter().map(|section| section.rows.len()).sum(), whatsapp::ROWS)?;
     let sections = menu.sections.len();
     let mut ids = HashSet::new();
     Ok(ListMenu {
         body: check.filled("body", menu.body)?,
-        footer: check.short_optional("footer", menu.footer, FOOTER)?,
-        button: check.short("button", menu.button, LIST_BUTTON)?,
+        footer: check.short_optional("footer", menu.footer, whatsapp::FOOTER)?,
+        button: check.short("button", menu.button, whatsapp::LIST_BUTTON)?,
         sections: menu
             .sections
             .into_iter()
             .map(|section| {
-                let title = check.short_optional("section title", section.title, SECTION_TITLE)?;
+                let title = check.short_optional("section title", section.title, whatsapp::SECTION_TITLE)?;
                 if sections > 1 && title.is_none() {
                     return Err(
                         check.wrong("section title", "missing; where there are several, each needs one")
@@ -294,12 +281,12 @@ fn list(menu: wit::ListMenu, check: &mut Check<'_>) -> Result<ListMenu, Rejected
 }
 
 fn row(row: wit::ListRow, ids: &mut HashSet<String>, check: &mut Check<'_>) -> Result<ListRow, Rejected> {
-    let id = check.short("row id", row.id, ROW_ID)?;
+    let id = check.short("row id", row.id, whatsapp::ROW_ID)?;
     check.once("row id", ids, &id)?;
     Ok(ListRow {
         id,
-        title: check.short("row title", row.title, ROW_TITLE)?,
-        description: check.short_optional("row description", row.description, ROW_DESCRIPTION)?,
+        title: check.short("row title", row.title, whatsapp::ROW_TITLE)?,
+        description: check.short_optional("row description", row.description, whatsapp::ROW_DESCRIPTION)?,
     })
 }
 
@@ -320,7 +307,7 @@ fn place(location: wit::Location, check: &mut Check<'_>) -> Result<Location, Rej
 }
 
 fn contacts(cards: Vec<wit::ContactCard>, check: &mut Check<'_>) -> Result<Vec<ContactCard>, Rejected> {
-    check.count("contacts", cards.len(), CARDS)?;
+    check.count("contacts", cards.len(), whatsapp::CARDS)?;
     let mut checked = Vec::with_capacity(cards.len());
     for card in cards {
         for (field, count) in [("phones", card.phones.len()), ("emails", card.emails.len())] {

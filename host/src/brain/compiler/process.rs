@@ -72,8 +72,11 @@ impl Job<'_> {
         let status = child.wait().await;
         match ended {
             Err(_) => Err(Failed::Clock(time)),
-            Ok(Ok(answer)) => answer,
-            Ok(Err(last_words)) => Err(status.map_or_else(none, |status| explain(status, &last_words))),
+            Ok(Talk::Made(made)) => Ok(made),
+            Ok(Talk::Failed(failed)) => Err(failed),
+            Ok(Talk::BrokenOff { last_words }) => {
+                Err(status.map_or_else(none, |status| explain(status, &last_words)))
+            }
         }
     }
 
@@ -94,20 +97,29 @@ impl Job<'_> {
     }
 }
 
-/// The whole exchange. An error is what the process said last when it ended without an answer.
-async fn talk(
-    child: &mut Child,
-    request: &[u8],
-    component: &[u8],
-    confined: impl FnOnce(Confined),
-) -> Result<Result<Made, Failed>, Vec<u8>> {
+/// How the exchange with the process ended.
+enum Talk {
+    Made(Made),
+    Failed(Failed),
+    /// Without an answer; what the process said last.
+    BrokenOff {
+        last_words: Vec<u8>,
+    },
+}
+
+/// The whole exchange.
+async fn talk(child: &mut Child, request: &[u8], component: &[u8], confined: impl FnOnce(Confined)) -> Talk {
     let stdin = child.stdin.take().expect("it was asked for");
     let stdout = child.stdout.take().expect("it was asked for");
     let stderr = child.stderr.take().expect("it was asked for");
     // The process ends when its input does: the handle is kept until all was heard.
     let (answer, last_words, _open) =
         tokio::join!(listen(stdout, confined), last_words(stderr), feed(stdin, request, component));
-    answer.ok_or(last_words)
+    match answer {
+        Some(Ok(made)) => Talk::Made(made),
+        Some(Err(failed)) => Talk::Failed(failed),
+        None => Talk::BrokenOff { last_words },
+    }
 }
 
 /// A process that has ended or wants no more is no error here: what it says tells.

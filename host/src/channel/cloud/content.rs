@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::channel::cloud::{list, object, short, word};
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, as_object, list, short, word};
 use crate::channel::said::{self, Found, Kind, Said};
 use crate::channel::{DecodeError, card};
 use crate::message::{Choice, Content, Location, Media, MediaKind, Order, OrderItem, Referral};
@@ -32,7 +31,7 @@ pub fn read(message: &Object, file: &[&str], place: &str) -> Result<Found, Decod
     let nothing = Object::new();
     let place = format!("{place}.{kind}");
     let part = match json::field(message, kind) {
-        Some(part) if !matches!(said, Said::Contacts | Said::Other) => object(part, &place)?,
+        Some(part) if !matches!(said, Said::Contacts | Said::Other) => as_object(part, &place)?,
         Some(Value::Object(part)) => part,
         _ => &nothing,
     };

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::channel::cloud::value::{person, time_of};
-use crate::channel::cloud::{Item, Surroundings, list, object, short, wish, word};
-use crate::channel::json::{self, Object};
-use crate::event::{Event, SamePerson, TemplateChange, Topic};
+use crate::channel::cloud::{Item, Surroundings, person, wish};
+use crate::channel::json::{self, Object, as_object, list, short, word};
+use crate::channel::time;
+use crate::event::{Event, SameBecause, SamePerson, TemplateChange, Topic};
 use crate::message::Timestamp;
 
 pub(super) fn read(field: &str, value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event> {
@@ -68,7 +68,7 @@ fn template(
         status: owned(status),
         category: owned(category.or_else(|| json::text(value, "message_template_category"))),
         reason: owned(reason.or(described)),
-        at: time_of(value, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
+        at: time::of(value, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
     })
 }
 
@@ -110,8 +110,8 @@ fn renamed(value: &Object, around: &Surroundings<'_>, place: &str) -> Vec<Event>
                     known,
                     also,
                     message_id: None,
-                    at: time_of(item, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
-                    reason: "number changed".into(),
+                    at: time::of(item, &["timestamp"]).or(around.at).unwrap_or(Timestamp::ZERO),
+                    because: SameBecause::NumberChanged,
                 })
             })
         });
@@ -136,7 +136,7 @@ fn each_read(
     };
     let mut events = Vec::new();
     for (at, item) in items.iter().enumerate() {
-        match object(item, &format!("{place}[{at}]")) {
+        match as_object(item, &format!("{place}[{at}]")) {
             Ok(item) => events.extend(read(item).unwrap_or_else(|why| {
                 let from = wish::names(item).into_iter().next();
                 vec![around.unread(topic, why, Item { from, ..Item::of(item) })]

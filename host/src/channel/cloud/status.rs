@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::channel::cloud::value::{missing, person, time_of, words};
-use crate::channel::cloud::{Item, Surroundings, word};
-use crate::channel::json::{self, Object};
-use crate::channel::{DecodeError, said};
+use crate::channel::answer::without_numbers;
+use crate::channel::cloud::{Item, Surroundings, person};
+use crate::channel::json::{self, Object, missing, word};
+use crate::channel::{DecodeError, said, time};
 use crate::event::{Event, Receipt, Topic};
 use crate::message::{DeliveryState, Fate, Timestamp};
 
@@ -15,7 +15,7 @@ pub(super) fn read(status: &Object, around: &Surroundings<'_>, place: &str) -> R
     let to = ["recipient_id", "recipient_user_id", "recipient_participant_id"]
         .iter()
         .find_map(|name| word(status, name));
-    let at = time_of(status, &["timestamp"]).or(around.at);
+    let at = time::of(status, &["timestamp"]).or(around.at);
     let item = || Item { id: ids.first().cloned(), from: to.clone(), at };
     // Of a message that asked for money: what became of the money, and not of the message.
     if json::text(status, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("payment")) {
@@ -108,6 +108,6 @@ pub fn failure(error: &Object) -> Option<String> {
     let head = [code.as_deref(), title].into_iter().flatten().collect::<Vec<_>>().join(" ");
     match [Some(head.as_str()).filter(|head| !head.is_empty()), details] {
         [None, None] => None,
-        parts => Some(words(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "))),
+        parts => Some(without_numbers(parts.into_iter().flatten().collect::<Vec<_>>().join(": ").trim())),
     }
 }

@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use crate::channel::cloud::{Item, Surroundings, content, list, object, short, status, word};
-use crate::channel::json::{self, Object};
+use crate::channel::DecodeError;
+use crate::channel::cloud::{Item, Surroundings, content, person, status};
+use crate::channel::json::{self, Object, as_object, list, short, word};
 use crate::channel::said::Found;
-use crate::channel::{DecodeError, answer, time};
-use crate::event::{Event, Own, SamePerson, Topic};
+use crate::event::{Event, Own, SameBecause, SamePerson, Topic};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Inbound, Timestamp};
 
@@ -36,7 +36,7 @@ pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Ve
         };
         for (at, item) in items.iter().enumerate() {
             let place = format!("{place}[{at}]");
-            let item = object(item, &place);
+            let item = as_object(item, &place);
             let renamed = item.as_ref().map_or_else(|_| Vec::new(), |item| reader.renamed(item));
             if !renamed.is_empty() {
                 events.extend(renamed);
@@ -55,11 +55,6 @@ pub(super) fn read(value: &Object, around: &Surroundings<'_>, place: &str) -> Ve
     events
 }
 
-/// A person's key. The network's own ids are believed whatever their length: services have short ones.
-pub fn person(raw: &str) -> Result<ContactKey, identity::Error> {
-    identity::network_id(raw)
-}
-
 /// Our own, as people write it: `+1 555-078-3881`.
 fn our_number(value: &Object) -> Option<ContactKey> {
     let number = word(json::object(value, &["metadata"])?, "display_phone_number")?;
@@ -74,7 +69,7 @@ struct Reader<'a, 's> {
 
 impl Reader<'_, '_> {
     fn message(&self, message: &Object, place: &str) -> Result<Event, DecodeError> {
-        let id = word(message, "id").ok_or_else(|| missing(message, "id", place))?;
+        let id = json::required(message, "id", place)?;
         let item = || Item::of(message);
         let named = word(message, "from");
         if named.as_deref().is_some_and(|from| self.is_ours(from)) {
@@ -135,7 +130,7 @@ impl Reader<'_, '_> {
 
     /// What our own number said to somebody, typed on its phone.
     fn echo(&self, echo: &Object, place: &str) -> Result<Event, DecodeError> {
-        let id = word(echo, "id").ok_or_else(|| missing(echo, "id", place))?;
+        let id = json::required(echo, "id", place)?;
         let to = word(echo, "to").or_else(|| word(echo, "to_user_id"));
         let content = match content::read(echo, self.around.dialect.file, place)? {
             Found::Content(content) => Some(content),
@@ -221,7 +216,7 @@ impl Reader<'_, '_> {
                     also,
                     message_id: Some(id.clone()),
                     at: Item::of(message).at.or(self.around.at).unwrap_or(Timestamp::ZERO),
-                    reason: "number changed".into(),
+                    because: SameBecause::NumberChanged,
                 })
             })
         };
@@ -267,24 +262,4 @@ fn group(message: &Object) -> Option<String> {
 fn quoted(message: &Object, names: &[&str]) -> Option<String> {
     let context = json::object(message, &["context"])?;
     names.iter().find_map(|name| json::text(context, name)).map(str::to_owned)
-}
-
-/// For what an item cannot be without.
-pub fn missing(item: &Object, name: &str, place: &str) -> DecodeError {
-    let found = match json::field(item, name) {
-        None => "nothing",
-        Some(Value::String(_)) => "none",
-        Some(other) => json::kind(other),
-    };
-    DecodeError { what: format!("expected text, found {found}"), place: format!("{place}.{name}") }
-}
-
-/// A provider's words about a failure, fit to be shown.
-pub(super) fn words(text: &str) -> String {
-    answer::without_numbers(text.trim())
-}
-
-/// A time under any of these names.
-pub fn time_of(object: &Object, names: &[&str]) -> Option<Timestamp> {
-    names.iter().find_map(|name| time::read(json::field(object, name)?))
 }

@@ -1,9 +1,9 @@
 //! A contact's switch for messages that advertise, as WhatsApp tells of it: who, and which way. Resellers
 //! pass the same item on.
 
-use crate::channel::cloud::value::{person, time_of};
-use crate::channel::cloud::word;
-use crate::channel::json::{self, Object};
+use crate::channel::cloud::person;
+use crate::channel::json::{self, Object, word};
+use crate::channel::time;
 use crate::event::Consent;
 use crate::message::{ContactKey, Provider, Timestamp};
 use crate::opt_out::{self, Wish};
@@ -23,7 +23,7 @@ pub fn read(item: &Object) -> Result<Wished, &'static str> {
     let (contact, from_raw) = known.next().ok_or("unreadable sender address")?;
     let aliases = known.map(|(key, _)| key).filter(|key| *key != contact).collect();
     let wish = json::text(item, "value").and_then(opt_out::of_switch).ok_or("unknown wish")?;
-    Ok(Wished { contact, aliases, from_raw, wish, at: time_of(item, &["timestamp"]) })
+    Ok(Wished { contact, aliases, from_raw, wish, at: time::of(item, &["timestamp"]) })
 }
 
 /// The phone first, where it is told.

@@ -7,13 +7,13 @@
 
 use serde_json::Value;
 
-use crate::channel::DecodeError;
-use crate::channel::cloud::value::{missing, person, time_of};
-use crate::channel::cloud::{self, Dialect, short, word};
+use crate::channel::cloud::{self, Dialect, person};
+use crate::channel::gupshup::envelope::Webhook;
 use crate::channel::gupshup::{content, event, outcome};
-use crate::channel::json::{self, Object, kind};
+use crate::channel::json::{self, Object, Wanted, missing, short, word};
 use crate::channel::said::Found;
-use crate::event::{Event, Ignored, Own, Topic, Unread};
+use crate::channel::{DecodeError, time};
+use crate::event::{Event, Own};
 use crate::identity::{self, Address};
 use crate::message::{ContactKey, Inbound, Provider, Timestamp};
 
@@ -40,24 +40,23 @@ pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
         app,
         event: if app.is_empty() && json::field(&body, "payload").is_none() {
             // Neither the one nor the other: this is no event.
-            required(&body, "app")?
+            json::required_text(&body, "app", "")?
         } else {
-            required(&body, "type")?
+            json::required_text(&body, "type", "")?
         },
-        at: time_of(&body, &["timestamp"]),
+        at: time::of(&body, &["timestamp"]),
         ours: word(&body, "phone").and_then(|phone| person(&phone).ok()),
     };
     let nothing = Object::new();
     let payload = match json::field(&body, "payload") {
         Some(Value::Object(payload)) => payload,
         None => &nothing,
-        Some(other) => {
-            let what = format!("expected an object, found {}", kind(other));
-            let error = DecodeError { what, place: "payload".into() };
+        other => {
+            let error = json::unlike(Wanted::Object, other, "payload");
             return Ok(vec![webhook.unreadable(&error, &nothing)]);
         }
     };
-    Ok(webhook.read(payload).unwrap_or_else(|error| vec![webhook.unreadable(&error, payload)]))
+    Ok(read(&webhook, payload).unwrap_or_else(|error| vec![webhook.unreadable(&error, payload)]))
 }
 
 /// Whose the body is; empty where it does not say.
@@ -65,159 +64,87 @@ fn named<'a>(body: &'a Object, name: &str) -> Result<&'a str, DecodeError> {
     match json::field(body, name) {
         None => Ok(""),
         Some(Value::String(text)) if text.is_empty() => Ok(""),
-        Some(_) => required(body, name),
+        Some(_) => json::required_text(body, name, ""),
     }
 }
 
-fn required<'a>(body: &'a Object, name: &str) -> Result<&'a str, DecodeError> {
-    match json::field(body, name) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        found => {
-            let found = match found {
-                None => "nothing",
-                Some(Value::String(_)) => "none",
-                Some(other) => kind(other),
-            };
-            Err(DecodeError { what: format!("expected text, found {found}"), place: name.into() })
-        }
-    }
+fn read(webhook: &Webhook<'_>, payload: &Object) -> Result<Vec<Event>, DecodeError> {
+    let event = match webhook.event {
+        "message" => message(webhook, payload, None)?,
+        // An order says so outside, whatever it says inside.
+        "order" => message(webhook, payload, Some("order"))?,
+        "message-event" => event::of_message(webhook, payload)?,
+        "user-event" => event::of_user(webhook, payload)?,
+        "preference-event" => return event::of_preference(webhook, payload),
+        "template-event" => event::of_template(webhook, payload)?,
+        "account-event" | "onboarding-event" => event::of_account(webhook, payload),
+        // Its payload has no type.
+        "billing-event" => webhook.ignored("billing", payload),
+        unknown => webhook.ignored(&format!("unknown event {}", short(unknown)), payload),
+    };
+    Ok(vec![event])
 }
 
-/// The envelope of version 2, read.
-pub(super) struct Webhook<'a> {
-    pub app: &'a str,
-    event: &'a str,
-    /// When Gupshup had it.
-    pub at: Option<Timestamp>,
-    /// Our own number, which few bodies tell.
-    ours: Option<ContactKey>,
-}
-
-impl Webhook<'_> {
-    fn read(&self, payload: &Object) -> Result<Vec<Event>, DecodeError> {
-        let event = match self.event {
-            "message" => self.message(payload, None)?,
-            // An order says so outside, whatever it says inside.
-            "order" => self.message(payload, Some("order"))?,
-            "message-event" => event::of_message(self, payload)?,
-            "user-event" => event::of_user(self, payload)?,
-            "preference-event" => return event::of_preference(self, payload),
-            "template-event" => event::of_template(self, payload)?,
-            "account-event" | "onboarding-event" => event::of_account(self, payload),
-            // Its payload has no type.
-            "billing-event" => self.ignored("billing", payload),
-            unknown => self.ignored(&format!("unknown event {}", short(unknown)), payload),
-        };
-        Ok(vec![event])
+/// `known`: what it is, whatever it says.
+fn message(webhook: &Webhook<'_>, payload: &Object, known: Option<&str>) -> Result<Event, DecodeError> {
+    let id = json::required(payload, "id", "payload")?;
+    let told = || json::strict_text(payload, "type", "payload");
+    let kind = match known {
+        Some(known) => known,
+        None => told()?.filter(|kind| !kind.is_empty()).ok_or_else(|| missing(payload, "type", "payload"))?,
+    };
+    if is_group(payload) {
+        return Ok(webhook.ignored("group", payload));
     }
-
-    fn topic(&self) -> Topic {
-        match self.event {
-            "message-event" => Topic::Receipt,
-            "user-event" | "preference-event" => Topic::Consent,
-            "template-event" => Topic::Template,
-            "message" | "order" => Topic::Message,
-            _ => Topic::Item,
+    let Some(sender) = sender(payload) else {
+        return Ok(webhook.unread("unreadable sender address", payload));
+    };
+    let own = webhook.ours.as_ref() == Some(&sender.contact);
+    let content = match (content::read(payload, kind)?, own) {
+        (Found::Content(content), _) => Some(content),
+        (_, true) => None,
+        (Found::Nothing(reason), false) => return Ok(webhook.ignored(reason, payload)),
+        (Found::Unknown(word), false) => {
+            return Ok(webhook.unread(&format!("message of an unknown kind {}", short(&word)), payload));
         }
-    }
-
-    /// `known`: what it is, whatever it says.
-    fn message(&self, payload: &Object, known: Option<&str>) -> Result<Event, DecodeError> {
-        let id = word(payload, "id").ok_or_else(|| missing(payload, "id", "payload"))?;
-        let told = || json::strict_text(payload, "type", "payload");
-        let kind = match known {
-            Some(known) => known,
-            None => {
-                told()?.filter(|kind| !kind.is_empty()).ok_or_else(|| missing(payload, "type", "payload"))?
-            }
-        };
-        if self.is_group(payload) {
-            return Ok(self.ignored("group", payload));
-        }
-        let Some(sender) = sender(payload) else {
-            return Ok(self.unread("unreadable sender address", payload));
-        };
-        let own = self.ours.as_ref() == Some(&sender.contact);
-        let content = match (content::read(payload, kind)?, own) {
-            (Found::Content(content), _) => Some(content),
-            (_, true) => None,
-            (Found::Nothing(reason), false) => return Ok(self.ignored(reason, payload)),
-            (Found::Unknown(word), false) => {
-                return Ok(self.unread(&format!("message of an unknown kind {}", short(&word)), payload));
-            }
-        };
-        let sent_at = self.time(payload).unwrap_or(Timestamp::ZERO);
-        let (account, quoted) = (self.app.to_owned(), quoted(payload));
-        let profile = json::object(payload, &["sender"]);
-        Ok(match content {
-            Some(content) if !own => Event::Message(Box::new(Inbound {
+    };
+    let sent_at = webhook.time(payload).unwrap_or(Timestamp::ZERO);
+    let (account, quoted) = (webhook.app.to_owned(), quoted(payload));
+    let profile = json::object(payload, &["sender"]);
+    Ok(match content {
+        Some(content) if !own => Event::Message(Box::new(Inbound {
+            provider: Provider::Gupshup,
+            account,
+            id,
+            contact: sender.contact,
+            aliases: sender.aliases,
+            from_raw: sender.raw,
+            display_name: profile.and_then(|profile| json::text(profile, "name")).and_then(display_name),
+            sent_at,
+            content,
+            quoted,
+            referral: json::object(payload, &["referral"]).and_then(cloud::content::referral),
+        })),
+        content => {
+            let to = word(payload, "destination");
+            Event::Own(Box::new(Own {
                 provider: Provider::Gupshup,
                 account,
                 id,
-                contact: sender.contact,
-                aliases: sender.aliases,
-                from_raw: sender.raw,
-                display_name: profile.and_then(|profile| json::text(profile, "name")).and_then(display_name),
+                contact: to.as_deref().and_then(|to| person(to).ok()),
+                from_raw: Some(sender.raw),
+                to_raw: to,
                 sent_at,
                 content,
                 quoted,
-                referral: json::object(payload, &["referral"]).and_then(cloud::content::referral),
-            })),
-            content => {
-                let to = word(payload, "destination");
-                Event::Own(Box::new(Own {
-                    provider: Provider::Gupshup,
-                    account,
-                    id,
-                    contact: to.as_deref().and_then(|to| person(to).ok()),
-                    from_raw: Some(sender.raw),
-                    to_raw: to,
-                    sent_at,
-                    content,
-                    quoted,
-                    origin: None,
-                }))
-            }
-        })
-    }
-
-    fn is_group(&self, payload: &Object) -> bool {
-        word(payload, "source")
-            .is_some_and(|source| matches!(identity::address(&source), Ok(Address::Group(_))))
-    }
-
-    /// The payload's own time, in whatever unit; else the envelope's.
-    pub fn time(&self, payload: &Object) -> Option<Timestamp> {
-        time_of(payload, &["ts", "timestamp"]).or(self.at)
-    }
-
-    fn unreadable(&self, error: &DecodeError, payload: &Object) -> Event {
-        self.unread(&format!("unreadable item: {error}"), payload)
-    }
-
-    /// As [`Webhook::ignored`], for what should have been read.
-    pub fn unread(&self, why: &str, payload: &Object) -> Event {
-        match self.ignored(why, payload) {
-            Event::Ignored(left) => Event::Unread(Unread { topic: self.topic(), left }),
-            other => other,
+                origin: None,
+            }))
         }
-    }
+    })
+}
 
-    /// As much as the payload tells; nothing of it is needed.
-    pub fn ignored(&self, reason: &str, payload: &Object) -> Event {
-        let sender = || json::object(payload, &["sender"]).and_then(|sender| word(sender, "phone"));
-        let from =
-            ["source", "phone", "destination"].iter().find_map(|name| word(payload, name)).or_else(sender);
-        Event::Ignored(Ignored {
-            provider: Provider::Gupshup,
-            account: Some(self.app.to_owned()),
-            message_id: word(payload, "id").or_else(|| word(payload, "gsId")),
-            contact: from.as_deref().and_then(|from| person(from).ok()),
-            from_raw: from,
-            sent_at: self.time(payload),
-            reason: reason.to_owned(),
-        })
-    }
+fn is_group(payload: &Object) -> bool {
+    word(payload, "source").is_some_and(|source| matches!(identity::address(&source), Ok(Address::Group(_))))
 }
 
 /// By phone where it is told; the ids that only this business sees are aliases. Two phones are two

@@ -5,21 +5,25 @@
 //! that what may have gone out cannot be asked after.
 
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
 use crate::channel::card::{self, Spelling};
-use crate::channel::gupshup::{menu, templates};
-use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
+use crate::channel::gupshup::media::link;
+use crate::channel::gupshup::{api, menu, templates};
+use crate::channel::length::Most;
+use crate::channel::media::{FILENAME_CHARS, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, fallback};
 use crate::identity::{self, Address};
 use crate::message::{MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::tenant::Sender;
+use crate::whatsapp_limits as limits;
 
-/// Where apps are, if a sender does not say otherwise.
-const BASE: &str = "https://api.gupshup.io";
-/// Source: Meta's pages on text and on media messages.
-const TEXT_CHARS: usize = 4096;
-const CAPTION_CHARS: usize = 1024;
+const TEXT: Most = most(limits::TEXT);
+const CAPTION: Most = most(limits::CAPTION);
+const FILENAME: Most = most(FILENAME_CHARS);
+
+const fn most(chars: usize) -> Most {
+    Most { chars, by: "WhatsApp", rest: "" }
+}
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
@@ -47,33 +51,7 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
             "/wa/api/v1/msg"
         }
     };
-    form(sender, http::Method::POST, path, &fields)
-}
-
-/// A call with a form as its body.
-pub fn form(
-    sender: &Sender,
-    method: http::Method,
-    path: &str,
-    fields: &[(&str, String)],
-) -> Result<Request, EncodeError> {
-    let mut body = Serializer::new(String::new());
-    for (name, value) in fields {
-        body.append_pair(name, value);
-    }
-    let mut request = call(sender, method, path)?;
-    request.body = body.finish().into_bytes();
-    Ok(request.header("Content-Type", "application/x-www-form-urlencoded"))
-}
-
-/// A call without a body.
-pub fn call(sender: &Sender, method: http::Method, path: &str) -> Result<Request, EncodeError> {
-    if sender.api_key.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no api_key: Gupshup asks for one", sender.name)));
-    }
-    let base = sender.base_url.as_deref().filter(|base| !base.is_empty()).unwrap_or(BASE);
-    let url = format!("{}{path}", base.trim_end_matches('/'));
-    Ok(Request { method, ..Request::get(url) }.header("apikey", sender.api_key.expose()))
+    api::form(sender, http::Method::POST, path, &fields)
 }
 
 fn source(sender: &Sender) -> Result<String, EncodeError> {
@@ -149,23 +127,15 @@ fn words(text: &str) -> Result<Value, EncodeError> {
     if text.trim().is_empty() {
         return Err(EncodeError("the text is empty".into()));
     }
-    within("text", text, TEXT_CHARS)?;
+    TEXT.allow("the text", text)?;
     Ok(json!({ "type": "text", "text": text }))
-}
-
-fn within(what: &str, text: &str, most: usize) -> Result<(), EncodeError> {
-    let used = text.chars().count();
-    if used > most {
-        return Err(EncodeError(format!("the {what} has {used} characters; WhatsApp takes {most}")));
-    }
-    Ok(())
 }
 
 fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeError> {
     let link = link(&media.source, source)?;
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     if let Some(caption) = caption {
-        within("caption", caption, CAPTION_CHARS)?;
+        CAPTION.allow("the caption", caption)?;
         if matches!(media.kind, MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker) {
             return Err(EncodeError(
                 "audio and stickers have no caption on WhatsApp: send the words as text".into(),
@@ -179,7 +149,7 @@ fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeE
         MediaKind::Sticker => json!({ "type": "sticker", "url": link }),
         MediaKind::Document => {
             let name = file_name(media.filename.as_deref(), &media.source, source);
-            within("file's name", &name, FILENAME_CHARS)?;
+            FILENAME.allow("the file's name", &name)?;
             json!({ "type": "file", "url": link, "filename": name })
         }
     };
@@ -187,14 +157,4 @@ fn file(media: &OutboundMedia, source: Option<&Source>) -> Result<Value, EncodeE
         message["caption"] = caption.into();
     }
     Ok(message)
-}
-
-/// Gupshup fetches files itself, from an address.
-pub fn link(named: &str, source: Option<&Source>) -> Result<String, EncodeError> {
-    match source {
-        Some(Source { place: Place::Link(link), .. }) => Ok(link.clone()),
-        Some(_) => Err(EncodeError("Gupshup takes files by their address alone".into())),
-        None if named.starts_with("https://") || named.starts_with("http://") => Ok(named.to_owned()),
-        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
-    }
 }

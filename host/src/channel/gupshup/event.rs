@@ -7,13 +7,12 @@
 
 use serde_json::Value;
 
-use crate::channel::cloud::value::{missing, person};
-use crate::channel::cloud::{short, status, wish, word};
-use crate::channel::gupshup::decode::Webhook;
+use crate::channel::cloud::{person, status, wish};
+use crate::channel::gupshup::envelope::Webhook;
 use crate::channel::gupshup::outcome;
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, Wanted, missing, short, word};
 use crate::channel::{DecodeError, said};
-use crate::event::{Consent, Event, Receipt, SamePerson, TemplateChange};
+use crate::event::{Consent, Event, Receipt, SameBecause, SamePerson, TemplateChange};
 use crate::message::{DeliveryState, Fate, Provider, Timestamp};
 use crate::opt_out::{self, Wish};
 
@@ -75,7 +74,7 @@ fn mismatch(webhook: &Webhook<'_>, payload: &Object) -> Event {
             also,
             message_id: word(payload, "gsId").or_else(|| word(payload, "id")),
             at: webhook.time(payload).unwrap_or(Timestamp::ZERO),
-            reason: "number form".into(),
+            because: SameBecause::NumberForm,
         }),
         (Some(_), Some(_)) => webhook.ignored("number form", payload),
         _ => webhook.unread("unreadable sender address", payload),
@@ -112,10 +111,7 @@ pub fn of_preference(webhook: &Webhook<'_>, payload: &Object) -> Result<Vec<Even
     let inner = json::object(payload, &["payload"]).unwrap_or(payload);
     let items = match json::field(inner, "user_preferences") {
         Some(Value::Array(items)) => items,
-        other => {
-            let what = format!("expected a list, found {}", other.map_or("nothing", json::kind));
-            return Err(DecodeError { what, place: "payload.payload.user_preferences".into() });
-        }
+        other => return Err(json::unlike(Wanted::List, other, "payload.payload.user_preferences")),
     };
     let at = webhook.at.unwrap_or(Timestamp::ZERO);
     let read = |item: &Value| match item.as_object().ok_or("no object").and_then(wish::read) {

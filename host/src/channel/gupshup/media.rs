@@ -3,7 +3,7 @@
 
 use url::{Host, Url};
 
-use crate::channel::media::{Api, Fetch, Takes};
+use crate::channel::media::{Api, Fetch, Place, Source, Takes};
 use crate::channel::{EncodeError, Request};
 use crate::tenant::Sender;
 
@@ -42,6 +42,16 @@ impl Api for Files {
 
     fn takes(&self) -> Takes {
         Takes::Links
+    }
+}
+
+/// Gupshup fetches files itself, from an address.
+pub fn link(named: &str, source: Option<&Source>) -> Result<String, EncodeError> {
+    match source {
+        Some(Source { place: Place::Link(link), .. }) => Ok(link.clone()),
+        Some(_) => Err(EncodeError("Gupshup takes files by their address alone".into())),
+        None if named.starts_with("https://") || named.starts_with("http://") => Ok(named.to_owned()),
+        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
     }
 }
 

@@ -4,31 +4,22 @@
 //! A list at Gupshup has a headline, which ours have not, and no footer: the words that open it are its
 //! headline, and the footer follows the body.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
+use crate::channel::length::{distinct, fills};
 use crate::message::{Buttons, ListMenu, ListRow, ListSection};
-
-/// Source: Meta's pages on reply buttons and lists, which hold behind Gupshup.
-const BODY_CHARS: usize = 1024;
-const FOOTER_CHARS: usize = 60;
-const BUTTONS: usize = 3;
-const BUTTON_CHARS: usize = 20;
-const BUTTON_ID_CHARS: usize = 256;
-const ROWS: usize = 10;
-const ROW_CHARS: usize = 24;
-const ROW_ID_CHARS: usize = 200;
-const DESCRIPTION_CHARS: usize = 72;
-const SECTION_CHARS: usize = 24;
+use crate::whatsapp_limits as limits;
 
 /// `None`: it would be refused. `name`: ours for the menu, which answers to it bring back.
 pub fn buttons(menu: &Buttons, name: &str) -> Option<Value> {
     let footer = said(menu.footer.as_deref());
-    let fits = (1..=BUTTONS).contains(&menu.buttons.len())
-        && fills(&menu.body, BODY_CHARS)
-        && footer.is_none_or(|footer| fills(footer, FOOTER_CHARS))
-        && menu.buttons.iter().all(|it| fills(&it.id, BUTTON_ID_CHARS) && fills(&it.title, BUTTON_CHARS))
+    let fits = (1..=limits::BUTTONS).contains(&menu.buttons.len())
+        && fills(&menu.body, limits::BODY)
+        && footer.is_none_or(|footer| fills(footer, limits::FOOTER))
+        && menu
+            .buttons
+            .iter()
+            .all(|it| fills(&it.id, limits::BUTTON_ID) && fills(&it.title, limits::BUTTON_TITLE))
         && distinct(menu.buttons.iter().map(|it| it.id.as_str()))
         && distinct(menu.buttons.iter().map(|it| it.title.as_str()));
     if !fits {
@@ -50,10 +41,10 @@ pub fn list(menu: &ListMenu, name: &str) -> Option<Value> {
         Some(footer) => format!("{}\n\n{footer}", menu.body),
         None => menu.body.clone(),
     };
-    let fits = (1..=ROWS).contains(&rows().count())
-        && fills(&menu.button, BUTTON_CHARS)
-        && fills(&menu.body, BODY_CHARS)
-        && fills(&body, BODY_CHARS)
+    let fits = (1..=limits::ROWS).contains(&rows().count())
+        && fills(&menu.button, limits::LIST_BUTTON)
+        && fills(&menu.body, limits::BODY)
+        && fills(&body, limits::BODY)
         && menu.sections.iter().all(|section| section_fits(section, menu.sections.len()))
         && rows().all(row_fits)
         && distinct(rows().map(|row| row.id.as_str()));
@@ -74,13 +65,13 @@ pub fn list(menu: &ListMenu, name: &str) -> Option<Value> {
 /// One section needs no title; several do.
 fn section_fits(section: &ListSection, sections: usize) -> bool {
     let title = said(section.title.as_deref());
-    !section.rows.is_empty() && title.map_or(sections == 1, |title| fills(title, SECTION_CHARS))
+    !section.rows.is_empty() && title.map_or(sections == 1, |title| fills(title, limits::SECTION_TITLE))
 }
 
 fn row_fits(row: &ListRow) -> bool {
-    fills(&row.id, ROW_ID_CHARS)
-        && fills(&row.title, ROW_CHARS)
-        && said(row.description.as_deref()).is_none_or(|text| fills(text, DESCRIPTION_CHARS))
+    fills(&row.id, limits::ROW_ID)
+        && fills(&row.title, limits::ROW_TITLE)
+        && said(row.description.as_deref()).is_none_or(|text| fills(text, limits::ROW_DESCRIPTION))
 }
 
 fn item(section: &ListSection, otherwise: &str) -> Value {
@@ -98,16 +89,6 @@ fn option(row: &ListRow) -> Value {
 
 fn said(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
-}
-
-/// Something, and not too much of it.
-fn fills(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= most
-}
-
-fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
-    let mut seen = HashSet::new();
-    texts.into_iter().all(|text| seen.insert(text))
 }
 
 #[cfg(test)]

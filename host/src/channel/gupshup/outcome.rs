@@ -19,8 +19,7 @@ use http::HeaderMap;
 use crate::channel::Outcome;
 use crate::channel::answer::{retry_after_ms, without_numbers};
 use crate::channel::cloud::status::code;
-use crate::channel::cloud::word;
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, word};
 use crate::channel::meta::codes::{self, Rule};
 use crate::message::Fate;
 
@@ -128,13 +127,11 @@ fn describe(status: u16, code: Option<i64>, answer: Option<&Object>, rule: Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::testing;
 
     fn outcome(status: u16, retry_after: Option<&str>, body: &str) -> Outcome {
-        let mut headers = HeaderMap::new();
-        if let Some(after) = retry_after {
-            headers.insert("retry-after", after.parse().expect("a value"));
-        }
-        read(status, &headers, body.as_bytes())
+        let headers: Vec<_> = retry_after.map(|after| ("retry-after", after)).into_iter().collect();
+        read(status, &testing::headers(&headers), body.as_bytes())
     }
 
     #[test]

@@ -6,9 +6,10 @@ use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::channel::cloud::word;
-use crate::channel::gupshup::{encode, outcome};
-use crate::channel::json::{self, Object};
+use crate::channel::gupshup::media::link;
+use crate::channel::gupshup::{api, outcome};
+use crate::channel::json::{self, Object, word};
+use crate::channel::length::Most;
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Outgoing, Request, media};
 use crate::message::{self, Fate};
@@ -19,8 +20,8 @@ use crate::tenant::Sender;
 /// What a template is about, which Gupshup wants to know and WhatsApp does not.
 const VERTICAL: &str = "Customer messages";
 
-/// Gupshup takes no longer name of a template, though WhatsApp does.
-const NAME_CHARACTERS: usize = 180;
+/// WhatsApp takes longer names of templates.
+const NAME: Most = Most { chars: 180, by: "Gupshup", rest: "" };
 
 /// WhatsApp fixes the words of an authentication template, in every language; Gupshup wants to read them
 /// all the same.
@@ -49,7 +50,7 @@ pub fn fields(
         Some(Header::Text { .. }) | None => return Ok(fields),
     };
     let address = value("header").unwrap_or_default();
-    let mut file = json!({ "link": encode::link(&address, outgoing.media)? });
+    let mut file = json!({ "link": link(&address, outgoing.media)? });
     if kind == "document" {
         file["filename"] = media::file_name(None, &address, outgoing.media).into();
     }
@@ -125,12 +126,7 @@ pub struct Management;
 
 impl Api for Management {
     fn submit(&self, sender: &Sender, template: &Template) -> Result<Request, EncodeError> {
-        let used = template.name.chars().count();
-        if used > NAME_CHARACTERS {
-            return Err(EncodeError(format!(
-                "the template's name has {used} characters; Gupshup takes {NAME_CHARACTERS}"
-            )));
-        }
+        NAME.allow("the template's name", &template.name)?;
         let mut fields = vec![
             ("elementName", template.name.clone()),
             ("languageCode", template.language.clone()),
@@ -139,12 +135,12 @@ impl Api for Management {
             ("allowTemplateCategoryChange", "true".to_owned()),
         ];
         fields.extend(described(template)?);
-        encode::form(sender, Method::POST, &templates(sender)?, &fields)
+        api::form(sender, Method::POST, &templates(sender)?, &fields)
     }
 
     fn update(&self, sender: &Sender, id: &str, template: &Template) -> Result<Request, EncodeError> {
         let path = format!("{}/{}", templates(sender)?, part(id));
-        encode::form(sender, Method::PUT, &path, &described(template)?)
+        api::form(sender, Method::PUT, &path, &described(template)?)
     }
 
     /// By name, and by id where it is known, because a name has all its languages.
@@ -153,12 +149,12 @@ impl Api for Management {
         if let Some(id) = id {
             path = format!("{path}/{}", part(id));
         }
-        encode::call(sender, Method::DELETE, &path)
+        api::call(sender, Method::DELETE, &path)
     }
 
     /// All of them at once.
     fn list(&self, sender: &Sender, _after: Option<&str>) -> Result<Request, EncodeError> {
-        encode::call(sender, Method::GET, &templates(sender)?)
+        api::call(sender, Method::GET, &templates(sender)?)
     }
 
     fn submitted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome> {
@@ -213,7 +209,7 @@ fn well(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Object, Outcome
 }
 
 fn templates(sender: &Sender) -> Result<String, EncodeError> {
-    let app = sender.app_id.as_deref().filter(|app| !app.is_empty()).ok_or_else(|| {
+    let app = sender.settings.own().other_account().filter(|app| !app.is_empty()).ok_or_else(|| {
         EncodeError(format!("the sender {} has no app_id: Gupshup keeps templates under it", sender.name))
     })?;
     Ok(format!("/wa/app/{}/template", part(app)))

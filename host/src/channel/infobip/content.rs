@@ -5,8 +5,7 @@
 use serde_json::Value;
 
 use crate::channel::cloud::content::form;
-use crate::channel::infobip::decode::{missing, required, written};
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, missing, required, short, word};
 use crate::channel::said::{self, Found, Kind, Said};
 use crate::channel::{DecodeError, card};
 use crate::message::{Choice, ContactCard, Content, Location, Media, MediaKind, Order, OrderItem};
@@ -51,8 +50,8 @@ pub fn read(message: &Object, place: &str) -> Result<Found, DecodeError> {
 /// A button's id, and its words. A template's button has its words in `text` and, in `payload`, what the
 /// template had hidden behind them.
 fn pressed(message: &Object, place: &str) -> Result<Content, DecodeError> {
-    let id = ["id", "payload", "postbackData"].iter().find_map(|name| written(message, name));
-    let title = written(message, "title").map_or_else(|| text(message, place), |title| Ok(Some(title)))?;
+    let id = ["id", "payload", "postbackData"].iter().find_map(|name| word(message, name));
+    let title = word(message, "title").map_or_else(|| text(message, place), |title| Ok(Some(title)))?;
     choice(id, title, message, place)
 }
 
@@ -97,7 +96,7 @@ fn choice(
     let title = title.filter(|title| !title.is_empty());
     let id = id.or_else(|| title.clone()).ok_or_else(|| {
         let name = if json::field(message, "payload").is_some() { "payload" } else { "id" };
-        missing("text", json::field(message, name), &format!("{place}.{name}"))
+        missing(message, name, place)
     })?;
     let title = title.unwrap_or_else(|| id.clone());
     Ok(Content::Choice(Choice { id, title }))
@@ -108,7 +107,7 @@ fn order(message: &Object, place: &str) -> Result<Order, DecodeError> {
     let items = items.filter_map(Value::as_object).take(ARTICLES).filter_map(|item| {
         let quantity = json::field(item, "quantity").and_then(json::number).unwrap_or(1.0);
         Some(OrderItem {
-            product_id: written(item, "productRetailerId")?,
+            product_id: word(item, "productRetailerId")?,
             quantity: quantity.clamp(0.0, f64::from(u32::MAX)) as u32,
             price: price(json::field(item, "itemPrice")),
             currency: json::text(item, "currency").unwrap_or_default().to_owned(),
@@ -131,8 +130,7 @@ fn price(price: Option<&Value>) -> String {
 }
 
 fn unknown(kind: &str, message: &Object) -> Content {
-    let kind: String = kind.chars().filter(|c| !c.is_control()).take(64).collect();
     let data = Some(message).and_then(|message| serde_json::to_string(message).ok());
     let data = data.filter(|data| data.len() <= UNKNOWN_DATA_BYTES);
-    Content::Unknown { kind, data: data.unwrap_or_else(|| "{}".into()) }
+    Content::Unknown { kind: short(kind), data: data.unwrap_or_else(|| "{}".into()) }
 }

@@ -14,17 +14,19 @@
 
 use serde_json::Value;
 
+use crate::channel::DecodeError;
 use crate::channel::claim::{Claim, Look, Words};
-use crate::channel::cloud::short;
+use crate::channel::infobip::item::{
+    Item, addresses, at_time, ignored, is_message, is_of_messages_api, unread,
+};
 use crate::channel::infobip::{content, report};
-use crate::channel::json::{self, Object, kind};
+use crate::channel::json::{self, Object, Wanted, required, short, word};
 use crate::channel::said::Found;
-use crate::channel::{DecodeError, time};
-use crate::event::{Event, Ignored, Topic, Unread};
+use crate::event::{Event, Topic};
 use crate::identity;
 use crate::message::{ContactKey, Content, Inbound, Media, Provider, Referral, Timestamp};
 
-/// Whose an item is, see [`account`]; a body without `results` is an item itself.
+/// Whose an item is, see [`crate::channel::infobip::item::account`]; a body without `results` is an item itself.
 pub const CLAIMS: Look = Look::Object(
     &[("results", Look::Each(&ITEM)), MESSAGE, TO, FROM, CONTENT, MESSAGE_ID, EVENT, DESTINATION],
     claim,
@@ -70,29 +72,10 @@ fn items(body: &Object) -> Result<Vec<(String, Item<'_>)>, DecodeError> {
             .enumerate()
             .map(|(at, item)| (format!("results.{at}"), item.as_object().ok_or(item)))
             .collect()),
-        Some(other) => Err(DecodeError {
-            what: format!("expected a list, found {}", kind(other)),
-            place: "results".into(),
-        }),
+        Some(other) => Err(json::unlike(Wanted::List, Some(other), "results")),
         None if body.contains_key("results") => Ok(Vec::new()),
         None => Ok(vec![("the body".into(), Ok(body))]),
     }
-}
-
-/// An object, or what stands in its place.
-type Item<'a> = Result<&'a Object, &'a Value>;
-
-/// Our number, of a message or of a notice that names it.
-pub fn account(item: Item<'_>) -> Option<String> {
-    let item = item.ok()?;
-    if json::field(item, "message").is_some() {
-        return written(item, "to");
-    }
-    if is_of_messages_api(item) {
-        return written(item, "destination");
-    }
-    let preference = report::preference(item)?;
-    written(preference, "sender").or_else(|| written(item, "from"))
 }
 
 fn event(item: Item<'_>, place: &str) -> Vec<Event> {
@@ -100,7 +83,8 @@ fn event(item: Item<'_>, place: &str) -> Vec<Event> {
     let object = match item {
         Ok(object) => object,
         Err(other) => {
-            return vec![unreadable(&nothing, &format!("expected an object, found {}", kind(other)), place)];
+            let error = json::unlike(Wanted::Object, Some(other), place);
+            return vec![unreadable(&nothing, &error.what, &error.place)];
         }
     };
     let read = if json::field(object, "message").is_some() || is_of_messages_api(object) {
@@ -109,15 +93,6 @@ fn event(item: Item<'_>, place: &str) -> Vec<Event> {
         report::read(object, place).map(|event| vec![event])
     };
     read.unwrap_or_else(|error| vec![unreadable(object, &error.what, &error.place)])
-}
-
-/// Is this the Messages API's word for a message that came in?
-fn is_message(event: &str) -> bool {
-    event.eq_ignore_ascii_case("MO")
-}
-
-fn is_of_messages_api(item: &Object) -> bool {
-    json::text(item, "event").is_some_and(is_message)
 }
 
 fn unreadable(item: &Object, what: &str, place: &str) -> Event {
@@ -130,14 +105,6 @@ fn unreadable(item: &Object, what: &str, place: &str) -> Event {
         Topic::Item
     };
     unread(topic, &format!("unreadable item: {what} at {place}"), item)
-}
-
-/// As [`ignored`], for what should have been read.
-pub fn unread(topic: Topic, why: &str, item: &Object) -> Event {
-    match ignored(why, item) {
-        Event::Ignored(left) => Event::Unread(Unread { topic, left }),
-        other => other,
-    }
 }
 
 /// What the item holds, and where that stands: one thing, or the parts of the Messages API's list.
@@ -153,7 +120,7 @@ fn held<'a>(item: &'a Object, place: &str) -> Vec<(Result<&'a Object, DecodeErro
     };
     let object = |(part, place): (Option<&'a Value>, String)| match part {
         Some(Value::Object(part)) => (Ok(part), place),
-        other => (Err(missing("an object", other, &place)), place),
+        other => (Err(json::unlike(Wanted::Object, other, &place)), place),
     };
     parts.into_iter().map(object).collect()
 }
@@ -234,7 +201,7 @@ fn message(item: &Object, place: &str) -> Result<Vec<Event>, DecodeError> {
     }
     let addresses = addresses(item);
     let Some(from_raw) = addresses.first().cloned() else {
-        return Err(missing("text", json::field(item, "from"), &format!("{place}.from")));
+        return Err(json::missing(item, "from", place));
     };
     if objects.iter().any(|part| in_group(item, part)) {
         return Ok(vec![ignored("group", item)]);
@@ -258,7 +225,7 @@ fn message(item: &Object, place: &str) -> Result<Vec<Event>, DecodeError> {
     let (said, left) = contents(item, parts)?;
     let referred = objects.iter().find_map(|part| json::object(part, &["referral"]));
     let referral = referred.or_else(|| json::object(item, &["referral"])).and_then(referral);
-    let quoted = objects.iter().find_map(|part| written(context(item, part)?, "id"));
+    let quoted = objects.iter().find_map(|part| word(context(item, part)?, "id"));
     let messages = said.into_iter().enumerate().map(|(at, content)| {
         Event::Message(Box::new(Inbound {
             provider: Provider::Infobip,
@@ -277,27 +244,13 @@ fn message(item: &Object, place: &str) -> Result<Vec<Event>, DecodeError> {
     Ok(messages.chain(left).collect())
 }
 
-/// Everything that the item calls its author by. People with a username may have no phone.
-fn addresses(item: &Object) -> Vec<String> {
-    let contact = json::object(item, &["contact"]);
-    let of_contact = |name| contact.and_then(|contact| written(contact, name));
-    let from = written(item, "from").or_else(|| written(item, "sender"));
-    [from, of_contact("phoneNumber"), of_contact("userId"), of_contact("parentUserId")]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
 fn context<'a>(item: &'a Object, message: &'a Object) -> Option<&'a Object> {
     json::object(message, &["context"]).or_else(|| json::object(item, &["context"]))
 }
 
 fn in_group(item: &Object, message: &Object) -> bool {
     let context = context(item, message);
-    [Some(item), Some(message), context]
-        .into_iter()
-        .flatten()
-        .any(|object| written(object, "groupId").is_some())
+    [Some(item), Some(message), context].into_iter().flatten().any(|object| word(object, "groupId").is_some())
 }
 
 /// The profile's name. Older renderers have no `contact`.
@@ -318,7 +271,7 @@ fn display_name(item: &Object) -> Option<String> {
 
 /// Infobip writes `ctwaClickId` and capital kinds: `AD`, `POST`, `UNKNOWN`.
 fn referral(referral: &Object) -> Option<Referral> {
-    let owned = |name| written(referral, name);
+    let owned = |name| word(referral, name);
     let found = Referral {
         kind: json::text(referral, "sourceType").unwrap_or_default().to_lowercase(),
         source_id: owned("sourceId"),
@@ -328,50 +281,4 @@ fn referral(referral: &Object) -> Option<Referral> {
         click_id: owned("ctwaClickId"),
     };
     (found != Referral::default()).then_some(found)
-}
-
-/// As much as the item tells; nothing of it is needed. Only a message's `to` is our number, only its
-/// `from` the contact.
-pub fn ignored(reason: &str, item: &Object) -> Event {
-    let is_message = json::field(item, "message").is_some() || is_of_messages_api(item);
-    let from_raw = if is_message { addresses(item).into_iter().next() } else { None };
-    Event::Ignored(Ignored {
-        provider: Provider::Infobip,
-        account: account(Ok(item)),
-        message_id: written(item, "messageId"),
-        contact: from_raw.as_deref().and_then(|from| identity::contact(from).ok()),
-        from_raw,
-        sent_at: ["receivedAt", "seenAt", "deletedAt", "doneAt", "sentAt", "createdAt", "timestamp"]
-            .into_iter()
-            .find_map(|name| at_time(item, name)),
-        reason: reason.to_owned(),
-    })
-}
-
-pub fn at_time(item: &Object, name: &str) -> Option<Timestamp> {
-    time::read(json::field(item, name)?)
-}
-
-/// Text that is not empty, also where it is written as a whole number.
-pub fn written(object: &Object, name: &str) -> Option<String> {
-    match json::field(object, name)? {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// The same, for what an item is nothing without.
-pub fn required(object: &Object, name: &str, place: &str) -> Result<String, DecodeError> {
-    written(object, name)
-        .ok_or_else(|| missing("text", json::field(object, name), &format!("{place}.{name}")))
-}
-
-pub fn missing(wanted: &str, found: Option<&Value>, place: &str) -> DecodeError {
-    let found = match found {
-        // Of a wanted text: an empty one.
-        Some(Value::String(_)) if wanted == "text" => "none",
-        other => other.map_or("nothing", kind),
-    };
-    DecodeError { what: format!("expected {wanted}, found {found}"), place: place.to_owned() }
 }

@@ -12,25 +12,33 @@ use serde_json::{Value, json};
 use crate::channel::card::{self, Spelling};
 use crate::channel::infobip::menu;
 use crate::channel::infobip::placeholders::filled;
+use crate::channel::length::Most;
 use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity::{self, Address};
 use crate::message::{self, Location, MediaKind, OutboundContent, OutboundMedia};
 use crate::template::{self, Button, Category, Header, Template};
 use crate::tenant::Sender;
+use crate::whatsapp_limits as limits;
 
-/// Infobip's models; in characters.
-const TEXT: usize = 4096;
-const CAPTION: usize = 3000;
-const ADDRESS: usize = 2048;
-const PLACE: usize = 1000;
-const MESSAGE_ID: usize = 50;
+/// Infobip's models, where they are not WhatsApp's own.
+const TEXT: Most = most(limits::TEXT, " in a text");
+const CAPTION: Most = most(3000, " in a caption");
+const FILENAME: Most = most(FILENAME_CHARS, " in a file name");
+const ADDRESS: Most = most(2048, " in an address");
+const PLACE_NAME: Most = most(1000, " in a location's name");
+const PLACE_ADDRESS: Most = most(1000, " in a location's address");
+const MESSAGE_ID: Most = most(50, " in messageId");
+
+const fn most(chars: usize, rest: &'static str) -> Most {
+    Most { chars, by: "Infobip", rest }
+}
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     let Outgoing { sender, to, outbound, reference, .. } = *outgoing;
     let (path, content) = call(outgoing)?;
-    within("reference", reference, MESSAGE_ID, "messageId")?;
+    MESSAGE_ID.allow("the reference", reference)?;
     let mut message = json!({
         "from": number(sender), "to": destination(to)?, "messageId": reference, "content": content,
     });
@@ -134,7 +142,7 @@ fn words(text: &str) -> Result<Value, EncodeError> {
     if text.trim().is_empty() {
         return Err(EncodeError("the text is empty".into()));
     }
-    within("text", text, TEXT, "a text")?;
+    TEXT.allow("the text", text)?;
     Ok(json!({ "text": text }))
 }
 
@@ -150,7 +158,7 @@ fn file(outgoing: &Outgoing<'_>, media: &OutboundMedia) -> Result<(&'static str,
     };
     match (media.kind, caption) {
         (MediaKind::Image | MediaKind::Video | MediaKind::Document, Some(caption)) => {
-            within("caption", caption, CAPTION, "a caption")?;
+            CAPTION.allow("the caption", caption)?;
             content["caption"] = caption.into();
         }
         (_, Some(_)) => {
@@ -162,7 +170,7 @@ fn file(outgoing: &Outgoing<'_>, media: &OutboundMedia) -> Result<(&'static str,
     }
     if media.kind == MediaKind::Document {
         let name = file_name(media.filename.as_deref(), &media.source, outgoing.media);
-        within("file name", &name, FILENAME_CHARS, "a file name")?;
+        FILENAME.allow("the file name", &name)?;
         content["filename"] = name.into();
     }
     Ok((path, content))
@@ -178,7 +186,7 @@ fn address(outgoing: &Outgoing<'_>, source: &str) -> Result<String, EncodeError>
     if !is_address(found) {
         return Err(EncodeError("the media's source is neither an https address nor a received file".into()));
     }
-    within("file's address", found, ADDRESS, "an address")?;
+    ADDRESS.allow("the file's address", found)?;
     Ok(found.to_owned())
 }
 
@@ -190,9 +198,11 @@ fn place(location: &Location) -> Result<Value, EncodeError> {
         ));
     }
     let mut content = json!({ "latitude": latitude, "longitude": longitude });
-    for (name, text) in [("name", &location.name), ("address", &location.address)] {
+    for (name, text, most) in
+        [("name", &location.name, PLACE_NAME), ("address", &location.address, PLACE_ADDRESS)]
+    {
         if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
-            within(&format!("location's {name}"), text, PLACE, &format!("a location's {name}"))?;
+            most.allow(&format!("the location's {name}"), text)?;
             content[name] = text.into();
         }
     }
@@ -266,14 +276,6 @@ fn code(template: &Template, values: &BTreeMap<&str, &str>) -> Result<Value, Enc
         "body": { "placeholders": [code] }, "buttons": [{ "type": "URL", "parameter": code }],
     });
     Ok(json!({ "templateName": template.name, "templateData": data, "language": template.language }))
-}
-
-fn within(what: &str, text: &str, most: usize, place: &str) -> Result<(), EncodeError> {
-    let used = text.chars().count();
-    if used <= most {
-        return Ok(());
-    }
-    Err(EncodeError(format!("the {what} has {used} characters; Infobip takes {most} in {place}")))
 }
 
 pub fn is_address(text: &str) -> bool {

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::channel::infobip::decode::written;
 use crate::channel::infobip::{encode, report};
+use crate::channel::json::word;
 use crate::channel::{EncodeError, Recalls, Request};
 use crate::event::{Event, Receipt};
 use crate::identity;
@@ -33,7 +33,7 @@ pub fn read(sender: &Sender, body: &[u8]) -> Option<Vec<Event>> {
     let mut events = Vec::new();
     for entry in entries.iter().filter_map(Value::as_object) {
         // Another number's is none of this one's.
-        let from = written(entry, "sender").or_else(|| written(entry, "from"));
+        let from = word(entry, "sender").or_else(|| word(entry, "from"));
         let from = from.map(|from| identity::phone_digits(&from).unwrap_or(from));
         if from.is_some_and(|from| from != number) {
             continue;

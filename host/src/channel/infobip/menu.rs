@@ -5,30 +5,19 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use crate::channel::length::fills;
 use crate::message::{Buttons, ListMenu};
-
-/// Infobip's models; lengths in characters.
-const BODY: usize = 1024;
-const FOOTER: usize = 60;
-const BUTTONS: usize = 3;
-const BUTTON_TITLE: usize = 20;
-const BUTTON_ID: usize = 256;
-const LIST_BUTTON: usize = 20;
-const SECTIONS: usize = 10;
-/// Over all sections.
-const ROWS: usize = 10;
-const SECTION_TITLE: usize = 24;
-const ROW_ID: usize = 200;
-const ROW_TITLE: usize = 24;
-const ROW_DESCRIPTION: usize = 72;
+use crate::whatsapp_limits as limits;
 
 pub fn shows_buttons(buttons: &Buttons) -> bool {
     let mut ids = HashSet::new();
-    (1..=BUTTONS).contains(&buttons.buttons.len())
-        && fits(&buttons.body, BODY)
-        && fits_or_none(buttons.footer.as_deref(), FOOTER)
+    (1..=limits::BUTTONS).contains(&buttons.buttons.len())
+        && fills(&buttons.body, limits::BODY)
+        && fits_or_none(buttons.footer.as_deref(), limits::FOOTER)
         && buttons.buttons.iter().all(|button| {
-            fits(&button.title, BUTTON_TITLE) && fits(&button.id, BUTTON_ID) && ids.insert(&button.id)
+            fills(&button.title, limits::BUTTON_TITLE)
+                && fills(&button.id, limits::BUTTON_ID)
+                && ids.insert(&button.id)
         })
 }
 
@@ -36,21 +25,21 @@ pub fn shows_list(list: &ListMenu) -> bool {
     let several = list.sections.len() > 1;
     let rows: usize = list.sections.iter().map(|section| section.rows.len()).sum();
     let mut ids = HashSet::new();
-    (1..=SECTIONS).contains(&list.sections.len())
-        && rows <= ROWS
-        && fits(&list.body, BODY)
-        && fits_or_none(list.footer.as_deref(), FOOTER)
-        && fits(&list.button, LIST_BUTTON)
+    (1..=limits::SECTIONS).contains(&list.sections.len())
+        && rows <= limits::ROWS
+        && fills(&list.body, limits::BODY)
+        && fits_or_none(list.footer.as_deref(), limits::FOOTER)
+        && fills(&list.button, limits::LIST_BUTTON)
         && list.sections.iter().all(|section| {
             let title = section.title.as_deref();
-            let titled = if several { fits(title.unwrap_or_default(), SECTION_TITLE) } else { true };
+            let titled = if several { fills(title.unwrap_or_default(), limits::SECTION_TITLE) } else { true };
             titled
-                && fits_or_none(title, SECTION_TITLE)
+                && fits_or_none(title, limits::SECTION_TITLE)
                 && !section.rows.is_empty()
                 && section.rows.iter().all(|row| {
-                    fits(&row.title, ROW_TITLE)
-                        && fits(&row.id, ROW_ID)
-                        && fits_or_none(row.description.as_deref(), ROW_DESCRIPTION)
+                    fills(&row.title, limits::ROW_TITLE)
+                        && fills(&row.id, limits::ROW_ID)
+                        && fits_or_none(row.description.as_deref(), limits::ROW_DESCRIPTION)
                         && ids.insert(&row.id)
                 })
         })
@@ -106,11 +95,6 @@ fn set(object: &mut Value, name: &str, text: Option<&str>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         object[name] = text.into();
     }
-}
-
-/// There, and no longer than that.
-fn fits(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= most
 }
 
 fn fits_or_none(text: Option<&str>, most: usize) -> bool {

@@ -3,9 +3,9 @@
 
 use crate::channel::DecodeError;
 use crate::channel::answer::without_numbers;
-use crate::channel::infobip::decode::{account, at_time, ignored, required, unread, written};
+use crate::channel::infobip::item::{account, at_time, ignored, preference, unread};
 use crate::channel::infobip::outcome;
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, required, word};
 use crate::event::{Consent, Event, Receipt, TemplateChange, Topic};
 use crate::identity;
 use crate::message::{DeliveryState, Fate, Provider, Timestamp};
@@ -38,12 +38,6 @@ pub fn read(item: &Object, place: &str) -> Result<Event, DecodeError> {
     Ok(ignored("unknown event", item))
 }
 
-/// The notice that a contact stopped or resumed marketing messages.
-pub fn preference(item: &Object) -> Option<&Object> {
-    let content = json::object(item, &["content"])?;
-    json::field(content, "notificationMessagesStatus").map(|_| content)
-}
-
 /// Infobip's own pages disagree on whose `from` and `to` are: only the id is believed.
 fn seen(item: &Object, place: &str) -> Result<Event, DecodeError> {
     let message_id = required(item, "messageId", place)?;
@@ -64,7 +58,7 @@ fn delivery(item: &Object, place: &str) -> Result<Event, DecodeError> {
     let Some(state) = state(item) else {
         return Ok(unread(Topic::Receipt, "receipt of an unknown state", item));
     };
-    let to = written(item, "to").or_else(|| written(item, "destination"));
+    let to = word(item, "to").or_else(|| word(item, "destination"));
     let failed = state == DeliveryState::Failed;
     Ok(Event::Receipt(Receipt {
         contact: to.as_deref().and_then(|to| identity::contact(to).ok()),
@@ -135,9 +129,9 @@ fn template(item: &Object) -> Event {
     Event::Template(TemplateChange {
         provider: Provider::Infobip,
         account: None,
-        template_id: written(item, "messageTemplateId"),
-        name: written(item, "messageTemplateName"),
-        language: written(item, "messageTemplateLanguage"),
+        template_id: word(item, "messageTemplateId"),
+        name: word(item, "messageTemplateName"),
+        language: word(item, "messageTemplateLanguage"),
         status: json::text(change, "newStatus").map(str::to_owned),
         reason: json::text(change, "reason").map(str::to_owned).or_else(quality).or_else(moved),
         category,
@@ -147,11 +141,11 @@ fn template(item: &Object) -> Event {
 
 /// WhatsApp's own switch.
 fn consent(item: &Object, preference: &Object) -> Event {
-    let told = written(preference, "notificationMessagesStatus").unwrap_or_default();
+    let told = word(preference, "notificationMessagesStatus").unwrap_or_default();
     let Some(wish) = opt_out::of_switch(&told) else {
         return unread(Topic::Consent, "unknown wish", item);
     };
-    let (Some(account), Some(from_raw)) = (account(Ok(item)), written(preference, "from")) else {
+    let (Some(account), Some(from_raw)) = (account(Ok(item)), word(preference, "from")) else {
         return unread(Topic::Consent, "nobody's wish", item);
     };
     let Ok(contact) = identity::contact(&from_raw) else {

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use crate::channel::Unverified;
 use crate::channel::signature::Signature;
-use crate::tenant::{HmacAlgorithm, Secret};
+use crate::tenant::Secret;
+use crate::tenant::settings::HmacAlgorithm;
 
 /// The signature in the header's text.
 pub fn read(algorithm: HmacAlgorithm, key: &Secret, text: &str) -> Result<Signature, Unverified> {

@@ -8,11 +8,10 @@ use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::channel::infobip::decode::written;
 use crate::channel::infobip::encode::{authorized, base, is_address, number};
 use crate::channel::infobip::outcome;
 use crate::channel::infobip::placeholders::{numbered, ordered};
-use crate::channel::json::{self, Object};
+use crate::channel::json::{self, Object, word};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
@@ -64,7 +63,7 @@ impl Api for Templates {
     fn submitted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome> {
         let answer = read(status, headers, body)?;
         Ok(Submitted {
-            id: written(&answer, "id"),
+            id: word(&answer, "id"),
             // Without a word of it, it waits.
             status: json::text(&answer, "status").map_or(Status::Pending, Status::parse),
             category: json::text(&answer, "category").and_then(Category::parse),
@@ -117,7 +116,7 @@ fn listed(template: &Object) -> Option<Listed> {
     let status = said.map_or(Status::Unknown, Status::parse);
     let reason = json::text(template, "rejectionReason").or_else(|| json::text(template, "reason"));
     Some(Listed {
-        id: written(template, "id"),
+        id: word(template, "id"),
         name: json::text(template, "name")?.to_owned(),
         language: json::text(template, "language").unwrap_or_default().to_owned(),
         status,

@@ -9,26 +9,37 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::channel::card::{self, Spelling};
-use crate::channel::media::{FILENAME_CHARS, Place, Source, file_name};
+use crate::channel::length::Most;
+use crate::channel::media::{FILENAME_CHARS, Source, file_name};
+use crate::channel::meta::media::reference;
 use crate::channel::meta::{graph, menu, parameters};
 use crate::channel::{EncodeError, Outgoing, Request, Signal, fallback};
 use crate::identity;
 use crate::message::{Location, MediaKind, OutboundContent, OutboundMedia, Reaction};
 use crate::template::Category;
 use crate::tenant::Sender;
+use crate::whatsapp_limits as limits;
 
 /// Of those who are known by a business-scoped id.
 const RECIPIENT: &str = "recipient";
 
-/// Source of all limits: the Cloud API's pages on each kind of message.
-const TEXT_CHARS: usize = 4096;
-const CAPTION_CHARS: usize = 1024;
-/// Its specification names this many; its pages advise to send few.
-pub const CARDS: usize = 5;
+const TEXT: Most = most(limits::TEXT);
+const CAPTION: Most = most(limits::CAPTION);
+const FILENAME: Most = most(FILENAME_CHARS);
+
+const fn most(chars: usize) -> Most {
+    Most { chars, by: "Meta", rest: ": send it in parts" }
+}
 
 /// The one request that sends a reply.
 pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
-    let Outgoing { sender, to, outbound, reference, .. } = *outgoing;
+    let (sender, body) = (outgoing.sender, body(outgoing)?);
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender)?), &body)
+}
+
+/// The message as the Cloud API takes it, whoever passes it on.
+pub fn body(outgoing: &Outgoing<'_>) -> Result<Value, EncodeError> {
+    let Outgoing { to, outbound, reference, .. } = *outgoing;
     let mut body = json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
@@ -48,20 +59,32 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
     if let Some(quoted) = outbound.reply_to.as_deref().filter(|id| quotes && !id.is_empty()) {
         body["context"] = json!({ "message_id": quoted });
     }
-    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender)?), &body)
+    Ok(body)
+}
+
+pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Request> {
+    let body = signal_body(message_id, signal)?;
+    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender).ok()?), &body).ok()
 }
 
 /// Marks a message as read; to show that one writes is to have read.
-pub fn signal(sender: &Sender, message_id: &str, signal: Signal) -> Option<Request> {
+pub fn signal_body(message_id: &str, signal: Signal) -> Option<Value> {
     let mut body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": message_id });
     if signal == Signal::Typing {
         // Ends by itself after 25 seconds, or with the answer.
         body["typing_indicator"] = json!({ "type": "text" });
     }
-    if message_id.is_empty() {
-        return None;
+    (!message_id.is_empty()).then_some(body)
+}
+
+/// Is this shown as it is?
+pub fn shows(content: &OutboundContent) -> bool {
+    match content {
+        OutboundContent::Buttons(buttons) => menu::buttons(buttons).is_some(),
+        OutboundContent::List(list) => menu::list(list).is_some(),
+        OutboundContent::Contacts { contacts } => contacts.len() <= limits::CARDS,
+        _ => true,
     }
-    graph::call(sender, Method::POST, &format!("{}/messages", graph::account(sender).ok()?), &body).ok()
 }
 
 /// The field of the address, and the address as Meta writes it. The digits stay as they were
@@ -94,7 +117,7 @@ fn content(outgoing: &Outgoing<'_>) -> Result<(&'static str, Value), EncodeError
         },
         OutboundContent::Media(media) => media_part(media, outgoing.media),
         OutboundContent::Location(location) => location_part(location),
-        OutboundContent::Contacts { contacts } if contacts.len() > CARDS => {
+        OutboundContent::Contacts { contacts } if contacts.len() > limits::CARDS => {
             text_part(&fallback::cards(contacts))
         }
         OutboundContent::Contacts { contacts } => {
@@ -117,7 +140,7 @@ fn text_part(text: &str) -> Result<(&'static str, Value), EncodeError> {
     if text.trim().is_empty() {
         return Err(EncodeError("the text is empty".into()));
     }
-    within("the text", text, TEXT_CHARS)?;
+    TEXT.allow("the text", text)?;
     let linked = text.contains("https://") || text.contains("http://");
     Ok(("text", json!({ "body": text, "preview_url": linked })))
 }
@@ -130,12 +153,12 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
         MediaKind::Document => "document",
         MediaKind::Sticker => "sticker",
     };
-    let mut part = file(&media.source, source)?;
+    let mut part = reference(&media.source, source)?;
     let caption = media.caption.as_deref().filter(|caption| !caption.is_empty());
     match (media.kind, caption) {
         (_, None) => {}
         (MediaKind::Image | MediaKind::Video | MediaKind::Document, Some(caption)) => {
-            within("the caption", caption, CAPTION_CHARS)?;
+            CAPTION.allow("the caption", caption)?;
             part["caption"] = caption.into();
         }
         (MediaKind::Audio | MediaKind::Voice | MediaKind::Sticker, Some(_)) => {
@@ -146,25 +169,10 @@ fn media_part(media: &OutboundMedia, source: Option<&Source>) -> Result<(&'stati
     }
     if media.kind == MediaKind::Document {
         let name = file_name(media.filename.as_deref(), &media.source, source);
-        within("the file's name", &name, FILENAME_CHARS)?;
+        FILENAME.allow("the file's name", &name)?;
         part["filename"] = name.into();
     }
     Ok((kind, part))
-}
-
-/// A file by the id that it was uploaded under, or by its address.
-pub fn file(address: &str, source: Option<&Source>) -> Result<Value, EncodeError> {
-    match source.map(|source| &source.place) {
-        Some(Place::Uploaded(id)) => Ok(json!({ "id": id })),
-        Some(Place::Link(link)) => Ok(json!({ "link": link })),
-        Some(Place::Inline { .. }) => {
-            Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
-        }
-        None if address.starts_with("https://") || address.starts_with("http://") => {
-            Ok(json!({ "link": address }))
-        }
-        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
-    }
 }
 
 fn location_part(location: &Location) -> Result<(&'static str, Value), EncodeError> {
@@ -186,15 +194,6 @@ fn reaction_part(reaction: &Reaction) -> Result<(&'static str, Value), EncodeErr
         return Err(EncodeError("the reaction names no message".into()));
     }
     Ok(("reaction", json!({ "message_id": reaction.message_id, "emoji": reaction.emoji })))
-}
-
-fn within(what: &str, text: &str, limit: usize) -> Result<(), EncodeError> {
-    match text.chars().count() {
-        used if used > limit => {
-            Err(EncodeError(format!("{what} has {used} characters; Meta takes {limit}: send it in parts")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::channel::{EncodeError, Request};
 use crate::tenant::Sender;
+use crate::tenant::settings::Settings;
 
 const API: &str = "https://graph.facebook.com";
 /// A version lives for about two years; a sender may name another one as its `api_version`.
@@ -40,7 +41,11 @@ pub fn url(sender: &Sender, path: &str) -> Result<String, EncodeError> {
     if sender.api_key.is_empty() {
         return Err(EncodeError(format!("the sender {} has no api_key: Meta's access token", sender.name)));
     }
-    let version = sender.api_version.as_deref().map(|version| version.trim_matches('/'));
+    let version = match &sender.settings {
+        Settings::Meta(own) => own.api_version.as_deref(),
+        _ => None,
+    };
+    let version = version.map(|version| version.trim_matches('/'));
     let version = version.filter(|version| !version.is_empty()).unwrap_or(VERSION);
     Ok(format!("{}/{version}/{path}", base_url(sender)))
 }

@@ -2,11 +2,12 @@
 //! file is fetched there with the sender's token. A file of ours is handed over first and sent by its id.
 
 use http::{HeaderMap, Method};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::json;
-use crate::channel::media::{Api, Fetch, Takes, Upload};
-use crate::channel::meta::{graph, outcome};
+use crate::channel::media::{Api, Fetch, Place, Source, Takes, Upload};
+use crate::channel::meta::{META, graph, outcome};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::message::Fate;
 use crate::tenant::Sender;
@@ -30,7 +31,7 @@ impl Api for Files {
     }
 
     fn located(&self, sender: &Sender, status: u16, body: &[u8]) -> Result<Request, Outcome> {
-        let answer = outcome::success(status, &HeaderMap::new(), body)?;
+        let answer = outcome::success(&META, status, &HeaderMap::new(), body)?;
         let Some(address) = json::text(&answer, "url") else {
             return Err(Outcome::failed(Fate::Permanent, "Meta's answer does not say where the file is"));
         };
@@ -54,10 +55,25 @@ impl Api for Files {
     }
 
     fn uploaded(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<String, Outcome> {
-        let answer = outcome::success(status, headers, body)?;
+        let answer = outcome::success(&META, status, headers, body)?;
         json::text(&answer, "id")
             .map(str::to_owned)
             .ok_or_else(|| Outcome::failed(Fate::Unknown, "Meta took the file and answered without its id"))
+    }
+}
+
+/// A file as a part of a message: by the id that it was uploaded under, or by its address.
+pub fn reference(address: &str, source: Option<&Source>) -> Result<Value, EncodeError> {
+    match source.map(|source| &source.place) {
+        Some(Place::Uploaded(id)) => Ok(json!({ "id": id })),
+        Some(Place::Link(link)) => Ok(json!({ "link": link })),
+        Some(Place::Inline { .. }) => {
+            Err(EncodeError("Meta takes no file inside a message: it must be uploaded or linked".into()))
+        }
+        None if address.starts_with("https://") || address.starts_with("http://") => {
+            Ok(json!({ "link": address }))
+        }
+        None => Err(EncodeError("the media's source is neither an https address nor a received file".into())),
     }
 }
 

@@ -1,28 +1,19 @@
 //! Buttons and lists as Meta shows them, if they are within its limits. Beyond them the options go out
 //! as text, so that what is shown and what is sent are decided by the same two functions.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
+use crate::channel::length::{distinct, fills};
 use crate::message::{Buttons, ListMenu, ListRow, ListSection};
-
-/// Source: the Cloud API's pages on reply buttons and on lists.
-const BODY_CHARS: usize = 1024;
-const FOOTER_CHARS: usize = 60;
-const BUTTONS: usize = 3;
-const BUTTON_CHARS: usize = 20;
-const BUTTON_ID_CHARS: usize = 256;
-const ROWS: usize = 10;
-const ROW_CHARS: usize = 24;
-const ROW_ID_CHARS: usize = 200;
-const DESCRIPTION_CHARS: usize = 72;
-const SECTION_CHARS: usize = 24;
+use crate::whatsapp_limits as limits;
 
 /// `None`: Meta would refuse it.
 pub fn buttons(menu: &Buttons) -> Option<Value> {
-    let fits = (1..=BUTTONS).contains(&menu.buttons.len())
-        && menu.buttons.iter().all(|it| said(&it.id, BUTTON_ID_CHARS) && said(&it.title, BUTTON_CHARS))
+    let fits = (1..=limits::BUTTONS).contains(&menu.buttons.len())
+        && menu
+            .buttons
+            .iter()
+            .all(|it| fills(&it.id, limits::BUTTON_ID) && fills(&it.title, limits::BUTTON_TITLE))
         && distinct(menu.buttons.iter().map(|it| it.id.as_str()))
         && distinct(menu.buttons.iter().map(|it| it.title.as_str()));
     let mut part = words("button", &menu.body, menu.footer.as_deref()).filter(|_| fits)?;
@@ -38,8 +29,8 @@ pub fn buttons(menu: &Buttons) -> Option<Value> {
 /// `None`: Meta would refuse it.
 pub fn list(menu: &ListMenu) -> Option<Value> {
     let rows = || menu.sections.iter().flat_map(|section| &section.rows);
-    let fits = (1..=ROWS).contains(&rows().count())
-        && said(&menu.button, BUTTON_CHARS)
+    let fits = (1..=limits::ROWS).contains(&rows().count())
+        && fills(&menu.button, limits::LIST_BUTTON)
         && menu.sections.iter().all(|section| section_fits(section, menu.sections.len()))
         && rows().all(row_fits)
         && distinct(rows().map(|row| row.id.as_str()));
@@ -52,16 +43,16 @@ pub fn list(menu: &ListMenu) -> Option<Value> {
 /// Where there are several sections, each must have a title.
 fn section_fits(section: &ListSection, of: usize) -> bool {
     match section.title.as_deref().filter(|title| !title.is_empty()) {
-        Some(title) => said(title, SECTION_CHARS) && !section.rows.is_empty(),
+        Some(title) => fills(title, limits::SECTION_TITLE) && !section.rows.is_empty(),
         None => of == 1,
     }
 }
 
 fn row_fits(row: &ListRow) -> bool {
     let described = row.description.as_deref().unwrap_or_default();
-    said(&row.id, ROW_ID_CHARS)
-        && said(&row.title, ROW_CHARS)
-        && described.chars().count() <= DESCRIPTION_CHARS
+    fills(&row.id, limits::ROW_ID)
+        && fills(&row.title, limits::ROW_TITLE)
+        && described.chars().count() <= limits::ROW_DESCRIPTION
 }
 
 fn section_part(section: &ListSection) -> Value {
@@ -86,7 +77,7 @@ fn section_part(section: &ListSection) -> Value {
 /// What all interactive messages have.
 fn words(kind: &str, body: &str, footer: Option<&str>) -> Option<Value> {
     let footer = footer.filter(|footer| !footer.trim().is_empty());
-    if !said(body, BODY_CHARS) || footer.is_some_and(|footer| !said(footer, FOOTER_CHARS)) {
+    if !fills(body, limits::BODY) || footer.is_some_and(|footer| !fills(footer, limits::FOOTER)) {
         return None;
     }
     let mut part = json!({ "type": kind, "body": { "text": body } });
@@ -94,14 +85,4 @@ fn words(kind: &str, body: &str, footer: Option<&str>) -> Option<Value> {
         part["footer"] = json!({ "text": footer });
     }
     Some(part)
-}
-
-/// Something, and not too much.
-fn said(text: &str, limit: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= limit
-}
-
-fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
-    let mut seen = HashSet::new();
-    texts.into_iter().all(|text| seen.insert(text))
 }

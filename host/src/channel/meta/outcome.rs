@@ -21,13 +21,21 @@ use serde_json::Value;
 use crate::channel::Outcome;
 use crate::channel::answer::{retry_after_ms, without_numbers};
 use crate::channel::json::{self, Object};
-use crate::channel::meta::codes::{self, Rule};
+use crate::channel::meta::codes;
 use crate::identity;
 use crate::message::Fate;
 
+/// Who answers: Meta, or whoever passes the Cloud API on.
+#[derive(Debug)]
+pub struct Answering {
+    pub who: &'static str,
+    /// The settings that say where it is.
+    pub address: &'static str,
+}
+
 /// Reads the answer to a message that was sent to `to`.
-pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
-    let answer = match success(status, headers, body) {
+pub fn read(from: &Answering, status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome {
+    let answer = match success(from, status, headers, body) {
         Ok(answer) => answer,
         Err(outcome) => return outcome,
     };
@@ -37,7 +45,7 @@ pub fn read(status: u16, headers: &HeaderMap, body: &[u8], to: &str) -> Outcome 
         None if json::flag(&answer, "success") || is_cut(body) => Outcome::sent(None),
         None => Outcome::failed(
             Fate::Unknown,
-            format!("Meta answered {status} without a message id; check the sender's base_url"),
+            format!("{} answered {status} without a message id; check the sender's base_url", from.who),
         ),
     }
 }
@@ -49,12 +57,12 @@ fn is_cut(body: &[u8]) -> bool {
 }
 
 /// The answer of a call that went well; else what the lack of one means. For all calls.
-pub fn success(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Object, Outcome> {
+pub fn success(from: &Answering, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Object, Outcome> {
     let answer: Option<Object> = json::parse(body).ok();
     let error = answer.as_ref().and_then(|answer| json::object(answer, &["error"]));
     match (status, error, &answer) {
         (200..=299, None, _) => Ok(answer.unwrap_or_default()),
-        _ => Err(failure(status, headers, error)),
+        _ => Err(failure(from, status, headers, error)),
     }
 }
 
@@ -65,10 +73,10 @@ pub fn is_token_refused(body: &[u8]) -> bool {
     error.and_then(|error| json::number(json::field(error, "code")?)) == Some(190.0)
 }
 
-fn failure(status: u16, headers: &HeaderMap, error: Option<&Object>) -> Outcome {
+fn failure(from: &Answering, status: u16, headers: &HeaderMap, error: Option<&Object>) -> Outcome {
     let code = error.and_then(code);
     let rule = code.and_then(codes::rule);
-    let words = describe(status, code, error, rule);
+    let words = describe(from, status, code, error);
     let transient = error.is_some_and(|error| json::flag(error, "is_transient"));
     let after_ms = retry_after_ms(headers);
     let fate = match (rule, status) {
@@ -109,8 +117,8 @@ fn known_as(answer: &Object, to: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn describe(status: u16, code: Option<i64>, error: Option<&Object>, rule: Option<&Rule>) -> String {
-    let mut text = format!("Meta answered {status}");
+fn describe(from: &Answering, status: u16, code: Option<i64>, error: Option<&Object>) -> String {
+    let mut text = format!("{} answered {status}", from.who);
     if let Some(code) = code {
         text.push_str(&format!(", code {code}"));
     }
@@ -123,13 +131,13 @@ fn describe(status: u16, code: Option<i64>, error: Option<&Object>, rule: Option
             text.push_str(&without_numbers(words));
         }
     }
-    match rule.map(|rule| rule.advice).filter(|advice| !advice.is_empty()) {
+    match code.and_then(codes::rule).map(|rule| rule.advice).filter(|advice| !advice.is_empty()) {
         Some(advice) => text.push_str(&format!("; {advice}")),
         None if error.is_none() && matches!(status, 401 | 403) => {
             text.push_str("; check the sender's api_key and base_url");
         }
         None if error.is_none() && matches!(status, 100..=199 | 300..=399 | 404 | 405) => {
-            text.push_str("; check the sender's base_url and api_version");
+            text.push_str(&format!("; check the sender's {}", from.address));
         }
         None => {}
     }
@@ -141,17 +149,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::channel::meta::META;
+    use crate::channel::testing;
 
     /// The fate in a word, with its id or wait.
     fn fate(status: u16, headers: &[(&str, &str)], body: &str) -> String {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
-        match read(status, &headers, body.as_bytes(), "971501234567") {
+        let headers = testing::headers(headers);
+        match read(&META, status, &headers, body.as_bytes(), "971501234567") {
             Outcome::Sent { provider_id, known_as } => {
                 let also = known_as.map(|address| format!(", known as {address}")).unwrap_or_default();
                 format!("sent {}{also}", provider_id.unwrap_or_default())
@@ -257,14 +261,15 @@ mod tests {
             (404, String::new(), "Meta answered 404; check the sender's base_url and api_version"),
             (500, "my secret".into(), "Meta answered 500"),
         ] {
-            match read(status, &HeaderMap::new(), body.as_bytes(), "971501234567") {
+            match read(&META, status, &HeaderMap::new(), body.as_bytes(), "971501234567") {
                 Outcome::Failed { error, .. } => assert_eq!(error, expected),
                 other => panic!("{other:?}"),
             }
         }
         let long =
             json!({"error": {"message": "x".repeat(10_000), "error_data": {"details": "y".repeat(10_000)}}});
-        let Outcome::Failed { error, .. } = read(400, &HeaderMap::new(), long.to_string().as_bytes(), "1")
+        let Outcome::Failed { error, .. } =
+            read(&META, 400, &HeaderMap::new(), long.to_string().as_bytes(), "1")
         else {
             panic!("400 is permanent");
         };

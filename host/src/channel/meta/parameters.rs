@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::channel::meta::encode::file;
+use crate::channel::meta::media::reference;
 use crate::channel::{EncodeError, media};
 use crate::message::TemplateParameter;
 use crate::template::placeholders::{is_number, names};
@@ -136,7 +136,7 @@ impl Filled<'_> {
 
     fn file(&self, kind: &str, source: Option<&media::Source>) -> Result<Value, EncodeError> {
         let address = self.value("header")?;
-        let mut file = file(address, source)?;
+        let mut file = reference(address, source)?;
         if kind == "document" {
             file["filename"] = media::file_name(None, address, source).into();
         }

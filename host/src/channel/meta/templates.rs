@@ -8,8 +8,9 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
+use crate::channel::meta::outcome::{self, Answering};
 use crate::channel::meta::parameters::{in_order, is_named};
-use crate::channel::meta::{graph, outcome};
+use crate::channel::meta::{META, graph};
 use crate::channel::templates::{Api, Listed, Page, Submitted};
 use crate::channel::{EncodeError, Outcome, Request};
 use crate::template::placeholders::{Piece, pieces};
@@ -24,16 +25,8 @@ pub struct Templates;
 
 impl Api for Templates {
     fn submit(&self, sender: &Sender, template: &Template) -> Result<Request, EncodeError> {
-        let mut body = json!({
-            "name": template.name,
-            "language": template.language,
-            "category": template.category.word(),
-            "components": components(template),
-        });
-        if is_named(template) && template.category != Category::Authentication {
-            body["parameter_format"] = "NAMED".into();
-        }
-        graph::call(sender, Method::POST, &format!("{}/message_templates", business(sender)?), &body)
+        let path = format!("{}/message_templates", business(sender)?);
+        graph::call(sender, Method::POST, &path, &body(template))
     }
 
     fn update(&self, sender: &Sender, id: &str, template: &Template) -> Result<Request, EncodeError> {
@@ -71,20 +64,11 @@ impl Api for Templates {
 
     /// A replacement is answered with `success` alone: it waits for approval again.
     fn submitted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome> {
-        let answer = outcome::success(status, headers, body)?;
-        let word = json::text(&answer, "status");
-        if word.is_none() && !json::flag(&answer, "success") && id(&answer).is_none() {
-            return Err(unreadable("a submitted template"));
-        }
-        Ok(Submitted {
-            id: id(&answer),
-            status: word.map_or(Status::Pending, Status::parse),
-            category: json::text(&answer, "category").and_then(Category::parse),
-        })
+        taken(&META, status, headers, body)
     }
 
     fn deleted(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(), Outcome> {
-        match outcome::success(status, headers, body) {
+        match outcome::success(&META, status, headers, body) {
             Ok(_) => Ok(()),
             Err(_) if is_gone(status, body) => Ok(()),
             Err(outcome) => Err(outcome),
@@ -92,9 +76,9 @@ impl Api for Templates {
     }
 
     fn listed(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Page, Outcome> {
-        let answer = outcome::success(status, headers, body)?;
+        let answer = outcome::success(&META, status, headers, body)?;
         let Some(templates) = json::field(&answer, "data").and_then(Value::as_array) else {
-            return Err(unreadable("a list of templates"));
+            return Err(unreadable(&META, "a list of templates"));
         };
         let paging = json::object(&answer, &["paging"]);
         let more = paging.filter(|paging| json::text(paging, "next").is_some());
@@ -106,7 +90,36 @@ impl Api for Templates {
     }
 }
 
-fn listed(template: &Object) -> Option<Listed> {
+/// A template as the Cloud API is asked for it, whoever passes it on.
+pub fn body(template: &Template) -> Value {
+    let mut body = json!({
+        "name": template.name,
+        "language": template.language,
+        "category": template.category.word(),
+        "components": components(template),
+    });
+    if is_named(template) && template.category != Category::Authentication {
+        body["parameter_format"] = "NAMED".into();
+    }
+    body
+}
+
+/// The answer to a submission.
+pub fn taken(from: &Answering, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Outcome> {
+    let answer = outcome::success(from, status, headers, body)?;
+    let word = json::text(&answer, "status");
+    if word.is_none() && !json::flag(&answer, "success") && id(&answer).is_none() {
+        return Err(unreadable(from, "a submitted template"));
+    }
+    Ok(Submitted {
+        id: id(&answer),
+        status: word.map_or(Status::Pending, Status::parse),
+        category: json::text(&answer, "category").and_then(Category::parse),
+    })
+}
+
+/// One of a list.
+pub fn listed(template: &Object) -> Option<Listed> {
     let word = json::text(template, "status").unwrap_or_default();
     let status = Status::parse(word);
     let reason = json::text(template, "rejected_reason").filter(|reason| *reason != "NONE");
@@ -143,15 +156,15 @@ fn is_gone(status: u16, body: &[u8]) -> bool {
     matches!(status, 400 | 404) && ["message", "error_user_title", "error_user_msg"].into_iter().any(says)
 }
 
-fn unreadable(what: &str) -> Outcome {
+pub fn unreadable(from: &Answering, what: &str) -> Outcome {
     Outcome::failed(
         crate::message::Fate::Unknown,
-        format!("what Meta answered is not {what}; check the sender's base_url"),
+        format!("what {} answered is not {what}; check the sender's base_url", from.who),
     )
 }
 
 fn business(sender: &Sender) -> Result<&str, EncodeError> {
-    sender.business_account.as_deref().and_then(graph::id).ok_or_else(|| {
+    sender.settings.own().business_account().and_then(graph::id).ok_or_else(|| {
         EncodeError(format!(
             "the sender {} has no business_account: the id of the WhatsApp business account at Meta",
             sender.name

@@ -5,12 +5,13 @@
 
 use serde_json::Value;
 
-use crate::channel::json::{self, Object, kind};
+use crate::channel::json::{self, Object, Wanted, as_object, missing, short};
 use crate::channel::said::Found;
 use crate::channel::waha::content;
 use crate::channel::waha::person::{Person, ourselves};
 use crate::channel::waha::{bare_id, chat_of};
-use crate::channel::{DecodeError, cloud::short, time};
+use crate::channel::{DecodeError, time};
+use crate::event::session::Status;
 use crate::event::{Event, Ignored, Receipt, SessionChange, Topic, Unread};
 use crate::identity::{self, Address};
 use crate::message::{Choice, ContactKey, Content, DeliveryState, Fate, Inbound, Provider, Timestamp};
@@ -20,8 +21,8 @@ pub fn events(body: &[u8], groups: bool) -> Result<Vec<Event>, DecodeError> {
     let envelope: Object = json::parse(body)?;
     let field = |name| json::field(&envelope, name).unwrap_or(&Value::Null);
     let webhook = Webhook {
-        account: required(field("session"), "session")?,
-        event: required(field("event"), "event")?,
+        account: json::required_text(&envelope, "session", "")?,
+        event: json::required_text(&envelope, "event", "")?,
         at: time::read(field("timestamp")),
         me: ourselves(field("me")),
         groups,
@@ -45,10 +46,10 @@ pub(super) struct Webhook<'a> {
 impl Webhook<'_> {
     fn read(&self, payload: &Value) -> Result<Event, DecodeError> {
         match self.event {
-            "message" | "message.any" => self.message(object(payload)?),
-            "message.ack" => self.receipt(object(payload)?),
-            "session.status" => self.session(object(payload)?),
-            "poll.vote" => self.vote(object(payload)?),
+            "message" | "message.any" => self.message(as_object(payload, "payload")?),
+            "message.ack" => self.receipt(as_object(payload, "payload")?),
+            "session.status" => self.session(as_object(payload, "payload")?),
+            "poll.vote" => self.vote(as_object(payload, "payload")?),
             event => Ok(self.other(event, payload)),
         }
     }
@@ -115,14 +116,14 @@ impl Webhook<'_> {
     }
 
     fn message(&self, payload: &Object) -> Result<Event, DecodeError> {
-        let id = message_id(payload).ok_or_else(|| missing("payload.id", payload.get("id")))?;
+        let id = message_id(payload).ok_or_else(|| missing(payload, "id", "payload"))?;
         if self.is_own(payload, &id) {
             return Ok(self.own(payload, id));
         }
         let from = json::strict_text(payload, "from", "payload")?
             .filter(|from| !from.is_empty())
             .or_else(|| chat_of(&id))
-            .ok_or_else(|| missing("payload.from", payload.get("from")))?;
+            .ok_or_else(|| missing(payload, "from", "payload"))?;
         let person = Person::of(payload);
         let (contact, aliases) = match self.chat(payload, &id, from) {
             Ok(Address::Person(key)) => person.keys(key, &self.me),
@@ -190,16 +191,16 @@ impl Webhook<'_> {
 
     /// A vote in a poll is a choice where one option is chosen: the option is its own id.
     fn vote(&self, payload: &Object) -> Result<Event, DecodeError> {
-        let vote = match payload.get("vote") {
+        let vote = match json::field(payload, "vote") {
             Some(Value::Object(vote)) => vote,
-            other => return Err(missing("payload.vote", other)),
+            other => return Err(json::unlike(Wanted::Object, other, "payload.vote")),
         };
-        let id = message_id(vote).ok_or_else(|| missing("payload.vote.id", vote.get("id")))?;
+        let id = message_id(vote).ok_or_else(|| missing(vote, "id", "payload.vote"))?;
         if self.is_own(vote, &id) || json::text(vote, "from") == Some("me") {
             return Ok(self.ignored("own message", vote));
         }
         let from = json::text(vote, "from").or_else(|| chat_of(&id));
-        let from = from.ok_or_else(|| missing("payload.vote.from", vote.get("from")))?;
+        let from = from.ok_or_else(|| missing(vote, "from", "payload.vote"))?;
         let options: Vec<&str> = match json::field(vote, "selectedOptions") {
             Some(Value::Array(options)) => options.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
@@ -237,7 +238,7 @@ impl Webhook<'_> {
     /// An ack is a report on a message of ours only if its id says so: `false_` means that we read
     /// theirs on another device.
     fn receipt(&self, payload: &Object) -> Result<Event, DecodeError> {
-        let id = message_id(payload).ok_or_else(|| missing("payload.id", payload.get("id")))?;
+        let id = message_id(payload).ok_or_else(|| missing(payload, "id", "payload"))?;
         let own = if id.starts_with("true_") {
             true
         } else if id.starts_with("false_") {
@@ -282,7 +283,7 @@ impl Webhook<'_> {
 
     fn session(&self, payload: &Object) -> Result<Event, DecodeError> {
         let status = json::strict_text(payload, "status", "payload")?
-            .ok_or_else(|| missing("payload.status", payload.get("status")))?;
+            .ok_or_else(|| missing(payload, "status", "payload"))?;
         let last = || {
             let statuses = json::field(payload, "statuses")?.as_array()?;
             time::read(statuses.last()?.get("timestamp")?)
@@ -290,7 +291,7 @@ impl Webhook<'_> {
         Ok(Event::Session(SessionChange {
             provider: Provider::Waha,
             account: self.account.to_owned(),
-            status: status.to_owned(),
+            status: Status::read(status),
             number: self.me.iter().find(|key| identity::is_phone(key)).cloned(),
             at: self.at.or_else(last).unwrap_or(Timestamp::ZERO),
         }))
@@ -364,30 +365,4 @@ fn delivery_state(payload: &Object) -> Option<DeliveryState> {
         (Some(3 | 4), _) | (None, Some("READ" | "PLAYED")) => Some(DeliveryState::Read),
         _ => None,
     }
-}
-
-fn required<'a>(value: &'a Value, place: &str) -> Result<&'a str, DecodeError> {
-    match value {
-        Value::String(text) if !text.is_empty() => Ok(text),
-        Value::String(_) => {
-            Err(DecodeError { what: "expected text, found none".into(), place: place.into() })
-        }
-        other => Err(missing(place, Some(other))),
-    }
-}
-
-fn object(payload: &Value) -> Result<&Object, DecodeError> {
-    payload.as_object().ok_or_else(|| DecodeError {
-        what: format!("expected an object, found {}", kind(payload)),
-        place: "payload".into(),
-    })
-}
-
-fn missing(place: &str, found: Option<&Value>) -> DecodeError {
-    let wanted = if place.ends_with("vote") { "an object" } else { "text" };
-    let found = match found {
-        Some(Value::String(_)) => "none",
-        other => other.map_or("nothing", kind),
-    };
-    DecodeError { what: format!("expected {wanted}, found {found}"), place: place.into() }
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::media::{Place, Source, file_name};
-use crate::channel::waha::session;
+use crate::channel::waha::api;
+use crate::channel::waha::person::chat_id;
 use crate::channel::{EncodeError, Outgoing, Request, Signal, card, fallback, mime, vcard};
-use crate::identity::{self, Address};
 use crate::internet;
 use crate::message::{MediaKind, OutboundContent, OutboundMedia};
 use crate::tenant::Sender;
@@ -30,7 +30,7 @@ pub fn request(outgoing: &Outgoing<'_>) -> Result<Request, EncodeError> {
             body["reply_to"] = quoted.into();
         }
     }
-    session::request(sender, method, path, Some(&body))
+    api::request(sender, method, path, Some(&body))
 }
 
 /// Marks a message as read, or shows that an answer is being written.
@@ -44,28 +44,7 @@ pub fn signal(sender: &Sender, to: &str, message_id: &str, signal: Signal) -> Op
         ),
         Signal::Typing => ("/api/startTyping", json!({ "session": sender.account, "chatId": chat })),
     };
-    session::request(sender, http::Method::POST, path, Some(&body)).ok()
-}
-
-/// The address in WAHA's form. The digits stay as they were received: the network may know only an
-/// old form of the number.
-pub fn chat_id(raw: &str) -> Result<String, EncodeError> {
-    let refused =
-        |why: &dyn std::fmt::Display| EncodeError(format!("no message can be sent to this address: {why}"));
-    match identity::address(raw).map_err(|error| refused(&error))? {
-        Address::Group(key) => Ok(key.as_str().to_owned()),
-        Address::Person(key) if key.as_str().ends_with("@lid") => Ok(key.as_str().to_owned()),
-        Address::Person(key) if !identity::is_phone(&key) => {
-            Err(refused(&"WAHA knows no business-scoped ids"))
-        }
-        Address::Person(_) => {
-            let number = raw.rsplit_once('@').map_or(raw, |(number, _)| number);
-            Ok(format!("{}@c.us", identity::phone_digits(number).map_err(|error| refused(&error))?))
-        }
-        Address::Status | Address::Broadcast | Address::Newsletter => {
-            Err(refused(&"stories, broadcasts and channels are not answered"))
-        }
-    }
+    api::request(sender, http::Method::POST, path, Some(&body)).ok()
 }
 
 fn call(
@@ -410,30 +389,6 @@ mod tests {
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
         let expected = json!({"session": "default", "chatId": "245800000000182@lid", "text": "yes", "reply_to": "false_1@c.us_A"});
         assert_eq!(body, expected);
-    }
-
-    #[test]
-    fn chat_ids() {
-        for (raw, expected) in [
-            ("971501234567@c.us", Some("971501234567@c.us")),
-            ("971501234567@s.whatsapp.net", Some("971501234567@c.us")),
-            ("971501234567:12@c.us", Some("971501234567@c.us")),
-            ("971501234567", Some("971501234567@c.us")),
-            ("+971 50 123 4567", Some("971501234567@c.us")),
-            // As received, not the canonical form.
-            ("558591203123@c.us", Some("558591203123@c.us")),
-            ("558591203123", Some("558591203123@c.us")),
-            ("5215512345678@s.whatsapp.net", Some("5215512345678@c.us")),
-            ("245800000000182@lid", Some("245800000000182@lid")),
-            ("120363000000000002@g.us", Some("120363000000000002@g.us")),
-            ("status@broadcast", None),
-            ("120363400000000821@newsletter", None),
-            ("US.1234", None),
-            ("Maria", None),
-            ("", None),
-        ] {
-            assert_eq!(chat_id(raw).ok().as_deref(), expected, "{raw:?}");
-        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use http::Method;
 use url::Url;
 
 use crate::channel::media::{Api, Fetch, Takes};
-use crate::channel::waha::{Waha, session};
+use crate::channel::waha::{Waha, api};
 use crate::channel::{EncodeError, Request};
 use crate::tenant::Sender;
 
@@ -39,7 +39,7 @@ impl Api for Waha {
             _ => {
                 let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
                 let path = format!("{FILES}{file}{query}");
-                session::request(sender, Method::GET, &path, None).map(Fetch::File)
+                api::request(sender, Method::GET, &path, None).map(Fetch::File)
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::channel::Outcome;
 use crate::channel::answer::{retry_after_ms, without_numbers};
 use crate::channel::json::{self, Object};
 use crate::channel::waha::chat_of;
-use crate::channel::waha::encode::chat_id;
+use crate::channel::waha::person::chat_id;
 use crate::message::Fate;
 
 /// The engine's own messages are a few words.
@@ -165,16 +165,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::channel::testing;
 
     /// The fate in a word, with its id or wait.
     fn fate(status: u16, headers: &[(&str, &str)], body: &str) -> String {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                (name, value.parse().expect("a value"))
-            })
-            .collect();
+        let headers = testing::headers(headers);
         match read(status, &headers, body.as_bytes(), "971501234567@c.us") {
             Outcome::Sent { provider_id, .. } => format!("sent {}", provider_id.unwrap_or_default()),
             Outcome::Failed { fate: Fate::Retry, after_ms: Some(after), .. } => {

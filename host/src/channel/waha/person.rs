@@ -1,10 +1,11 @@
 //! Whom a WAHA message is from, beyond its `from`: the same person's other address and their name, from
-//! the engine's raw data; and who we are ourselves.
+//! the engine's raw data; who we are ourselves; and how an address is written to WAHA.
 
 use serde_json::Value;
 
+use crate::channel::EncodeError;
 use crate::channel::json::{self, Object};
-use crate::identity;
+use crate::identity::{self, Address};
 use crate::message::ContactKey;
 
 /// What the engine adds: another address of the same person, and their name.
@@ -83,4 +84,54 @@ pub fn ourselves(me: &Value) -> Vec<ContactKey> {
         }
     }
     keys
+}
+
+/// The address in WAHA's form. The digits stay as they were received: the network may know only an
+/// old form of the number.
+pub fn chat_id(raw: &str) -> Result<String, EncodeError> {
+    let refused =
+        |why: &dyn std::fmt::Display| EncodeError(format!("no message can be sent to this address: {why}"));
+    match identity::address(raw).map_err(|error| refused(&error))? {
+        Address::Group(key) => Ok(key.as_str().to_owned()),
+        Address::Person(key) if key.as_str().ends_with("@lid") => Ok(key.as_str().to_owned()),
+        Address::Person(key) if !identity::is_phone(&key) => {
+            Err(refused(&"WAHA knows no business-scoped ids"))
+        }
+        Address::Person(_) => {
+            let number = raw.rsplit_once('@').map_or(raw, |(number, _)| number);
+            Ok(format!("{}@c.us", identity::phone_digits(number).map_err(|error| refused(&error))?))
+        }
+        Address::Status | Address::Broadcast | Address::Newsletter => {
+            Err(refused(&"stories, broadcasts and channels are not answered"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chat_ids() {
+        for (raw, expected) in [
+            ("971501234567@c.us", Some("971501234567@c.us")),
+            ("971501234567@s.whatsapp.net", Some("971501234567@c.us")),
+            ("971501234567:12@c.us", Some("971501234567@c.us")),
+            ("971501234567", Some("971501234567@c.us")),
+            ("+971 50 123 4567", Some("971501234567@c.us")),
+            // As received, not the canonical form.
+            ("558591203123@c.us", Some("558591203123@c.us")),
+            ("558591203123", Some("558591203123@c.us")),
+            ("5215512345678@s.whatsapp.net", Some("5215512345678@c.us")),
+            ("245800000000182@lid", Some("245800000000182@lid")),
+            ("120363000000000002@g.us", Some("120363000000000002@g.us")),
+            ("status@broadcast", None),
+            ("120363400000000821@newsletter", None),
+            ("US.1234", None),
+            ("Maria", None),
+            ("", None),
+        ] {
+            assert_eq!(chat_id(raw).ok().as_deref(), expected, "{raw:?}");
+        }
+    }
 }

@@ -9,18 +9,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::channel::json::{self, Object};
+use crate::channel::waha::api::request;
 use crate::channel::waha::outcome::{describe, exception, words};
 use crate::channel::{EncodeError, Request};
+use crate::event::session::Status;
 use crate::glyph;
 use crate::identity;
 use crate::message::ContactKey;
 use crate::tenant::Sender;
-
-pub const WORKING: &str = "WORKING";
-pub const FAILED: &str = "FAILED";
-pub const STOPPED: &str = "STOPPED";
-pub const STARTING: &str = "STARTING";
-pub const SCAN_QR_CODE: &str = "SCAN_QR_CODE";
 
 /// Of what WAHA explains at length, this much.
 const WORDS_CHARS: usize = 400;
@@ -30,8 +26,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// A session as WAHA shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
-    /// WAHA's word; there may be words that are not known here.
-    pub status: String,
+    pub status: Status,
     /// Our number, once logged in.
     pub number: Option<ContactKey>,
     pub config: Object,
@@ -49,7 +44,7 @@ pub enum Refusal {
     Exists,
     /// The session must be in another status.
     NotNow {
-        status: String,
+        status: Status,
     },
     /// This WAHA holds one session, which is called otherwise. In its words.
     OneSession(String),
@@ -172,28 +167,6 @@ fn name(sender: &Sender) -> Result<String, EncodeError> {
     }
 }
 
-/// A call of WAHA's API, with the sender's key.
-pub fn request(
-    sender: &Sender,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Request, EncodeError> {
-    let base = sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    if base.is_empty() {
-        return Err(EncodeError(format!("the sender {} has no base_url: where is its WAHA?", sender.name)));
-    }
-    let url = format!("{base}{path}");
-    let request = match body {
-        Some(body) => Request::json(method, url, body),
-        None => Request { method, url, headers: Vec::new(), body: Vec::new() },
-    };
-    Ok(match sender.api_key.is_empty() {
-        true => request,
-        false => request.header("X-Api-Key", sender.api_key.expose()),
-    })
-}
-
 /// The answer to all that shows the session.
 pub fn read(status: u16, body: &[u8]) -> Result<Session, Refusal> {
     let answer = taken(status, body)?;
@@ -208,7 +181,7 @@ pub fn read(status: u16, body: &[u8]) -> Result<Session, Refusal> {
         identity::is_phone(&key).then_some(key)
     });
     Ok(Session {
-        status: word.to_owned(),
+        status: Status::read(word),
         number,
         config: json::object(&answer, &["config"]).cloned().unwrap_or_default(),
         apps: json::field(&answer, "apps").and_then(Value::as_array).cloned(),
@@ -305,7 +278,7 @@ fn taken(status: u16, body: &[u8]) -> Result<Object, Refusal> {
         }
         422 if says("session") && (says("not found") || says("didn't find")) => Refusal::NoSession,
         422 => match json::text(&answer, "status") {
-            Some(now) => Refusal::NotNow { status: now.to_owned() },
+            Some(now) => Refusal::NotNow { status: Status::read(now) },
             // A call that names a session that is not there: it has no status to tell.
             None if json::text(&answer, "session").is_some() => Refusal::NoSession,
             None => Refusal::Refused(told),
@@ -320,20 +293,20 @@ fn taken(status: u16, body: &[u8]) -> Result<Object, Refusal> {
 }
 
 /// What a person does next, by the session's status.
-pub fn next_step(status: &str) -> &'static str {
+pub fn next_step(status: &Status) -> &'static str {
     match status {
-        WORKING => "nothing: messages come in and go out",
-        STARTING => "wait a few seconds and look again",
-        SCAN_QR_CODE => {
+        Status::Working => "nothing: messages come in and go out",
+        Status::Starting => "wait a few seconds and look again",
+        Status::ScanQrCode => {
             "scan the QR code with WhatsApp on the phone: Settings, Linked devices, Link a device"
         }
-        "PASSKEY_REQUIRED" => "confirm the passkey that WhatsApp asks for, in WAHA's own dashboard",
-        "PASSKEY_CONFIRMATION_REQUIRED" => {
+        Status::PasskeyRequired => "confirm the passkey that WhatsApp asks for, in WAHA's own dashboard",
+        Status::PasskeyConfirmationRequired => {
             "compare the code in WAHA's own dashboard with the one on the phone, and confirm it there"
         }
-        STOPPED => "connect it",
-        FAILED => "connect it again; if it keeps failing, disconnect it first and scan anew",
-        _ => "look into WAHA's own dashboard: this status is not known to the gateway",
+        Status::Stopped => "connect it",
+        Status::Failed => "connect it again; if it keeps failing, disconnect it first and scan anew",
+        Status::Other(_) => "look into WAHA's own dashboard: this status is not known to the gateway",
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a sender must keep: a name, an account that is nobody else's, webhooks that prove themselves,
-//! and only such settings as mean something at its provider.
+//! and an address where its provider is. That it says nothing of another provider: see [`crate::tenant`].
 
 use super::{Fault, fault};
 use crate::identity;
 use crate::message::Provider;
-use crate::tenant::{Directory, HmacAlgorithm, Sender, WebhookAuth};
+use crate::message::provider::{Account, BaseUrl};
+use crate::tenant::{Directory, Sender, WebhookAuth};
 
 /// An address that is a secret must not be guessed.
 const MIN_PATH: usize = 16;
@@ -33,16 +34,18 @@ pub fn check(sender: &Sender, directory: &Directory, private: bool) -> Vec<Fault
     if sender.number.as_ref().is_some_and(|number| !is_number(number)) {
         faults.push(fault("number", "is not a phone number", "write 6 to 15 digits with the country code"));
     }
-    // Gupshup takes a reply only with the number that it leaves by.
-    if sender.provider == Provider::Gupshup && sender.number.is_none() {
-        faults.push(fault("number", "is missing", "write the app's phone number, with the country code"));
+    if sender.provider().facts().needs_number && sender.number.is_none() {
+        let action = format!(
+            "write the phone number, with the country code: {} asks for it",
+            sender.provider().title()
+        );
+        faults.push(fault("number", "is missing", action));
     }
     faults.extend(base_url(&directory.waha().lend(sender.clone())));
     faults.extend(webhook_auth(sender, private));
     faults.extend(webhook_path(sender));
     faults.extend(headers(sender));
     faults.extend(media_hosts(sender));
-    faults.extend(strangers(sender));
     if sender.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
         faults.push(fault(
             "rate_per_second",
@@ -72,25 +75,26 @@ pub fn owner(sender: &Sender, directory: &Directory) -> Option<Fault> {
 
 fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
     let mut faults = Vec::new();
+    let (at, is) = (sender.provider().title(), &sender.provider().facts().account);
     if sender.account.is_empty() || sender.account.len() > 200 {
         faults.push(fault(
             "account",
             format!("has {} characters", sender.account.len()),
-            "write the provider's key for this number: at WAHA the session, such as \"default\"",
+            format!("write the provider's key for this number: at {at} {}", is.words()),
         ));
-    } else if sender.provider == Provider::Infobip && identity::phone_digits(&sender.account).is_err() {
+    } else if matches!(is, Account::Phone) && identity::phone_digits(&sender.account).is_err() {
         faults.push(fault(
             "account",
             format!("\"{}\" is not a phone number", sender.account),
-            "at Infobip the account is the number itself, with its country code",
+            format!("at {at} the account is {}", is.words()),
         ));
     }
     for account in sender.accounts() {
-        let taken = directory.sender_of(sender.provider, account);
+        let taken = directory.sender_of(sender.provider(), account);
         if let Some(other) = taken.filter(|other| other.name != sender.name) {
             faults.push(fault(
                 "account",
-                format!("{} account \"{account}\" is sender \"{}\" already", sender.provider, other.name),
+                format!("{} account \"{account}\" is sender \"{}\" already", sender.provider(), other.name),
                 "one account belongs to one sender; change one of them",
             ));
         }
@@ -99,15 +103,9 @@ fn account(sender: &Sender, directory: &Directory) -> Vec<Fault> {
 }
 
 fn base_url(sender: &Sender) -> Option<Fault> {
-    let action = match sender.provider {
-        Provider::Infobip => "write your account's own address, such as \"https://abc123.api.infobip.com\"",
-        _ => "write the provider's address, such as \"http://127.0.0.1:3000\"",
-    };
+    let BaseUrl { required, hint: action } = sender.provider().facts().base_url;
     match &sender.base_url {
-        // The others' addresses are the same for everyone.
-        None if matches!(sender.provider, Provider::Waha | Provider::Infobip) => {
-            Some(fault("base_url", "is missing", action))
-        }
+        None if required => Some(fault("base_url", "is missing", action)),
         None => None,
         Some(url) => match url.parse::<http::Uri>() {
             Ok(uri) if uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")) => None,
@@ -118,7 +116,7 @@ fn base_url(sender: &Sender) -> Option<Fault> {
 
 /// Where its secrets go: a provider's own address where the sender names none.
 pub fn destination(sender: &Sender) -> (Provider, &str) {
-    (sender.provider, sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+    (sender.provider(), sender.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
 }
 
 /// A secret that nobody can read must not be sent to an address of the reader's choice: whoever changes
@@ -128,11 +126,7 @@ pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
     if destination(before) == destination(after) {
         return None;
     }
-    // A WAHA session is told how its webhooks prove themselves; the others are sent their key alone.
-    let leaving: &[&str] = match after.provider {
-        Provider::Waha => &["api_key", "hmac_key", "webhook_key", "webhook_path"],
-        Provider::Infobip | Provider::Gupshup | Provider::Meta | Provider::Simulator => &["api_key"],
-    };
+    let leaving = after.provider().facts().sent_secrets;
     let sealed: Vec<&str> = after
         .secrets()
         .into_iter()
@@ -143,7 +137,7 @@ pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
         return None;
     }
     let sealed = sealed.join(", ");
-    let key = if before.provider == after.provider { "base_url" } else { "provider" };
+    let key = if before.provider() == after.provider() { "base_url" } else { "provider" };
     Some(fault(
         key,
         format!("changes where {sealed} would be sent, and kept secrets are sent nowhere else"),
@@ -153,8 +147,15 @@ pub fn moved(before: &Sender, after: &Sender, kept: &[&str]) -> Option<Fault> {
 
 fn webhook_auth(sender: &Sender, private: bool) -> Option<Fault> {
     // A simulated message is proven by the operator's token, not by a key of the sender.
-    if sender.provider == Provider::Simulator {
+    if sender.provider().is_simulated() {
         return None;
+    }
+    if !sender.provider().facts().signs && !sender.hmac_key.is_empty() {
+        return Some(fault(
+            "hmac_key",
+            format!("proves nothing: {} signs no webhook", sender.provider().title()),
+            "set webhook_path or webhook_key, and take hmac_key away",
+        ));
     }
     match sender.auth {
         WebhookAuth::None if !private => Some(fault(
@@ -188,24 +189,26 @@ fn webhook_path(sender: &Sender) -> Option<Fault> {
 
 fn headers(sender: &Sender) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (key, header) in [("hmac_header", &sender.hmac_header), ("webhook_header", &sender.webhook_header)] {
+    let proof = sender.settings.own().proof();
+    for (key, header) in [("hmac_header", proof.header), ("webhook_header", sender.webhook_header.as_deref())]
+    {
         if let Some(header) = header
             && header.parse::<http::HeaderName>().is_err()
         {
             faults.push(fault(key, format!("\"{header}\" is no header's name"), "write it as X-Signature"));
         }
     }
-    if sender.webhook_user.is_some() && sender.webhook_key.is_empty() {
+    if proof.user.is_some() && sender.webhook_key.is_empty() {
         faults.push(fault("webhook_user", "has no password", "set webhook_key to it"));
     }
-    if sender.webhook_user.is_some() && sender.webhook_header.is_some() {
+    if proof.user.is_some() && sender.webhook_header.is_some() {
         faults.push(fault(
             "webhook_header",
             "the webhook key is the password of Basic authentication, which has a header of its own",
             "take webhook_header or webhook_user away",
         ));
     }
-    if sender.provider == Provider::Infobip && !sender.hmac_key.is_empty() && sender.hmac_header.is_none() {
+    if proof.asks_for_header && !sender.hmac_key.is_empty() && proof.header.is_none() {
         faults.push(fault(
             "hmac_header",
             "is missing: in which header does the signature come?",
@@ -228,29 +231,6 @@ fn media_hosts(sender: &Sender) -> Option<Fault> {
         format!("\"{bad}\" is no host"),
         "write hosts alone, such as \"files.example.com\" or \"minio:9000\"",
     ))
-}
-
-/// Settings of another provider: they would be set in vain, and whoever set them expects something.
-fn strangers(sender: &Sender) -> Vec<Fault> {
-    let Sender { provider, .. } = *sender;
-    let infobip = [Provider::Infobip];
-    let settings: [(&'static str, bool, &[Provider]); 8] = [
-        ("hmac_header", sender.hmac_header.is_some(), &infobip),
-        ("hmac_algorithm", sender.hmac_algorithm != HmacAlgorithm::default(), &infobip),
-        ("webhook_user", sender.webhook_user.is_some(), &infobip),
-        ("keyword", sender.keyword.is_some(), &infobip),
-        ("verify_token", !sender.verify_token.is_empty(), &[Provider::Meta]),
-        ("business_account", sender.business_account.is_some(), &[Provider::Meta]),
-        ("api_version", sender.api_version.is_some(), &[Provider::Meta]),
-        ("app_id", sender.app_id.is_some(), &[Provider::Gupshup]),
-    ];
-    settings
-        .into_iter()
-        .filter(|(_, is_set, of)| *is_set && !of.contains(&provider))
-        .map(|(key, _, of)| {
-            fault(key, format!("means nothing at {provider}; it is for {}", of[0]), "take it away")
-        })
-        .collect()
 }
 
 fn is_number(number: &str) -> bool {
@@ -303,12 +283,8 @@ mod tests {
                 json!({"number": "96179374241", "webhook_path": "0123456789abcdef", "webhook_key": ""}),
                 &[],
             ),
-            (
-                "gupshup",
-                json!({"number": "96179374241", "app_id": "82ed52f4", "verify_token": "t"}),
-                &["verify_token"],
-            ),
-            ("waha", json!({"app_id": "1", "api_version": "v23.0"}), &["api_version", "app_id"]),
+            ("gupshup", json!({"number": "96179374241", "app_id": "82ed52f4"}), &[]),
+            ("gupshup", json!({"number": "96179374241", "hmac_key": "s"}), &["hmac_key"]),
             ("meta", json!({"media_hosts": ["files.example.com", "10.0.0.1"]}), &[]),
             ("meta", json!({"media_hosts": ["https://files.example.com"]}), &["media_hosts"]),
             ("meta", json!({"media_hosts": ["minio:9000", "[::1]", "[::1]:9000"]}), &[]),

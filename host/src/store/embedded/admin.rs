@@ -6,14 +6,17 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::pack;
-use super::mirror::Effect;
-use super::rows::contact::Contact;
+use super::handover;
 use super::secrets;
-use super::tables::define;
-use super::{contacts, handover, ties, views};
 use crate::event::SessionChange;
 use crate::message::{ContactKey, TenantId, Timestamp};
 use crate::route::Lock;
+use crate::store::rows::Rows as _;
+use crate::store::rows::contact::Contact;
+use crate::store::rows::known_by::KnownBy;
+use crate::store::rules::merge::unify;
+use crate::store::rules::{contact_tenants, contacts};
+use crate::store::shared::effect::Effect;
 use crate::store::{ApiKey, AuditEntry, Error, ImportReport};
 use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
 
@@ -33,7 +36,7 @@ pub fn entry(
 
 pub fn put_organization(batch: &mut Batch<'_>, organization: &Organization, by: &AuditEntry) -> Step<()> {
     batch.tables.organizations.put()?.insert(organization.id.0, pack(organization).as_slice())?;
-    batch.effects.push(Effect::Organization(organization.clone()));
+    batch.changes.effects.push(Effect::Organization(organization.clone()));
     batch.audit(by)
 }
 
@@ -46,7 +49,7 @@ pub fn put_tenant(batch: &mut Batch<'_>, tenant: &Tenant, by: &AuditEntry) -> St
         return Err(Error::Conflict(what).into());
     }
     batch.tables.tenants.put()?.insert(tenant.id.get(), pack(tenant).as_slice())?;
-    batch.effects.push(Effect::Tenant(tenant.clone()));
+    batch.changes.effects.push(Effect::Tenant(tenant.clone()));
     batch.audit(by)
 }
 
@@ -61,25 +64,31 @@ pub fn put_sender(batch: &mut Batch<'_>, sender: &Sender, by: &AuditEntry) -> St
         if other.name == sender.name && other.tenant != sender.tenant {
             return Err(Error::Conflict(handover::not_here(&other, sender.tenant)).into());
         }
-        if other.name != sender.name && other.provider == sender.provider && other.account == sender.account {
+        if other.name != sender.name
+            && other.provider() == sender.provider()
+            && other.account == sender.account
+        {
             let what = format!(
                 "sender {}: the {} account {:?} is sender {}'s already",
-                sender.name, sender.provider, sender.account, other.name
+                sender.name,
+                sender.provider(),
+                sender.account,
+                other.name
             );
             return Err(Error::Conflict(what).into());
         }
     }
-    let kept = batch.mirror.directory.load().waha().take_back(sender.clone());
+    let kept = batch.index.directory.load().waha().take_back(sender.clone());
     write_sender(batch, &kept)?;
     batch.audit(by)
 }
 
 /// `sender`: without what the configuration lends it.
 pub fn write_sender(batch: &mut Batch<'_>, sender: &Sender) -> Step<()> {
-    let row = secrets::sealed(&batch.mirror.keys.load(), sender)?;
+    let row = secrets::sealed(&batch.index.keys.load(), sender)?;
     batch.tables.senders.put()?.insert(sender.name.as_str(), row.as_slice())?;
-    batch.owners.insert(sender.name.clone(), sender.tenant);
-    batch.effects.push(Effect::Sender(sender.clone()));
+    batch.changes.owners.insert(sender.name.clone(), sender.tenant);
+    batch.changes.effects.push(Effect::Sender(sender.clone()));
     Ok(())
 }
 
@@ -121,9 +130,9 @@ pub fn unlock(batch: &mut Batch<'_>, contact: &ContactKey, actor: &str, now: Tim
         }
     }
     // Its conversation stays, and no lock tells of it any more.
-    ties::put(batch, &known.canonical, lock.tenant, ties::By::Shared)?;
-    batch.count_lock(lock.tenant.get(), -1);
-    batch.state.touch(now);
+    contact_tenants::put(batch, &known.canonical, lock.tenant, KnownBy::Shared)?;
+    batch.changes.count_lock(lock.tenant, -1);
+    batch.changes.state.touch(now);
     let detail = serde_json::json!({ "previous_tenant": lock.tenant, "since": lock.since.to_string() });
     batch.audit(&entry(actor, "unlock", &known.canonical, detail, now))?;
     Ok(lock)
@@ -188,10 +197,9 @@ pub fn sift(
 ) -> Step<Vec<(ContactKey, TenantId)>> {
     // Stable, here and below: of a contact that comes twice, the first word stays the first.
     locks.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let table = snapshot.open_table(define::contacts)?;
     let mut found = Vec::with_capacity(locks.len());
     for (contact, tenant) in locks {
-        let (canonical, lock) = contacts::find(&table, &contact)?;
+        let (canonical, lock) = contacts::find(snapshot, &contact)?;
         found.push((canonical, tenant, lock.map(|lock| lock.tenant)));
     }
     found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
@@ -208,18 +216,18 @@ pub fn import(
     actor: &str,
     now: Timestamp,
 ) -> Step<ImportReport> {
-    let mut import = Import::new(batch.mirror.directory.load_full());
+    let mut import = Import::new(batch.index.directory.load_full());
     import.report = so_far.clone();
     for (contact, tenant) in locks {
         let known = contacts::resolve(batch, contact, &[])?;
         if import.consider(&known.canonical, *tenant, known.lock.map(|lock| lock.tenant)) {
             let lock = Lock { tenant: *tenant, since: now, attribution: None, sender: None };
-            batch.count_lock(tenant.get(), 1);
+            batch.changes.count_lock(*tenant, 1);
             contacts::put(batch, &known.canonical, &Contact { lock: Some(lock), ..Contact::default() })?;
-            views::gain(batch, *tenant, &known.canonical)?;
+            unify::gain(batch, *tenant, &known.canonical)?;
         }
     }
-    batch.state.touch(now);
+    batch.changes.state.touch(now);
     let report = import.report;
     let detail = serde_json::json!({
         "imported": report.imported, "unchanged": report.unchanged, "conflicts": report.conflicts.len(),

@@ -15,9 +15,8 @@ use redb::{
 use super::batch::Step;
 use super::codec::{read_place, under};
 use super::disk::{Backend, Maker};
-use super::mirror::State;
 use super::open::{file, verify};
-use super::rows::Reply;
+use super::rows::{Reply, state};
 use super::tables::{Copy, copy_all, define};
 use super::within::Within;
 use super::{packages, usage};
@@ -276,13 +275,13 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, Ow
 /// nor whether the same backup is restored a second time.
 fn skip_numbers(transaction: &WriteTransaction) -> Step<()> {
     let mut meta = transaction.open_table(define::meta)?;
-    let state = meta.get("state")?.map(|row| State::read(row.value())).transpose()?;
+    let state = meta.get("state")?.map(|row| state::read(row.value())).transpose()?;
     let Some(mut state) = state else { return Ok(()) };
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| redb::Error::Io(io::Error::other(error.to_string())))?;
     state.next_seq += (1 << 32) + u64::from(u32::from_be_bytes(random));
     let mut buffer = Vec::new();
-    state.write(&mut buffer);
+    state::write(&state, &mut buffer);
     meta.insert("state", buffer.as_slice())?;
     Ok(())
 }
@@ -307,11 +306,11 @@ fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
         outbox.remove(place)?;
     }
     let mut meta = transaction.open_table(define::meta)?;
-    let state = meta.get("state")?.map(|row| State::read(row.value())).transpose()?;
+    let state = meta.get("state")?.map(|row| state::read(row.value())).transpose()?;
     if let Some(mut state) = state {
         state.outbox_waiting = state.outbox_waiting.saturating_sub(rows.len() as u64);
         state.outbox_unknown += rows.len() as u64;
-        state.write(&mut buffer);
+        state::write(&state, &mut buffer);
         meta.insert("state", buffer.as_slice())?;
     }
     Ok(rows.len())

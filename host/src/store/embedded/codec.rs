@@ -2,19 +2,9 @@
 //! byte, fixed numbers, then texts with their lengths, then a payload. Payloads and cold rows are
 //! MessagePack with field names, so that a field can be added without touching what is on disk.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
-
-use crate::message::{ContactKey, ConversationKey, Provider, TenantId, Timestamp};
-
-/// Bytes in the store that this program cannot have written.
-#[derive(Debug, thiserror::Error)]
-#[error("a row of {table} cannot be read: {what}")]
-pub struct Unreadable {
-    pub table: &'static str,
-    pub what: String,
-}
+use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
+pub use crate::store::rows::packed::{pack, unpack};
+pub use crate::store::rows::{Read, Unreadable};
 
 /// Writes a frame into a buffer that is used again and again.
 pub struct Pen<'a>(&'a mut Vec<u8>);
@@ -77,8 +67,6 @@ pub struct Eye<'a> {
     table: &'static str,
     rest: &'a [u8],
 }
-
-type Read<T> = Result<T, Unreadable>;
 
 impl<'a> Eye<'a> {
     pub fn new(table: &'static str, bytes: &'a [u8], version: u8) -> Read<Self> {
@@ -156,6 +144,32 @@ impl<'a> Eye<'a> {
         }
     }
 
+    /// The length and the name, of the beginning of a key.
+    pub fn contact(&mut self) -> Read<ContactKey> {
+        let length = u16::from_be_bytes(self.array()?);
+        let name = self.take(usize::from(length))?;
+        let name = std::str::from_utf8(name).map_err(|_| self.wrong("a contact is not UTF-8"))?;
+        Ok(ContactKey::from_stored(name))
+    }
+
+    pub fn tenant(&mut self) -> Read<TenantId> {
+        self.u32().map(TenantId::from_stored)
+    }
+
+    /// A time in a key, which sorts by it.
+    pub fn moment(&mut self) -> Read<Timestamp> {
+        self.u64().map(|ms| Timestamp::from_ms(i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+
+    pub fn rest_as_text(&mut self) -> Read<String> {
+        let rest = std::mem::take(&mut self.rest);
+        std::str::from_utf8(rest).map(str::to_owned).map_err(|_| self.wrong("a name is not UTF-8"))
+    }
+
+    pub fn rest_as_contact(&mut self) -> Read<ContactKey> {
+        self.rest_as_text().map(ContactKey::from_stored)
+    }
+
     pub fn rest(self) -> &'a [u8] {
         self.rest
     }
@@ -164,16 +178,6 @@ impl<'a> Eye<'a> {
     pub fn is_over(&self) -> bool {
         self.rest.is_empty()
     }
-}
-
-/// A value as MessagePack with field names.
-pub fn pack<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    // Our own types into memory: there is nothing that can fail.
-    rmp_serde::to_vec_named(value).expect("our types can be written to memory")
-}
-
-pub fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Read<T> {
-    rmp_serde::from_slice(bytes).map_err(|error| Unreadable { table, what: error.to_string() })
 }
 
 /// A place in an append-only table: arrival number, then tenant. Numbers grow, so that writes land
@@ -258,125 +262,10 @@ pub fn of_contact(contact: &ContactKey, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What follows the contact in a key made by [`of_contact`].
-pub fn read_of_contact<'a>(table: &'static str, key: &'a [u8]) -> Read<&'a [u8]> {
-    let mut eye = Eye { table, rest: key };
-    let length = u16::from_be_bytes(eye.array()?);
-    eye.take(usize::from(length))?;
-    Ok(eye.rest())
-}
-
 /// The first key that does not begin with `prefix`; `None` if all greater keys do.
 pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
     let mut end = prefix[..=last].to_vec();
     end[last] += 1;
     Some(end)
-}
-
-/// Names a provider's message in sixteen bytes, whatever the length of its id. Contacts choose their
-/// own message ids, so the hash is one that nobody can aim.
-pub fn message_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(provider.name());
-    hash.update([0]);
-    hash.update(account);
-    hash.update([0]);
-    hash.update(id);
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
-}
-
-/// Names a message that came in by the provider's id, whichever name of its chat the id was written with:
-/// of what was said to us alone the chat is left out, of what was said in a group the author.
-pub fn heard_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
-    let bare = bare_id(provider, id);
-    match group_of(id).filter(|_| provider == Provider::Waha) {
-        Some(group) => message_hash(provider, account, &format!("{group}_{bare}")),
-        None => message_hash(provider, account, bare),
-    }
-}
-
-fn group_of(id: &str) -> Option<&str> {
-    let rest = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_"))?;
-    let (chat, _) = rest.split_at(rest.find("@g.us_")? + "@g.us".len());
-    Some(chat)
-}
-
-/// Names a message of ours by the provider's id, as receipts will: what differs between the forms of
-/// one id is left out of it.
-pub fn sent_hash(provider: Provider, account: &str, id: &str) -> [u8; 16] {
-    match provider {
-        Provider::Waha => message_hash(provider, account, bare_id(provider, id)),
-        // Its reports do not say whose they are.
-        Provider::Infobip => message_hash(provider, "", id),
-        Provider::Gupshup | Provider::Meta | Provider::Simulator => message_hash(provider, account, id),
-    }
-}
-
-/// A message's id without what its provider says of its chat.
-pub fn bare_id(provider: Provider, id: &str) -> &str {
-    if provider == Provider::Waha { without_chat(id) } else { id }
-}
-
-/// WAHA names one message after the chat it is in, and the chat by phone number or by hidden id:
-/// `true_971501234567@c.us_3EB0` and `true_245800000000182@lid_3EB0` are both `3EB0`. In groups the
-/// author follows. The id itself may hold underscores.
-fn without_chat(id: &str) -> &str {
-    let Some(rest) = id.strip_prefix("true_").or_else(|| id.strip_prefix("false_")) else { return id };
-    let after_chat = rest.find('@').and_then(|at| rest[at..].find('_').map(|end| &rest[at + end + 1..]));
-    let bare = match (after_chat, rest.contains('@')) {
-        (Some(bare), _) => bare,
-        (None, false) => rest,
-        (None, true) => return id,
-    };
-    match bare.rsplit_once('_') {
-        Some((bare, author)) if author.contains('@') => bare,
-        _ => bare,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_that_came_in_has_one_name() {
-        let name = |id| heard_hash(Provider::Waha, "default", id);
-        for (case, one, other, same) in [
-            ("hidden id and phone", "false_999@lid_X", "false_5521@c.us_X", true),
-            ("bare and serialized", "X", "false_5521@c.us_X", true),
-            ("another message", "false_5521@c.us_X", "false_5521@c.us_Y", false),
-            ("one author of a group", "false_1@g.us_X_999@lid", "false_1@g.us_X_5521@c.us", true),
-            ("two groups", "false_1@g.us_X_5521@c.us", "false_2@g.us_X_5521@c.us", false),
-            ("a group and a person", "false_1@g.us_X_5521@c.us", "false_5521@c.us_X", false),
-        ] {
-            assert_eq!(name(one) == name(other), same, "{case}");
-        }
-        let meta = |id| heard_hash(Provider::Meta, "1", id);
-        assert_ne!(meta("false_1@c.us_X"), meta("false_2@c.us_X"), "these are WAHA's names alone");
-    }
-
-    #[test]
-    fn one_waha_message_has_one_name() {
-        for (id, bare) in [
-            ("true_971501234567@c.us_3EB0", "3EB0"),
-            ("true_245800000000182@lid_3EB0", "3EB0"),
-            ("true_971501234567@s.whatsapp.net_3EB0_A", "3EB0_A"),
-            ("false_120363000000000002@g.us_3EB0_5511900000002@c.us", "3EB0"),
-            ("true_1_2@lid_A_B", "A_B"),
-            ("true_3EB0AAAA", "3EB0AAAA"),
-            ("3EB0AAAA", "3EB0AAAA"),
-            ("true_971501234567@c.us", "true_971501234567@c.us"),
-            ("", ""),
-        ] {
-            assert_eq!(without_chat(id), bare, "{id}");
-        }
-        let name = |provider, account, id| sent_hash(provider, account, id);
-        assert_ne!(name(Provider::Waha, "a", "3EB0"), name(Provider::Waha, "b", "3EB0"));
-        assert_eq!(name(Provider::Infobip, "97150", "x"), name(Provider::Infobip, "", "x"));
-        assert_ne!(name(Provider::Meta, "1", "true_1@c.us_x"), name(Provider::Meta, "1", "x"));
-    }
 }

@@ -9,29 +9,18 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{conversation_key, read_conversation_key, read_place, read_under, unpack};
-use super::rows::{Kept, Reply, Waiting};
+use super::rows::{Reply, Waiting, conversation};
 use super::tables::define;
-use super::{admin, contacts, secrets, sends};
+use super::{admin, secrets};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId};
-use crate::route::{self, Unserved};
+use crate::route;
+use crate::store::rows::outbox::OutboxRow;
+use crate::store::rows::place::Place;
+use crate::store::rows::{Outbox, ReadRows as _, Rows as _};
+use crate::store::rules::contacts;
+use crate::store::rules::{handover, sends};
 use crate::store::{AuditEntry, Error, Handover, OutboxState, SendId};
 use crate::tenant::Sender;
-
-/// May this conversation's words leave through this sender? As it is at this point of the batch. Of a
-/// sender that is not there nothing is said here.
-pub fn carried(batch: &Batch<'_>, key: &ConversationKey, sender: &str) -> Step<Result<(), Unserved>> {
-    let directory = batch.mirror.directory.load();
-    let name = SenderName::new(sender);
-    let Some(known) = directory.senders.get(&name) else { return Ok(Ok(())) };
-    let changed = batch.owners.get(&name).filter(|owner| **owner != known.tenant);
-    let changed = changed.map(|owner| Sender { tenant: *owner, ..Sender::clone(known) });
-    let sender = changed.as_ref().unwrap_or(known);
-    let lock = match sender.tenant {
-        Some(_) => None,
-        None => contacts::resolve(batch, &key.contact, &[])?.lock,
-    };
-    Ok(route::carries(sender, key.tenant, lock.as_ref()))
-}
 
 /// A setting of a sender cannot give it to another tenant.
 pub fn not_here(sender: &Sender, to: Option<TenantId>) -> String {
@@ -56,11 +45,10 @@ fn given(sender: Sender, to: Option<TenantId>) -> Sender {
 /// What a change of the owner would concern: everything that the sender carries now and would not then.
 pub fn plan(snapshot: &ReadTransaction, sender: &Sender, to: Option<TenantId>) -> Step<Handover> {
     let after = given(sender.clone(), to);
-    let known = snapshot.open_table(define::contacts)?;
     let cut = |tenant: TenantId, contact: &str| -> Step<bool> {
         let lock = match to {
             Some(_) => None,
-            None => contacts::find(&known, &ContactKey::from_stored(contact))?.1,
+            None => contacts::find(snapshot, &ContactKey::from_stored(contact))?.1,
         };
         Ok(route::carries(&after, tenant, lock.as_ref()).is_err())
     };
@@ -69,7 +57,7 @@ pub fn plan(snapshot: &ReadTransaction, sender: &Sender, to: Option<TenantId>) -
     for row in ReadableTable::iter(&conversations)? {
         let (key, row) = row?;
         let key = read_conversation_key("conversations", key.value())?;
-        let speaks_here = Kept::read(row.value())?.conversation.sender.as_ref() == Some(&sender.name);
+        let speaks_here = conversation::read(row.value())?.conversation.sender.as_ref() == Some(&sender.name);
         plan.conversations += u64::from(speaks_here && cut(key.tenant, key.contact.as_str())?);
     }
     for row in ReadableTable::iter(&snapshot.open_table(define::inbox)?)? {
@@ -95,7 +83,7 @@ pub fn plan(snapshot: &ReadTransaction, sender: &Sender, to: Option<TenantId>) -
             Some(known) => *known,
             None => {
                 let row = ReadableTable::get(&conversations, conversation_key(&key).as_slice())?;
-                let kept = row.map(|row| Kept::read(row.value())).transpose()?.unwrap_or_default();
+                let kept = row.map(|row| conversation::read(row.value())).transpose()?.unwrap_or_default();
                 let here = kept.conversation.sender.as_ref() == Some(&sender.name);
                 let is_cut = here && cut(key.tenant, key.contact.as_str())?;
                 concerned.insert(key, is_cut);
@@ -122,36 +110,38 @@ pub fn give(batch: &mut Batch<'_>, planned: &Handover, by: &AuditEntry) -> Step<
     {
         return Err(Error::Conflict(format!("there is no tenant {tenant}")).into());
     }
-    let sender = given(secrets::opened(&batch.mirror.keys.load(), kept)?, planned.to);
+    let sender = given(secrets::opened(&batch.index.keys.load(), kept)?, planned.to);
     let replies = replies_of(batch, &sender.name)?;
     admin::write_sender(batch, &sender)?;
     let mut done = Handover { waiting: 0, applied: true, ..planned.clone() };
-    for (id, row) in replies {
-        let reply = Reply::read(&row)?;
+    for (id, reply) in replies {
         if reply.state == OutboxState::Waiting
-            && let Err(why) = carried(batch, &id.key, reply.sender)?
+            && let Err(why) = handover::carried(batch, &id.key, &reply.sender)?
         {
-            sends::refuse(batch, &id, &reply, &why.to_string())?;
+            sends::refuse(batch, &id, reply, &why.to_string(), by.at)?;
             done.waiting += 1;
         }
     }
-    batch.state.touch(by.at);
+    batch.changes.state.touch(by.at);
     batch.audit(&AuditEntry { detail: serde_json::json!(done), ..by.clone() })?;
     Ok(done)
 }
 
 /// Everything in the outbox that is this sender's.
-pub fn replies_of(batch: &Batch<'_>, sender: &SenderName) -> Step<Vec<(SendId, Vec<u8>)>> {
+pub fn replies_of(batch: &Batch<'_>, sender: &SenderName) -> Step<Vec<(SendId, OutboxRow)>> {
     let mut found = Vec::new();
-    for row in batch.tables.outbox.get()?.iter()? {
-        let (at, row) = row?;
-        let reply = Reply::read(row.value())?;
-        if reply.sender == sender.as_str() {
-            let (seq, tenant) = read_place(at.value());
-            let contact = ContactKey::from_stored(reply.contact);
-            found.push((SendId { key: ConversationKey { tenant, contact }, seq }, row.value().to_vec()));
-        }
-    }
+    batch.each::<Outbox>(
+        &Place::new(0, TenantId::GATEWAY),
+        |_| true,
+        |at, reply| {
+            let reply = reply?;
+            if reply.sender == *sender {
+                let key = ConversationKey { tenant: at.tenant, contact: reply.contact.clone() };
+                found.push((SendId { key, seq: at.seq }, reply));
+            }
+            Ok(())
+        },
+    )?;
     Ok(found)
 }
 

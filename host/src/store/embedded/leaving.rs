@@ -4,7 +4,7 @@
 use super::batch::{Batch, Step};
 use super::codec::{Place, read_place};
 use super::rows::{Journaled, Spoken};
-use super::ways;
+use crate::store::rules::ways;
 
 pub struct Leaving {
     place: Place,

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 
 use super::admin::entry;
 use super::batch::{Batch, Fault, Step};
-use super::{Embedded, listing, no_send, no_turn, sends};
+use super::{Embedded, no_send, no_turn};
 use crate::message::Timestamp;
 use crate::store::listed::Listed;
+use crate::store::rows::Rows as _;
+use crate::store::rules::{dead_turns, sends};
 use crate::store::{Result, SendId};
 
 /// So many are settled in one commit, in which nobody else's is.
@@ -15,17 +17,17 @@ const SLICE: usize = 100;
 #[async_trait]
 impl Listed for Embedded {
     async fn retry_turn(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let turn = listing::parse(id).ok_or_else(|| no_turn(id))?;
+        let turn = SendId::parse(id).ok_or_else(|| no_turn(id))?;
         let by = entry(actor, "retry turn", id, serde_json::Value::Null, now);
         self.write(move |batch| {
-            listing::retry_turn(batch, &turn, now)?;
+            dead_turns::retry(batch, &turn, now)?;
             batch.audit(&by)
         })
         .await
     }
 
     async fn retry_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
+        let send = SendId::parse(id).ok_or_else(|| no_send(id))?;
         let by = entry(actor, "retry send", id, serde_json::Value::Null, now);
         self.write(move |batch| {
             sends::retry(batch, &send, now)?;
@@ -35,7 +37,7 @@ impl Listed for Embedded {
     }
 
     async fn drop_send(&self, id: &str, actor: &str, now: Timestamp) -> Result<()> {
-        let send = listing::parse(id).ok_or_else(|| no_send(id))?;
+        let send = SendId::parse(id).ok_or_else(|| no_send(id))?;
         let by = entry(actor, "drop send", id, serde_json::Value::Null, now);
         self.write(move |batch| {
             sends::drop_it(batch, &send, now)?;
@@ -45,15 +47,15 @@ impl Listed for Embedded {
     }
 
     async fn retry_turns(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "retry turns"), now, listing::retry_turn).await
+        self.each(ids, (actor, "retry turns"), now, |batch, id, now| dead_turns::retry(batch, id, now)).await
     }
 
     async fn retry_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "retry sends"), now, sends::retry).await
+        self.each(ids, (actor, "retry sends"), now, |batch, id, now| sends::retry(batch, id, now)).await
     }
 
     async fn drop_sends(&self, ids: &[SendId], actor: &str, now: Timestamp) -> Result<usize> {
-        self.each(ids, (actor, "drop sends"), now, sends::drop_it).await
+        self.each(ids, (actor, "drop sends"), now, |batch, id, now| sends::drop_it(batch, id, now)).await
     }
 }
 

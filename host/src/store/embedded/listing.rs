@@ -1,33 +1,22 @@
-//! What waits and what gave up, for the operator, and the operator's word on it.
+//! What waits and what gave up, for the operator.
 
 use std::hash::Hash;
 use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::batch::{Batch, Step};
+use super::Snapshot;
+use super::batch::Step;
 use super::codec::{Place, after_prefix, conversation_prefix, place, read_under, under};
-use super::dead;
-use super::mirror::{Due, Effect, Mirror};
-use super::pages::Free;
 use super::rows::{Dead, Reply, Waiting};
-use super::sends::text;
 use super::tables::define;
-use super::turns::trigger;
 use crate::glyph::Shown;
-use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
+use crate::message::{ContactKey, ConversationKey, Timestamp};
 use crate::schedule::Schedule;
+use crate::store::pages::Free;
 use crate::store::pages::Page;
-use crate::store::{Error, Filter, InboxId, SendId, SendSummary, TurnState, TurnSummary};
-
-/// Undoes [`text`]. A contact's key may hold anything, so the ends decide.
-pub fn parse(text: &str) -> Option<SendId> {
-    let (tenant, rest) = text.split_once('-')?;
-    let (contact, seq) = rest.rsplit_once('-')?;
-    let tenant = TenantId::from_stored(tenant.parse().ok()?);
-    let key = ConversationKey { tenant, contact: ContactKey::from_stored(contact) };
-    Some(SendId { key, seq: seq.parse().ok()? })
-}
+use crate::store::shared::index::Index;
+use crate::store::{Error, Filter, SendId, SendSummary, TurnState, TurnSummary};
 
 /// Where a listing stands: what has ended comes first, then what waits, each in order of conversations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +27,7 @@ pub struct Stand {
 
 impl Stand {
     pub fn text(&self) -> String {
-        format!("{}-{}", if self.waits { "waiting" } else { "ended" }, text(&self.id.key, self.id.seq))
+        format!("{}-{}", if self.waits { "waiting" } else { "ended" }, self.id.text())
     }
 
     pub fn parse(text: &str) -> Option<Self> {
@@ -48,7 +37,7 @@ impl Stand {
             "ended" => false,
             _ => return None,
         };
-        Some(Stand { waits, id: parse(id)? })
+        Some(Stand { waits, id: SendId::parse(id)? })
     }
 }
 
@@ -261,7 +250,7 @@ impl<T: Matches> Kind<'_, T> {
 /// What there are lists of, and where it lies.
 pub trait Listing: Matches + Sized {
     fn with<R>(
-        mirror: &Mirror,
+        index: &Index,
         snapshot: &ReadTransaction,
         filter: &Filter,
         work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
@@ -270,7 +259,7 @@ pub trait Listing: Matches + Sized {
 
 impl Listing for TurnSummary {
     fn with<R>(
-        mirror: &Mirror,
+        index: &Index,
         snapshot: &ReadTransaction,
         filter: &Filter,
         work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
@@ -281,7 +270,7 @@ impl Listing for TurnSummary {
         work(&Kind {
             ended: (snapshot.open_table(define::dead_turns)?, "dead_turns"),
             waiting: snapshot.open_table(define::inbox)?,
-            next: &|after| waiting(&mirror.turns(), filter, after, |id| id.seq),
+            next: &|after| waiting(&index.turns(), filter, after, |id| id.seq),
             show: &show,
         })
     }
@@ -289,7 +278,7 @@ impl Listing for TurnSummary {
 
 impl Listing for SendSummary {
     fn with<R>(
-        mirror: &Mirror,
+        index: &Index,
         snapshot: &ReadTransaction,
         filter: &Filter,
         work: impl FnOnce(&Kind<'_, Self>) -> Step<R>,
@@ -299,29 +288,29 @@ impl Listing for SendSummary {
         work(&Kind {
             ended: (snapshot.open_table(define::ended_sends)?, "ended_sends"),
             waiting: snapshot.open_table(define::outbox)?,
-            next: &|after| waiting(&mirror.sends(), filter, after, |seq| *seq),
+            next: &|after| waiting(&index.sends(), filter, after, |seq| *seq),
             show: &show,
         })
     }
 }
 
 pub fn page<T: Listing>(
-    mirror: &Mirror,
+    index: &Index,
     snapshot: &ReadTransaction,
     filter: &Filter,
     bytes: usize,
 ) -> Step<Page<T>> {
-    T::with(mirror, snapshot, filter, |kind| kind.page(filter, bytes))
+    T::with(index, snapshot, filter, |kind| kind.page(filter, bytes))
 }
 
 /// `most` at most.
 pub fn ids<T: Listing>(
-    mirror: &Mirror,
+    index: &Index,
     snapshot: &ReadTransaction,
     filter: &Filter,
     most: usize,
 ) -> Step<Vec<SendId>> {
-    T::with(mirror, snapshot, filter, |kind| kind.ids(filter, most))
+    T::with(index, snapshot, filter, |kind| kind.ids(filter, most))
 }
 
 /// One of them.
@@ -355,12 +344,12 @@ const LOOKED_AT: usize = 1_000;
 /// Does nothing wait that is due? A timer that is not due yet is no work; a turn that failed and is tried
 /// again is.
 pub fn is_settled(
-    mirror: &Mirror,
-    snapshot: impl FnOnce() -> Step<ReadTransaction>,
+    index: &Index,
+    snapshot: impl FnOnce() -> Step<Snapshot>,
     key: &ConversationKey,
     now: Timestamp,
 ) -> Step<bool> {
-    let waiting: Vec<u64> = mirror.turns().items(key).take(LOOKED_AT).map(|id| id.seq).collect();
+    let waiting: Vec<u64> = index.turns().items(key).take(LOOKED_AT).map(|id| id.seq).collect();
     if waiting.is_empty() {
         return Ok(true);
     }
@@ -377,7 +366,7 @@ pub fn is_settled(
 
 fn summary(key: &ConversationKey, seq: u64, entry: &Waiting<'_>, state: TurnState) -> Step<TurnSummary> {
     Ok(TurnSummary {
-        id: text(key, seq),
+        id: SendId { key: key.clone(), seq }.text(),
         tenant: key.tenant,
         contact: key.contact.clone(),
         sender: entry.sender.to_owned(),
@@ -385,7 +374,7 @@ fn summary(key: &ConversationKey, seq: u64, entry: &Waiting<'_>, state: TurnStat
         at: entry.received_at,
         failures: entry.failures,
         error: entry.error.map(str::to_owned),
-        trigger: trigger(entry)?,
+        trigger: entry.row()?.trigger()?,
     })
 }
 
@@ -403,68 +392,10 @@ pub fn send(snapshot: &ReadTransaction, SendId { key, seq }: &SendId) -> Step<Op
 
 fn reply(key: &ConversationKey, seq: u64, row: &Reply<'_>) -> Step<SendSummary> {
     let entry = row.entry()?;
-    Ok(SendSummary { id: text(key, seq), tenant: key.tenant, contact: key.contact.clone(), entry })
-}
-
-/// Puts a dead turn back in line, or makes a waiting one due.
-pub fn retry_turn(batch: &mut Batch<'_>, id: &SendId, now: Timestamp) -> Step<()> {
-    let SendId { key, seq } = id;
-    let name = under(key, &seq.to_be_bytes());
-    let dead = batch.tables.dead_turns.get()?.get(name.as_slice())?.map(|row| row.value().to_vec());
-    if let Some(row) = dead {
-        let dead = Dead::read(&row)?;
-        let mut entries = Vec::with_capacity(dead.entries.len());
-        for (seq, entry) in &dead.entries {
-            entries.push((*seq, Waiting::read(entry)?));
-        }
-        dead::forget(batch, key, *seq)?;
-        batch.state.inbox += entries.len() as u64;
-        for (seq, entry) in entries {
-            again(batch, key, seq, &Waiting { failures: 0, due: now, ..entry }, now)?;
-        }
-    } else {
-        let row = batch.tables.inbox.get()?.get(&place(*seq, key.tenant))?.map(|row| row.value().to_vec());
-        let row =
-            row.filter(|row| Waiting::read(row).is_ok_and(|entry| entry.contact == key.contact.as_str()));
-        let row = row.ok_or_else(|| Error::NotFound(format!("there is no turn {}", text(key, *seq))))?;
-        again(batch, key, *seq, &Waiting { due: now, ..Waiting::read(&row)? }, now)?;
-    }
-    batch.state.touch(now);
-    Ok(())
-}
-
-fn again(
-    batch: &mut Batch<'_>,
-    key: &ConversationKey,
-    seq: u64,
-    entry: &Waiting<'_>,
-    now: Timestamp,
-) -> Step<()> {
-    entry.write(&mut batch.buffer);
-    batch.tables.inbox.put()?.insert(&place(seq, key.tenant), batch.buffer.as_slice())?;
-    let id = InboxId { at: entry.at, seq };
-    let (class, alone) = (entry.class(), entry.alone());
-    let due = Due { at: entry.due, decided_at: now };
-    batch.effects.push(Effect::Waits { key: key.clone(), id, due, class, alone });
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_read_from_both_ends() {
-        for contact in ["971501234567", "245800000000182@lid", "a-b-c", "", "-"] {
-            let key = ConversationKey {
-                tenant: TenantId::from_stored(2),
-                contact: ContactKey::from_stored(contact),
-            };
-            let id = SendId { key, seq: 17 };
-            assert_eq!(parse(&text(&id.key, id.seq)), Some(id), "{contact:?}");
-        }
-        for wrong in ["", "2", "2-17", "x-971-17", "2-971-", "2-971-x", "-1-971-17", "99999999999-971-17"] {
-            assert_eq!(parse(wrong), None, "{wrong:?}");
-        }
-    }
+    Ok(SendSummary {
+        id: SendId { key: key.clone(), seq }.text(),
+        tenant: key.tenant,
+        contact: key.contact.clone(),
+        entry,
+    })
 }

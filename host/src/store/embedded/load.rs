@@ -1,23 +1,27 @@
-//! Fills the mirrors from the file: at start, and after the file had to be opened again.
+//! Fills what is kept in memory from the file: at start, and after the file had to be opened again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
-use super::batch::{Batch, Fault, Step};
+use super::batch::{Batch, Fault, Step, file_error};
 use super::codec::{read_conversation_key, read_place, unpack};
-use super::mirror::{self, Loaded, Mirror, State};
-use super::rows::contact::Contact;
-use super::rows::{Reply, Waiting};
+use super::rows::{Reply, Waiting, contact, state as state_row};
 use super::tables::define;
-use super::timers::first_due;
+use super::trim::Trims;
 use super::writer::Shared;
-use super::{files, secrets, sends, usage};
+use super::{files, secrets, usage};
 use crate::clock;
 use crate::message::{ContactKey, ConversationKey, SenderName, Timestamp};
 use crate::schedule::{Class, Item};
 use crate::seal::Ring;
+use crate::store::rules::{lookups, sends, timers};
+use crate::store::shared::index::Index;
+use crate::store::shared::index::Loaded;
+use crate::store::shared::lock::lock;
+use crate::store::shared::schedules::schedules;
+use crate::store::shared::state::State;
 use crate::store::{Counters, InboxId, OutboxState, SendId};
 use crate::tenant::Directory;
 
@@ -27,19 +31,19 @@ fn due_by(due: Timestamp, class: Class, since: Timestamp, now: Timestamp) -> Tim
     if class == Class::Answer && since > now { due.min(now) } else { due }
 }
 
-/// Everything the mirrors hold.
-pub fn load(mirror: &Mirror, snapshot: &ReadTransaction) -> Step<Loaded> {
-    let (turns, sends, files) = mirror::schedules(&mirror.settings);
+/// Everything what is kept in memory hold.
+pub fn load(index: &Index, snapshot: &ReadTransaction) -> Step<Loaded> {
+    let (turns, sends, files) = schedules(&index.settings);
     let mut loaded = Loaded {
-        directory: directory(snapshot, &mirror.keys.load())?,
+        directory: directory(snapshot, &index.keys.load())?,
         state: state(snapshot)?,
         users: users(snapshot)?,
         usage: usage::load(snapshot)?,
         turns,
         sends,
         files,
-        next_timer: first_due(&snapshot.open_table(define::timers_due)?)?,
-        next_lookup: first_due(&snapshot.open_table(define::lookups_due)?)?,
+        next_timer: timers::first_due(snapshot)?,
+        next_lookup: lookups::first_due(snapshot)?,
         opted_out: snapshot.open_table(define::opt_outs)?.len()? as i64,
         humans: HashSet::new(),
     };
@@ -87,7 +91,7 @@ fn directory(snapshot: &ReadTransaction, keys: &Ring) -> Step<Directory> {
 fn state(snapshot: &ReadTransaction) -> Step<State> {
     let meta = snapshot.open_table(define::meta)?;
     let row = ReadableTable::get(&meta, "state")?;
-    Ok(row.map(|row| State::read(row.value())).transpose()?.unwrap_or_default())
+    Ok(row.map(|row| state_row::read(row.value())).transpose()?.unwrap_or_default())
 }
 
 fn users(snapshot: &ReadTransaction) -> Step<BTreeMap<u32, u64>> {
@@ -107,13 +111,14 @@ pub fn counters(snapshot: &ReadTransaction) -> Step<Counters> {
 /// After an I/O error: the last commit may or may not have reached the file, so everything is read
 /// again.
 pub fn again(shared: &Arc<Shared>) -> Result<(), redb::Error> {
-    let mirror = &shared.mirror;
+    let index = &shared.index;
     let read = || -> Step<()> {
-        mirror.replace(load(mirror, &shared.disk.snapshot()?)?);
+        index.replace(load(index, &shared.disk.snapshot()?)?);
+        *lock(&shared.cursors.trims) = Trims::default();
         Ok(())
     };
     read().map_err(|fault| match fault {
-        Fault::File(error) => error,
+        Fault::Engine(error) => file_error(error),
         other => redb::Error::Corrupted(other.to_string()),
     })
 }
@@ -137,7 +142,7 @@ pub const INTERRUPTED: &str = "the gateway stopped while this was being sent; it
 
 pub fn declare_unknown(batch: &mut Batch<'_>, ids: &[SendId]) -> Step<()> {
     for id in ids {
-        sends::declare_unknown(batch, id, INTERRUPTED)?;
+        sends::declare_unknown(batch, id, INTERRUPTED, clock::now())?;
     }
     Ok(())
 }
@@ -149,7 +154,7 @@ pub fn recount(snapshot: &ReadTransaction) -> Step<Counters> {
     let mut users = BTreeMap::new();
     for row in snapshot.open_table(define::contacts)?.iter()? {
         let (_, row) = row?;
-        if let Some(lock) = Contact::read(row.value())?.lock {
+        if let Some(lock) = contact::read(row.value())?.lock {
             *users.entry(lock.tenant.get()).or_default() += 1;
         }
     }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
-use super::mirror::Effect;
-use super::rows::Reply;
 use super::tables::define;
 use super::{Embedded, admin, handover, sends};
 use crate::message::{SenderName, Timestamp};
 use crate::store::numbers::{Numbers, Removed, Wish};
+use crate::store::rows::Rows as _;
+use crate::store::shared::effect::Effect;
 use crate::store::{AuditEntry, Error, OutboxState, Result};
 
 /// What stands in the table; no row: nothing was said.
@@ -66,10 +66,10 @@ fn remove(batch: &mut Batch<'_>, sender: &SenderName, drop_waiting: bool, by: &A
         return Err(Error::NotFound(format!("there is no sender {sender}")).into());
     }
     let (mut sending, mut waiting) = (0, Vec::new());
-    for (id, row) in handover::replies_of(batch, sender)? {
-        match Reply::read(&row)?.state {
+    for (id, reply) in handover::replies_of(batch, sender)? {
+        match reply.state {
             OutboxState::Sending => sending += 1,
-            OutboxState::Waiting => waiting.push((id, row)),
+            OutboxState::Waiting => waiting.push((id, reply)),
             OutboxState::Dead | OutboxState::Unknown => {}
         }
     }
@@ -86,14 +86,14 @@ fn remove(batch: &mut Batch<'_>, sender: &SenderName, drop_waiting: bool, by: &A
         return Err(Error::Conflict(what).into());
     }
     let removed = Removed { sender: sender.clone(), dropped: waiting.len() as u64 };
-    for (id, row) in waiting {
-        sends::refuse(batch, &id, &Reply::read(&row)?, &format!("the sender {sender} was removed"))?;
+    for (id, reply) in waiting {
+        sends::refuse(batch, &id, reply, &format!("the sender {sender} was removed"), by.at)?;
     }
     batch.tables.senders.put()?.remove(sender.as_str())?;
     batch.tables.sessions.put()?.remove(sender.as_str())?;
     batch.tables.session_wishes.put()?.remove(sender.as_str())?;
-    batch.effects.push(Effect::SenderGone(sender.clone()));
-    batch.state.touch(by.at);
+    batch.changes.effects.push(Effect::SenderGone(sender.clone()));
+    batch.changes.state.touch(by.at);
     batch.audit(&AuditEntry { detail: serde_json::json!({ "dropped": removed.dropped }), ..by.clone() })?;
     Ok(removed)
 }

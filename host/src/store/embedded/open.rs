@@ -11,9 +11,9 @@ use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
 };
 
-use super::batch::{Fault, Step};
+use super::batch::{Fault, Step, file_error};
+use super::cursors::Cursors;
 use super::disk::{Disk, Maker};
-use super::mirror::Mirror;
 use super::overlay::Overlay;
 use super::space::Space;
 use super::tables::{Copy, FORMAT, copy_all, create_all, define};
@@ -22,6 +22,7 @@ use super::{Settings, backup, dead, load, secrets, usage};
 use crate::message::SenderName;
 use crate::regular_file;
 use crate::seal::{KeyId, Ring};
+use crate::store::shared::index::Index;
 
 /// Why the store is not opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +76,10 @@ impl From<DatabaseError> for Flaw {
 impl From<Fault> for Flaw {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::File(redb::Error::Io(error)) => Flaw::Io(error),
+            Fault::Engine(error) => match file_error(error) {
+                redb::Error::Io(error) => Flaw::Io(error),
+                other => Flaw::Damaged(other.to_string()),
+            },
             other => Flaw::Damaged(other.to_string()),
         }
     }
@@ -279,13 +283,19 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     disk.with(check_format).transpose()?;
     let secret = prepare(&disk)?;
     disk.with(|database| dead::complete(database).and_then(|()| usage::complete(database))).transpose()?;
-    let mirror = Mirror::new(settings.clone(), secret);
+    let index = Arc::new(Index::new(settings.rules.clone(), settings.keys.clone(), secret));
     let snapshot = disk.snapshot().map_err(Fault::from)?;
     secrets::check(&snapshot, &settings.keys)?;
-    mirror.replace(load::load(&mirror, &snapshot)?);
+    index.replace(load::load(&index, &snapshot)?);
     let interrupted = load::interrupted(&snapshot)?;
     drop(snapshot);
-    let shared = Arc::new(Shared { disk, space: Space::new(settings.reserve.clone()), mirror });
+    let shared = Arc::new(Shared {
+        disk,
+        space: Space::new(settings.reserve.clone()),
+        index,
+        cursors: Cursors::default(),
+        path: settings.path.clone(),
+    });
     if !interrupted.is_empty() {
         tracing::warn!(
             replies = interrupted.len(),
@@ -321,7 +331,7 @@ fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
         Ok(secret)
     };
     match disk.with(work) {
-        Some(secret) => secret.map_err(|error| Flaw::from(Fault::File(error))),
+        Some(secret) => secret.map_err(|error| Flaw::from(Fault::from(error))),
         None => Err(Flaw::Damaged("it was closed".into())),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use redb::{BackendError, StorageBackend};
 
-use super::mirror::lock;
+use crate::store::shared::lock::lock;
 
 const PAGE: usize = 4096;
 

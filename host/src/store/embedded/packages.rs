@@ -16,7 +16,7 @@ use crate::store::packages::{OwnPackage, OwnPackages};
 #[async_trait]
 impl OwnPackages for Embedded {
     fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>> {
-        self.read(all)
+        self.read(|snapshot| all(snapshot))
     }
 
     async fn put_own_package(&self, tenant: TenantId, package: Option<OwnPackage>) -> Result<()> {

@@ -2,30 +2,25 @@
 
 use async_trait::async_trait;
 
-use super::merge::{self, By, GATEWAY};
-use super::tables::define;
-use super::{Embedded, contacts, lookups, opt_outs, own, views};
-use crate::event::{Consent, Own, SamePerson};
+use super::Embedded;
+use crate::event::{Consent, Own, SameBecause, SamePerson};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::contacts::{Contacts, Lookup, OptOut, OwnAlias, OwnKept, Person};
-
-/// In a provider's word: the same person, now under another number.
-const NUMBER_CHANGED: &str = "number changed";
+use crate::store::rules::merge::{self, By, GATEWAY};
+use crate::store::rules::{contacts, echoes, lookups, opt_outs, views};
 
 #[async_trait]
 impl Contacts for Embedded {
     fn person(&self, contact: &ContactKey) -> Result<Person> {
         self.read(|snapshot| {
-            let (canonical, lock) = contacts::find(&snapshot.open_table(define::contacts)?, contact)?;
-            let mut keys = contacts::tree(&snapshot.open_table(define::aliases)?, &canonical)?;
-            let known = snapshot.open_table(define::contacts)?;
-            let own_aliases = snapshot.open_table(define::own_aliases)?;
+            let (canonical, lock) = contacts::find(snapshot, contact)?;
+            let mut keys = contacts::keys_of(snapshot, &canonical)?;
             let mut own = Vec::new();
             for alias in &keys {
-                for (tenant, of) in views::aliases_of(&own_aliases, alias)? {
+                for (tenant, of) in views::aliases_of(snapshot, alias)? {
                     // What holds for everybody needs no mention for one.
-                    if contacts::find(&known, &of)?.0 != canonical {
+                    if contacts::find(snapshot, &of)?.0 != canonical {
                         own.push(OwnAlias { tenant, alias: alias.clone(), of });
                     }
                 }
@@ -36,17 +31,17 @@ impl Contacts for Embedded {
     }
 
     fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey> {
-        self.read(|snapshot| views::find(snapshot, tenant, contact))
+        self.read(|snapshot| views::of_tenant(snapshot, tenant, contact))
     }
 
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {
         self.write(move |batch| {
-            let directory = batch.mirror.directory.load_full();
+            let directory = batch.index.directory.load_full();
             // What comes through nobody proves nothing.
             let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
-            let by = By { actor: GATEWAY, reason: &same.reason, now };
+            let by = By { actor: GATEWAY, reason: same.because.name(), now };
             let pair = (&same.known, &same.also);
-            merge::learn(batch, sender, pair, same.reason == NUMBER_CHANGED, &by)
+            merge::learn(batch, sender, pair, same.because == SameBecause::NumberChanged, &by)
         })
         .await
     }
@@ -72,9 +67,9 @@ impl Contacts for Embedded {
     }
 
     async fn recognize_own(&self, own: Own, sender: SenderName, now: Timestamp) -> Result<bool> {
-        let said = own::Said::new(own, (sender, None), &self.mirror().secret, now);
+        let said = echoes::Said::new(own, (sender, None), &self.index().secret, now);
         let Some(said) = said else { return Ok(false) };
-        self.write(move |batch| own::recognize(batch, &said)).await
+        self.write(move |batch| echoes::recognize(batch, &said)).await
     }
 
     async fn record_own(
@@ -84,14 +79,14 @@ impl Contacts for Embedded {
         tenant: Option<TenantId>,
         now: Timestamp,
     ) -> Result<OwnKept> {
-        let said = own::Said::new(own, (sender, tenant), &self.mirror().secret, now);
+        let said = echoes::Said::new(own, (sender, tenant), &self.index().secret, now);
         let Some(said) = said else { return Ok(OwnKept::Nothing) };
-        self.write(move |batch| own::record(batch, &said)).await
+        self.write(move |batch| echoes::record(batch, &said)).await
     }
 
     fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>> {
         // Asked before every send.
-        if self.mirror().nobody_opted_out() {
+        if self.index().nobody_opted_out() {
             return Ok(None);
         }
         self.read(|snapshot| opt_outs::read(snapshot, key))
@@ -128,14 +123,14 @@ impl Contacts for Embedded {
     }
 
     fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>> {
-        if self.mirror().next_lookup() > now {
+        if self.index().next_lookup() > now {
             return Ok(Vec::new());
         }
         self.read(|snapshot| lookups::due(snapshot, now, limit))
     }
 
     fn next_lookup_at(&self) -> Option<Timestamp> {
-        Some(self.mirror().next_lookup()).filter(|at| at.as_ms() < i64::MAX)
+        Some(self.index().next_lookup()).filter(|at| at.as_ms() < i64::MAX)
     }
 
     async fn lookup_missed(&self, contact: &ContactKey, again: Option<Timestamp>) -> Result<()> {

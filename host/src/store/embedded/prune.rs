@@ -9,10 +9,11 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{Unreadable, read_under, unpack};
 use super::leaving::Leaving;
-use super::mirror::lock;
 use super::rows::{Dead, Journaled, Reply, Spoken};
-use super::{dead, lookups, sends, unread};
+use super::unread;
 use crate::message::{TenantId, Timestamp};
+use crate::store::rules::{dead_turns, ended, lookups};
+use crate::store::shared::lock::lock;
 use crate::store::{AuditEntry, Retention, SendId};
 use crate::template::Use;
 
@@ -29,9 +30,9 @@ pub fn prune(batch: &mut Batch<'_>, retention: &Retention, now: Timestamp, limit
     removed += audit(batch, log(retention.audit_ms), limit.saturating_sub(removed))?;
     removed += template_uses(batch, log(retention.template_log_ms), limit.saturating_sub(removed))?;
     // As long as its notice is remembered or its lines are kept, a stranger is.
-    let strangers = retention.history_ms.max(batch.mirror.settings.notice_every_ms);
+    let strangers = retention.history_ms.max(batch.index.settings.notice_every_ms);
     removed += notices(batch, before(strangers), limit.saturating_sub(removed))?;
-    removed += lookups::prune(batch, before(strangers), limit.saturating_sub(removed))?;
+    removed += lookups(batch, before(strangers), limit.saturating_sub(removed))?;
     Ok(removed)
 }
 
@@ -113,6 +114,13 @@ fn dedup(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> 
     Ok(removed)
 }
 
+fn lookups(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
+    let from = lock(&batch.cursors.lookup).clone();
+    let (removed, next) = lookups::prune(batch, before, from.as_ref(), limit)?;
+    *lock(&batch.cursors.lookup) = next;
+    Ok(removed)
+}
+
 fn history(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
     let rows = batch.tables.history.get()?.iter()?.map(|row| {
         let (place, row) = row?;
@@ -136,20 +144,20 @@ fn ended(batch: &mut Batch<'_>, (before, lines): (Timestamp, Timestamp), limit: 
     };
     let mut turns = Vec::new();
     let at = |row: &[u8]| Ok(Dead::read(row)?.at);
-    next_old(batch.tables.dead_turns.get()?, &batch.mirror.ended.0, (before, limit), at, &mut turns)?;
+    next_old(batch.tables.dead_turns.get()?, &batch.cursors.ended.0, (before, limit), at, &mut turns)?;
     for (name, _) in &turns {
         let id = id("dead_turns", name)?;
-        dead::forget(batch, &id.key, id.seq)?;
+        dead_turns::forget(batch, &id.key, id.seq)?;
     }
     let (mut replies, left) = (Vec::new(), limit.saturating_sub(turns.len()));
     let at = |row: &[u8]| Ok(Reply::read(row)?.created_at);
-    next_old(batch.tables.ended_sends.get()?, &batch.mirror.ended.1, (before, left), at, &mut replies)?;
+    next_old(batch.tables.ended_sends.get()?, &batch.cursors.ended.1, (before, left), at, &mut replies)?;
     for (name, row) in &replies {
         let (id, reply) = (id("ended_sends", name)?, Reply::read(row)?);
         if reply.created_at < lines {
-            sends::take_back(batch, &id, &reply)?;
+            ended::take_back(batch, &id, reply.state)?;
         } else {
-            sends::give_up(batch, &id, &reply)?;
+            ended::give_up(batch, &id, &reply.row())?;
         }
     }
     Ok(turns.len() + replies.len())
@@ -208,7 +216,7 @@ fn audit(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
 /// They lie by tenant, and each tenant's in order: what is old stands at the beginning of each. Goes on
 /// from tenant to tenant, call by call.
 fn template_uses(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
-    let mut from = lock(&batch.mirror.template_tenant).to_be_bytes().to_vec();
+    let mut from = lock(&batch.cursors.template_tenant).to_be_bytes().to_vec();
     let mut old: Vec<Vec<u8>> = Vec::new();
     let mut looked = 0;
     let next = loop {
@@ -234,7 +242,7 @@ fn template_uses(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
             }
         }
     };
-    *lock(&batch.mirror.template_tenant) = next;
+    *lock(&batch.cursors.template_tenant) = next;
     for key in &old {
         batch.tables.template_uses.put()?.remove(key.as_slice())?;
     }
@@ -243,7 +251,7 @@ fn template_uses(batch: &mut Batch<'_>, log: Log, limit: usize) -> Step<usize> {
 
 /// Strangers lie in order of their keys, not of time: each call looks at the next `limit` of them.
 fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize> {
-    let from = lock(&batch.mirror.stranger).clone();
+    let from = lock(&batch.cursors.stranger).clone();
     let (mut old, mut last) = (Vec::new(), None);
     let mut looked = 0;
     for row in
@@ -259,7 +267,7 @@ fn notices(batch: &mut Batch<'_>, before: Timestamp, limit: usize) -> Step<usize
             old.push(contact.value().to_vec());
         }
     }
-    *lock(&batch.mirror.stranger) = if looked == limit { last.unwrap_or_default() } else { Vec::new() };
+    *lock(&batch.cursors.stranger) = if looked == limit { last.unwrap_or_default() } else { Vec::new() };
     for contact in &old {
         batch.tables.notices.put()?.remove(contact.as_slice())?;
         let mut row = TenantId::GATEWAY.get().to_be_bytes().to_vec();

@@ -1,171 +1,32 @@
 //! The hot rows: what each holds, and its frame. Reading borrows from the page; writing goes into a
 //! buffer of the caller's.
 
+pub use self::waiting::{Dead, Waiting};
 use super::codec::{Eye, Pen, Unreadable};
-use crate::conversation::{Author, HistoryEntry, Line, Occasion};
-use crate::message::{DeliveryState, SenderName, Timestamp};
-use crate::route::Via;
+use crate::conversation::{Author, Occasion};
+use crate::message::{ContactKey, DeliveryState, SenderName, Timestamp};
+use crate::schedule::Class;
+use crate::store::rows::history::{HistoryRow, Line as LineRow, MOST_ATTEMPTS, Times};
+use crate::store::rows::journal::JournalRow;
+use crate::store::rows::outbox::OutboxRow;
+use crate::store::rows::packed::Packed;
 use crate::store::{OutboxEntry, OutboxState};
 
-pub use self::kept::{Chain, Kept};
-pub use self::times::Times;
-
 pub mod answer;
-mod class;
 pub mod contact;
-mod kept;
+pub mod conversation;
+pub mod state;
 mod times;
+mod waiting;
 pub mod way;
 
 type Read<T> = Result<T, Unreadable>;
 
 const VERSION: u8 = 2;
 
-/// Providers deliver again what was not acknowledged for this long.
-const REDELIVERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-
-/// When a contact wrote, by the provider's word: a message may have been long on its way. A word that
-/// no redelivery explains is a wrong clock's, and the provider has the last word on its window anyway.
-pub fn wrote_at(told: Timestamp, received_at: Timestamp) -> Timestamp {
-    let late_ms = received_at.as_ms().saturating_sub(told.as_ms());
-    if (0..=REDELIVERED_MS).contains(&late_ms) { told } else { received_at }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitingKind {
-    /// The payload is a `Heard`.
-    Message,
-    /// A deep link: the payload is a `Heard`.
-    Started { first: bool },
-    /// The payload is the timer's key and its own payload.
-    Timer,
-    /// The payload is the `Trigger`.
-    Handback,
-    /// The payload is the `Trigger`.
-    Receipt,
-}
-
-impl WaitingKind {
-    /// Did the contact say it?
-    pub fn is_heard(self) -> bool {
-        matches!(self, WaitingKind::Message | WaitingKind::Started { .. })
-    }
-}
-
-/// An inbox entry. What it tells of its conversation is kept here until its turn is committed, so
-/// that taking a message in writes the conversation only when it is new.
-#[derive(Clone, Copy, Debug)]
-pub struct Waiting<'a> {
-    pub kind: WaitingKind,
-    /// By what it found its tenant.
-    pub via: Via,
-    /// Its contact was told something for it, and its line is in the history: it died once, or it was a
-    /// word about messages themselves.
-    pub told: bool,
-    pub failures: u32,
-    pub at: Timestamp,
-    pub received_at: Timestamp,
-    pub due: Timestamp,
-    pub contact: &'a str,
-    pub sender: &'a str,
-    pub reply_to: &'a str,
-    pub display_name: Option<&'a str>,
-    /// What brought the contact: the link's attribution, or the advertisement.
-    pub attribution: Option<&'a str>,
-    pub error: Option<&'a str>,
-    pub payload: &'a [u8],
-}
-
-impl<'a> Waiting<'a> {
-    pub fn write(&self, buffer: &mut Vec<u8>) {
-        let mut pen = Pen::new(buffer, VERSION);
-        pen.u8(match self.kind {
-            WaitingKind::Message => 0,
-            WaitingKind::Started { first: false } => 1,
-            WaitingKind::Started { first: true } => 2,
-            WaitingKind::Timer => 3,
-            WaitingKind::Handback => 4,
-            WaitingKind::Receipt => 5,
-        });
-        pen.u8(way::via_code(self.via));
-        pen.u8(u8::from(self.told));
-        pen.u32(self.failures);
-        pen.time(self.at);
-        pen.time(self.received_at);
-        pen.time(self.due);
-        pen.text(self.contact);
-        pen.text(self.sender);
-        pen.text(self.reply_to);
-        pen.maybe(self.display_name);
-        pen.maybe(self.attribution);
-        pen.maybe(self.error);
-        pen.raw(self.payload);
-    }
-
-    pub fn read(bytes: &'a [u8]) -> Read<Self> {
-        let mut eye = Eye::new("inbox", bytes, VERSION)?;
-        let kind = match eye.u8()? {
-            0 => WaitingKind::Message,
-            1 => WaitingKind::Started { first: false },
-            2 => WaitingKind::Started { first: true },
-            3 => WaitingKind::Timer,
-            4 => WaitingKind::Handback,
-            5 => WaitingKind::Receipt,
-            other => return Err(eye.wrong(format!("unknown kind {other}"))),
-        };
-        Ok(Waiting {
-            kind,
-            via: way::via_of(&mut eye)?,
-            told: eye.u8()? != 0,
-            failures: eye.u32()?,
-            at: eye.time()?,
-            received_at: eye.time()?,
-            due: eye.time()?,
-            contact: eye.text()?,
-            sender: eye.text()?,
-            reply_to: eye.text()?,
-            display_name: eye.maybe()?,
-            attribution: eye.maybe()?,
-            error: eye.maybe()?,
-            payload: eye.rest(),
-        })
-    }
-
-    /// Only plain messages are handed to a brain together.
-    pub fn alone(&self) -> bool {
-        self.kind != WaitingKind::Message
-    }
-}
-
-/// A turn that was given up: its entries as they stood in the inbox, and why.
-pub struct Dead<'a> {
-    pub at: Timestamp,
-    pub error: &'a str,
-    /// Arrival number and inbox row.
-    pub entries: Vec<(u64, &'a [u8])>,
-}
-
-impl<'a> Dead<'a> {
-    pub fn write(&self, buffer: &mut Vec<u8>) {
-        let mut pen = Pen::new(buffer, VERSION);
-        pen.time(self.at);
-        pen.text(self.error);
-        pen.u32(self.entries.len() as u32);
-        for (seq, row) in &self.entries {
-            pen.u64(*seq);
-            pen.bytes(row);
-        }
-    }
-
-    pub fn read(bytes: &'a [u8]) -> Read<Self> {
-        let mut eye = Eye::new("dead_turns", bytes, VERSION)?;
-        let (at, error, count) = (eye.time()?, eye.text()?, eye.u32()?);
-        let mut entries = Vec::new();
-        for _ in 0..count {
-            entries.push((eye.u64()?, eye.bytes()?));
-        }
-        Ok(Dead { at, error, entries })
-    }
+/// A number that is written as 0 where there is none.
+pub fn named(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }
 
 /// A reply that has not reached its provider. It is the line of the history too until it has.
@@ -200,6 +61,52 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
+    pub fn of(row: &'a OutboxRow) -> Self {
+        Reply {
+            state: row.state,
+            author: row.author,
+            occasion: row.occasion,
+            on_receipt: row.on_receipt,
+            postponed: row.postponed,
+            attempts: row.attempts,
+            repeats: row.repeats,
+            retried_at: row.retried_at,
+            due: row.due,
+            created_at: row.created_at,
+            previous: row.previous,
+            message: row.message.unwrap_or_default(),
+            heard_at: row.heard_at.unwrap_or_default(),
+            contact: row.contact.as_str(),
+            sender: row.sender.as_str(),
+            to: &row.to,
+            error: row.error.as_deref(),
+            payload: row.said.as_kept(),
+        }
+    }
+
+    pub fn row(&self) -> OutboxRow {
+        OutboxRow {
+            state: self.state,
+            author: self.author,
+            occasion: self.occasion,
+            on_receipt: self.on_receipt,
+            postponed: self.postponed,
+            attempts: self.attempts,
+            repeats: self.repeats,
+            retried_at: self.retried_at,
+            due: self.due,
+            created_at: self.created_at,
+            previous: self.previous,
+            message: named(self.message),
+            heard_at: (self.heard_at > Timestamp::ZERO).then_some(self.heard_at),
+            contact: ContactKey::from_stored(self.contact),
+            sender: SenderName::new(self.sender),
+            to: self.to.to_owned(),
+            error: self.error.map(str::to_owned),
+            said: Packed::from_kept(self.payload.to_vec()),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         let state = match self.state {
@@ -278,26 +185,11 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// The line of the history that this reply is.
-    pub fn line(&self) -> Spoken<'a> {
-        Spoken {
-            at: self.created_at,
-            author: self.author,
-            said: true,
-            state: Some(match self.state {
-                OutboxState::Waiting | OutboxState::Sending => DeliveryState::Queued,
-                OutboxState::Dead => DeliveryState::Failed,
-                OutboxState::Unknown => DeliveryState::Unknown,
-            }),
-            previous: self.previous,
-            message: self.message,
-            sent_id: None,
-            provider_id: None,
-            times: Times::default(),
-            on_receipt: self.on_receipt,
-            attempt: u8::try_from(self.attempts).unwrap_or(MOST_ATTEMPTS).min(MOST_ATTEMPTS),
-            contact: self.contact,
-            payload: self.payload,
+    /// See [`OutboxRow::class`].
+    pub fn class(&self) -> Class {
+        match self.occasion {
+            Occasion::Answer => Class::Answer,
+            Occasion::Timer | Occasion::Receipt => Class::Reminder,
         }
     }
 }
@@ -330,6 +222,49 @@ pub struct Spoken<'a> {
 }
 
 impl<'a> Spoken<'a> {
+    pub fn of(row: &'a HistoryRow) -> Self {
+        let (said, payload) = match &row.line {
+            LineRow::Heard(heard) => (false, heard.as_kept()),
+            LineRow::Said(said) => (true, said.as_kept()),
+        };
+        Spoken {
+            at: row.at,
+            author: row.author,
+            said,
+            state: row.state,
+            previous: row.previous,
+            message: row.message.unwrap_or_default(),
+            sent_id: row.sent_id,
+            provider_id: row.provider_id.as_deref(),
+            times: row.times,
+            on_receipt: row.on_receipt,
+            attempt: row.attempt,
+            contact: row.contact.as_str(),
+            payload,
+        }
+    }
+
+    pub fn row(&self) -> HistoryRow {
+        let payload = self.payload.to_vec();
+        HistoryRow {
+            at: self.at,
+            author: self.author,
+            line: match self.said {
+                true => LineRow::Said(Packed::from_kept(payload)),
+                false => LineRow::Heard(Packed::from_kept(payload)),
+            },
+            state: self.state,
+            previous: self.previous,
+            message: named(self.message),
+            sent_id: self.sent_id,
+            provider_id: self.provider_id.map(str::to_owned),
+            times: self.times,
+            on_receipt: self.on_receipt,
+            attempt: self.attempt,
+            contact: ContactKey::from_stored(self.contact),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
@@ -349,7 +284,7 @@ impl<'a> Spoken<'a> {
         self.sent_id.inspect(|id| pen.raw(id));
         pen.u64(self.message);
         pen.maybe(self.provider_id);
-        self.times.write(&mut pen);
+        times::write(&self.times, &mut pen);
         pen.text(self.contact);
         pen.raw(self.payload);
     }
@@ -373,7 +308,7 @@ impl<'a> Spoken<'a> {
         let sent = eye.u8()?;
         let sent_id = if sent & 1 == 0 { None } else { Some(eye.array()?) };
         let (attempt, message, provider_id) = (sent >> 1, eye.u64()?, eye.maybe()?);
-        let (times, contact, payload) = (Times::read(&mut eye)?, eye.text()?, eye.rest());
+        let (times, contact, payload) = (times::read(&mut eye)?, eye.text()?, eye.rest());
         Ok(Spoken {
             at,
             author,
@@ -395,21 +330,6 @@ impl<'a> Spoken<'a> {
     pub fn way(&self) -> Option<u64> {
         (self.author == Author::Contact && self.message > 0).then_some(self.message)
     }
-
-    /// Is a brain told what became of it? Not of others' words, nor of what it says when it is told of
-    /// such a thing: it would be told, and say something, for ever.
-    pub fn is_told_of(&self) -> bool {
-        self.author == Author::Brain && !self.on_receipt
-    }
-
-    pub fn entry(&self) -> Read<HistoryEntry> {
-        let line = if self.said {
-            Line::Said(super::codec::unpack("history", self.payload)?)
-        } else {
-            Line::Heard(super::codec::unpack("history", self.payload)?)
-        };
-        Ok(HistoryEntry { at: self.at, author: self.author, line, state: self.state })
-    }
 }
 
 /// A journal entry with the one before it.
@@ -424,6 +344,26 @@ pub struct Journaled<'a> {
 }
 
 impl<'a> Journaled<'a> {
+    pub fn of(row: &'a JournalRow) -> Self {
+        Journaled {
+            at: row.at,
+            previous: row.previous,
+            way: row.way.unwrap_or_default(),
+            contact: row.contact.as_str(),
+            payload: row.entry.as_kept(),
+        }
+    }
+
+    pub fn row(&self) -> JournalRow {
+        JournalRow {
+            at: self.at,
+            previous: self.previous,
+            way: named(self.way),
+            contact: ContactKey::from_stored(self.contact),
+            entry: Packed::from_kept(self.payload.to_vec()),
+        }
+    }
+
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let mut pen = Pen::new(buffer, VERSION);
         pen.time(self.at);
@@ -456,9 +396,6 @@ const RETRIED: u8 = 0x20;
 /// Beside author and occasion in a reply's second byte, and the latter beside the author of a line.
 const POSTPONED: u8 = 0x40;
 const ON_RECEIPT: u8 = 0x80;
-
-/// A line counts so far, beside whether it has an id.
-pub const MOST_ATTEMPTS: u8 = 127;
 
 /// Beside the author.
 fn occasion_code(occasion: Occasion) -> u8 {

@@ -8,11 +8,11 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{Unreadable, pack, unpack};
-use super::mirror::Effect;
 use super::tables::define;
 use super::{Embedded, open::Flaw};
 use crate::seal::{self, KeyId, NONCE_BYTES, Ring, Unopened};
 use crate::store::secrets::Secrets;
+use crate::store::shared::effect::Effect;
 use crate::store::{Error, Result};
 use crate::tenant::{HouseWaha, Sender};
 
@@ -27,12 +27,12 @@ impl Secrets for Embedded {
     }
 
     fn keys(&self) -> Ring {
-        (**self.mirror().keys.load()).clone()
+        (**self.index().keys.load()).clone()
     }
 
     async fn lend_waha(&self, waha: HouseWaha) -> Result<()> {
         self.write(move |batch| {
-            batch.effects.push(Effect::Waha(waha.clone()));
+            batch.changes.effects.push(Effect::Waha(waha.clone()));
             Ok(())
         })
         .await
@@ -59,12 +59,12 @@ fn use_keys(batch: &mut Batch<'_>, keys: &Ring) -> Step<()> {
             return Err(Error::Conflict(what).into());
         }
     }
-    batch.effects.push(Effect::Keys(keys.clone()));
+    batch.changes.effects.push(Effect::Keys(keys.clone()));
     Ok(())
 }
 
 fn reseal(batch: &mut Batch<'_>, limit: usize) -> Step<usize> {
-    let keys = batch.mirror.keys.load_full();
+    let keys = batch.index.keys.load_full();
     let Some(current) = keys.current().map(|key| key.id().clone()) else { return Ok(0) };
     let mut others = Vec::new();
     for row in batch.tables.senders.get()?.iter()? {

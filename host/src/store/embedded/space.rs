@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::mirror::lock;
+use crate::store::shared::lock::lock;
 use crate::store::upkeep::{Mark, Room};
 use crate::store::{Error, Result};
 

@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use super::batch::Step;
 use super::codec::Place;
@@ -15,7 +15,7 @@ type Hash = &'static [u8; 16];
 type At = &'static Place;
 
 /// Which of the program's formats the file is in. A program refuses a file of any other.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Declares the tables once: their definitions, the set that a write transaction works on, the
 /// creation of all, the copying of all, and whose rows are counted.
@@ -42,6 +42,12 @@ macro_rules! tables {
                     $($name: Lazy::new(transaction, define::$name, None $(.or(Some(Shelf::$shelf)))?, tally),)*
                 }
             }
+        }
+
+        /// The tables of a snapshot.
+        #[derive(Default)]
+        pub struct Opened {
+            $(pub $name: OpenedOnce<$key, $value>,)*
         }
 
         /// Hands every row that counts for a tenant to `visit`.
@@ -174,6 +180,31 @@ fn each_row<K: Key + 'static, V: Value + 'static>(
         visit(shelf, K::as_bytes(&key.value()).as_ref(), V::as_bytes(&value.value()).as_ref())?;
     }
     Ok(())
+}
+
+/// A table of a snapshot that is opened when it is first used.
+pub struct OpenedOnce<K: Key + 'static, V: Value + 'static>(OnceCell<ReadOnlyTable<K, V>>);
+
+impl<K: Key + 'static, V: Value + 'static> Default for OpenedOnce<K, V> {
+    fn default() -> Self {
+        OpenedOnce(OnceCell::new())
+    }
+}
+
+impl<K: Key + 'static, V: Value + 'static> OpenedOnce<K, V> {
+    pub fn table(
+        &self,
+        snapshot: &ReadTransaction,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<&ReadOnlyTable<K, V>, redb::TableError> {
+        match self.0.get() {
+            Some(table) => Ok(table),
+            None => {
+                let table = snapshot.open_table(definition)?;
+                Ok(self.0.get_or_init(|| table))
+            }
+        }
+    }
 }
 
 /// A table that is opened when it is first used.

@@ -9,13 +9,14 @@ use redb::ReadableTable;
 use super::batch::{Batch, Step};
 use super::codec::{Place, place, read_place, under};
 use super::leaving::Leaving;
-use super::mirror::lock;
 use super::rows::{Journaled, Reply, Spoken};
 use super::tally::size;
-use super::{dead, sends, templates};
+use super::templates;
 use crate::message::{ContactKey, ConversationKey, TenantId};
 use crate::store::SendId;
 use crate::store::quotas::Shelf;
+use crate::store::rules::{dead_turns, ended};
+use crate::store::shared::lock::lock;
 use crate::tenant::quotas::Kind;
 
 /// What is trimmed, and by which quota. A reply that is given up stays as a line: the history comes after it.
@@ -95,10 +96,10 @@ pub fn trim(batch: &mut Batch<'_>, limit: usize) -> Step<(usize, Trims)> {
 
 /// Of whom something is to go.
 fn begin(batch: &Batch<'_>, shelf: Shelf, kind: Kind) -> Of {
-    let known = lock(&batch.mirror.trims);
+    let known = lock(&batch.cursors.trims);
     let mut trims = HashMap::new();
-    for (tenant, usage) in batch.mirror.usages() {
-        let (bytes, most) = (usage.of(shelf).bytes, batch.mirror.quotas_of(tenant).of(kind));
+    for (tenant, usage) in batch.index.usages() {
+        let (bytes, most) = (usage.of(shelf).bytes, batch.index.quotas_of(tenant).of(kind));
         let mut trim = known.0.get(&(shelf, tenant)).copied().unwrap_or_default();
         if bytes > most {
             trim.left = bytes - (most - most / 10);
@@ -185,12 +186,12 @@ fn trim_ended(batch: &mut Batch<'_>, shelf: Shelf, trims: &mut Of, slice: &mut S
         match shelf {
             // One that cannot be read is left where it is.
             Shelf::EndedSends => match Reply::read(row) {
-                Ok(reply) => sends::give_up(batch, id, &reply)?,
+                Ok(reply) => ended::give_up(batch, id, &reply.row())?,
                 Err(error) => {
-                    tracing::error!(conversation = %id.key, seq = id.seq, %error, "a reply cannot be read and is not removed")
+                    tracing::error!(conversation = %id.key, reply = id.seq, %error, "a reply cannot be read and is not removed")
                 }
             },
-            _ => dead::forget(batch, &id.key, id.seq)?,
+            _ => dead_turns::forget(batch, &id.key, id.seq)?,
         }
     }
     Ok(())

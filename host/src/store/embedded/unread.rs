@@ -13,6 +13,7 @@ use super::tables::define;
 use crate::event::Topic;
 use crate::message::{Provider, Timestamp};
 use crate::store::Result;
+use crate::store::rows::Rows as _;
 use crate::store::unread::{BYTES, COUNT, Unread, UnreadBody, UnreadId};
 use crate::store::upkeep::Mark;
 

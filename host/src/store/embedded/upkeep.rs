@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata as _};
 
 use super::codec::read_place;
-use super::mirror::lock;
 use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::{Embedded, open, trim};
 use crate::message::{SenderName, Timestamp};
+use crate::store::shared::lock::lock;
 use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, Upkeep, Verified};
 use crate::store::{Error, Result};
 use crate::{clock, priority};
@@ -40,7 +40,7 @@ impl Upkeep for Embedded {
 
     async fn trim(&self, limit: usize) -> Result<usize> {
         let (looked, come) = self.write(move |batch| trim::trim(batch, limit)).await?;
-        lock(&self.mirror().trims).extend(come);
+        lock(&self.shared.cursors.trims).extend(come);
         Ok(looked)
     }
 
@@ -67,7 +67,7 @@ impl Upkeep for Embedded {
 
     fn file_bytes(&self) -> Result<FileBytes> {
         let bytes = self.on_disk()?;
-        let kept: u64 = self.mirror().usages().values().map(|usage| usage.bytes()).sum();
+        let kept: u64 = self.index().usages().values().map(|usage| usage.bytes()).sum();
         let others = self.read(|snapshot| {
             let contacts = snapshot.open_table(define::contacts)?.len()?;
             let audit = snapshot.open_table(define::audit)?.len()?;
@@ -80,22 +80,22 @@ impl Upkeep for Embedded {
     }
 
     fn is_idle(&self, quiet: Duration) -> bool {
-        let (now, mirror) = (clock::now(), self.mirror());
-        let since_ms = now.as_ms().saturating_sub(mirror.state().last_updated.as_ms());
+        let (now, index) = (clock::now(), self.index());
+        let since_ms = now.as_ms().saturating_sub(index.state().last_updated.as_ms());
         let quiet_ms = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let turns = due(mirror.turns().next_at()) || mirror.turns().claimed().next().is_some();
-        let sends = due(mirror.sends().next_at()) || mirror.sends().claimed().next().is_some();
+        let turns = due(index.turns().next_at()) || index.turns().claimed().next().is_some();
+        let sends = due(index.sends().next_at()) || index.sends().claimed().next().is_some();
         // A clock that was set back makes it wait for another look.
         since_ms >= quiet_ms && !turns && !sends
     }
 
     fn late_refusals(&self) -> u64 {
-        self.mirror().late_refusals.load(Ordering::Relaxed)
+        self.index().late_refusals.load(Ordering::Relaxed)
     }
 
     fn commits(&self) -> u64 {
-        self.mirror().commits.load(Ordering::Relaxed)
+        self.index().commits.load(Ordering::Relaxed)
     }
 
     async fn compact(&self) -> Result<Compacted> {
@@ -105,8 +105,8 @@ impl Upkeep for Embedded {
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let bytes_after = self.on_disk()?;
         tracing::info!(bytes_before, bytes_after, took_ms, "the store's file was compacted");
-        self.mirror().wakes.turns.notify_one();
-        self.mirror().wakes.sends.notify_one();
+        self.index().wakes.turns.notify_one();
+        self.index().wakes.sends.notify_one();
         Ok(Compacted { bytes_before, bytes_after, took_ms })
     }
 
@@ -126,7 +126,7 @@ impl Upkeep for Embedded {
 impl Embedded {
     /// What the file takes of its disk.
     fn on_disk(&self) -> Result<u64> {
-        let path = &self.mirror().settings.path;
+        let path = &self.shared.path;
         let told = std::fs::metadata(path);
         let told = told.map_err(|error| Error::Failed(format!("{}: {error}", path.display())))?;
         Ok(told.blocks() * 512)

@@ -6,72 +6,32 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::{Eye, Pen, Unreadable, unpack};
-use super::rows::Kept;
+use super::rows::conversation;
 use super::tables::{self, define};
 use super::tally::{Grown, size};
-use crate::message::{TenantId, Timestamp};
-use crate::policy::quota::day_of;
+use crate::message::TenantId;
 use crate::store::media::File;
 use crate::store::quotas::{Shelf, Usage};
 
-/// What leaves no rows of its own, in one transaction.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    day: u32,
-    turns: u64,
-    fuel: u64,
-    silenced: i64,
-    file_bytes: i64,
-}
-
-/// By tenant.
-pub type Spending = BTreeMap<u32, Spent>;
-
 impl Batch<'_> {
     /// What the tenant keeps and spends, with what this transaction has done so far.
-    pub fn usage(&self, tenant: TenantId) -> Usage {
-        let mut usage = self.mirror.usage(tenant);
+    pub fn usage_so_far(&self, tenant: TenantId) -> Usage {
+        let mut usage = self.index.usage(tenant);
         grow(&mut usage, &self.tables.tally.grown(tenant.get()));
-        if let Some(spent) = self.spent.get(&tenant.get()) {
-            spend(&mut usage, spent);
-        }
+        self.changes.spend(tenant, &mut usage);
         usage
-    }
-
-    /// A turn has ended, whatever came of it.
-    pub fn count_turn(&mut self, tenant: TenantId, fuel: u64, now: Timestamp) {
-        let day = day_of(now);
-        let spent = self.spent.entry(tenant.get()).or_default();
-        if spent.turns > 0 && spent.day != day {
-            (spent.turns, spent.fuel) = (0, 0);
-        }
-        spent.day = day;
-        spent.turns += 1;
-        spent.fuel = spent.fuel.saturating_add(fuel);
-    }
-
-    /// A conversation's timers wait for its contact (1), or do so no more (-1).
-    pub fn count_silenced(&mut self, tenant: TenantId, by: i64) {
-        self.spent.entry(tenant.get()).or_default().silenced += by;
-    }
-
-    pub fn count_file_bytes(&mut self, tenant: TenantId, more: u64, less: u64) {
-        if more != less {
-            let by = i64::try_from(more).unwrap_or(i64::MAX) - i64::try_from(less).unwrap_or(i64::MAX);
-            self.spent.entry(tenant.get()).or_default().file_bytes += by;
-        }
     }
 
     /// Writes what changed; what it is now.
     pub fn seal_usage(&mut self) -> Step<Vec<(TenantId, Usage)>> {
         let mut tenants = self.tables.tally.tenants();
-        tenants.extend(self.spent.keys());
+        tenants.extend(self.changes.spent.keys());
         tenants.sort_unstable();
         tenants.dedup();
         let mut changed = Vec::with_capacity(tenants.len());
         for tenant in tenants.into_iter().map(TenantId::from_stored) {
-            let usage = self.usage(tenant);
-            if usage == self.mirror.usage(tenant) {
+            let usage = self.usage_so_far(tenant);
+            if usage == self.index.usage(tenant) {
                 continue;
             }
             write(&usage, &mut self.buffer);
@@ -87,17 +47,6 @@ fn grow(usage: &mut Usage, grown: &[Grown; Shelf::COUNT]) {
         let (amount, grown) = (usage.of_mut(shelf), grown[shelf as usize]);
         amount.rows = amount.rows.saturating_add_signed(grown.rows);
         amount.bytes = amount.bytes.saturating_add_signed(grown.bytes);
-    }
-}
-
-fn spend(usage: &mut Usage, spent: &Spent) {
-    usage.silenced = usage.silenced.saturating_add_signed(spent.silenced);
-    usage.file_bytes = usage.file_bytes.saturating_add_signed(spent.file_bytes);
-    if spent.turns > 0 {
-        let (turns, fuel) = usage.on(spent.day);
-        usage.day = spent.day;
-        usage.turns = turns + spent.turns;
-        usage.fuel = fuel.saturating_add(spent.fuel);
     }
 }
 
@@ -153,7 +102,7 @@ pub fn recount(snapshot: &ReadTransaction) -> Step<BTreeMap<TenantId, Usage>> {
         amount.rows += 1;
         amount.bytes += size(key, value).unsigned_abs();
         match shelf {
-            Shelf::Conversations => usage.silenced += u64::from(Kept::read(value)?.silenced),
+            Shelf::Conversations => usage.silenced += u64::from(conversation::read(value)?.silenced),
             Shelf::Files => usage.file_bytes += unpack::<File>("files", value)?.state.size(),
             _ => {}
         }

@@ -10,6 +10,7 @@
 //! every operation is answered with the error. A compaction has the file to itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,12 +19,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::batch::{Batch, Fault, Sealed, Step};
+use super::batch::{Batch, Fault, Step, file_error};
+use super::cursors::Cursors;
 use super::disk::{Disk, failed, is_full};
 use super::load;
-use super::mirror::Mirror;
 use super::space::Space;
 use super::tally::Tally;
+use crate::store::shared::index::Index;
+use crate::store::shared::index::Sealed;
 use crate::store::{Error, Result};
 use crate::vitals::Vitals;
 
@@ -45,7 +48,10 @@ const SAID_EVERY: u32 = 60;
 pub struct Shared {
     pub disk: Disk,
     pub space: Space,
-    pub mirror: Mirror,
+    pub index: Arc<Index>,
+    pub cursors: Cursors,
+    /// Where its file lies.
+    pub path: PathBuf,
 }
 
 /// What is queued.
@@ -314,9 +320,9 @@ impl Loop {
             transaction.set_two_phase_commit(true);
             let tally = Tally::default();
             let done = {
-                let mut batch = Batch::new(&transaction, &tally, &self.shared.mirror);
+                let mut batch = Batch::new(&transaction, &tally, (&self.shared.index, &self.shared.cursors));
                 let sealed = apply(group, &mut batch).and_then(|()| seal(&mut batch));
-                sealed.map(|sealed| (batch.state, sealed, batch.effects))
+                sealed.map(|sealed| (batch.changes.state, sealed, batch.changes.effects))
             };
             if done.is_err() || tally.writes() == 0 {
                 transaction.abort().map_err(redb::Error::from)?;
@@ -324,7 +330,7 @@ impl Loop {
                 transaction.commit().map_err(redb::Error::from)?;
             }
             let (state, sealed, effects) = done?;
-            self.shared.mirror.apply(state, sealed, effects);
+            self.shared.index.apply(state, sealed, effects);
             Ok(())
         });
         attempted.unwrap_or(Err(Setback::All(redb::Error::DatabaseClosed)))
@@ -367,7 +373,7 @@ impl Loop {
 
 fn seal(batch: &mut Batch<'_>) -> std::result::Result<Sealed, Setback> {
     batch.seal().map_err(|fault| match fault {
-        Fault::File(error) => Setback::All(error),
+        Fault::Engine(error) => Setback::All(file_error(error)),
         other => Setback::All(redb::Error::Corrupted(other.to_string())),
     })
 }
@@ -389,7 +395,7 @@ fn apply(group: &mut [Box<dyn Job>], batch: &mut Batch<'_>) -> std::result::Resu
         let one = |what: String| Setback::One(at, Error::Failed(what));
         match catch_unwind(AssertUnwindSafe(|| apply_one(job.as_mut(), batch))) {
             Ok(Ok(())) => {}
-            Ok(Err(Fault::File(error))) => return Err(Setback::All(error)),
+            Ok(Err(Fault::Engine(error))) => return Err(Setback::All(file_error(error))),
             Ok(Err(other)) => return Err(one(other.to_string())),
             Err(panic) => {
                 return Err(one(format!("an operation panicked: {}", panic_text(&*panic))));
@@ -411,7 +417,7 @@ fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>) -> Step<()> {
             Ok(())
         }
         (Ok(()), Some(error)) if !untouched => {
-            batch.mirror.late_refusals.fetch_add(1, Ordering::Relaxed);
+            batch.index.late_refusals.fetch_add(1, Ordering::Relaxed);
             let what = format!("refused after it had written: {error}");
             Err(Fault::Row(super::codec::Unreadable { table: "(any)", what }))
         }

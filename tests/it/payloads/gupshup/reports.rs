@@ -133,7 +133,7 @@ fn a_number_in_another_form_is_the_same_person() {
     };
     // Brazil: the key has the ninth digit.
     assert_eq!((same.known.as_str(), same.also.as_str()), ("5535987654321", "5593587654321"));
-    assert_eq!((same.reason.as_str(), same.message_id), ("number form", None));
+    assert_eq!((same.because.name(), same.message_id), ("number form", None));
     for (payload, reason) in [
         (json!({"type": "mismatch", "destination": PHONE, "payload": {"wa_id": PHONE}}), "number form"),
         (json!({"type": "mismatch", "destination": PHONE}), "kept: unreadable sender address"),

@@ -250,8 +250,8 @@ fn same(system: Value, changes: Value) -> Vec<(String, String, String)> {
     fields["type"] = json!("system");
     fields["system"] = system;
     let pair = |event: Event| match event {
-        Event::SamePerson(SamePerson { known, also, reason, .. }) => {
-            (known.as_str().to_owned(), also.as_str().to_owned(), reason)
+        Event::SamePerson(SamePerson { known, also, because, .. }) => {
+            (known.as_str().to_owned(), also.as_str().to_owned(), because.name().to_owned())
         }
         other => panic!("{other:?}"),
     };

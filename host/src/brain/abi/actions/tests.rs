@@ -202,3 +202,10 @@ fn a_timer_is_never_due_at_once() {
         assert_eq!(wanted.outcome[0]["at"], due, "the journal tells what was set");
     }
 }
+
+/// What WhatsApp limits is compared where its limits stand; this is the gateway's own.
+#[test]
+fn brains_are_held_to_the_same_by_the_sdk() {
+    use switchboard_sdk::limits as sdk;
+    assert_eq!((CARD_LINES, CARD_TEXT, TIMER_KEY), (sdk::CARD_LINES, sdk::CARD_TEXT, sdk::TIMER_KEY));
+}

@@ -3,16 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::channel::testing;
 
 /// The fate in a word, with its id or wait.
 fn fate_of(status: u16, headers: &[(&str, &str)], body: &str) -> String {
-    let headers: HeaderMap = headers
-        .iter()
-        .map(|(name, value)| {
-            let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
-            (name, value.parse().expect("a value"))
-        })
-        .collect();
+    let headers = testing::headers(headers);
     match read(status, &headers, body.as_bytes()) {
         Outcome::Sent { provider_id, known_as: None } => {
             format!("sent {}", provider_id.unwrap_or_default())

@@ -1,6 +1,7 @@
 //! Every kind of reply as Meta's request, and every limit from both sides.
 
 use super::*;
+use crate::channel::media::Place;
 use crate::channel::{Adapter, meta::Meta};
 use crate::message::{
     Buttons, Choice, ListMenu, ListRow, ListSection, Outbound, Template, TemplateParameter,

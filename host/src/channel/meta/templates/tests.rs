@@ -107,7 +107,9 @@ fn one_language_is_deleted_and_pages_are_followed() {
     assert_eq!((request.method, request.url), (Method::GET, format!("{base}?{fields}")));
     let request = Templates.list(&sender(), Some("a+b=&c")).expect("a request");
     assert_eq!(request.url, format!("{base}?{fields}&after=a%2Bb%3D%26c"));
-    let homeless = Sender { business_account: None, ..sender() };
+    let homeless: Sender =
+        serde_json::from_value(json!({"name": "main", "provider": "meta", "account": "1"}))
+            .expect("a sender");
     let error = Templates.list(&homeless, None).expect_err("no account").to_string();
     assert_eq!(
         error,

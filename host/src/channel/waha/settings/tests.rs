@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::event::session::Status;
 use crate::message::Provider;
 
 const GATEWAY: &str = "http://gateway:8000";
@@ -20,7 +21,7 @@ fn wanted(more: Value) -> Wanted {
 /// Of an engine that needs no store, so that the webhook alone is looked at.
 fn session(config: Value) -> Session {
     let config = config.as_object().expect("an object").clone();
-    Session { status: "WORKING".into(), number: None, config, apps: None, engine: Some("GOWS".into()) }
+    Session { status: Status::Working, number: None, config, apps: None, engine: Some("GOWS".into()) }
 }
 
 fn our_entry() -> Value {

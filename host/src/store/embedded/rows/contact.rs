@@ -1,20 +1,10 @@
-//! A contact's row: its lock, or whose alias it is.
+//! The frame of a contact's row.
 
 use super::{Read, VERSION};
 use crate::message::{ContactKey, SenderName, TenantId};
 use crate::route::Lock;
 use crate::store::embedded::codec::{Eye, Pen};
-
-/// What is known of a contact across tenants: its lock, or whose alias it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contact {
-    pub alias_of: Option<ContactKey>,
-    pub lock: Option<Lock>,
-    /// Of an alias: the lock it had when it was merged,
-    pub former: Option<Lock>,
-    /// and the lock of the other one that had to give way to it.
-    pub replaced: Option<Lock>,
-}
+use crate::store::rows::contact::Contact;
 
 fn write_lock(pen: &mut Pen<'_>, lock: Option<&Lock>) {
     let Some(lock) = lock else {
@@ -40,28 +30,26 @@ fn read_lock(eye: &mut Eye<'_>) -> Read<Option<Lock>> {
     })
 }
 
-impl Contact {
-    pub fn write(&self, buffer: &mut Vec<u8>) {
-        let mut pen = Pen::new(buffer, VERSION);
-        pen.maybe(self.alias_of.as_ref().map(ContactKey::as_str));
-        write_lock(&mut pen, self.lock.as_ref());
-        if self.former.is_some() || self.replaced.is_some() {
-            write_lock(&mut pen, self.former.as_ref());
-            write_lock(&mut pen, self.replaced.as_ref());
-        }
+pub fn write(contact: &Contact, buffer: &mut Vec<u8>) {
+    let mut pen = Pen::new(buffer, VERSION);
+    pen.maybe(contact.alias_of.as_ref().map(ContactKey::as_str));
+    write_lock(&mut pen, contact.lock.as_ref());
+    if contact.former.is_some() || contact.replaced.is_some() {
+        write_lock(&mut pen, contact.former.as_ref());
+        write_lock(&mut pen, contact.replaced.as_ref());
     }
+}
 
-    pub fn read(bytes: &[u8]) -> Read<Self> {
-        let mut eye = Eye::new("contacts", bytes, VERSION)?;
-        let mut contact = Contact {
-            alias_of: eye.maybe()?.map(ContactKey::from_stored),
-            lock: read_lock(&mut eye)?,
-            ..Contact::default()
-        };
-        if !eye.is_over() {
-            contact.former = read_lock(&mut eye)?;
-            contact.replaced = read_lock(&mut eye)?;
-        }
-        Ok(contact)
+pub fn read(bytes: &[u8]) -> Read<Contact> {
+    let mut eye = Eye::new("contacts", bytes, VERSION)?;
+    let mut contact = Contact {
+        alias_of: eye.maybe()?.map(ContactKey::from_stored),
+        lock: read_lock(&mut eye)?,
+        ..Contact::default()
+    };
+    if !eye.is_over() {
+        contact.former = read_lock(&mut eye)?;
+        contact.replaced = read_lock(&mut eye)?;
     }
+    Ok(contact)
 }

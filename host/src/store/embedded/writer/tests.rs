@@ -6,9 +6,10 @@ use redb::backends::InMemoryBackend;
 use super::*;
 use crate::schedule::Limits;
 use crate::store::embedded::codec::Unreadable;
-use crate::store::embedded::mirror::Effect;
 use crate::store::embedded::tables::define;
 use crate::store::embedded::{Settings, open};
+use crate::store::rows::Rows as _;
+use crate::store::shared::effect::Effect;
 
 fn shared() -> Arc<Shared> {
     let settings = Settings {
@@ -18,16 +19,18 @@ fn shared() -> Arc<Shared> {
         cache_bytes: 1 << 20,
         queue: 16,
         verify: false,
-        prefixes: Vec::new(),
-        notice: None,
-        notice_every_ms: 0,
-        coalesce_ms: 0,
         reserve: crate::store::embedded::space::Reserve::none(),
-        quotas: crate::tenant::quotas::Quotas::default(),
-        timer_floor_ms: 0,
-        turns_per_tenant: 1,
-        sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
-        fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
+        rules: crate::store::shared::settings::Settings {
+            prefixes: Vec::new(),
+            notice: None,
+            notice_every_ms: 0,
+            coalesce_ms: 0,
+            quotas: crate::tenant::quotas::Quotas::default(),
+            timer_floor_ms: 0,
+            turns_per_tenant: 1,
+            sends: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
+            fetches: Limits { in_all: 1, per_group: 1, per_tenant: 1 },
+        },
         keys: crate::seal::Ring::default(),
         vitals: Default::default(),
     };
@@ -74,7 +77,7 @@ fn one_that_fails_does_so_alone() {
         Err(Error::Conflict("no".into()).into())
     });
     let (sly, seen) = job(|batch| -> Step<u64> {
-        batch.effects.push(Effect::OptedOut(1));
+        batch.changes.effects.push(Effect::OptedOut(1));
         Err(Error::Conflict("no".into()).into())
     });
     let (blind, unseen) =
@@ -100,6 +103,6 @@ fn one_that_fails_does_so_alone() {
     }
     assert!(matches!(answer(refusal), Err(Error::NotFound(_))));
     assert_eq!(names(&shared), ["after", "before", "between"]);
-    assert_eq!(shared.mirror.state().next_seq, 3);
-    assert_eq!(shared.mirror.late_refusals.load(Ordering::Relaxed), 2, "the two that had written");
+    assert_eq!(shared.index.state().next_seq, 3);
+    assert_eq!(shared.index.late_refusals.load(Ordering::Relaxed), 2, "the two that had written");
 }

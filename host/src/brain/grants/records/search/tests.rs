@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::brain::abi::bindings::switchboard::brain::records::Sort;
-use crate::brain::budget::Meter;
+use crate::brain::budget::{Limit, Meter};
 use crate::tenant::ResolvedLimits;
 
 fn homes() -> Vec<Value> {
@@ -130,12 +130,12 @@ async fn what_a_question_costs_is_bounded_by_the_turn() {
     };
     let mut tagged = query(vec![filter("tags", Comparison::OneOf, json!(vec!["garden"; 256]))]);
     let fuel = ResolvedLimits { fuel: 10_000_000, ..ResolvedLimits::default() };
-    assert_eq!(cost(&tagged, fuel).await.expect_err("too much").code, "fuel");
+    assert_eq!(cost(&tagged, fuel).await.expect_err("too much").of, Limit::Fuel);
     assert!(matches!(cost(&tagged, ResolvedLimits::default()).await, Ok(Ok(0))));
     tagged.filters.clear();
     tagged.sort = vec![Sort { field: "text".into(), descending: false }; 8];
     let memory = ResolvedLimits { memory_bytes: 1 << 20, ..ResolvedLimits::default() };
-    assert_eq!(cost(&tagged, memory).await.expect_err("too much").code, "memory");
+    assert_eq!(cost(&tagged, memory).await.expect_err("too much").of, Limit::Memory);
     tagged.sort.clear();
     tagged.limit = 100;
     let refused = ask(&records, &tagged).await.expect_err("too long an answer");

@@ -1,0 +1,146 @@
+//! What rows are in tables.
+
+use redb::Value;
+
+use crate::conversation::Lead;
+use crate::message::{ContactKey, SenderName, Timestamp};
+use crate::route::Answer;
+use crate::store::contacts::OptOut;
+use crate::store::embedded::codec::{self, Eye, Pen, Read, Unreadable, pack, place, read_place, unpack};
+use crate::store::embedded::rows::{
+    Dead, Journaled, Reply, Spoken, Waiting, answer, contact, conversation, way,
+};
+use crate::store::media::File;
+use crate::store::rows::contact::Contact;
+use crate::store::rows::conversation::ConversationRow;
+use crate::store::rows::dead_turn::DeadTurnRow;
+use crate::store::rows::history::HistoryRow;
+use crate::store::rows::inbox::InboxRow;
+use crate::store::rows::journal::JournalRow;
+use crate::store::rows::known_by::KnownBy;
+use crate::store::rows::lookup::LookupRow;
+use crate::store::rows::outbox::OutboxRow;
+use crate::store::rows::place::Place;
+use crate::store::rows::timer::TimerRow;
+use crate::store::rows::way::Way;
+use crate::template::{Registered, Use};
+
+/// What a row is in a table.
+pub trait RowCode: Sized {
+    type In: Value + 'static;
+
+    /// `buffer`: for rows that are made of bytes.
+    fn with<T>(&self, buffer: &mut Vec<u8>, use_it: impl FnOnce(<Self::In as Value>::SelfType<'_>) -> T)
+    -> T;
+
+    fn read(table: &'static str, row: <Self::In as Value>::SelfType<'_>) -> Read<Self>;
+}
+
+/// Rows that redb has a type for: what is written, and how it is read.
+macro_rules! of_type {
+    ($($row:ty as $in:ty: |$it:ident| $write:expr, |$table:ident, $kept:ident| $read:expr;)*) => {$(
+        impl RowCode for $row {
+            type In = $in;
+
+            fn with<T>(&self, _: &mut Vec<u8>, use_it: impl FnOnce(<$in as Value>::SelfType<'_>) -> T) -> T {
+                let $it = self;
+                use_it($write)
+            }
+
+            fn read($table: &'static str, $kept: <$in as Value>::SelfType<'_>) -> Read<Self> {
+                $read
+            }
+        }
+    )*};
+}
+
+of_type! {
+    () as (): |it| *it, |_table, kept| Ok(kept);
+    Timestamp as i64: |it| it.as_ms(), |_table, kept| Ok(Timestamp::from_ms(kept));
+    // Whether it came by a shared number.
+    KnownBy as bool:
+        |it| *it == KnownBy::Shared,
+        |_table, kept| Ok(if kept { KnownBy::Shared } else { KnownBy::Own });
+    SenderName as &'static str: |it| it.as_str(), |_table, kept| Ok(SenderName::new(kept));
+    ContactKey as &'static [u8]: |it| it.as_str().as_bytes(), |table, kept| contact_of(table, kept);
+    Place as &'static codec::Place:
+        |it| &place(it.seq, it.tenant),
+        |_table, kept| {
+            let (seq, tenant) = read_place(kept);
+            Ok(Place { seq, tenant })
+        };
+    // Cold rows are kept as they are spelled.
+    OptOut as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    Lead as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    Registered as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    Use as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    File as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+}
+
+/// Rows that are frames: how they are written into the buffer, and how they are read.
+macro_rules! of_frame {
+    ($($row:ty: |$it:ident, $buffer:ident| $write:expr, |$bytes:ident| $read:expr;)*) => {$(
+        impl RowCode for $row {
+            type In = &'static [u8];
+
+            fn with<T>(&self, $buffer: &mut Vec<u8>, use_it: impl FnOnce(&[u8]) -> T) -> T {
+                let $it = self;
+                $write;
+                use_it($buffer)
+            }
+
+            fn read(_: &'static str, $bytes: &[u8]) -> Read<Self> {
+                $read
+            }
+        }
+    )*};
+}
+
+of_frame! {
+    (Answer, Option<u64>): |it, buffer| answer::write(buffer, &it.0, it.1), |bytes| answer::read(bytes);
+    Contact: |it, buffer| contact::write(it, buffer), |bytes| contact::read(bytes);
+    ConversationRow: |it, buffer| conversation::write(it, buffer), |bytes| conversation::read(bytes);
+    Way: |it, buffer| way::write(it, buffer), |bytes| way::read(bytes);
+    InboxRow: |it, buffer| Waiting::write_row(it, buffer), |bytes| Waiting::read(bytes)?.row();
+    OutboxRow: |it, buffer| Reply::of(it).write(buffer), |bytes| Ok(Reply::read(bytes)?.row());
+    HistoryRow: |it, buffer| Spoken::of(it).write(buffer), |bytes| Ok(Spoken::read(bytes)?.row());
+    JournalRow: |it, buffer| Journaled::of(it).write(buffer), |bytes| Ok(Journaled::read(bytes)?.row());
+    DeadTurnRow: |it, buffer| Dead::write_row(it, buffer), |bytes| Dead::read(bytes)?.row();
+    TimerRow: |it, buffer| write_timer(it, buffer), |bytes| read_timer(bytes);
+    LookupRow: |it, buffer| write_lookup(it, buffer), |bytes| read_lookup(bytes);
+}
+
+fn contact_of(table: &'static str, bytes: &[u8]) -> Read<ContactKey> {
+    match std::str::from_utf8(bytes) {
+        Ok(contact) => Ok(ContactKey::from_stored(contact)),
+        Err(_) => Err(Unreadable { table, what: "a contact is not UTF-8".into() }),
+    }
+}
+
+fn write_timer(timer: &TimerRow, buffer: &mut Vec<u8>) {
+    let mut pen = Pen::new(buffer, 1);
+    pen.time(timer.at);
+    pen.text(&timer.payload);
+}
+
+fn read_timer(bytes: &[u8]) -> Read<TimerRow> {
+    let mut eye = Eye::new("timers", bytes, 1)?;
+    Ok(TimerRow { at: eye.time()?, payload: eye.text()?.to_owned() })
+}
+
+/// When it is due, where it never is.
+const NEVER: i64 = i64::MAX;
+
+fn write_lookup(lookup: &LookupRow, buffer: &mut Vec<u8>) {
+    let mut pen = Pen::new(buffer, 1);
+    pen.time(lookup.due.unwrap_or(Timestamp::from_ms(NEVER)));
+    pen.text(lookup.sender.as_str());
+    pen.u32(lookup.misses);
+    pen.time(lookup.since);
+}
+
+fn read_lookup(bytes: &[u8]) -> Read<LookupRow> {
+    let mut eye = Eye::new("lookups", bytes, 1)?;
+    let due = Some(eye.time()?).filter(|due| due.as_ms() != NEVER);
+    Ok(LookupRow { due, sender: SenderName::new(eye.text()?), misses: eye.u32()?, since: eye.time()? })
+}
