@@ -22,9 +22,10 @@ use redb::{ReadableTable, StorageBackend};
 use self::admin::entry;
 use self::batch::{Batch, Fault, Step, file_error};
 pub use self::open::{OpenError, is_held, shell_word};
+use self::opened::Shared;
 use self::snapshot::Snapshot;
 use self::space::Reserve;
-use self::writer::{Shared, Writer};
+use self::writer::Writer;
 use super::{
     Accepted, ApiKey, Arrival, AuditEntry, Counters, Error, Handover, ImportReport, InboxId, Moved, Paced,
     Result, Retention, SendClaim, SendId, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, Wakes,
@@ -64,6 +65,7 @@ mod dead;
 mod disk;
 mod families;
 mod files;
+mod flaw;
 mod handover;
 mod leaving;
 mod listed;
@@ -71,6 +73,7 @@ mod listing;
 mod load;
 mod numbers;
 mod open;
+mod opened;
 mod overlay;
 mod packages;
 mod pages;
@@ -89,6 +92,7 @@ mod trim;
 mod unread;
 mod upkeep;
 mod usage;
+mod verify;
 mod ways;
 mod within;
 mod writer;
@@ -131,7 +135,7 @@ impl Embedded {
         if let Err(flaw) = open::create(&path) {
             return Err(open::explain(flaw, &settings));
         }
-        Self::open_on(settings, move || open::file(&path))
+        Self::open_on(settings, move || verify::file(&path))
     }
 
     /// Opens whatever `make` makes; it is called again for each verification and after an I/O error,

@@ -6,7 +6,6 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::batch::{Batch, Step};
 use super::codec::pack;
-use super::handover;
 use super::secrets;
 use crate::event::SessionChange;
 use crate::message::{ContactKey, TenantId, Timestamp};
@@ -14,6 +13,7 @@ use crate::route::Lock;
 use crate::store::rows::Rows as _;
 use crate::store::rows::contact::Contact;
 use crate::store::rows::known_by::KnownBy;
+use crate::store::rules::handover;
 use crate::store::rules::merge::unify;
 use crate::store::rules::{contact_tenants, contacts};
 use crate::store::shared::effect::Effect;

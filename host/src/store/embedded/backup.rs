@@ -15,9 +15,9 @@ use redb::{
 use super::batch::Step;
 use super::codec::{read_place, under};
 use super::disk::{Backend, Maker};
-use super::open::{file, verify};
 use super::rows::{Reply, state};
 use super::tables::{Copy, copy_all, define};
+use super::verify::{file, verify};
 use super::within::Within;
 use super::{packages, usage};
 use crate::message::{ContactKey, ConversationKey, TenantId};

@@ -1,9 +1,10 @@
 //! How far the passes have come that look at everything a little at a time. A start begins anew.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::trim::Trims;
-use crate::message::ContactKey;
+use crate::message::{ContactKey, TenantId};
+use crate::store::quotas::Shelf;
 
 #[derive(Debug, Default)]
 pub struct Cursors {
@@ -17,4 +18,28 @@ pub struct Cursors {
     pub stranger: Mutex<Vec<u8>>,
     /// and among the hidden ids that were asked for.
     pub lookup: Mutex<Option<ContactKey>>,
+}
+
+/// How far tenants are trimmed that keep more than their quotas allow.
+#[derive(Debug, Default)]
+pub struct Trims(pub HashMap<(Shelf, TenantId), Trim>);
+
+impl Trims {
+    pub fn extend(&mut self, come: Trims) {
+        self.0.extend(come.0);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trim {
+    /// Nothing of the tenant lies before this.
+    pub from: u64,
+    /// So many bytes are to go.
+    pub left: u64,
+}
+
+impl Trim {
+    pub fn went(&mut self, seq: u64, size: u64) {
+        (self.left, self.from) = (self.left.saturating_sub(size), seq);
+    }
 }

@@ -22,21 +22,6 @@ use crate::store::rules::{handover, sends};
 use crate::store::{AuditEntry, Error, Handover, OutboxState, SendId};
 use crate::tenant::Sender;
 
-/// A setting of a sender cannot give it to another tenant.
-pub fn not_here(sender: &Sender, to: Option<TenantId>) -> String {
-    let name = &sender.name;
-    let option = to.map_or("--shared".to_owned(), |tenant| format!("--tenant {tenant}"));
-    format!(
-        "sender {name} {}; `switchboard sender give {name} {option}` changes that, and shows first what \
-         becomes of what waits there",
-        serves(sender.tenant)
-    )
-}
-
-fn serves(owner: Option<TenantId>) -> String {
-    owner.map_or("is shared".to_owned(), |tenant| format!("is tenant {tenant}'s"))
-}
-
 /// As it would be with another owner.
 fn given(sender: Sender, to: Option<TenantId>) -> Sender {
     Sender { tenant: to, ..sender }
@@ -102,7 +87,8 @@ pub fn give(batch: &mut Batch<'_>, planned: &Handover, by: &AuditEntry) -> Step<
     let row = row.ok_or_else(|| Error::NotFound(format!("there is no sender {}", planned.sender)))?;
     let kept: Sender = unpack("senders", &row)?;
     if kept.tenant != planned.from {
-        let what = format!("sender {} {} by now; look at the plan again", kept.name, serves(kept.tenant));
+        let what =
+            format!("sender {} {} by now; look at the plan again", kept.name, handover::serves(kept.tenant));
         return Err(Error::Conflict(what).into());
     }
     if let Some(tenant) = planned.to

@@ -7,10 +7,10 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::batch::{Batch, Fault, Step, file_error};
 use super::codec::{read_conversation_key, read_place, unpack};
+use super::cursors::Trims;
+use super::opened::Shared;
 use super::rows::{Reply, Waiting, contact, state as state_row};
 use super::tables::define;
-use super::trim::Trims;
-use super::writer::Shared;
 use super::{files, secrets, usage};
 use crate::clock;
 use crate::message::{ContactKey, ConversationKey, SenderName, Timestamp};

@@ -1,26 +1,23 @@
 //! Opening: whose file it is, whether it is sound and of our format, and how a new one is made.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::backends::FileBackend;
-use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
-};
+use redb::{Database, ReadableTable};
 
-use super::batch::{Fault, Step, file_error};
+use super::batch::Fault;
 use super::cursors::Cursors;
 use super::disk::{Disk, Maker};
-use super::overlay::Overlay;
+use super::flaw::Flaw;
+use super::opened::Shared;
 use super::space::Space;
-use super::tables::{Copy, FORMAT, copy_all, create_all, define};
-use super::writer::{Shared, apply_now, panic_text};
+use super::tables::{FORMAT, create_all, define};
+use super::verify::{check_format, file, verify, whatever_it_holds};
+use super::writer::apply_now;
 use super::{Settings, backup, dead, load, secrets, usage};
 use crate::message::SenderName;
-use crate::regular_file;
 use crate::seal::{KeyId, Ring};
 use crate::store::shared::index::Index;
 
@@ -41,63 +38,10 @@ pub enum OpenError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// What is wrong with a file.
-#[derive(Debug)]
-pub enum Flaw {
-    Locked,
-    Damaged(String),
-    Newer(u32),
-    Older(u32),
-    NoKey { sender: SenderName, field: &'static str, key: KeyId },
-    Io(io::Error),
-}
-
 /// The ids of keys.
 fn listed(keys: &Ring) -> String {
     let ids: Vec<&str> = keys.keys().map(|key| key.id().as_str()).collect();
     if ids.is_empty() { "none".into() } else { ids.join(", ") }
-}
-
-impl From<DatabaseError> for Flaw {
-    fn from(error: DatabaseError) -> Self {
-        use io::ErrorKind::{InvalidData, UnexpectedEof};
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => Flaw::Locked,
-            DatabaseError::Storage(redb::StorageError::Io(error))
-                if !matches!(error.kind(), InvalidData | UnexpectedEof) =>
-            {
-                Flaw::Io(error)
-            }
-            other => Flaw::Damaged(other.to_string()),
-        }
-    }
-}
-
-impl From<Fault> for Flaw {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Engine(error) => match file_error(error) {
-                redb::Error::Io(error) => Flaw::Io(error),
-                other => Flaw::Damaged(other.to_string()),
-            },
-            other => Flaw::Damaged(other.to_string()),
-        }
-    }
-}
-
-impl std::fmt::Display for Flaw {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Flaw::Locked => f.write_str("another gateway runs on it"),
-            Flaw::Damaged(what) => write!(f, "it is damaged: {what}"),
-            Flaw::Newer(found) => write!(f, "it is of format {found}; this program reads up to {FORMAT}"),
-            Flaw::Older(found) => write!(f, "it is of format {found}; this program reads {FORMAT} alone"),
-            Flaw::NoKey { sender, key, .. } => {
-                write!(f, "sender {sender} is sealed with key {key}, which is not here")
-            }
-            Flaw::Io(error) => error.fmt(f),
-        }
-    }
 }
 
 /// A path as it can be typed.
@@ -137,13 +81,6 @@ pub fn explain(flaw: Flaw, settings: &Settings) -> OpenError {
     }
 }
 
-/// The backend of a file.
-pub fn file(path: &Path) -> io::Result<Box<dyn StorageBackend>> {
-    regular_file::check(path)?;
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
-}
-
 /// Does a process have the store of this file open?
 pub fn is_held(path: &Path) -> bool {
     use std::ops::Bound::Unbounded;
@@ -176,101 +113,7 @@ pub fn create(path: &Path) -> Result<(), Flaw> {
     make().map_err(Flaw::Io)
 }
 
-/// The format that the file says it is of; `None` for a file without any.
-fn format_of(snapshot: &ReadTransaction) -> Step<Option<u32>> {
-    let table = match snapshot.open_table(define::meta) {
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-        table => table?,
-    };
-    let row = ReadableTable::get(&table, "format")?;
-    Ok(row.and_then(|row| row.value().first_chunk().map(|bytes| u32::from_be_bytes(*bytes))))
-}
-
-fn check_format(database: &Database) -> Result<(), Flaw> {
-    let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
-    match format_of(&snapshot)? {
-        Some(found) if found > FORMAT => Err(Flaw::Newer(found)),
-        Some(found) if found < FORMAT => Err(Flaw::Older(found)),
-        _ => Ok(()),
-    }
-}
-
-/// Checks every page and counts every row, without writing to what it checks.
-pub fn verify(make: &Maker) -> Result<(), Flaw> {
-    let check = || -> Result<(), Flaw> {
-        let overlay = Overlay::new(make().map_err(Flaw::Io)?).map_err(Flaw::Io)?;
-        if overlay.len().map_err(Flaw::Io)? == 0 {
-            return Ok(());
-        }
-        let mut database = Builder::new().set_cache_size(32 << 20).create_with_backend(overlay)?;
-        check_format(&database)?;
-        if !database.check_integrity()? {
-            return Err(Flaw::Damaged("its pages and its page allocation contradict each other".into()));
-        }
-        let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
-        if format_of(&snapshot)?.is_none() {
-            return Ok(());
-        }
-        drop(snapshot);
-        // A file from before a table existed gains it when it is opened; here only in the overlay.
-        let transaction = database.begin_write().map_err(|error| Flaw::Damaged(error.to_string()))?;
-        create_all(&transaction).map_err(|error| Flaw::Damaged(error.to_string()))?;
-        transaction.commit().map_err(|error| Flaw::Damaged(error.to_string()))?;
-        let snapshot = database.begin_read().map_err(|error| Flaw::Damaged(error.to_string()))?;
-        count(&snapshot)
-    };
-    whatever_it_holds(check)
-}
-
-/// redb asserts its own invariants, and a damaged file may break them.
-fn whatever_it_holds<T>(work: impl FnOnce() -> Result<T, Flaw>) -> Result<T, Flaw> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Flaw::Damaged(format!("reading it failed: {}", panic_text(&*panic)))))
-}
-
-/// Counts anew what is counted.
-fn count(snapshot: &ReadTransaction) -> Result<(), Flaw> {
-    let (kept, counted) = (load::counters(snapshot)?, load::recount(snapshot)?);
-    if kept != counted {
-        return Err(Flaw::Damaged(format!("it counts {kept:?}, and holds {counted:?}")));
-    }
-    match usage::miscounted_files(snapshot)? {
-        Some(what) => Err(Flaw::Damaged(what)),
-        None => Ok(()),
-    }
-}
-
-/// Reads every row of a file that is in use; how many there are. Pages' checksums are checked by [`verify`]
-/// alone, which has the file to itself.
-pub fn read_all(snapshot: &ReadTransaction) -> Result<u64, Flaw> {
-    whatever_it_holds(|| {
-        count(snapshot)?;
-        let mut reader = Reader(0);
-        copy_all(snapshot, &mut reader).map_err(Fault::from)?;
-        Ok(reader.0)
-    })
-}
-
-/// Takes every row in and keeps none.
-struct Reader(u64);
-
-impl Copy for Reader {
-    type Error = redb::Error;
-
-    fn copy<K: redb::Key + 'static, V: redb::Value + 'static>(
-        &mut self,
-        from: &ReadTransaction,
-        table: redb::TableDefinition<'static, K, V>,
-    ) -> Result<(), redb::Error> {
-        for row in from.open_table(table)?.iter()? {
-            row?;
-            self.0 += 1;
-        }
-        Ok(())
-    }
-}
-
-/// Opens, checks, and reads what the mirrors hold.
+/// Opens, checks, and reads what is kept in memory.
 pub fn open(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     if settings.verify {
         verify(&make)?;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable};
 
+use super::Embedded;
 use super::batch::{Batch, Step};
 use super::codec::{Unreadable, pack, unpack};
+use super::flaw::Flaw;
 use super::tables::define;
-use super::{Embedded, open::Flaw};
 use crate::seal::{self, KeyId, NONCE_BYTES, Ring, Unopened};
 use crate::store::secrets::Secrets;
 use crate::store::shared::effect::Effect;

@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
 
-use super::batch::Step;
 use super::codec::Place;
 use super::tally::{Counted, Tally};
 use crate::store::quotas::Shelf;
+use crate::store::rows::Step;
 
 type Bytes = &'static [u8];
 type Hash = &'static [u8; 16];

@@ -8,6 +8,7 @@ use redb::ReadableTable;
 
 use super::batch::{Batch, Step};
 use super::codec::{Place, place, read_place, under};
+use super::cursors::{Trim, Trims};
 use super::leaving::Leaving;
 use super::rows::{Journaled, Reply, Spoken};
 use super::tally::size;
@@ -30,30 +31,6 @@ const TRIMMED: [(Shelf, Kind); 5] = [
 
 /// No slice reads more than this, nearly.
 const SLICE_BYTES: u64 = 16 << 20;
-
-/// How far tenants are trimmed that keep more than their quotas allow.
-#[derive(Debug, Default)]
-pub struct Trims(HashMap<(Shelf, TenantId), Trim>);
-
-impl Trims {
-    pub fn extend(&mut self, come: Trims) {
-        self.0.extend(come.0);
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Trim {
-    /// Nothing of the tenant lies before this.
-    from: u64,
-    /// So many bytes are to go.
-    left: u64,
-}
-
-impl Trim {
-    fn went(&mut self, seq: u64, size: u64) {
-        (self.left, self.from) = (self.left.saturating_sub(size), seq);
-    }
-}
 
 type Of = HashMap<TenantId, Trim>;
 

@@ -10,7 +10,7 @@ use redb::{ReadableTable, ReadableTableMetadata as _};
 use super::codec::read_place;
 use super::rows::{Reply, Waiting};
 use super::tables::define;
-use super::{Embedded, open, trim};
+use super::{Embedded, trim, verify};
 use crate::message::{SenderName, Timestamp};
 use crate::store::shared::lock::lock;
 use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, Upkeep, Verified};
@@ -112,7 +112,7 @@ impl Upkeep for Embedded {
 
     async fn verify(&self) -> Result<Verified> {
         let (shared, began) = (self.shared.clone(), Instant::now());
-        let work = move || Ok(open::read_all(&shared.disk.snapshot()?));
+        let work = move || Ok(verify::read_all(&shared.disk.snapshot()?));
         let read = priority::aside("verification", work).await;
         let read = read.unwrap_or_else(|error| Err(Error::Failed(format!("the verification: {error}"))))?;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -10,7 +10,6 @@
 //! every operation is answered with the error. A compaction has the file to itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -20,12 +19,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::batch::{Batch, Fault, Step, file_error};
-use super::cursors::Cursors;
-use super::disk::{Disk, failed, is_full};
+use super::disk::{failed, is_full};
 use super::load;
-use super::space::Space;
+use super::opened::Shared;
 use super::tally::Tally;
-use crate::store::shared::index::Index;
 use crate::store::shared::index::Sealed;
 use crate::store::{Error, Result};
 use crate::vitals::Vitals;
@@ -43,16 +40,6 @@ const PAUSE_PER_REPAIR: u32 = 10;
 
 /// Failures in a row that make one line of the log.
 const SAID_EVERY: u32 = 60;
-
-/// What the writer and the readers share.
-pub struct Shared {
-    pub disk: Disk,
-    pub space: Space,
-    pub index: Arc<Index>,
-    pub cursors: Cursors,
-    /// Where its file lies.
-    pub path: PathBuf,
-}
 
 /// What is queued.
 enum Task {

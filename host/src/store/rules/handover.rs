@@ -1,7 +1,7 @@
 //! Whose words a sender carries.
 
 use super::contacts;
-use crate::message::{ConversationKey, SenderName};
+use crate::message::{ConversationKey, SenderName, TenantId};
 use crate::route::{self, Unserved};
 use crate::store::rows::{Rows, Step};
 use crate::tenant::Sender;
@@ -19,4 +19,20 @@ pub fn carried(rows: &impl Rows, key: &ConversationKey, sender: &SenderName) -> 
         None => contacts::resolve(rows, &key.contact, &[])?.lock,
     };
     Ok(route::carries(sender, key.tenant, lock.as_ref()))
+}
+
+/// A setting of a sender cannot give it to another tenant.
+pub fn not_here(sender: &Sender, to: Option<TenantId>) -> String {
+    let name = &sender.name;
+    let option = to.map_or("--shared".to_owned(), |tenant| format!("--tenant {tenant}"));
+    format!(
+        "sender {name} {}; `switchboard sender give {name} {option}` changes that, and shows first what \
+         becomes of what waits there",
+        serves(sender.tenant)
+    )
+}
+
+/// In words.
+pub fn serves(owner: Option<TenantId>) -> String {
+    owner.map_or("is shared".to_owned(), |tenant| format!("is tenant {tenant}'s"))
 }

@@ -1,0 +1,19 @@
+//! A store that is open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::cursors::Cursors;
+use super::disk::Disk;
+use super::space::Space;
+use crate::store::shared::index::Index;
+
+/// What the writer and the readers share.
+pub struct Shared {
+    pub disk: Disk,
+    pub space: Space,
+    pub index: Arc<Index>,
+    pub cursors: Cursors,
+    /// Where its file lies.
+    pub path: PathBuf,
+}
