@@ -9,7 +9,7 @@ use self::keys::KeyCode;
 use super::batch::Batch;
 use super::codec::Read;
 use super::tables::{Lazy, Opened, OpenedOnce, Tables, define};
-use crate::store::rows::{self, Family, ReadTable, Step, WriteTable};
+use crate::store::rows::{self, Family, Fault, ReadTable, Step, WriteTable};
 
 mod frames;
 mod keys;
@@ -120,12 +120,13 @@ impl<F: Stored> WriteTable<F> for Batch<'_> {
     }
 
     fn remove_row(&mut self, key: &F::Key) -> Step<bool> {
+        let table = F::table_mut(&mut self.tables).edit()?;
+        let was_there = key.with(|key| Ok::<_, Fault>(table.remove(key)?.is_some()))?;
         // What is not there is not written either.
-        if !ReadTable::<F>::has_row(self, key)? {
-            return Ok(false);
+        if was_there {
+            self.tables.tally.count_write();
         }
-        let table = F::table_mut(&mut self.tables).put()?;
-        key.with(|key| Ok(table.remove(key)?.is_some()))
+        Ok(was_there)
     }
 }
 

@@ -243,8 +243,13 @@ impl<'t, K: Key + 'static, V: Value + 'static> Lazy<'t, K, V> {
 
     /// To write. A transaction in which nobody asked for this is not committed.
     pub fn put(&mut self) -> Result<&mut Counted<'t, K, V>, redb::TableError> {
-        self.open()?;
         self.tally.count_write();
-        Ok(self.table.get_mut().expect("opened two lines above"))
+        self.edit()
+    }
+
+    /// To take something out that may not be there: who did counts it.
+    pub fn edit(&mut self) -> Result<&mut Counted<'t, K, V>, redb::TableError> {
+        self.open()?;
+        Ok(self.table.get_mut().expect("opened in the line above"))
     }
 }
