@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::AuditEntry;
 use crate::glyph;
+use crate::message::Timestamp;
 
 /// A detail takes no more than this, nearly: the sign of what was left out comes on top.
 const DETAIL_BYTES: usize = 4 << 10;
@@ -15,6 +16,11 @@ const NAME_BYTES: usize = 300;
 
 /// Stands for what was left out.
 const CUT: &str = "…";
+
+/// Who did what.
+pub fn entry(actor: &str, action: &str, subject: impl ToString, detail: Value, at: Timestamp) -> AuditEntry {
+    AuditEntry { at, actor: actor.into(), action: action.into(), subject: subject.to_string(), detail }
+}
 
 impl AuditEntry {
     /// As it is kept.
@@ -77,7 +83,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::message::Timestamp;
 
     fn kept(detail: Value) -> AuditEntry {
         let entry = AuditEntry {

@@ -17,9 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use redb::{ReadableTable, StorageBackend};
+use redb::StorageBackend;
 
-use self::admin::entry;
 use self::batch::{Batch, Fault, Step, file_error};
 pub use self::open::{OpenError, is_held, shell_word};
 use self::opened::Shared;
@@ -37,36 +36,39 @@ use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, Te
 use crate::priority;
 use crate::route::Lock;
 use crate::seal::Ring;
+use crate::store::audit::entry;
 use crate::store::claims::{
     sends as send_claims,
     turns::{self as turn_claims, Found},
 };
 use crate::store::rows::Rows as _;
+use crate::store::rows::collection::CollectionRow;
 use crate::store::rows::place::Place;
 use crate::store::rows::{Leads, ReadRows as _};
 use crate::store::rules::accept::{self, Incoming};
+use crate::store::rules::locks::import::{self, Import};
+use crate::store::rules::senders::{self, give};
 use crate::store::rules::{
-    contacts, handoff, named, pages as page_rules, receipts, references, sends, timers, turns,
+    api_keys, collections, contacts, directory, handoff, locks, named, pages as page_rules, probe, receipts,
+    references, sends, sessions, timers, turns,
 };
 use crate::store::shared::index::Index;
+use crate::store::shared::parsed::Records;
 use crate::store::shared::settings::Settings as Rules;
 use crate::store::upkeep::Mark;
 use crate::tenant::{Directory, Organization, Sender, Tenant};
 use crate::vitals::Vitals;
 use crate::way;
 
-mod admin;
 pub mod backup;
 mod batch;
 mod codec;
-mod collections;
 mod cursors;
 mod dead;
 mod disk;
 mod families;
 mod files;
 mod flaw;
-mod handover;
 mod leaving;
 mod listed;
 mod listing;
@@ -80,7 +82,6 @@ mod pages;
 mod people;
 mod prune;
 mod quotas;
-mod reads;
 mod rows;
 mod secrets;
 mod snapshot;
@@ -355,23 +356,23 @@ impl Store for Embedded {
     }
 
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()> {
-        self.write(move |batch| admin::record_session(batch, sender.as_str(), &change)).await
+        self.write(move |batch| sessions::record(batch, &sender, &change)).await
     }
 
     async fn put_organization(&self, organization: Organization, actor: &str) -> Result<()> {
         let by =
             entry(actor, "put organization", organization.id, serde_json::json!(organization), clock::now());
-        self.write(move |batch| admin::put_organization(batch, &organization, &by)).await
+        self.write(move |batch| directory::put_organization(batch, &organization, &by)).await
     }
 
     async fn put_tenant(&self, tenant: Tenant, actor: &str) -> Result<()> {
         let by = entry(actor, "put tenant", tenant.id, serde_json::json!(tenant), clock::now());
-        self.write(move |batch| admin::put_tenant(batch, &tenant, &by)).await
+        self.write(move |batch| directory::put_tenant(batch, &tenant, &by)).await
     }
 
     async fn put_sender(&self, sender: Sender, actor: &str) -> Result<()> {
-        let by = entry(actor, "put sender", &sender.name, admin::without_secrets(&sender), clock::now());
-        self.write(move |batch| admin::put_sender(batch, &sender, &by)).await
+        let by = entry(actor, "put sender", &sender.name, senders::without_secrets(&sender), clock::now());
+        self.write(move |batch| senders::put(batch, &sender, &by)).await
     }
 
     async fn give_sender(
@@ -385,8 +386,8 @@ impl Store for Embedded {
         let (shared, name) = (self.shared.clone(), sender.clone());
         // All conversations are looked at, which may be millions.
         let planned = tokio::task::spawn_blocking(move || {
-            let sender = handover::known(&shared.index.directory.load(), &name)?;
-            handover::plan(&shared.disk.snapshot()?, &sender, to)
+            let sender = senders::known(&shared.index.directory.load(), &name)?;
+            give::plan(&shared.disk.snapshot()?, &sender, to)
         });
         let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
         let planned = planned.map_err(told)?;
@@ -394,7 +395,7 @@ impl Store for Embedded {
             return Ok(planned);
         }
         let by = entry(actor, "give sender", sender, serde_json::Value::Null, now);
-        self.write(move |batch| handover::give(batch, &planned, &by)).await
+        self.write(move |batch| give::give(batch, &planned, &by)).await
     }
 
     async fn put_collection(
@@ -407,14 +408,11 @@ impl Store for Embedded {
         self.shared.space.check(Mark::Stored)?;
         collections::check(&records)?;
         let json = serde_json::to_vec(&records).map_err(|error| Error::Conflict(error.to_string()))?;
+        let row = CollectionRow { json };
         let (name, subject) = (collection.to_owned(), format!("{tenant}/{collection}"));
         let detail = serde_json::json!({ "records": records.len() });
         let by = entry(actor, "put collection", subject, detail, clock::now());
-        self.write(move |batch| {
-            collections::put(batch, tenant, &name, &json)?;
-            batch.audit(&by)
-        })
-        .await
+        self.write(move |batch| collections::put(batch, (tenant, &name), &row, &by)).await
     }
 
     fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>> {
@@ -423,7 +421,7 @@ impl Store for Embedded {
 
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock> {
         let (contact, actor) = (contact.clone(), actor.to_owned());
-        self.write(move |batch| admin::unlock(batch, &contact, &actor, now)).await
+        self.write(move |batch| locks::unlock(batch, &contact, &actor, now)).await
     }
 
     async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {
@@ -448,8 +446,8 @@ impl Store for Embedded {
         let shared = self.shared.clone();
         // A file of millions takes seconds, which are not the serving threads'.
         let sifted = tokio::task::spawn_blocking(move || {
-            let mut import = admin::Import::new(shared.index.directory.load_full());
-            let wanted = admin::sift(&shared.disk.snapshot()?, &mut import, locks)?;
+            let mut import = Import::new(shared.index.directory.load_full());
+            let wanted = import::sift(&shared.disk.snapshot()?, &mut import, locks)?;
             Ok((wanted, import.report))
         });
         let sifted: Step<_> = sifted.await.map_err(|error| Error::Failed(format!("the import: {error}")))?;
@@ -460,12 +458,12 @@ impl Store for Embedded {
         // The first commit tells of what was sifted out too; there is one even if nothing is left.
         let mut so_far = ImportReport { imported: 0, ..report };
         let mut report = ImportReport::default();
-        let mut chunks = locks.chunks(admin::CHUNK);
+        let mut chunks = locks.chunks(import::CHUNK);
         let mut next = Some(chunks.next().unwrap_or_default());
         while let Some(chunk) = next {
             let (chunk, actor) = (chunk.to_vec(), actor.to_owned());
             let known = std::mem::take(&mut so_far);
-            let done = self.write(move |batch| admin::import(batch, &chunk, &known, &actor, now)).await?;
+            let done = self.write(move |batch| import::import(batch, &chunk, &known, &actor, now)).await?;
             report.imported += done.imported;
             report.unchanged += done.unchanged;
             report.conflicts.extend(done.conflicts);
@@ -475,7 +473,7 @@ impl Store for Embedded {
     }
 
     fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>> {
-        self.read(|snapshot| reads::locks(snapshot, after, limit))
+        self.read(|snapshot| locks::list(snapshot, after, limit))
     }
 
     fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>> {
@@ -487,12 +485,12 @@ impl Store for Embedded {
         self.read(|snapshot| snapshot.get::<Leads>(&(organization, contact.clone())))
     }
 
-    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<collections::Records>> {
-        let snapshot = || self.shared.disk.snapshot();
+    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Records>> {
+        let snapshot = || self.snapshot();
         collections::read(&self.index().parsed, snapshot, tenant, collection).map_err(told)
     }
 
-    fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<collections::Records> {
+    fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<Records> {
         self.index().parsed.find(tenant, collection).0
     }
 
@@ -506,31 +504,26 @@ impl Store for Embedded {
     }
 
     fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>> {
-        self.read(|snapshot| {
-            let table = snapshot.open_table(tables::define::sessions)?;
-            let row = ReadableTable::get(&table, sender.as_str())?;
-            Ok(row.map(|row| codec::unpack("sessions", row.value())).transpose()?)
-        })
+        self.read(|snapshot| sessions::find(snapshot, sender))
     }
 
     fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
-        self.read(|snapshot| reads::api_key(snapshot, hash))
+        self.read(|snapshot| api_keys::find(snapshot, hash))
     }
 
     fn api_keys(&self) -> Result<Vec<ApiKey>> {
-        self.read(|snapshot| reads::api_keys(snapshot))
+        self.read(|snapshot| api_keys::all(snapshot))
     }
 
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()> {
-        let subject = key.tenant.map_or("operator".to_owned(), |tenant| format!("tenant {tenant}"));
-        let by =
-            entry(actor, "put api key", subject, serde_json::json!({ "name": key.name }), key.created_at);
-        self.write(move |batch| admin::put_api_key(batch, &key, &by)).await
+        let detail = serde_json::json!({ "name": key.name });
+        let by = entry(actor, "put api key", api_keys::subject(&key), detail, key.created_at);
+        self.write(move |batch| api_keys::put(batch, &key, &by)).await
     }
 
     async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey> {
         let (hash, actor) = (hash.to_owned(), actor.to_owned());
-        self.write(move |batch| admin::remove_api_key(batch, &hash, &actor, now)).await
+        self.write(move |batch| api_keys::remove(batch, &hash, &actor, now)).await
     }
 
     async fn audit(&self, entry: AuditEntry) -> Result<()> {
@@ -554,11 +547,6 @@ impl Store for Embedded {
 
     async fn probe(&self) -> Result<()> {
         self.shared.space.check(Mark::Messages)?;
-        self.write(|batch| {
-            let number = batch.changes.state.next_seq.to_be_bytes();
-            batch.tables.meta.put()?.insert("probe", number.as_slice())?;
-            Ok(())
-        })
-        .await
+        self.write(|batch| probe::write(batch)).await
     }
 }

@@ -7,42 +7,58 @@
 
 use std::ops::ControlFlow;
 
+use self::audited::Audited;
+use self::collection::CollectionRow;
 use self::contact::Contact;
 use self::conversation::ConversationRow;
 use self::dead_turn::DeadTurnRow;
 use self::history::HistoryRow;
 use self::inbox::InboxRow;
 use self::journal::JournalRow;
+use self::kept_sender::KeptSender;
 use self::known_by::KnownBy;
 use self::lookup::LookupRow;
 use self::outbox::OutboxRow;
+use self::packed::Packed;
 use self::place::Place;
 use self::timer::TimerRow;
+use self::unread_mark::UnreadMark;
 use self::way::Way;
 use crate::conversation::Lead;
-use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
+use crate::event::SessionChange;
+use crate::message::{
+    ContactKey, ConversationKey, OrganizationId, Provider, SenderName, TenantId, Timestamp,
+};
 use crate::route::Answer;
 use crate::store::contacts::OptOut;
 use crate::store::media::File;
+use crate::store::numbers::Wish;
+use crate::store::packages::OwnPackage;
 use crate::store::quotas::Usage;
 use crate::store::shared::changes::Changes;
 use crate::store::shared::effect::Effect;
 use crate::store::shared::index::Index;
-use crate::store::{AuditEntry, Error};
+use crate::store::unread::UnreadBody;
+use crate::store::{ApiKey, AuditEntry, Error};
 use crate::template::{self, Registered};
+use crate::tenant::{Organization, Tenant};
 
+pub mod audited;
+pub mod collection;
 pub mod contact;
 pub mod conversation;
 pub mod dead_turn;
 pub mod history;
 pub mod inbox;
 pub mod journal;
+pub mod kept_sender;
 pub mod known_by;
 pub mod lookup;
 pub mod outbox;
 pub mod packed;
 pub mod place;
 pub mod timer;
+pub mod unread_mark;
 pub mod way;
 
 /// A row that this program cannot have written so.
@@ -134,6 +150,28 @@ macro_rules! families {
 }
 
 families! {
+    Organizations: OrganizationId => Organization;
+    Tenants: TenantId => Tenant;
+    Senders: SenderName => KeptSender;
+    /// What a sender's session was told to be last.
+    Sessions: SenderName => SessionChange;
+    /// What was asked for a sender's session last. No row: nothing was.
+    SessionWishes: SenderName => Wish;
+    /// By their hashes.
+    ApiKeys: String => ApiKey;
+    Audit: u64 => Audited;
+    /// By tenant and name.
+    Collections: (TenantId, String) => CollectionRow;
+    /// What of a tenant's own lay in the plugins directory when it was looked at last.
+    OwnPackages: TenantId => OwnPackage;
+    /// Webhooks that could not be read, by their arrival numbers.
+    Unread: (Provider, u64) => Packed<UnreadBody>;
+    /// What the bounds of those are reckoned by.
+    UnreadMarks: (Provider, u64) => UnreadMark;
+    /// How many contacts a tenant's locks name. No row: none.
+    Users: TenantId => u64;
+    /// What is written to see whether anything can be.
+    Probe: () => u64;
     /// What a message was answered, by the hash of its name, and its arrival number.
     Dedup: Hash => (Answer, Option<u64>);
     /// Who a contact is across tenants: its lock, or whose alias it is.
@@ -302,8 +340,12 @@ pub trait Rows: ReadRows + WriteAll {
     /// What a tenant keeps and spends, with what this transaction has done so far.
     fn usage(&self, tenant: TenantId) -> Usage;
 
-    /// The only way into the audit log: what is kept there for years is bounded here, whoever wrote it.
-    fn audit(&mut self, entry: &AuditEntry) -> Step<()>;
+    /// Into the audit log.
+    fn audit(&mut self, entry: &AuditEntry) -> Step<()> {
+        let seq = self.seq();
+        self.put::<Audit>(&seq, &Audited::new(entry))?;
+        Ok(())
+    }
 
     fn put<F: Family>(&mut self, key: &F::Key, row: &F::Row) -> Step<bool>
     where

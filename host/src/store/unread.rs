@@ -16,8 +16,12 @@ pub const COUNT: usize = 1_000;
 pub const BYTES: u64 = 16 << 20;
 
 /// Names one that is kept; in order of provider and arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadId(pub Vec<u8>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadId {
+    pub provider: Provider,
+    /// Its arrival number.
+    pub seq: u64,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnreadBody {

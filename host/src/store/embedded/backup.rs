@@ -16,12 +16,13 @@ use super::batch::Step;
 use super::codec::{read_place, under};
 use super::disk::{Backend, Maker};
 use super::rows::{Reply, state};
-use super::tables::{Copy, copy_all, define};
+use super::tables::{Copy, copy_all, create_all, define};
+use super::usage;
 use super::verify::{file, verify};
 use super::within::Within;
-use super::{packages, usage};
 use crate::message::{ContactKey, ConversationKey, TenantId};
 use crate::store::packages::OwnPackage;
+use crate::store::rules::own_packages;
 use crate::store::{Error, OutboxState};
 use crate::{clock, ownership, regular_file};
 
@@ -256,6 +257,8 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, Ow
         let mut transaction = database.begin_write().map_err(redb::Error::from)?;
         transaction.set_two_phase_commit(true);
         if unknown == 0 {
+            // A backup may be from before a table existed.
+            create_all(&transaction)?;
             skip_numbers(&transaction)?;
         }
         let moved = doubt_some(&transaction, &error)?;
@@ -264,7 +267,7 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, Ow
         unknown += moved as u64;
         if moved < ROWS {
             usage::rewrite(&database)?;
-            let own = packages::all(&database.begin_read().map_err(redb::Error::from)?)?;
+            let own = own_packages::all(&database.begin_read().map_err(redb::Error::from)?)?;
             return Ok((unknown, waiting, own));
         }
     }

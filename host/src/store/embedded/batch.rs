@@ -3,13 +3,11 @@
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::codec::pack;
 use super::cursors::Cursors;
 use super::rows::state;
 use super::tables::Tables;
 use super::tally::Tally;
 use crate::message::TenantId;
-use crate::store::AuditEntry;
 use crate::store::quotas::Usage;
 use crate::store::rows::Rows;
 pub use crate::store::rows::{Fault, Step};
@@ -131,11 +129,5 @@ impl Rows for Batch<'_> {
 
     fn usage(&self, tenant: TenantId) -> Usage {
         self.usage_so_far(tenant)
-    }
-
-    fn audit(&mut self, entry: &AuditEntry) -> Step<()> {
-        let seq = self.seq();
-        self.tables.audit.put()?.insert(seq, pack(&entry.bounded()).as_slice())?;
-        Ok(())
     }
 }

@@ -52,6 +52,19 @@ macro_rules! stored {
 }
 
 stored! {
+    Organizations: organizations;
+    Tenants: tenants;
+    Senders: senders;
+    Sessions: sessions;
+    SessionWishes: session_wishes;
+    ApiKeys: api_keys;
+    Audit: audit;
+    Collections: collections;
+    OwnPackages: own_packages;
+    Unread: unread;
+    UnreadMarks: unread_marks;
+    Users: users;
+    Probe: probe;
     Dedup: dedup;
     Contacts: contacts;
     Aliases: aliases;

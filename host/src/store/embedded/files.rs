@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use hmac::Mac as _;
 
 use super::Embedded;
-use super::admin::entry;
 use crate::clock;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
+use crate::store::audit::entry;
 use crate::store::media::{File, FileAges, FileState, MediaShelf};
 use crate::store::rows::{FilesDue, ReadRows, Rows as _, Step};
 use crate::store::rules::files::{self, key_of};

@@ -7,7 +7,8 @@ use redb::DatabaseError;
 use super::batch::{Fault, file_error};
 use super::tables::FORMAT;
 use crate::message::SenderName;
-use crate::seal::KeyId;
+use crate::seal::{KeyId, Unopened};
+use crate::store::rules::secrets::Closed;
 
 /// What is wrong with a file.
 #[derive(Debug)]
@@ -43,6 +44,15 @@ impl From<Fault> for Flaw {
                 other => Flaw::Damaged(other.to_string()),
             },
             other => Flaw::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl From<Closed> for Flaw {
+    fn from(Closed { sender, field, why }: Closed) -> Self {
+        match why {
+            Unopened::NoKey(key) => Flaw::NoKey { sender, field, key },
+            why => Flaw::Damaged(format!("the {field} of sender {sender}: {why}")),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::admin::entry;
 use super::batch::{Batch, Fault, Step};
 use super::{Embedded, no_send, no_turn};
 use crate::message::Timestamp;
+use crate::store::audit::entry;
 use crate::store::listed::Listed;
 use crate::store::rows::Rows as _;
 use crate::store::rules::{dead_turns, sends};

@@ -6,24 +6,22 @@ use std::sync::Arc;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::batch::{Batch, Fault, Step, file_error};
-use super::codec::{read_conversation_key, read_place, unpack};
+use super::codec::{read_conversation_key, read_place};
 use super::cursors::Trims;
 use super::opened::Shared;
 use super::rows::{Reply, Waiting, contact, state as state_row};
 use super::tables::define;
-use super::{files, secrets, usage};
+use super::{files, usage};
 use crate::clock;
 use crate::message::{ContactKey, ConversationKey, SenderName, Timestamp};
 use crate::schedule::{Class, Item};
-use crate::seal::Ring;
-use crate::store::rules::{lookups, sends, timers};
+use crate::store::rules::{directory, lookups, sends, timers, users};
 use crate::store::shared::index::Index;
 use crate::store::shared::index::Loaded;
 use crate::store::shared::lock::lock;
 use crate::store::shared::schedules::schedules;
 use crate::store::shared::state::State;
 use crate::store::{Counters, InboxId, OutboxState, SendId};
-use crate::tenant::Directory;
 
 /// What somebody waits for and the clock says is yet to come into being was written under another clock,
 /// which tells nothing of when it is due.
@@ -35,9 +33,9 @@ fn due_by(due: Timestamp, class: Class, since: Timestamp, now: Timestamp) -> Tim
 pub fn load(index: &Index, snapshot: &ReadTransaction) -> Step<Loaded> {
     let (turns, sends, files) = schedules(&index.settings);
     let mut loaded = Loaded {
-        directory: directory(snapshot, &index.keys.load())?,
+        directory: directory::read(snapshot, &index.keys.load())?,
         state: state(snapshot)?,
-        users: users(snapshot)?,
+        users: users::all(snapshot)?,
         usage: usage::load(snapshot)?,
         turns,
         sends,
@@ -74,38 +72,15 @@ pub fn load(index: &Index, snapshot: &ReadTransaction) -> Step<Loaded> {
     Ok(loaded)
 }
 
-fn directory(snapshot: &ReadTransaction, keys: &Ring) -> Step<Directory> {
-    let mut directory = Directory::default();
-    for row in snapshot.open_table(define::organizations)?.iter()? {
-        directory.put_organization(unpack("organizations", row?.1.value())?);
-    }
-    for row in snapshot.open_table(define::tenants)?.iter()? {
-        directory.put_tenant(unpack("tenants", row?.1.value())?);
-    }
-    for row in snapshot.open_table(define::senders)?.iter()? {
-        directory.put_sender(secrets::opened(keys, unpack("senders", row?.1.value())?)?);
-    }
-    Ok(directory)
-}
-
 fn state(snapshot: &ReadTransaction) -> Step<State> {
     let meta = snapshot.open_table(define::meta)?;
     let row = ReadableTable::get(&meta, "state")?;
     Ok(row.map(|row| state_row::read(row.value())).transpose()?.unwrap_or_default())
 }
 
-fn users(snapshot: &ReadTransaction) -> Step<BTreeMap<u32, u64>> {
-    let mut users = BTreeMap::new();
-    for row in snapshot.open_table(define::users)?.iter()? {
-        let (tenant, count) = row?;
-        users.insert(tenant.value(), count.value());
-    }
-    Ok(users)
-}
-
 /// As they are kept, from the file.
 pub fn counters(snapshot: &ReadTransaction) -> Step<Counters> {
-    Ok(state(snapshot)?.counters(users(snapshot)?))
+    Ok(state(snapshot)?.counters(users::all(snapshot)?))
 }
 
 /// After an I/O error: the last commit may or may not have reached the file, so everything is read

@@ -16,9 +16,10 @@ use super::space::Space;
 use super::tables::{FORMAT, create_all, define};
 use super::verify::{check_format, file, verify, whatever_it_holds};
 use super::writer::apply_now;
-use super::{Settings, backup, dead, load, secrets, usage};
+use super::{Settings, backup, dead, load, usage};
 use crate::message::SenderName;
 use crate::seal::{KeyId, Ring};
+use crate::store::rules::secrets;
 use crate::store::shared::index::Index;
 
 /// Why the store is not opened. The file is as it was.
@@ -128,7 +129,7 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     disk.with(|database| dead::complete(database).and_then(|()| usage::complete(database))).transpose()?;
     let index = Arc::new(Index::new(settings.rules.clone(), settings.keys.clone(), secret));
     let snapshot = disk.snapshot().map_err(Fault::from)?;
-    secrets::check(&snapshot, &settings.keys)?;
+    secrets::closed(&snapshot, &settings.keys)?.map_or(Ok(()), |closed| Err(Flaw::from(closed)))?;
     index.replace(load::load(&index, &snapshot)?);
     let interrupted = load::interrupted(&snapshot)?;
     drop(snapshot);

@@ -1,10 +1,10 @@
 //! The store's side of what is read page by page.
 
-use super::{Embedded, listing, reads, told};
+use super::{Embedded, listing, told};
 use crate::conversation::{HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Timestamp};
 use crate::store::pages::{Page, Pages, Span, Stretch};
-use crate::store::rules::pages;
+use crate::store::rules::{audit_log, pages};
 use crate::store::{AuditEntry, Filter, Result, SendId, SendSummary, TurnSummary};
 
 impl Pages for Embedded {
@@ -33,7 +33,7 @@ impl Pages for Embedded {
     }
 
     fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>> {
-        self.read(|snapshot| reads::audit_log(snapshot, limit, bytes))
+        self.read(|snapshot| audit_log::page(snapshot, limit, bytes))
     }
 
     fn turn(&self, id: &str) -> Result<Option<TurnSummary>> {

@@ -74,7 +74,7 @@ macro_rules! tables {
 }
 
 tables! {
-    /// `format`, `state` (next arrival number and counters), `secret`, `probe`.
+    /// `format`, `state` (next arrival number and counters), `secret`.
     meta: &'static str => Bytes;
     organizations: u32 => Bytes;
     tenants: u32 => Bytes;
@@ -156,6 +156,8 @@ tables! {
     files_by_age: Bytes => ();
     /// Tenant -> what it keeps and what its turns took.
     usage: u32 => Bytes;
+    /// What is written to see whether anything can be.
+    probe: () => u64;
 }
 
 /// Takes tables one by one, whatever their types.

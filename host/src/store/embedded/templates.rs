@@ -5,12 +5,12 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use super::Embedded;
-use super::admin::entry;
 use super::codec::{pack, unpack};
 use super::tables::define;
 use crate::event::TemplateChange;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
+use crate::store::audit::entry;
 use crate::store::rows::{self, Rows as _};
 use crate::store::rules::templates::{self, changed_meanwhile};
 use crate::store::templates::Templates;

@@ -3,27 +3,38 @@
 use redb::Value;
 
 use crate::conversation::Lead;
+use crate::event::SessionChange;
 use crate::message::{ContactKey, SenderName, Timestamp};
 use crate::route::Answer;
+use crate::store::ApiKey;
 use crate::store::contacts::OptOut;
 use crate::store::embedded::codec::{self, Eye, Pen, Read, Unreadable, pack, place, read_place, unpack};
 use crate::store::embedded::rows::{
     Dead, Journaled, Reply, Spoken, Waiting, answer, contact, conversation, way,
 };
 use crate::store::media::File;
+use crate::store::numbers::Wish;
+use crate::store::packages::OwnPackage;
+use crate::store::rows::audited::Audited;
+use crate::store::rows::collection::CollectionRow;
 use crate::store::rows::contact::Contact;
 use crate::store::rows::conversation::ConversationRow;
 use crate::store::rows::dead_turn::DeadTurnRow;
 use crate::store::rows::history::HistoryRow;
 use crate::store::rows::inbox::InboxRow;
 use crate::store::rows::journal::JournalRow;
+use crate::store::rows::kept_sender::KeptSender;
 use crate::store::rows::known_by::KnownBy;
 use crate::store::rows::lookup::LookupRow;
 use crate::store::rows::outbox::OutboxRow;
+use crate::store::rows::packed::Packed;
 use crate::store::rows::place::Place;
 use crate::store::rows::timer::TimerRow;
+use crate::store::rows::unread_mark::UnreadMark;
 use crate::store::rows::way::Way;
+use crate::store::unread::UnreadBody;
 use crate::template::{Registered, Use};
+use crate::tenant::{Organization, Tenant};
 
 /// What a row is in a table.
 pub trait RowCode: Sized {
@@ -38,7 +49,7 @@ pub trait RowCode: Sized {
 
 /// Rows that redb has a type for: what is written, and how it is read.
 macro_rules! of_type {
-    ($($row:ty as $in:ty: |$it:ident| $write:expr, |$table:ident, $kept:ident| $read:expr;)*) => {$(
+    ($($row:ty as $in:ty: |$it:ident| $write:expr, |$table:ident, $kept:pat_param| $read:expr;)*) => {$(
         impl RowCode for $row {
             type In = $in;
 
@@ -56,6 +67,7 @@ macro_rules! of_type {
 
 of_type! {
     () as (): |it| *it, |_table, kept| Ok(kept);
+    u64 as u64: |it| *it, |_table, kept| Ok(kept);
     Timestamp as i64: |it| it.as_ms(), |_table, kept| Ok(Timestamp::from_ms(kept));
     // Whether it came by a shared number.
     KnownBy as bool:
@@ -69,7 +81,23 @@ of_type! {
             let (seq, tenant) = read_place(kept);
             Ok(Place { seq, tenant })
         };
+    Wish as u8: |it| wish_code(*it), |_table, kept| Ok(wish_of(kept));
+    UnreadMark as (u64, i64, bool):
+        |it| (it.bytes, it.received_at.as_ms(), it.matters),
+        |_table, (bytes, at, matters)| Ok(UnreadMark { bytes, received_at: Timestamp::from_ms(at), matters });
+    // What is passed on as it is kept.
+    Audited as &'static [u8]: |it| it.as_kept(), |_table, kept| Ok(Audited::from_kept(kept.to_vec()));
+    CollectionRow as &'static [u8]: |it| &it.json, |_table, kept| Ok(CollectionRow { json: kept.to_vec() });
+    Packed<UnreadBody> as &'static [u8]: |it| it.as_kept(), |_table, kept| Ok(Packed::from_kept(kept.to_vec()));
     // Cold rows are kept as they are spelled.
+    Organization as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    Tenant as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    KeptSender as &'static [u8]:
+        |it| &pack(it.as_kept()),
+        |table, kept| unpack(table, kept).map(KeptSender::from_kept);
+    SessionChange as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    ApiKey as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
+    OwnPackage as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
     OptOut as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
     Lead as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
     Registered as &'static [u8]: |it| &pack(it), |table, kept| unpack(table, kept);
@@ -108,6 +136,18 @@ of_frame! {
     DeadTurnRow: |it, buffer| Dead::write_row(it, buffer), |bytes| Dead::read(bytes)?.row();
     TimerRow: |it, buffer| write_timer(it, buffer), |bytes| read_timer(bytes);
     LookupRow: |it, buffer| write_lookup(it, buffer), |bytes| read_lookup(bytes);
+}
+
+fn wish_code(wish: Wish) -> u8 {
+    match wish {
+        Wish::Unsaid => 0,
+        Wish::Connected => 1,
+        Wish::LoggedOut => 2,
+    }
+}
+
+fn wish_of(code: u8) -> Wish {
+    [Wish::Connected, Wish::LoggedOut].into_iter().find(|wish| wish_code(*wish) == code).unwrap_or_default()
 }
 
 fn contact_of(table: &'static str, bytes: &[u8]) -> Read<ContactKey> {

@@ -3,7 +3,9 @@
 
 use redb::{Key, Value};
 
-use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
+use crate::message::{
+    ContactKey, ConversationKey, OrganizationId, Provider, SenderName, TenantId, Timestamp,
+};
 use crate::store::embedded::codec::{
     self, Eye, Read, conversation_key, of_contact, owned_by, place, read_place, under,
 };
@@ -72,6 +74,34 @@ of_bytes! {
         |it| [&[u8::from(it.0)], timed(it.1, &owned_by(it.2.get(), &it.3)).as_slice()].concat(),
         |eye| (eye.u8()? != 0, eye.moment()?, eye.tenant()?, eye.rest_as_text()?);
     template::Key: |it| template(it), |eye| read_template(eye)?;
+    (Provider, u64): |it| arrived(it.0, it.1), |eye| (provider(eye)?, eye.u64()?);
+}
+
+/// Keys that redb has a type for: what is written, and how it is read.
+macro_rules! of_type {
+    ($($key:ty as $in:ty: |$it:ident| $write:expr, |$kept:ident| $read:expr;)*) => {$(
+        impl KeyCode for $key {
+            type In = $in;
+
+            fn with<T>(&self, use_it: impl FnOnce(<$in as Value>::SelfType<'_>) -> T) -> T {
+                let $it = self;
+                use_it($write)
+            }
+
+            fn read(_: &'static str, $kept: <$in as Value>::SelfType<'_>) -> Read<Self> {
+                Ok($read)
+            }
+        }
+    )*};
+}
+
+of_type! {
+    () as (): |it| *it, |kept| kept;
+    u64 as u64: |it| *it, |kept| kept;
+    String as &'static str: |it| it.as_str(), |kept| kept.to_owned();
+    OrganizationId as u32: |it| it.0, |kept| OrganizationId(kept);
+    TenantId as u32: |it| it.get(), |kept| TenantId::from_stored(kept);
+    SenderName as &'static str: |it| it.as_str(), |kept| SenderName::new(kept);
 }
 
 impl KeyCode for Place {
@@ -107,6 +137,25 @@ fn number_of(tenant: TenantId, number: u64) -> Vec<u8> {
     let mut bytes = tenant.get().to_be_bytes().to_vec();
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes
+}
+
+/// `name 0 number`: no provider's name holds a zero.
+fn arrived(provider: Provider, number: u64) -> Vec<u8> {
+    let mut bytes = provider.name().as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+fn provider(eye: &mut Eye<'_>) -> Read<Provider> {
+    let mut name = String::new();
+    loop {
+        match eye.u8()? {
+            0 => break,
+            byte => name.push(char::from(byte)),
+        }
+    }
+    Provider::parse(&name).ok_or_else(|| eye.wrong(format!("there is no provider {name:?}")))
 }
 
 /// Times before 1970 lie at it.

@@ -4,10 +4,16 @@
 use std::path::Path;
 
 use super::*;
+use crate::message::SenderName;
 use crate::schedule::Limits;
 use crate::seal::{KEY_BYTES, Key};
+use crate::store::Error;
 use crate::store::Store as _;
+use crate::store::embedded::batch::{Batch, Step};
 use crate::store::embedded::{OpenError, Settings};
+use crate::store::rows::kept_sender::KeptSender;
+use crate::store::rows::{ReadRows as _, Senders};
+use crate::tenant::Sender;
 
 fn key(byte: u8) -> Key {
     Key::new([byte; KEY_BYTES].into())
@@ -64,7 +70,7 @@ async fn rows_in_clear_are_taken_and_sealed() {
     let old = |batch: &mut Batch<'_>| -> Step<()> {
         for n in 0..5 {
             let sender = sender(n);
-            batch.tables.senders.put()?.insert(sender.name.as_str(), pack(&sender).as_slice())?;
+            batch.put::<Senders>(&sender.name.clone(), &KeptSender::from_kept(sender))?;
         }
         Ok(())
     };
@@ -112,10 +118,9 @@ async fn a_row_moved_to_another_sender_does_not_open() {
     let store = Embedded::open(settings(directory.path(), &[1])).unwrap();
     store.put_sender(sender(1), "test").await.unwrap();
     let moved = |batch: &mut Batch<'_>| -> Step<()> {
-        let row = batch.tables.senders.get()?.get("sender-1")?.unwrap().value().to_vec();
-        let mut kept: Sender = unpack("senders", &row)?;
-        kept.name = crate::message::SenderName::new("thief");
-        batch.tables.senders.put()?.insert("thief", pack(&kept).as_slice())?;
+        let kept = batch.get::<Senders>(&SenderName::new("sender-1"))?.unwrap();
+        let thief = Sender { name: SenderName::new("thief"), ..kept.as_kept().clone() };
+        batch.put::<Senders>(&thief.name.clone(), &KeptSender::from_kept(thief))?;
         Ok(())
     };
     store.write(moved).await.unwrap();

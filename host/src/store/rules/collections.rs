@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable};
 use serde_json::Value;
 
-use super::batch::{Batch, Step};
-use super::codec::{Unreadable, owned_by};
-use super::tables::define;
-use super::tally::size;
 use crate::message::TenantId;
-use crate::store::Error;
 use crate::store::quotas::Shelf;
-use crate::store::rows::Rows as _;
+use crate::store::rows::collection::CollectionRow;
+use crate::store::rows::{Collections, ReadRows, Rows, Step, Unreadable};
 use crate::store::shared::effect::Effect;
-pub use crate::store::shared::parsed::Records;
-use crate::store::shared::parsed::{Parsed, TENANT_BYTES};
+use crate::store::shared::parsed::{Parsed, Records, TENANT_BYTES};
+use crate::store::{AuditEntry, Error};
 use crate::tenant::quotas::Kind;
 
 /// A filter looks at a record in one go.
@@ -59,29 +54,35 @@ pub fn check(records: &[Value]) -> Result<(), Error> {
     Ok(())
 }
 
-pub fn put(batch: &mut Batch<'_>, tenant: TenantId, name: &str, json: &[u8]) -> Step<()> {
-    if batch.index.directory.load().tenant(tenant).is_none() {
+pub fn put(
+    rows: &mut impl Rows,
+    (tenant, name): (TenantId, &str),
+    row: &CollectionRow,
+    by: &AuditEntry,
+) -> Step<()> {
+    if rows.index().directory.load().tenant(tenant).is_none() {
         return Err(Error::NotFound(format!("there is no tenant {tenant}")).into());
     }
-    let key = owned_by(tenant.get(), name);
-    let old = batch.tables.collections.get()?.get(key.as_slice())?.map(|row| size(&key, row.value()));
-    let kept = batch.usage(tenant).of(Shelf::Collections);
-    let more = size(&key, json) - old.unwrap_or(0);
+    let key = (tenant, name.to_owned());
+    let old = rows.get::<Collections>(&key)?.map(|old| old.size(name));
+    let kept = rows.usage(tenant).of(Shelf::Collections);
+    let more = row.size(name) - old.unwrap_or(0);
     // One that shrinks is taken, however much the others take.
     if more > 0 {
-        batch.index.allow(tenant, Kind::CollectionBytes, kept.bytes.saturating_add_signed(more))?;
+        rows.index().allow(tenant, Kind::CollectionBytes, kept.bytes.saturating_add_signed(more))?;
     }
     if old.is_none() {
-        batch.index.allow(tenant, Kind::Collections, kept.rows + 1)?;
+        rows.index().allow(tenant, Kind::Collections, kept.rows + 1)?;
     }
-    batch.tables.collections.put()?.insert(key.as_slice(), json)?;
-    batch.changes.effects.push(Effect::Collection(tenant, name.to_owned()));
-    Ok(())
+    rows.put::<Collections>(&key, row)?;
+    rows.effect(Effect::Collection(tenant, name.to_owned()));
+    rows.audit(by)
 }
 
-pub fn read(
+/// `snapshot`: asked for where it is not kept parsed.
+pub fn read<R: ReadRows>(
     parsed: &Parsed,
-    snapshot: impl FnOnce() -> Result<ReadTransaction, Error>,
+    snapshot: impl FnOnce() -> Step<R>,
     tenant: TenantId,
     name: &str,
 ) -> Step<Option<Records>> {
@@ -89,11 +90,8 @@ pub fn read(
     if found.is_some() {
         return Ok(found);
     }
-    let table = snapshot()?.open_table(define::collections)?;
-    let key = owned_by(tenant.get(), name);
-    let Some(row) = ReadableTable::get(&table, key.as_slice())? else { return Ok(None) };
-    let json = row.value();
-    let records: Vec<Value> = serde_json::from_slice(json)
+    let Some(row) = snapshot()?.get::<Collections>(&(tenant, name.to_owned()))? else { return Ok(None) };
+    let records: Vec<Value> = serde_json::from_slice(&row.json)
         .map_err(|error| Unreadable { table: "collections", what: error.to_string() })?;
     let records = Arc::new(records);
     let bytes = records.iter().map(memory).sum();
@@ -102,11 +100,10 @@ pub fn read(
 }
 
 /// Adds the records to `into` as they are kept. `false`: there is no such collection.
-pub fn json(snapshot: &ReadTransaction, tenant: TenantId, name: &str, into: &mut Vec<u8>) -> Step<bool> {
-    let table = snapshot.open_table(define::collections)?;
-    let row = ReadableTable::get(&table, owned_by(tenant.get(), name).as_slice())?;
+pub fn json(rows: &impl ReadRows, tenant: TenantId, name: &str, into: &mut Vec<u8>) -> Step<bool> {
+    let row = rows.get::<Collections>(&(tenant, name.to_owned()))?;
     if let Some(row) = &row {
-        into.extend_from_slice(row.value());
+        into.extend_from_slice(&row.json);
     }
     Ok(row.is_some())
 }
