@@ -387,7 +387,7 @@ impl Store for Embedded {
         // All conversations are looked at, which may be millions.
         let planned = tokio::task::spawn_blocking(move || {
             let sender = senders::known(&shared.index.directory.load(), &name)?;
-            give::plan(&shared.disk.snapshot()?, &sender, to)
+            give::plan(&Snapshot::new(shared.disk.snapshot()?), &sender, to)
         });
         let planned: Step<_> = planned.await.map_err(|error| Error::Failed(format!("the plan: {error}")))?;
         let planned = planned.map_err(told)?;
@@ -447,7 +447,7 @@ impl Store for Embedded {
         // A file of millions takes seconds, which are not the serving threads'.
         let sifted = tokio::task::spawn_blocking(move || {
             let mut import = Import::new(shared.index.directory.load_full());
-            let wanted = import::sift(&shared.disk.snapshot()?, &mut import, locks)?;
+            let wanted = import::sift(&Snapshot::new(shared.disk.snapshot()?), &mut import, locks)?;
             Ok((wanted, import.report))
         });
         let sifted: Step<_> = sifted.await.map_err(|error| Error::Failed(format!("the import: {error}")))?;
@@ -512,7 +512,7 @@ impl Store for Embedded {
     }
 
     fn api_keys(&self) -> Result<Vec<ApiKey>> {
-        self.read(|snapshot| api_keys::all(snapshot))
+        self.read(api_keys::all)
     }
 
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()> {

@@ -24,6 +24,7 @@ pub mod locks;
 pub mod lookups;
 pub mod merge;
 pub mod names;
+pub mod oldest;
 pub mod opt_outs;
 pub mod own_packages;
 pub mod pages;

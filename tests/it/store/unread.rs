@@ -51,6 +51,11 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
         .collect();
     assert_eq!(of_waha, ["2", "3"]);
     assert_eq!(all.len(), 3);
+    let mut one_by_one = Vec::new();
+    while let Some(next) = store.unread(one_by_one.last().map(|(id, _)| id), 1).expect("read").pop() {
+        one_by_one.push(next);
+    }
+    assert_eq!(one_by_one, all, "as a replay reads them");
 
     store.forget_unread(all[0].0).await.expect("forgotten");
     let rest = store.unread(None, usize::MAX).expect("read");

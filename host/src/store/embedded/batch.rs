@@ -1,7 +1,7 @@
 //! What one group of operations works on: a write transaction of redb, seen as rows, and what it leaves behind for
 //! what is kept in memory.
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::cursors::Cursors;
 use super::rows::state;
@@ -11,7 +11,7 @@ use crate::message::TenantId;
 use crate::store::quotas::Usage;
 use crate::store::rows::Rows;
 pub use crate::store::rows::{Fault, Step};
-use crate::store::rules::{lookups, timers};
+use crate::store::rules::{lookups, timers, users};
 use crate::store::shared::changes::{self, Changes};
 use crate::store::shared::index::{Index, Sealed};
 
@@ -89,17 +89,7 @@ impl<'t> Batch<'t> {
             key[8..].copy_from_slice(&seq.to_be_bytes());
             self.tables.dedup_log.put()?.insert(&key, self.changes.hashes.as_slice())?;
         }
-        let mut users = Vec::with_capacity(self.changes.users.len());
-        for (tenant, by) in std::mem::take(&mut self.changes.users) {
-            let table = self.tables.users.put()?;
-            let now = table.get(tenant)?.map_or(0, |row| row.value()).saturating_add_signed(by);
-            if now == 0 {
-                table.remove(tenant)?;
-            } else {
-                table.insert(tenant, now)?;
-            }
-            users.push((tenant, now));
-        }
+        let users = users::settle(self)?;
         let usage = self.seal_usage()?;
         if self.changes.state != self.index.state() {
             state::write(&self.changes.state, &mut self.buffer);

@@ -13,7 +13,7 @@ use crate::store::rules::own_packages;
 #[async_trait]
 impl OwnPackages for Embedded {
     fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>> {
-        self.read(|snapshot| own_packages::all(snapshot))
+        self.read(own_packages::all)
     }
 
     async fn put_own_package(&self, tenant: TenantId, package: Option<OwnPackage>) -> Result<()> {

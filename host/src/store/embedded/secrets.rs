@@ -16,7 +16,7 @@ use crate::tenant::HouseWaha;
 #[async_trait]
 impl Secrets for Embedded {
     fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>> {
-        self.read(|snapshot| secrets::count(snapshot))
+        self.read(secrets::count)
     }
 
     async fn use_keys(&self, keys: Ring) -> Result<()> {

@@ -24,7 +24,7 @@ impl Unread for Embedded {
     }
 
     fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>> {
-        self.read(|snapshot| unread::counts(snapshot))
+        self.read(unread::counts)
     }
 
     async fn forget_unread(&self, id: UnreadId) -> Result<()> {

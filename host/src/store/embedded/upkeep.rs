@@ -5,13 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use redb::{ReadableTable, ReadableTableMetadata as _};
+use redb::ReadableTableMetadata as _;
 
-use super::codec::read_place;
-use super::rows::{Reply, Waiting};
 use super::tables::define;
 use super::{Embedded, trim, verify};
-use crate::message::{SenderName, Timestamp};
+use crate::message::Timestamp;
+use crate::store::rules::oldest;
 use crate::store::shared::lock::lock;
 use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, Upkeep, Verified};
 use crate::store::{Error, Result};
@@ -45,24 +44,7 @@ impl Upkeep for Embedded {
     }
 
     fn oldest(&self, rows: usize) -> Result<Oldest> {
-        self.read(|snapshot| {
-            let mut oldest = Oldest::default();
-            // They lie in order of arrival. One that cannot be read is told of where it is claimed.
-            for row in ReadableTable::iter(&snapshot.open_table(define::outbox)?)?.take(rows) {
-                let row = row?.1;
-                let Ok(reply) = Reply::read(row.value()) else { continue };
-                if !reply.postponed {
-                    let sender = SenderName::new(reply.sender);
-                    oldest.replies.entry(sender).or_insert(reply.retried_at.unwrap_or(reply.created_at));
-                }
-            }
-            for row in ReadableTable::iter(&snapshot.open_table(define::inbox)?)?.take(rows) {
-                let (key, row) = row?;
-                let Ok(entry) = Waiting::read(row.value()) else { continue };
-                oldest.turns.entry(read_place(key.value()).1).or_insert(entry.received_at);
-            }
-            Ok(oldest)
-        })
+        self.read(|snapshot| oldest::of(snapshot, rows))
     }
 
     fn file_bytes(&self) -> Result<FileBytes> {
