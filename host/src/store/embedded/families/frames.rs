@@ -184,3 +184,6 @@ fn read_lookup(bytes: &[u8]) -> Read<LookupRow> {
     let due = Some(eye.time()?).filter(|due| due.as_ms() != NEVER);
     Ok(LookupRow { due, sender: SenderName::new(eye.text()?), misses: eye.u32()?, since: eye.time()? })
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ fn read_template(eye: &mut Eye<'_>) -> Read<template::Key> {
         _ => Err(eye.wrong("a template's name has too few parts")),
     }
 }
+
+#[cfg(test)]
+mod tests;
