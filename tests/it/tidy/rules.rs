@@ -69,6 +69,28 @@ const IMPURE_PATHS: &[&[&str]] = &[
 const ENGINELESS: &[&str] = &["rules", "rows", "claims"];
 const OF_ENGINES: &[&[&str]] = &[&["redb"], &["crate", "store", "embedded"], &["crate", "clock"], &["tokio"]];
 
+/// Who in the engine may name its tables: what makes families and transactions of them, and what looks at the file as a
+/// whole. Everybody else reads and writes rows by a rule, which is there for every engine.
+pub const AT_THE_TABLES: &[&str] = &[
+    "backup",
+    "batch",
+    "dead",
+    "families",
+    "flaw",
+    "leaving",
+    "listing",
+    "load",
+    "open",
+    "prune",
+    "snapshot",
+    "tables",
+    "templates",
+    "trim",
+    "upkeep",
+    "usage",
+    "verify",
+];
+
 /// Everything wrong with one file, whichever crate it is of.
 pub fn everywhere(source: &Source) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -113,6 +135,7 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
     wrong.extend(pure(source));
     wrong.extend(super::providers::check(source));
     wrong.extend(engineless(source));
+    wrong.extend(past_the_rules(source));
     let at = |line: usize, what: &str| format!("{}:{line}: {what}", source.path);
     for line in source.calls("unwrap") {
         wrong.push(at(line, "unwrap() is for tests; say with expect() why it cannot fail"));
@@ -173,6 +196,21 @@ fn engineless(source: &Source) -> Vec<String> {
         }
     }
     wrong
+}
+
+fn past_the_rules(source: &Source) -> Vec<String> {
+    let ["store", "embedded", file @ ..] = &source.module()[..] else { return Vec::new() };
+    if file.first().is_some_and(|file| AT_THE_TABLES.contains(file)) {
+        return Vec::new();
+    }
+    let wrong = |line| format!("{}:{line}: rows are read and written by rules, not in `tables`", source.path);
+    names_tables(source).into_iter().map(wrong).collect()
+}
+
+/// Lines of the engine that name its tables, and do more than declare their file.
+pub fn names_tables(source: &Source) -> Vec<usize> {
+    let named = source.words(&["tables"]).into_iter().map(|(line, _)| line);
+    named.filter(|line| source.text.lines().nth(line - 1) != Some("mod tables;")).collect()
 }
 
 fn pure(source: &Source) -> Vec<String> {

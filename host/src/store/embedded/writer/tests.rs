@@ -1,14 +1,14 @@
 //! Operations that misbehave.
 
-use redb::ReadableTable;
 use redb::backends::InMemoryBackend;
 
 use super::*;
+use crate::message::SenderName;
 use crate::schedule::Limits;
 use crate::store::embedded::codec::Unreadable;
-use crate::store::embedded::tables::define;
 use crate::store::embedded::{Settings, open};
-use crate::store::rows::Rows as _;
+use crate::store::numbers::Wish;
+use crate::store::rows::{ReadRows as _, Rows as _, SessionWishes};
 use crate::store::shared::effect::Effect;
 
 fn shared() -> Arc<Shared> {
@@ -48,14 +48,23 @@ fn job<T: Send + 'static>(
 
 fn put(batch: &mut Batch<'_>, name: &str) -> Step<u64> {
     let seq = batch.seq();
-    batch.tables.sessions.put()?.insert(name, seq.to_be_bytes().as_slice())?;
+    batch.put::<SessionWishes>(&SenderName::new(name), &Wish::Connected)?;
     Ok(seq)
 }
 
 fn names(shared: &Shared) -> Vec<String> {
     let snapshot = shared.disk.snapshot().expect("open");
-    let table = snapshot.open_table(define::sessions).expect("there");
-    table.iter().expect("read").map(|row| row.expect("read").0.value().to_owned()).collect()
+    let mut names = Vec::new();
+    let read = snapshot.each::<SessionWishes>(
+        &SenderName::new(""),
+        |_| true,
+        |name, _| {
+            names.push(name.to_string());
+            Ok(())
+        },
+    );
+    read.expect("read");
+    names
 }
 
 #[test]
