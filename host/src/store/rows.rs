@@ -26,9 +26,7 @@ use self::unread_mark::UnreadMark;
 use self::way::Way;
 use crate::conversation::Lead;
 use crate::event::SessionChange;
-use crate::message::{
-    ContactKey, ConversationKey, OrganizationId, Provider, SenderName, TenantId, Timestamp,
-};
+use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::route::Answer;
 use crate::store::contacts::OptOut;
 use crate::store::media::File;
@@ -164,10 +162,11 @@ families! {
     Collections: (TenantId, String) => CollectionRow;
     /// What of a tenant's own lay in the plugins directory when it was looked at last.
     OwnPackages: TenantId => OwnPackage;
-    /// Webhooks that could not be read, by their arrival numbers.
-    Unread: (Provider, u64) => Packed<UnreadBody>;
+    /// Webhooks that could not be read, by the name of their provider, which need not be one that is known, and their
+    /// arrival number.
+    Unread: (String, u64) => Packed<UnreadBody>;
     /// What the bounds of those are reckoned by.
-    UnreadMarks: (Provider, u64) => UnreadMark;
+    UnreadMarks: (String, u64) => UnreadMark;
     /// How many contacts a tenant's locks name. No row: none.
     Users: TenantId => u64;
     /// What is written to see whether anything can be.

@@ -16,9 +16,10 @@ pub const COUNT: usize = 1_000;
 pub const BYTES: u64 = 16 << 20;
 
 /// Names one that is kept; in order of provider and arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadId {
-    pub provider: Provider,
+    /// Its name.
+    pub provider: String,
     /// Its arrival number.
     pub seq: u64,
 }

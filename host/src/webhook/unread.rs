@@ -81,7 +81,7 @@ impl Webhook {
         let mut after: Option<UnreadId> = None;
         while let Some((id, body)) = self.store.unread(after.as_ref(), 1)?.pop() {
             if self.read_again(&body).await? {
-                self.store.forget_unread(id).await?;
+                self.store.forget_unread(id.clone()).await?;
                 replayed.taken += 1;
             } else {
                 replayed.left += 1;

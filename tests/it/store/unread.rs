@@ -57,7 +57,7 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
     }
     assert_eq!(one_by_one, all, "as a replay reads them");
 
-    store.forget_unread(all[0].0).await.expect("forgotten");
+    store.forget_unread(all[0].0.clone()).await.expect("forgotten");
     let rest = store.unread(None, usize::MAX).expect("read");
     assert_eq!(rest, all[1..]);
     assert_eq!(store.unread(Some(&rest[0].0), 10).expect("read"), rest[1..]);

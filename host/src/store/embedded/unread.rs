@@ -28,6 +28,6 @@ impl Unread for Embedded {
     }
 
     async fn forget_unread(&self, id: UnreadId) -> Result<()> {
-        self.write(move |batch| unread::forget(batch, id)).await
+        self.write(move |batch| unread::forget(batch, &id)).await
     }
 }

@@ -32,9 +32,9 @@ impl Unreadable {
 fn of(rows: &impl ReadRows, provider: Provider) -> Step<Vec<(UnreadId, UnreadMark)>> {
     let mut kept = Vec::new();
     rows.each::<UnreadMarks>(
-        &(provider, 0),
-        |(of, _)| *of == provider,
-        |(_, seq), mark| {
+        &(provider.name().to_owned(), 0),
+        |(of, _)| of == provider.name(),
+        |(provider, seq), mark| {
             kept.push((UnreadId { provider, seq }, mark?));
             Ok(())
         },
@@ -52,30 +52,23 @@ pub fn keep(rows: &mut impl Rows, Unreadable { provider, mark, row }: &Unreadabl
         if left < COUNT && bytes + mark.bytes <= BYTES {
             break;
         }
-        forget(rows, id)?;
+        forget(rows, &id)?;
         (left, bytes) = (left - 1, bytes - old.bytes);
     }
     if mark.bytes > BYTES {
         return Ok(());
     }
-    let key = (*provider, rows.seq());
+    let key = (provider.name().to_owned(), rows.seq());
     rows.put::<Unread>(&key, row)?;
     rows.put::<UnreadMarks>(&key, mark)?;
     Ok(())
 }
 
-pub fn forget(rows: &mut impl Rows, id: UnreadId) -> Step<()> {
-    let key = (id.provider, id.seq);
+pub fn forget(rows: &mut impl Rows, id: &UnreadId) -> Step<()> {
+    let key = (id.provider.clone(), id.seq);
     rows.remove::<Unread>(&key)?;
     rows.remove::<UnreadMarks>(&key)?;
     Ok(())
-}
-
-/// In the order of their names, however an engine orders them.
-fn providers() -> impl Iterator<Item = Provider> {
-    let mut providers = Provider::ALL;
-    providers.sort_by_key(|provider| provider.name());
-    providers.into_iter()
 }
 
 /// Provider by provider, each one's oldest first, those behind `after`.
@@ -84,20 +77,17 @@ pub fn list(
     after: Option<&UnreadId>,
     limit: usize,
 ) -> Step<Vec<(UnreadId, UnreadBody)>> {
-    let seen = |provider: &Provider| after.is_some_and(|after| after.provider != *provider);
+    let first = after.map_or((String::new(), 0), |after| (after.provider.clone(), after.seq + 1));
     let mut found = Vec::new();
-    for provider in providers().skip_while(seen) {
-        let behind = after.filter(|after| after.provider == provider).map_or(0, |after| after.seq);
-        rows.each_of::<Unread>(
-            &(provider, behind.saturating_add(1)),
-            limit.saturating_sub(found.len()),
-            |(of, _)| *of == provider,
-            |(_, seq), body| {
-                found.push((UnreadId { provider, seq }, body?.unpack("unread")?));
-                Ok(())
-            },
-        )?;
-    }
+    rows.each_of::<Unread>(
+        &first,
+        limit,
+        |_| true,
+        |(provider, seq), body| {
+            found.push((UnreadId { provider, seq }, body?.unpack("unread")?));
+            Ok(())
+        },
+    )?;
     Ok(found)
 }
 
@@ -117,14 +107,19 @@ pub fn counts(rows: &impl ReadRows) -> Step<BTreeMap<Provider, u64>> {
 pub fn prune(rows: &mut impl Rows, before: Timestamp, limit: usize) -> Step<usize> {
     let mut old = Vec::new();
     if limit > 0 {
-        for provider in providers() {
-            let kept = of(rows, provider)?.into_iter();
-            old.extend(kept.filter(|(_, mark)| mark.received_at < before).map(|(id, _)| id));
-        }
+        rows.each::<UnreadMarks>(
+            &(String::new(), 0),
+            |_| true,
+            |(provider, seq), mark| {
+                if mark?.received_at < before && old.len() < limit {
+                    old.push(UnreadId { provider, seq });
+                }
+                Ok(())
+            },
+        )?;
     }
-    old.truncate(limit);
     for id in &old {
-        forget(rows, *id)?;
+        forget(rows, id)?;
     }
     Ok(old.len())
 }

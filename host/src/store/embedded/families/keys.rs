@@ -3,9 +3,7 @@
 
 use redb::{Key, Value};
 
-use crate::message::{
-    ContactKey, ConversationKey, OrganizationId, Provider, SenderName, TenantId, Timestamp,
-};
+use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
 use crate::store::embedded::codec::{
     self, Eye, Read, conversation_key, of_contact, owned_by, place, read_place, under,
 };
@@ -74,7 +72,7 @@ of_bytes! {
         |it| [&[u8::from(it.0)], timed(it.1, &owned_by(it.2.get(), &it.3)).as_slice()].concat(),
         |eye| (eye.u8()? != 0, eye.moment()?, eye.tenant()?, eye.rest_as_text()?);
     template::Key: |it| template(it), |eye| read_template(eye)?;
-    (Provider, u64): |it| arrived(it.0, it.1), |eye| (provider(eye)?, eye.u64()?);
+    (String, u64): |it| arrived(&it.0, it.1), |eye| (name(eye)?, eye.u64()?);
 }
 
 /// Keys that redb has a type for: what is written, and how it is read.
@@ -139,23 +137,23 @@ fn number_of(tenant: TenantId, number: u64) -> Vec<u8> {
     bytes
 }
 
-/// `name 0 number`: no provider's name holds a zero.
-fn arrived(provider: Provider, number: u64) -> Vec<u8> {
-    let mut bytes = provider.name().as_bytes().to_vec();
+/// `name 0 number`: the names that are kept so hold no zero.
+fn arrived(name: &str, number: u64) -> Vec<u8> {
+    let mut bytes = name.as_bytes().to_vec();
     bytes.push(0);
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes
 }
 
-fn provider(eye: &mut Eye<'_>) -> Read<Provider> {
-    let mut name = String::new();
+fn name(eye: &mut Eye<'_>) -> Read<String> {
+    let mut name = Vec::new();
     loop {
         match eye.u8()? {
             0 => break,
-            byte => name.push(char::from(byte)),
+            byte => name.push(byte),
         }
     }
-    Provider::parse(&name).ok_or_else(|| eye.wrong(format!("there is no provider {name:?}")))
+    String::from_utf8(name).map_err(|_| eye.wrong("a name is not UTF-8"))
 }
 
 /// Times before 1970 lie at it.
