@@ -11,6 +11,7 @@ use switchboard::message::{ContactKey, ConversationKey, DeliveryState};
 use switchboard::store::contacts::{Contacts as _, OptOut};
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
+use switchboard::store::packages::OwnPackages as _;
 use switchboard::store::pages::Pages as _;
 use switchboard::store::quotas::Shelf;
 use switchboard::store::{OutboxState, Store, TurnFate};
@@ -149,6 +150,28 @@ async fn a_file_from_before_a_table_existed_gains_it() {
     let (before, other) = (lines(&who), contact("5000@lid"));
     store.merge_contacts(&who, &other, "test", at(2)).await.expect("merged");
     assert_eq!((lines(&who), lines(&other)), (0, before));
+}
+
+#[tokio::test]
+async fn a_backup_from_before_a_table_existed_gains_it() {
+    let (_files, settings) = inhabited().await;
+    let before = Embedded::open(settings.clone()).expect("sound").counters();
+    let backup = settings.path.with_extension("backup");
+    std::fs::copy(&settings.path, &backup).expect("copied");
+    let database = Database::open(&backup).expect("opened");
+    let transaction = database.begin_write().expect("begun");
+    let table = TableDefinition::<u32, &[u8]>::new("own_packages");
+    assert!(transaction.delete_table(table).expect("deleted"), "it was there");
+    let table = TableDefinition::<(), u64>::new("probe");
+    assert!(transaction.delete_table(table).expect("deleted"), "it was there");
+    transaction.commit().expect("committed");
+    drop(database);
+    let restored = restore(&backup, &settings.path).expect("taken as it is");
+    assert_eq!((restored.unknown, restored.waiting), (120, 60));
+    let store = Embedded::open(settings).expect("opened");
+    assert_eq!(store.counters().users, before.users);
+    assert_eq!(store.own_packages().expect("read").len(), 0);
+    store.probe().await.expect("it commits");
 }
 
 #[tokio::test]
