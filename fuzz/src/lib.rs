@@ -20,7 +20,9 @@ mod host {
 }
 
 // As the gateway's own crate names them.
-pub use host::{channel, deep_link, event, glyph, identity, internet, message, opt_out, template, tenant, whatsapp_limits};
+pub use host::{
+    channel, deep_link, event, glyph, identity, internet, message, opt_out, template, tenant, whatsapp_limits,
+};
 
 use channel::Adapter;
 use event::Event;
