@@ -71,10 +71,10 @@ pub struct Ask {
 #[async_trait]
 pub trait Sources: Send + Sync {
     /// The newest entries of this conversation, oldest first.
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String>;
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String>;
     /// The records of one of the tenant's collections; `None` where there is no such collection. May
     /// take some time.
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String>;
+    async fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String>;
 
     /// The same at once, where they lie ready.
     fn parsed_collection(&self, _name: &str) -> Option<Arc<Vec<serde_json::Value>>> {
@@ -87,7 +87,7 @@ pub trait Sources: Send + Sync {
     }
 
     /// Does this name a file of the tenant's?
-    fn has_file(&self, _handle: &str) -> bool {
+    async fn has_file(&self, _handle: &str) -> bool {
         false
     }
 

@@ -3,12 +3,15 @@
 //! line, and only then applied: see [`apply`]. What is not declared any more is left as it is; deactivate it
 //! with `active = false`. [`standing`] remembers what was read, for those who change it elsewhere.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use crate::config::document::Problem;
 use crate::message::TenantId;
+use crate::store::Store;
 use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
 
 pub mod apply;
@@ -42,7 +45,7 @@ pub struct Collection {
 pub type Environment<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 
 /// What declarations are checked against.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Surroundings<'s> {
     /// Can only this machine reach the gateway?
     pub private: bool,
@@ -62,6 +65,38 @@ pub type Kept<'s> = &'s (dyn Fn(TenantId, &str) -> bool + Sync);
 /// Reads the directories in order and checks all of it.
 pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declared, Vec<Problem>> {
     read::load(directories, around)
+}
+
+/// The same over what the store has: a damaged file of a collection that it has costs nobody its records.
+pub async fn load_over(
+    store: &dyn Store,
+    directories: &[PathBuf],
+    around: Surroundings<'_>,
+) -> Result<Declared, Vec<Problem>> {
+    let (loaded, asked) = {
+        let asked = Mutex::new(BTreeSet::new());
+        let ask = |tenant, name: &str| {
+            locked(&asked).insert((tenant, name.to_owned()));
+            false
+        };
+        let loaded = load(directories, Surroundings { has_collection: Some(&ask), ..around.clone() });
+        (loaded, std::mem::take(&mut *locked(&asked)))
+    };
+    if asked.is_empty() {
+        return loaded;
+    }
+    let mut kept = BTreeSet::new();
+    for (tenant, name) in asked {
+        if store.collection(tenant, &name).await.is_ok_and(|records| records.is_some()) {
+            kept.insert((tenant, name));
+        }
+    }
+    let has = |tenant, name: &str| kept.contains(&(tenant, name.to_owned()));
+    load(directories, Surroundings { has_collection: Some(&has), ..around })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a secret of the configuration names by `env:NAME` or `file:PATH`; else what is wrong, and what

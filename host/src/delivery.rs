@@ -92,7 +92,7 @@ impl DeliveryLoop {
                 self.rest(&stop).await;
                 continue;
             }
-            for (claim, parcel) in self.pass(claims, &mut gate, &running) {
+            for (claim, parcel) in self.pass(claims, &mut gate, &running).await {
                 let of = gate::of(&parcel.sender);
                 let (this, flight) = (self.clone(), self.circuits.begin(Lane::Replies, &of));
                 running.spawn(Box::pin(async move { this.deliver(claim, parcel, flight).await }));
@@ -134,7 +134,7 @@ impl DeliveryLoop {
     }
 
     /// Those that may go out now. The others wait, or have come to their end without an attempt.
-    fn pass(
+    async fn pass(
         self: &Arc<Self>,
         claims: Vec<SendClaim>,
         gate: &mut Gate,
@@ -144,7 +144,7 @@ impl DeliveryLoop {
         let mut passed = Vec::with_capacity(claims.len());
         for claim in claims {
             let provider = directory.senders.get(&claim.entry.sender).map(|sender| sender.provider());
-            let settlement = match gate.decide(&claim, &directory, now) {
+            let settlement = match gate.decide(&claim, &directory, now).await {
                 Decision::Send(parcel) => {
                     passed.push((claim, *parcel));
                     continue;
@@ -297,7 +297,7 @@ impl DeliveryLoop {
         }
         let directory = self.store.directory();
         let policy = directory.tenant(claim.id.key.tenant).map(|tenant| &tenant.policy);
-        match gate::fallback(&*self.store, claim, &parcel.sender, policy) {
+        match gate::fallback(&*self.store, claim, &parcel.sender, policy).await {
             Ok(Packed::Whole(parcel)) => {
                 let file = self.file(claim, &parcel).await;
                 (self.request(claim, &parcel, file, flight).await, parcel.instead)

@@ -88,8 +88,8 @@ impl Finding {
 
 /// Everything there is to say, the worst first. What is found of many is said once.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
-    let mut findings = tenants::examine(patient);
-    findings.extend(declared::examine(patient));
+    let mut findings = tenants::examine(patient).await;
+    findings.extend(declared::examine(patient).await);
     findings.extend(queues::examine(patient).await);
     findings.extend(senders::examine(patient).await);
     together::together(findings)

@@ -108,10 +108,7 @@ impl Doubts {
         };
         let (mut wanted, now) = (BTreeMap::new(), clock::now());
         loop {
-            // Not on a thread that others wait for.
-            let (store, asked) = (self.store.clone(), filter.clone());
-            let page = tokio::task::spawn_blocking(move || store.outbox_page(&asked, PAGE_BYTES)).await;
-            let page = page.map_err(|panic| crate::store::Error::Failed(panic.to_string()))??;
+            let page = self.store.outbox_page(&filter, PAGE_BYTES).await?;
             let directory = self.store.directory();
             for reply in &page.entries {
                 let evidence = match self.topic(reply, &directory, now) {

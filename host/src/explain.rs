@@ -68,15 +68,22 @@ pub fn explain(provider: Provider, file: &[u8], groups: bool) -> Result<Vec<Expl
 }
 
 impl Explained {
+    /// Whose message it is; what it finds depends on the lock of this contact.
+    pub fn contact(&self) -> Option<&ContactKey> {
+        self.contact.as_ref().filter(|_| self.kind == Kind::Message)
+    }
+
     /// Fills in `decision` and `tenant_id` of a message, as `accept` would decide now.
     pub fn decide(
         &mut self,
         directory: &Directory,
         prefixes: &[String],
-        lock_of: impl FnOnce(&ContactKey) -> Option<Lock>,
+        lock: Option<&Lock>,
         now: Timestamp,
     ) {
-        let (Kind::Message, Some(contact)) = (self.kind, &self.contact) else { return };
+        if self.contact().is_none() {
+            return;
+        }
         let Some(account) = &self.account else {
             self.decision = Some(
                 "for the sender whose own address (webhook_path) it comes to; kept unread elsewhere".into(),
@@ -92,8 +99,7 @@ impl Explained {
         }
         let text = self.content.as_ref().and_then(Content::text);
         let link = text.and_then(|text| deep_link::parse(text, prefixes));
-        let lock = lock_of(contact);
-        match route::decide(directory, sender, link.as_ref(), lock.as_ref(), now) {
+        match route::decide(directory, sender, link.as_ref(), lock, now) {
             Decision::Routed { tenant, .. } => {
                 self.decision = Some(route::routed(directory, sender, tenant).to_owned());
                 self.tenant_id = Some(tenant);
@@ -244,7 +250,7 @@ mod tests {
             sender: None,
         });
         let prefixes = ["start_realty_".to_owned()];
-        explained.decide(&directory(), &prefixes, |_| lock, Timestamp::ZERO);
+        explained.decide(&directory(), &prefixes, lock.as_ref(), Timestamp::ZERO);
         (explained.decision, explained.tenant_id.map(TenantId::get))
     }
 

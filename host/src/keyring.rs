@@ -193,7 +193,7 @@ pub async fn rotate(config: &Config, store: &dyn Store) -> Result<Rotation> {
     }
     let found = read(config)?.ring;
     let current = found.current().map(|key| key.id().clone());
-    let resumed = store.sealed()?.keys().any(|id| *id != current);
+    let resumed = store.sealed().await?.keys().any(|id| *id != current);
     let ring = if resumed && current.is_some() { found } else { add(config)? };
     store.use_keys(ring.clone()).await?;
     let resealed = reseal(store).await?;

@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -157,7 +158,7 @@ impl Media {
 
     /// Files that are due, so many that no limit is passed.
     async fn claim(self: &Arc<Self>) -> Vec<(File, Claim)> {
-        let due = match self.store.claim_files(self.settings.concurrent, clock::now()) {
+        let due = match self.store.claim_files(self.settings.concurrent, clock::now()).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(%error, "files to be fetched cannot be looked up; trying again");
@@ -185,9 +186,9 @@ impl Media {
 
     /// Removes what lies on the disk without being known as stored.
     async fn sweep(self: &Arc<Self>) {
-        let this = self.clone();
+        let (this, runtime) = (self.clone(), Handle::current());
         let known = move || {
-            this.disk.sweep(|tenant, handle| match this.store.file(tenant, handle) {
+            this.disk.sweep(|tenant, handle| match runtime.block_on(this.store.file(tenant, handle)) {
                 Ok(file) => Ok(file.is_some_and(|file| matches!(file.state, FileState::Stored { .. }))),
                 Err(error) => Err(io::Error::other(error.to_string())),
             })

@@ -103,7 +103,7 @@ impl Reload {
 
     /// Brings the store to what the configuration's directories declare; their mistakes otherwise.
     pub async fn declare(&self, environment: Environment<'_>) -> Result<Applied, Error> {
-        let declared = self.load(&self.config, (*self.store.directory()).clone(), environment)?;
+        let declared = self.load(&self.config, (*self.store.directory()).clone(), environment).await?;
         for problem in &declared.damaged {
             tracing::error!(%problem, "the file of a collection is damaged, its records stay as they were");
         }
@@ -112,8 +112,8 @@ impl Reload {
 
     /// Reads what is declared and applies nothing: for a command that has opened the store itself. Mistakes
     /// are told by the next start, or by `switchboard check`.
-    pub fn look(&self, environment: Environment<'_>) {
-        if let Ok(declared) = self.load(&self.config, (*self.store.directory()).clone(), environment) {
+    pub async fn look(&self, environment: Environment<'_>) {
+        if let Ok(declared) = self.load(&self.config, (*self.store.directory()).clone(), environment).await {
             self.standing.store(Arc::new(declared.standing));
         }
     }
@@ -208,7 +208,7 @@ impl Reload {
         loaded.map_err(Error::Problems)
     }
 
-    fn load(
+    async fn load(
         &self,
         config: &Config,
         directory: Directory,
@@ -220,11 +220,9 @@ impl Reload {
             packages: Some(&packages),
             directory,
             environment: Some(environment),
-            has_collection: Some(&|tenant, name| {
-                self.store.collection(tenant, name).is_ok_and(|it| it.is_some())
-            }),
+            has_collection: None,
         };
-        declared::load(&config.declared, around).map_err(Error::Problems)
+        declared::load_over(&*self.store, &config.declared, around).await.map_err(Error::Problems)
     }
 
     async fn apply(&self, mut declared: Declared) -> Result<Applied, Error> {

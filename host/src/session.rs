@@ -149,7 +149,7 @@ impl Sessions {
             }
             session => {
                 let session = session?;
-                let faults = self.lacking(&sender, &session, self.store.wish(&sender.name)?);
+                let faults = self.lacking(&sender, &session, self.store.wish(&sender.name).await?);
                 Ok(State::of(&sender, &session, faults))
             }
         }
@@ -160,7 +160,7 @@ impl Sessions {
         let change = self.change(whose, None);
         let _alone = change.lock().await;
         let Some(sender) = self.find(whose)? else { return Ok(State::not_connected(whose)) };
-        let before = self.store.wish(&sender.name)?;
+        let before = self.store.wish(&sender.name).await?;
         // Said first: what stops from here on was asked to.
         self.store.set_wish(&sender.name, Wish::LoggedOut).await?;
         if let Err(error) = self.log_out(&sender, before).await {

@@ -476,7 +476,7 @@ pub trait Store:
     async fn record_receipt(&self, receipt: Receipt) -> Result<Option<Moved>>;
     /// The sender that a message of ours went through, by our name for it; none for what we have not
     /// named or no longer keep.
-    fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>>;
+    async fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>>;
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
 
     // What the operator asks and does. Everything that changes something takes the actor and writes
@@ -504,7 +504,7 @@ pub trait Store:
         records: Vec<serde_json::Value>,
         actor: &str,
     ) -> Result<()>;
-    fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>>;
+    async fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>>;
     /// Frees the contact; its next deep link decides anew. Pending turns and timers of the old tenant still
     /// run; what they say reaches the contact only until it is another tenant's. Its history stays with it.
     async fn unlock(&self, contact: &ContactKey, actor: &str, now: Timestamp) -> Result<Lock>;
@@ -521,18 +521,22 @@ pub trait Store:
         now: Timestamp,
     ) -> Result<ImportReport>;
     /// Locks in key order, after `after`.
-    fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>>;
-    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>>;
-    fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>>;
-    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>>;
+    async fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>>;
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>>;
+    async fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>>;
+    async fn collection(
+        &self,
+        tenant: TenantId,
+        collection: &str,
+    ) -> Result<Option<Arc<Vec<serde_json::Value>>>>;
     /// The same at once, where it lies ready.
     fn parsed_collection(&self, tenant: TenantId, collection: &str) -> Option<Arc<Vec<serde_json::Value>>>;
     /// Adds its records to `into` as they are kept: a list in JSON. `false`: there is no such collection.
-    fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool>;
-    fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
+    async fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool>;
+    async fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
     /// Puts a dead turn back in line, or makes a waiting one due now.
-    fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
-    fn api_keys(&self) -> Result<Vec<ApiKey>>;
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;
     /// From now on nobody is let in with it.
     async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey>;
@@ -543,7 +547,7 @@ pub trait Store:
     /// Removes what is past its time, at most `limit` things; how many it removed.
     async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize>;
     /// Counts everything anew. Equals [`Store::counters`] while nothing is being written.
-    fn recount(&self) -> Result<Counters>;
+    async fn recount(&self) -> Result<Counters>;
     /// Writes a consistent copy into `file` from the byte `from` on, while the gateway runs, and verifies it.
     /// How many bytes it has; nothing is to lie behind them in the file yet.
     async fn backup(&self, file: File, from: u64) -> Result<u64>;

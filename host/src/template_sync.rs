@@ -178,7 +178,7 @@ impl Desk {
         let (sender, api) = self.desk_of(&known.sender)?;
         // Where its id is not known, it is deleted by its name.
         let by_name = api.deletes_all_languages() || known.provider_id.is_none();
-        let others = if by_name { self.other_languages(known, &sender)? } else { Vec::new() };
+        let others = if by_name { self.other_languages(known, &sender).await? } else { Vec::new() };
         let provider = sender.provider();
         if others.iter().any(|other| other.tenant != known.tenant) {
             return Err(Error::AnothersLanguage { provider });
@@ -200,11 +200,11 @@ impl Desk {
     }
 
     /// Those of its name that the provider has in other languages at its account, whoever's they are.
-    fn other_languages(&self, known: &Registered, sender: &Sender) -> Result<Vec<Registered>> {
+    async fn other_languages(&self, known: &Registered, sender: &Sender) -> Result<Vec<Registered>> {
         let (directory, account) = (self.store.directory(), Account::of(sender));
         let there = directory.senders.values().filter(|other| Account::of(other) == account);
         let names: Vec<SenderName> = there.map(|other| other.name.clone()).collect();
-        let mut others = self.store.templates_at(&names)?;
+        let mut others = self.store.templates_at(&names).await?;
         others.retain(|other| {
             other.template.name == known.template.name
                 && other.template.language != known.template.language

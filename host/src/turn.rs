@@ -176,7 +176,7 @@ impl TurnLoop {
         }
         let sender = claim.conversation.sender.as_ref().and_then(|name| directory.senders.get(name));
         if let Some(sender) = sender {
-            typed::choose(&*self.store, sender, &mut claim);
+            typed::choose(&*self.store, sender, &mut claim).await;
         }
         let patience = self.media.patience(self.brains.wall_time(&tenant));
         let sources = Readable::new(self.store.clone(), self.media.clone(), claim.key.clone(), patience);
@@ -212,9 +212,8 @@ impl TurnLoop {
         // A panic of ours costs this turn like any failure of the brain: counted, and with an end.
         let thinking = AssertUnwindSafe(self.brains.handle(ask)).catch_unwind();
         // Who has opted out of this tenant is shown nothing; neither is one of whom that cannot be read.
-        let heard = newest(&claim.trigger)
-            .zip(sender)
-            .filter(|_| self.store.opt_out(&claim.key).is_ok_and(|opt_out| opt_out.is_none()));
+        let is_shown = self.store.opt_out(&claim.key).await.is_ok_and(|opt_out| opt_out.is_none());
+        let heard = newest(&claim.trigger).zip(sender).filter(|_| is_shown);
         let show = |signal| {
             if let Some((heard, sender)) = heard {
                 self.presence.show(sender, &claim.conversation.reply_to, &heard.id, signal);

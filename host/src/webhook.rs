@@ -198,7 +198,7 @@ impl Webhook {
                 Ok(json!({"status": "received", "kind": "receipt"}))
             }
             Event::Session(change) => {
-                let known = self.store.session(&sender.name).map_err(Refusal::Store)?;
+                let known = self.store.session(&sender.name).await.map_err(Refusal::Store)?;
                 // Some versions tell the same every few seconds.
                 let news = known.is_none_or(|known| known.status != change.status);
                 // A server that is restarted tells it of each of its numbers.

@@ -183,7 +183,7 @@ async fn locks_are_counted_found_and_freed() {
     insta::assert_json_snapshot!("not_locked", answer);
     let stats = gateway.operator(Method::GET, "/api/gateway/stats", Value::Null).await;
     assert_eq!(stats["gateway_stats"]["users_per_tenant"], json!({"2": 1, "55": 1}));
-    assert_eq!(gateway.store.recount().expect("it counts").users, 2);
+    assert_eq!(gateway.store.recount().await.expect("it counts").users, 2);
     let audit = gateway.operator(Method::GET, "/api/audit?limit=1", Value::Null).await;
     assert_eq!(audit["audit"][0]["actor"], "operator");
     assert!(audit["audit"][0].to_string().contains("unlock"), "{audit}");
@@ -203,7 +203,7 @@ async fn imports_leave_conflicts_alone_and_dry_runs_change_nothing() {
     assert_eq!(again["imported"], 1);
     assert_eq!(again["conflicts"].as_array().map(Vec::len), Some(1), "{again}");
     let contact = ContactKey::from_stored("971501234567");
-    let lock = gateway.store.lock_of(&contact).expect("it reads").expect("it is locked");
+    let lock = gateway.store.lock_of(&contact).await.expect("it reads").expect("it is locked");
     assert_eq!(lock.tenant.get(), 2);
 }
 

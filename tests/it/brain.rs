@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 use switchboard::brain::{Answer, Ask, Brains, Failure, PackageStatus, Settings, Sources};
 use switchboard::config::brains::Brains as Compiling;
@@ -221,13 +222,14 @@ struct Shelf {
     collections: HashMap<String, Arc<Vec<Value>>>,
 }
 
+#[async_trait]
 impl Sources for Shelf {
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
         let from = self.history.len().saturating_sub(limit);
         Ok(self.history[from..].to_vec())
     }
 
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+    async fn collection(&self, name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(self.collections.get(name).cloned())
     }
 }

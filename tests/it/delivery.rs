@@ -266,6 +266,7 @@ async fn receipts_move_a_reply_forward_only() {
     let key = ConversationKey { tenant, contact: ContactKey::from_stored(PHONE) };
     let states: Vec<Option<DeliveryState>> = store
         .history(&key, None, 100)
+        .await
         .expect("the history is read")
         .into_iter()
         .map(|(_, entry)| entry.state)

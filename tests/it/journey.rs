@@ -78,7 +78,8 @@ async fn lead_of(gateway: &mut Gateway, phone: &str) -> Lead {
     let status = gateway.stop().await;
     assert!(status.success(), "the gateway ended with {status}");
     let store = gateway.open_store().await;
-    let lead = store.lead(OrganizationId(1), &ContactKey::from_stored(phone)).expect("the lead is read");
+    let lead =
+        store.lead(OrganizationId(1), &ContactKey::from_stored(phone)).await.expect("the lead is read");
     lead.expect("there is a lead")
 }
 

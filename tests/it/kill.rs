@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use serde_json::json;
 use switchboard::conversation::{Line, Trigger};
 use switchboard::message::{ContactKey, ConversationKey, DeliveryState, OutboundContent, TenantId};
 use switchboard::store::Store;
-use switchboard_tests::gateway::{Gateway, Setup};
+use switchboard_tests::gateway::{Answer, Gateway, Setup};
 use switchboard_tests::hook::Hook;
 use switchboard_tests::waha::{FakeWaha, Fault};
 use switchboard_tests::wait::until;
@@ -43,12 +44,18 @@ async fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
 
     let waha = FakeWaha::start().await;
     // Who ends the process here is not the turn that ran.
-    let mut gateway = setup(&waha, RESENT).config("[turns]\nprocess_deaths = 255\n").start().await;
+    let mut gateway = setup(&waha).config("[turns]\nprocess_deaths = 255\n").start().await;
     let writers = Writers::begin(&gateway, seed);
     kill_again_and_again(&mut gateway, &waha, &writers.load, kills, seed).await;
     let facts = writers.end().await;
     gateway.drained(Duration::from_secs(60)).await;
+    // Until here doubt stayed what it is: what is sent again is sent behind what came after it.
     let (torn_off, on_time) = (doubts(&gateway).await, waha.sent().len());
+    for tenant in TENANTS {
+        let settled_soon = json!({ "policy": { "doubt": { "after_minutes": 1, "then": "send" } } });
+        let put = gateway.client().put(gateway.url(&format!("/api/tenants/{tenant}")));
+        Answer::of(put.bearer_auth(gateway.token()).json(&settled_soon)).await.expect("it answers").ok();
+    }
     until(
         "what its chat shows has gone out, and the rest is sent again",
         Duration::from_secs(240),
@@ -123,12 +130,8 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What is in doubt is sent again, so that in the end nothing is.
-const RESENT: &str = "policy = { doubt = { after_minutes = 1, then = 'send' } }";
-
-fn setup(waha: &FakeWaha, policy: &str) -> Setup {
-    let tenant =
-        |id: u32| format!("id = {id}\nname = 'Tenant {id}'\norganization = 1\nbrain = 'echo'\n{policy}");
+fn setup(waha: &FakeWaha) -> Setup {
+    let tenant = |id: u32| format!("id = {id}\nname = 'Tenant {id}'\norganization = 1\nbrain = 'echo'");
     let mut setup = Setup::new().package("echo").sender(&format!(
         "name = 'main'\nprovider = 'waha'\naccount = 'default'\nbase_url = '{}'\napi_key = '{}'\n\
          hmac_key = '{HMAC_KEY}'",
@@ -184,11 +187,15 @@ async fn check_counters(gateway: &Gateway) {
 /// Reads the store of the stopped gateway, beside it what the provider got.
 async fn read(gateway: &Gateway, waha: (&FakeWaha, usize), facts: Vec<Fact>) -> History {
     let store = gateway.open_store().await;
-    assert_eq!(store.counters(), store.recount().expect("the store counts"), "counters against a recount");
+    assert_eq!(
+        store.counters(),
+        store.recount().await.expect("the store counts"),
+        "counters against a recount"
+    );
     let mut history = History { facts, locks: BTreeMap::new(), conversations: BTreeMap::new() };
     let mut after = None;
     loop {
-        let page = store.locks(after.as_ref(), 500).expect("the locks are listed");
+        let page = store.locks(after.as_ref(), 500).await.expect("the locks are listed");
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
         for (contact, lock) in page {
@@ -202,7 +209,7 @@ async fn read(gateway: &Gateway, waha: (&FakeWaha, usize), facts: Vec<Fact>) -> 
                 tenant: TenantId::from_stored(tenant),
                 contact: ContactKey::from_stored(contact.clone()),
             };
-            let kept = conversation(store.as_ref(), &key);
+            let kept = conversation(store.as_ref(), &key).await;
             if !kept.heard.is_empty() || !kept.said.is_empty() {
                 history.conversations.insert((tenant, contact.clone()), kept);
             }
@@ -218,9 +225,9 @@ async fn read(gateway: &Gateway, waha: (&FakeWaha, usize), facts: Vec<Fact>) -> 
     history
 }
 
-fn conversation(store: &dyn Store, key: &ConversationKey) -> Conversation {
+async fn conversation(store: &dyn Store, key: &ConversationKey) -> Conversation {
     let mut kept = Conversation::default();
-    for (_, entry) in store.history(key, None, 10_000).expect("the history is read") {
+    for (_, entry) in store.history(key, None, 10_000).await.expect("the history is read") {
         match entry.line {
             Line::Heard(heard) => kept.heard.push(heard.id),
             Line::Said(outbound) => kept.said.push(Said {
@@ -236,7 +243,7 @@ fn conversation(store: &dyn Store, key: &ConversationKey) -> Conversation {
             }),
         }
     }
-    for entry in store.journal(key, 10_000).expect("the journal is read") {
+    for entry in store.journal(key, 10_000).await.expect("the journal is read") {
         let used = match entry.trigger {
             Trigger::Started { message, .. } => vec![message.id],
             Trigger::Messages { messages } => messages.into_iter().map(|message| message.id).collect(),

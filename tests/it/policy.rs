@@ -238,10 +238,10 @@ async fn a_typed_number_is_the_row_of_the_menu() {
     gateway.drained(SOON).await;
     gateway.stop().await;
     let store = gateway.open_store().await;
-    let journal = store.journal(&key(PHONE), 1).expect("the journal").remove(0);
+    let journal = store.journal(&key(PHONE), 1).await.expect("the journal").remove(0);
     let Trigger::Messages { messages } = &journal.trigger else { panic!("{:?}", journal.trigger) };
     assert!(matches!(&messages[0].content, Content::Choice(choice) if !choice.id.is_empty()), "{messages:?}");
-    let history = store.history(&key(PHONE), None, 100).expect("the history");
+    let history = store.history(&key(PHONE), None, 100).await.expect("the history");
     let typed = history.iter().rev().find(|(_, entry)| entry.author == Author::Contact).expect("it is kept");
     let Line::Heard(heard) = &typed.1.line else { panic!("{typed:?}") };
     assert_eq!(heard.content, Content::Text { text: "۲".into() });

@@ -167,7 +167,7 @@ async fn play(recorder: Recorder) -> (Vec<(usize, Told)>, Recorder) {
                     template_log_ms: 0,
                 };
                 witness.store.prune(retention, at(witness.now), 5).await.expect("pruned");
-                let dead = witness.store.turns(&Filter { ended: true, ..all() }).expect("listed");
+                let dead = witness.store.turns(&Filter { ended: true, ..all() }).await.expect("listed");
                 if let Some(dead) = dead.first() {
                     let said = words(&dead.trigger).join(" ");
                     witness.tell(Told::Retried(dead.contact.to_string(), said));
@@ -197,14 +197,14 @@ struct Seen {
     journal: BTreeMap<String, usize>,
 }
 
-fn look(store: &Embedded, who: &str) -> Seen {
+async fn look(store: &Embedded, who: &str) -> Seen {
     let mut seen = Seen::default();
     fn count(map: &mut BTreeMap<String, usize>, text: String) {
         *map.entry(text).or_default() += 1;
     }
     for tenant in 0..=3 {
         let conversation = key(tenant, who);
-        for (_, entry) in store.history(&conversation, None, 10_000).expect("history") {
+        for (_, entry) in store.history(&conversation, None, 10_000).await.expect("history") {
             match entry.line {
                 Line::Heard(heard) => count(&mut seen.heard, heard.content.text().unwrap_or("").to_owned()),
                 Line::Said(outbound) => {
@@ -216,12 +216,12 @@ fn look(store: &Embedded, who: &str) -> Seen {
                 }
             }
         }
-        for entry in store.journal(&conversation, 10_000).expect("journal") {
+        for entry in store.journal(&conversation, 10_000).await.expect("journal") {
             count(&mut seen.journal, words(&entry.trigger).join(" "));
         }
     }
     let filter = Filter { contact: Some(ContactKey::from_stored(who)), ..all() };
-    for turn in store.turns(&filter).expect("turns") {
+    for turn in store.turns(&filter).await.expect("turns") {
         if turn.state == switchboard::store::TurnState::Waiting {
             count(&mut seen.waiting, words(&turn.trigger).join(" "));
         }
@@ -237,7 +237,7 @@ fn plain(text: &str) -> &str {
 /// Opens the file that a crash left and holds it to its word.
 async fn examine(recorder: &Recorder, all_told: &[(usize, Told)], crash: Crash) {
     let store = open(recorder);
-    assert_eq!(store.counters(), store.recount().expect("recount"), "{crash:?}: the counters are true");
+    assert_eq!(store.counters(), store.recount().await.expect("recount"), "{crash:?}: the counters are true");
     assert_eq!(store.late_refusals(), 0, "{crash:?}");
     let told = || all_told.iter().filter(|(syncs, _)| *syncs <= crash.synced).map(|(_, told)| told);
     let mut locks = BTreeMap::new();
@@ -255,11 +255,11 @@ async fn examine(recorder: &Recorder, all_told: &[(usize, Told)], crash: Crash) 
     let acknowledged: Vec<_> = told().collect();
     // A lock may be newer than what was told of it, but not older.
     for (who, tenant) in locks {
-        let lock = store.lock_of(&contact(who)).expect("read").map(|lock| lock.tenant.get());
+        let lock = store.lock_of(&contact(who)).await.expect("read").map(|lock| lock.tenant.get());
         assert!(lock == tenant || *who == "971504", "{crash:?}: {who} is locked to {lock:?}, not {tenant:?}");
     }
     for who in CAST {
-        let seen = look(&store, who);
+        let seen = look(&store, who).await;
         for told in &acknowledged {
             match told {
                 Told::Accepted(arrival, Answer::Routed { .. }) if arrival.inbound.contact.as_str() == who => {

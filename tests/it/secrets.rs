@@ -191,7 +191,7 @@ async fn a_rotation_that_broke_off_is_ended_by_the_next() {
     assert_eq!(store.reseal(1).await.unwrap(), 1);
     let done = keyring::rotate(&config, &store).await.unwrap();
     assert_eq!((&done.current, done.resumed, done.resealed), (new.id(), true, 3));
-    assert_eq!(store.sealed().unwrap().len(), 1);
+    assert_eq!(store.sealed().await.unwrap().len(), 1);
     assert_eq!(keyring::read(&config).unwrap().ring.keys().count(), 3, "no further key was made");
 }
 

@@ -176,7 +176,7 @@ async fn session_events_are_kept_with_their_sender() {
     }
     gateway.stop().await;
     let store = gateway.open_store().await;
-    let session = store.session(&switchboard::message::SenderName::new("main")).expect("it is read");
+    let session = store.session(&switchboard::message::SenderName::new("main")).await.expect("it is read");
     assert_eq!(session.map(|change| change.status.to_string()).as_deref(), Some("FAILED"));
 }
 

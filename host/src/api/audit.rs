@@ -19,7 +19,7 @@ use crate::store::{ApiKey, AuditEntry};
 
 pub async fn keys(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
-    let mut keys = app.store.api_keys()?;
+    let mut keys = app.store.api_keys().await?;
     keys.sort_by_key(|key| key.created_at);
     Ok(Json(json!({"keys": keys.iter().map(shown).collect::<Vec<_>>()})))
 }
@@ -66,7 +66,7 @@ pub async fn remove_key(
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
     caller.operator()?;
-    let keys = app.store.api_keys()?;
+    let keys = app.store.api_keys().await?;
     let found = keys.iter().find(|key| shown(key)["id"] == id.as_str());
     let found = found.ok_or_else(|| {
         Error::not_found(format!("there is no key {id}"), "`switchboard key list` shows ids")
@@ -95,7 +95,7 @@ pub async fn log(
         value["at"] = json!(entry.at.to_string());
         value
     };
-    let newest = app.store.audit_page(newest.limit.up_to(10_000)?, page::BYTES)?;
+    let newest = app.store.audit_page(newest.limit.up_to(10_000)?, page::BYTES).await?;
     let entries: Vec<Value> = newest.entries.iter().map(shown).collect();
     Ok(Json(json!({"audit": entries, "more": newest.more})))
 }

@@ -82,7 +82,7 @@ impl Caller {
 
 /// Lets those in who prove who they are, and tells the handler who it is.
 pub async fn known(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    match identify(&app, &request) {
+    match identify(&app, &request).await {
         Ok(caller) => {
             let actor = caller.actor();
             request.extensions_mut().insert(caller);
@@ -112,7 +112,7 @@ fn refused(app: &App, actor: &str, status: StatusCode) {
 
 /// Lets the operator in.
 pub async fn operator_only(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    match identify(&app, &request).and_then(|caller| caller.operator().map(|()| caller)) {
+    match identify(&app, &request).await.and_then(|caller| caller.operator().map(|()| caller)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -159,13 +159,23 @@ pub fn turned_away(app: &App, request: &Request, error: Error) -> TurnedAway {
 }
 
 /// Who sent this request; an error if it does not prove it.
-pub fn identify(app: &App, request: &Request) -> Result<Caller> {
-    if request.extensions().get::<OwnMachine>().is_some() {
-        return Ok(Caller::Operator { name: "command line".into(), own_machine: true });
+pub fn identify<'a>(
+    app: &'a App,
+    request: &Request,
+) -> impl Future<Output = Result<Caller>> + Send + use<'a> {
+    let own_machine = request.extensions().get::<OwnMachine>().is_some();
+    let token = bearer(request.headers());
+    async move {
+        if own_machine {
+            return Ok(Caller::Operator { name: "command line".into(), own_machine: true });
+        }
+        by_key(app, &token.ok_or_else(Error::unauthorized)?).await
     }
-    let token = bearer(request.headers()).ok_or_else(Error::unauthorized)?;
-    let hash = hash(&token);
-    let key = app.store.api_key(&hash)?.ok_or_else(Error::unauthorized)?;
+}
+
+async fn by_key(app: &App, token: &Secret) -> Result<Caller> {
+    let hash = hash(token);
+    let key = app.store.api_key(&hash).await?.ok_or_else(Error::unauthorized)?;
     // The lookup found it by its hash; this says so without a doubt and in constant time.
     if !bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) {
         return Err(Error::unauthorized());
@@ -207,7 +217,7 @@ pub async fn make_key(
 
 /// The operator's token, made when the store has none: at the first start.
 pub async fn first_operator_token(store: &dyn Store) -> store::Result<Option<Secret>> {
-    if store.api_keys()?.iter().any(|key| key.tenant.is_none()) {
+    if store.api_keys().await?.iter().any(|key| key.tenant.is_none()) {
         return Ok(None);
     }
     let (token, _) = make_key(store, None, "operator", "gateway").await?;

@@ -122,7 +122,7 @@ pub async fn forget(
 ) -> Result<Json<Value>> {
     caller.operator()?;
     let tenant = caller.tenant(&app, id)?.id;
-    let (known, here) = (app.store.own_packages()?, app.brains.list());
+    let (known, here) = (app.store.own_packages().await?, app.brains.list());
     let missing = backup::missing(&known, &here).into_iter().find(|(lacks, _)| *lacks == tenant);
     let Some((_, what)) = missing else {
         return Err(Error::conflict(

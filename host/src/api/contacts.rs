@@ -20,7 +20,7 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(contact): Params<String>,
 ) -> Result<Json<Value>> {
-    let person = app.store.person(&scoped::anybody(&caller, &contact)?)?;
+    let person = app.store.person(&scoped::anybody(&caller, &contact)?).await?;
     Ok(Json(shown(&app, &person)))
 }
 
@@ -71,7 +71,7 @@ pub async fn unmerge(
 ) -> Result<Json<Value>> {
     let alias = scoped::anybody(&caller, &contact)?;
     let left = app.store.unmerge_contact(&alias, &caller.actor(), clock::now()).await?;
-    let mut answer = shown(&app, &app.store.person(&alias)?);
+    let mut answer = shown(&app, &app.store.person(&alias).await?);
     answer["status"] = json!("unmerged");
     answer["was_alias_of"] = json!(left.canonical);
     answer["conversations"] = json!(format!("what was merged stays with {}", left.canonical));

@@ -57,8 +57,8 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
-    let conversation = found(&app, &key)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
+    let conversation = found(&app, &key).await?;
     let mut value = json!(conversation);
     value["last_inbound_at"] = json!(conversation.last_inbound_at.to_string());
     value["wrote_at"] = json!(conversation.wrote_at.to_string());
@@ -72,7 +72,7 @@ pub async fn take_over(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     app.store.take_over(&key, &caller.actor(), clock::now()).await?;
     Ok(Json(answered_by(&key, Mode::Human)))
 }
@@ -83,7 +83,7 @@ pub async fn hand_back(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     app.store.hand_back(&key, &caller.actor(), clock::now()).await?;
     Ok(Json(answered_by(&key, Mode::Bot)))
 }
@@ -92,8 +92,8 @@ fn answered_by(key: &ConversationKey, mode: Mode) -> Value {
     json!({"tenant_id": key.tenant, "phone_number": key.contact, "mode": mode})
 }
 
-fn found(app: &App, key: &ConversationKey) -> Result<Conversation> {
-    app.store.conversation(key)?.ok_or_else(|| {
+async fn found(app: &App, key: &ConversationKey) -> Result<Conversation> {
+    app.store.conversation(key).await?.ok_or_else(|| {
         Error::not_found(
             "this contact has no conversation with this tenant",
             "it begins with the tenant's link",
@@ -110,7 +110,7 @@ pub async fn messages(
     Params((tenant, contact)): Params<(u32, String)>,
     Asked(since): Asked<Since>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     let (wait, until_settled) = (Duration::from_secs(since.wait_s.min(LONGEST_WAIT_S)), since.until_settled);
     let span = since.span()?;
     let deadline = Instant::now() + wait;
@@ -118,8 +118,8 @@ pub async fn messages(
         // Asked for before looking, so that nothing said in between is missed.
         let news = app.store.wakes().history.of(&key).notified();
         // Before reading: a turn that ends in between is then seen as unsettled with its lines.
-        let settled = app.store.is_settled(&key, clock::now())?;
-        let found = app.store.history_span(&key, &span)?;
+        let settled = app.store.is_settled(&key, clock::now()).await?;
+        let found = app.store.history_span(&key, &span).await?;
         let over = Instant::now() >= deadline || app.is_draining();
         if !found.entries.is_empty() || over || (until_settled && settled) {
             let entries: Vec<Value> =
@@ -173,10 +173,10 @@ pub async fn journal(
     Params((tenant, contact)): Params<(u32, String)>,
     Asked(since): Asked<Since>,
 ) -> Result<Json<Journal>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     let span = since.span()?;
-    found(&app, &key)?;
-    let newest = app.store.journal_span(&key, &span)?;
+    found(&app, &key).await?;
+    let newest = app.store.journal_span(&key, &span).await?;
     let (more, next) = earlier(&newest);
     let journal = newest.entries.into_iter().map(|(seq, entry)| Turn { seq, entry }).collect();
     Ok(Json(Journal { journal, more, next }))

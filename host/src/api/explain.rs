@@ -55,17 +55,11 @@ pub async fn explain(
         .map_err(|error| Error::invalid(error.to_string(), "send the provider's JSON unchanged"))?;
     let mut lines = String::new();
     for event in &mut explained {
-        let mut failed = None;
-        let lock_of = |contact: &_| {
-            app.store.lock_of(contact).unwrap_or_else(|error| {
-                failed = Some(error);
-                None
-            })
+        let lock = match event.contact() {
+            Some(contact) => app.store.lock_of(contact).await?,
+            None => None,
         };
-        event.decide(&directory, &app.config.routing.prefixes, lock_of, clock::now());
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
+        event.decide(&directory, &app.config.routing.prefixes, lock.as_ref(), clock::now());
         let mut value = json!(event);
         if !headers.is_empty() {
             value["verified"] = verified(&directory, event, &headers, &body);

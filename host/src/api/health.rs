@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::api::App;
 use crate::api::auth;
-use crate::api::error::{Error, Result};
+use crate::api::error::Result;
 use crate::backup;
 use crate::channel::local;
 use crate::clock;
@@ -81,9 +81,9 @@ async fn probe(app: &App) -> std::result::Result<(), String> {
     result
 }
 
-fn look(app: &App) -> Kept {
+async fn look(app: &App) -> Kept {
     let directory = app.store.directory();
-    let mut kept = Kept::of(&*app.store, clock::now());
+    let mut kept = Kept::of(&*app.store, clock::now()).await;
     kept.backup_age = backup::age(&app.config.backups());
     kept.keys_refused = app.refused_keys.count(directory.senders.values().map(Arc::as_ref));
     kept.dead_parts = app.vitals.dead().len();
@@ -95,19 +95,19 @@ pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Result<Re
     let private = app.config.is_private()
         && local::is_from_this_machine(request.headers())
         && !request.headers().contains_key(header::AUTHORIZATION);
-    let operator = |request: &Request| auth::identify(&app, request).and_then(|caller| caller.operator());
-    match if private { None } else { Some(operator(&request)) } {
-        None | Some(Ok(())) => {}
-        Some(Err(error)) => {
+    let refused = match private {
+        true => None,
+        false => auth::identify(&app, &request).await.and_then(|caller| caller.operator()).err(),
+    };
+    match refused {
+        None => {}
+        Some(error) => {
             let turned_away = auth::turned_away(&app, &request, error);
             drop(request);
             return Ok(turned_away.answer().await);
         }
     }
-    let looked = app.clone();
-    // Thousands of rows may be looked at: not on a thread that webhooks wait for.
-    let kept = tokio::task::spawn_blocking(move || look(&looked)).await;
-    let text = app.metrics.render(&kept.map_err(|_| Error::internal())?);
+    let text = app.metrics.render(&look(&app).await);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

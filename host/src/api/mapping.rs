@@ -35,7 +35,7 @@ pub async fn export(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
                 Cursor::After(contact) => Some(contact),
                 Cursor::End => return None,
             };
-            match app.store.locks(after, PAGE) {
+            match app.store.locks(after, PAGE).await {
                 Ok(locks) => {
                     let next = match locks.last() {
                         Some((contact, _)) if locks.len() == PAGE => Cursor::After(contact.clone()),

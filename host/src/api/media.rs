@@ -49,9 +49,9 @@ pub async fn list(
     Asked(page): Asked<Page>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, tenant)?.id;
-    let files = app.store.files(tenant, page.limit.up_to(LONGEST_PAGE)?)?;
+    let files = app.store.files(tenant, page.limit.up_to(LONGEST_PAGE)?).await?;
     let files: Vec<Value> = files.iter().map(shown).collect();
-    Ok(Json(json!({ "files": files, "stored_bytes": app.store.stored_bytes(tenant)? })))
+    Ok(Json(json!({ "files": files, "stored_bytes": app.store.stored_bytes(tenant).await? })))
 }
 
 /// Keeps the body as a file; its type is the request's, its name the query's. What there is no room for is

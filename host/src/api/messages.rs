@@ -21,7 +21,7 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params(name): Params<String>,
 ) -> Result<Json<Value>> {
-    let found = app.store.way(&name, caller.confined_to())?.ok_or_else(|| unknown(&name))?;
+    let found = app.store.way(&name, caller.confined_to()).await?.ok_or_else(|| unknown(&name))?;
     let directory = app.store.directory();
     Ok(Json(match found {
         Found::Way(way) => shown(&way, &directory),

@@ -48,9 +48,12 @@ pub async fn list(
     Asked(page): Asked<Page>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, tenant)?.id;
-    let after = page.after.as_deref().map(|after| scoped::within(&app, tenant, after)).transpose()?;
+    let after = match page.after.as_deref() {
+        Some(after) => Some(scoped::within(&app, tenant, after).await?),
+        None => None,
+    };
     let after = after.as_ref().map(|after| &after.contact);
-    let found = app.store.opt_outs(tenant, after, page.limit.up_to(LONGEST_PAGE)?)?;
+    let found = app.store.opt_outs(tenant, after, page.limit.up_to(LONGEST_PAGE)?).await?;
     let found: Vec<Value> = found.iter().map(|(contact, opt_out)| shown(contact, opt_out)).collect();
     Ok(Json(json!({"opt_outs": found})))
 }
@@ -60,8 +63,8 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
-    let opt_out = app.store.opt_out(&key)?.ok_or_else(|| {
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
+    let opt_out = app.store.opt_out(&key).await?.ok_or_else(|| {
         Error::not_found("this contact has not opted out", "list the opt-outs to see who has")
     })?;
     Ok(Json(shown(&key.contact, &opt_out)))
@@ -74,7 +77,7 @@ pub async fn add(
     Params((tenant, contact)): Params<(u32, String)>,
     Sent(Because { reason }): Sent<Because>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     let reason = reason.unwrap_or_else(|| caller.actor());
     if reason.len() > LONGEST_REASON {
         let what = format!("a reason of {} bytes; the limit is {LONGEST_REASON}", reason.len());
@@ -94,7 +97,7 @@ pub async fn remove(
     Extension(caller): Extension<Caller>,
     Params((tenant, contact)): Params<(u32, String)>,
 ) -> Result<Json<Value>> {
-    let key = scoped::contact_of(&app, &caller, tenant, &contact)?;
+    let key = scoped::contact_of(&app, &caller, tenant, &contact).await?;
     app.store.set_opt_out(&key, None, &caller.actor(), clock::now()).await?;
     Ok(Json(json!({"status": "opted_in", "contact": key.contact})))
 }

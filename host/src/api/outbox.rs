@@ -21,7 +21,7 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Asked(narrow): Asked<Narrow>,
 ) -> Result<Json<Value>> {
-    let found = app.store.outbox_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
+    let found = app.store.outbox_page(&narrow.filter(&app, &caller).await?, page::BYTES).await?;
     let sends: Vec<Value> = found.entries.iter().map(shown).collect();
     Ok(Json(json!({"outbox": sends, "more": found.more, "next": found.next})))
 }
@@ -32,7 +32,7 @@ pub async fn show(
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
     conversation_of(&app, &caller, &id)?;
-    let send = app.store.send(&id)?.ok_or_else(|| unknown(&id))?;
+    let send = app.store.send(&id).await?.ok_or_else(|| unknown(&id))?;
     Ok(Json(shown(&send)))
 }
 
@@ -49,8 +49,8 @@ pub async fn retry_many(
     Extension(caller): Extension<Caller>,
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
-    let (filter, count) = many.filter(&app, &caller)?;
-    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE)?, caller.actor());
+    let (filter, count) = many.filter(&app, &caller).await?;
+    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE).await?, caller.actor());
     turns::to_many(&found, count, app.store.retry_sends(&found, &actor, clock::now())).await
 }
 
@@ -59,8 +59,8 @@ pub async fn drop_many(
     Extension(caller): Extension<Caller>,
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
-    let (filter, count) = many.filter(&app, &caller)?;
-    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE)?, caller.actor());
+    let (filter, count) = many.filter(&app, &caller).await?;
+    let (found, actor) = (app.store.sends_like(&filter, turns::AT_ONCE).await?, caller.actor());
     turns::to_many(&found, count, app.store.drop_sends(&found, &actor, clock::now())).await
 }
 

@@ -37,7 +37,7 @@ pub async fn route(
     caller.operator()?;
     let directory = app.store.directory();
     let lock = match &question.from {
-        Some(from) => app.store.lock_of(&scoped::anybody(&caller, from)?)?,
+        Some(from) => app.store.lock_of(&scoped::anybody(&caller, from)?).await?,
         None => None,
     };
     let text = question.text.as_deref();

@@ -19,13 +19,13 @@ pub fn repeated(text: &str) -> String {
 }
 
 /// A contact as this tenant may see it, by a tenant's id and whatever the caller calls the contact.
-pub fn contact_of(app: &App, caller: &Caller, tenant: u32, written: &str) -> Result<ConversationKey> {
-    within(app, caller.tenant(app, tenant)?.id, written)
+pub async fn contact_of(app: &App, caller: &Caller, tenant: u32, written: &str) -> Result<ConversationKey> {
+    within(app, caller.tenant(app, tenant)?.id, written).await
 }
 
 /// The same, where it is known already that the caller may see the tenant.
-pub fn within(app: &App, tenant: TenantId, written: &str) -> Result<ConversationKey> {
-    let contact = app.store.contact_of(tenant, &identity::contact(written)?)?;
+pub async fn within(app: &App, tenant: TenantId, written: &str) -> Result<ConversationKey> {
+    let contact = app.store.contact_of(tenant, &identity::contact(written)?).await?;
     Ok(ConversationKey { tenant, contact })
 }
 

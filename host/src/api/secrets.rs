@@ -16,7 +16,7 @@ use crate::seal::KeyId;
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
     let ring = keyring::read(&app.config)?.ring;
-    let sealed = app.store.sealed()?;
+    let sealed = app.store.sealed().await?;
     let current = ring.current().map(|key| key.id().clone());
     let shown = |id: &KeyId| {
         let secrets = sealed.get(&Some(id.clone())).copied().unwrap_or(0);

@@ -22,8 +22,11 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     let directory = app.store.directory();
     let mut senders: Vec<_> = directory.senders.values().collect();
     senders.sort_by(|left, right| left.name.cmp(&right.name));
-    let senders: Vec<Value> = senders.into_iter().map(|sender| shown(&app, sender)).collect::<Result<_>>()?;
-    Ok(Json(json!({"senders": senders})))
+    let mut list: Vec<Value> = Vec::with_capacity(senders.len());
+    for sender in senders {
+        list.push(shown(&app, sender).await?);
+    }
+    Ok(Json(json!({"senders": list})))
 }
 
 pub async fn show(
@@ -37,16 +40,16 @@ pub async fn show(
         Error::not_found(format!("there is no sender \"{name}\""), "`switchboard sender list` shows them")
     })?;
     let undone = app.reload.standing().sender(sender, &directory);
-    Ok(Json(noted(shown(&app, sender)?, undone)))
+    Ok(Json(noted(shown(&app, sender).await?, undone)))
 }
 
 /// The sender, whether its key is refused, and its session; of each secret only whether it is set.
-fn shown(app: &App, sender: &Sender) -> Result<Value> {
+async fn shown(app: &App, sender: &Sender) -> Result<Value> {
     let mut value = json!(sender);
     for (key, secret) in sender.secrets() {
         value[key] = if secret.is_empty() { Value::Null } else { json!("(set)") };
     }
-    let session = app.store.session(&sender.name)?;
+    let session = app.store.session(&sender.name).await?;
     if let Some(refused) = app.refused_keys.of(sender) {
         value["key_refused"] = json!({"since": refused.since.to_string(), "error": refused.error});
     }
@@ -114,7 +117,7 @@ pub async fn put(
     }
     app.store.put_sender(sender.clone(), &caller.actor()).await?;
     let undone = app.reload.standing().sender(&sender, &app.store.directory());
-    Ok(Json(noted(shown(&app, &sender)?, undone)))
+    Ok(Json(noted(shown(&app, &sender).await?, undone)))
 }
 
 #[derive(Deserialize)]

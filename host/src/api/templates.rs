@@ -35,7 +35,7 @@ pub async fn list(
     Asked(through): Asked<Through>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
-    let mut templates = app.store.templates(tenant)?;
+    let mut templates = app.store.templates(tenant).await?;
     if let Some(sender) = &through.sender {
         templates.retain(|known| known.sender.as_str() == sender);
     }
@@ -49,7 +49,7 @@ pub async fn show(
     Asked(through): Asked<Through>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
-    Ok(Json(shown(&known(&app, tenant, &name, &language, &through)?)))
+    Ok(Json(shown(&known(&app, tenant, &name, &language, &through).await?)))
 }
 
 /// Makes a draft of the body; refused if it is there already.
@@ -68,7 +68,7 @@ pub async fn create(
             && known.template.language == template.language
             && known.sender == sender.name
     };
-    if app.store.templates(tenant)?.iter().any(same) {
+    if app.store.templates(tenant).await?.iter().any(same) {
         return Err(Error::conflict(
             format!("tenant {tenant} has a template {} ({}) already", template.name, template.language),
             "put it at its own address to replace it",
@@ -97,7 +97,7 @@ pub async fn put(
             return Err(Error::invalid(what, format!("leave `{key}` out of the body")));
         }
     }
-    let known = match find(&app, tenant, &name, &language, &through)?.as_slice() {
+    let known = match find(&app, tenant, &name, &language, &through).await?.as_slice() {
         [] => None,
         [known] => Some(known.clone()),
         several => return Err(ambiguous(several.iter().map(|known| &known.sender))),
@@ -138,7 +138,7 @@ pub async fn remove(
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
     let through = Through { sender: away.sender };
-    let known = known(&app, tenant, &name, &language, &through)?;
+    let known = known(&app, tenant, &name, &language, &through).await?;
     let removed = app.templates.delete(&known, away.all_languages, &caller.actor()).await?;
     Ok(Json(
         json!({"status": "deleted", "at_provider": removed.is_submitted(), "name": name, "language": language}),
@@ -153,7 +153,7 @@ pub async fn submit(
     Asked(through): Asked<Through>,
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
-    let known = known(&app, tenant, &name, &language, &through)?;
+    let known = known(&app, tenant, &name, &language, &through).await?;
     Ok(Json(shown(&app.templates.submit(&known, &caller.actor()).await?)))
 }
 
@@ -194,7 +194,7 @@ pub async fn log(
 ) -> Result<Json<Value>> {
     let tenant = caller.tenant(&app, id)?.id;
     let limit = page.limit.up_to(10_000)?;
-    let uses = app.store.template_log(tenant, page.before, limit)?;
+    let uses = app.store.template_log(tenant, page.before, limit).await?;
     let next = uses.last().filter(|_| uses.len() == limit).map(|(place, _)| *place);
     let shown = |(_, sent): &(u64, Use)| {
         let mut value = json!(sent);
@@ -290,14 +290,14 @@ fn ambiguous<'s>(senders: impl Iterator<Item = &'s SenderName>) -> Error {
 }
 
 /// A tenant's templates of a name and language, at the sender that is asked for or at any.
-fn find(
+async fn find(
     app: &App,
     tenant: TenantId,
     name: &str,
     language: &str,
     through: &Through,
 ) -> Result<Vec<Registered>> {
-    let mut found = app.store.templates(tenant)?;
+    let mut found = app.store.templates(tenant).await?;
     found.retain(|known| {
         known.template.name == name
             && known.template.language == language
@@ -306,8 +306,14 @@ fn find(
     Ok(found)
 }
 
-fn known(app: &App, tenant: TenantId, name: &str, language: &str, through: &Through) -> Result<Registered> {
-    let mut found = find(app, tenant, name, language, through)?;
+async fn known(
+    app: &App,
+    tenant: TenantId,
+    name: &str,
+    language: &str,
+    through: &Through,
+) -> Result<Registered> {
+    let mut found = find(app, tenant, name, language, through).await?;
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Error::not_found(

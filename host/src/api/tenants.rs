@@ -142,7 +142,7 @@ pub async fn collection(
 ) -> Result<Response> {
     let tenant = caller.tenant(&app, id)?.id;
     let mut json = format!("{{\"collection\":{},\"records\":", json!(name)).into_bytes();
-    if !app.store.collection_json(tenant, &name, &mut json)? {
+    if !app.store.collection_json(tenant, &name, &mut json).await? {
         let what = format!("tenant {id} has no collection \"{name}\"");
         return Err(Error::not_found(what, "put one: PUT at this address"));
     }

@@ -56,7 +56,7 @@ pub struct Many {
 pub const AT_ONCE: usize = 10_000;
 
 impl Many {
-    pub fn filter(self, app: &App, caller: &Caller) -> Result<(Filter, Option<usize>)> {
+    pub async fn filter(self, app: &App, caller: &Caller) -> Result<(Filter, Option<usize>)> {
         let Many { tenant, contact, sender, state, error, older_than_minutes, count } = self;
         let narrow = Narrow {
             tenant,
@@ -69,7 +69,7 @@ impl Many {
             limit: Limit::default(),
             after: None,
         };
-        Ok((narrow.filter(app, caller)?, count))
+        Ok((narrow.filter(app, caller).await?, count))
     }
 }
 
@@ -103,15 +103,17 @@ const STATES: [&str; 4] = ["waiting", "sending", "dead", "unknown"];
 const LONGEST: usize = 10_000;
 
 impl Narrow {
-    pub fn filter(self, app: &App, caller: &Caller) -> Result<Filter> {
+    pub async fn filter(self, app: &App, caller: &Caller) -> Result<Filter> {
         let tenant = match (self.tenant, caller.confined_to()) {
             (Some(id), _) => Some(caller.tenant(app, id)?.id),
             (None, own) => own,
         };
         let contact = match (&self.contact, tenant) {
             (None, _) => None,
-            (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written)?.contact),
-            (Some(written), None) => Some(app.store.person(&scoped::anybody(caller, written)?)?.canonical),
+            (Some(written), Some(tenant)) => Some(scoped::within(app, tenant, written).await?.contact),
+            (Some(written), None) => {
+                Some(app.store.person(&scoped::anybody(caller, written)?).await?.canonical)
+            }
         };
         if let Some(state) = self.state.as_deref().filter(|state| !STATES.contains(state)) {
             return Err(Error::malformed(
@@ -139,7 +141,7 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Asked(narrow): Asked<Narrow>,
 ) -> Result<Json<Value>> {
-    let found = app.store.turns_page(&narrow.filter(&app, &caller)?, page::BYTES)?;
+    let found = app.store.turns_page(&narrow.filter(&app, &caller).await?, page::BYTES).await?;
     let turns: Vec<Value> = found.entries.iter().map(shown).collect();
     Ok(Json(json!({"turns": turns, "more": found.more, "next": found.next})))
 }
@@ -150,7 +152,7 @@ pub async fn show(
     Params(id): Params<String>,
 ) -> Result<Json<Value>> {
     conversation_of(&app, &caller, &id)?;
-    let turn = app.store.turn(&id)?.ok_or_else(|| unknown(&id))?;
+    let turn = app.store.turn(&id).await?.ok_or_else(|| unknown(&id))?;
     Ok(Json(shown(&turn)))
 }
 
@@ -166,8 +168,8 @@ pub async fn retry_many(
     Extension(caller): Extension<Caller>,
     Sent(many): Sent<Many>,
 ) -> Result<Json<Value>> {
-    let (filter, count) = many.filter(&app, &caller)?;
-    let (found, actor) = (app.store.turns_like(&filter, AT_ONCE)?, caller.actor());
+    let (filter, count) = many.filter(&app, &caller).await?;
+    let (found, actor) = (app.store.turns_like(&filter, AT_ONCE).await?, caller.actor());
     to_many(&found, count, app.store.retry_turns(&found, &actor, clock::now())).await
 }
 

@@ -13,7 +13,7 @@ use crate::api::error::Result;
 
 pub async fn show(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
-    Ok(Json(json!({ "disk": app.store.room(), "file": app.store.file_bytes()? })))
+    Ok(Json(json!({ "disk": app.store.room(), "file": app.store.file_bytes().await? })))
 }
 
 /// Reads and counts everything, while the gateway runs.

@@ -43,7 +43,7 @@ pub async fn tenant_of(
     Params(phone): Params<String>,
 ) -> Result<Json<Value>> {
     let contact = scoped::anybody(&caller, &phone)?;
-    let lock = app.store.lock_of(&contact)?.ok_or_else(not_locked)?;
+    let lock = app.store.lock_of(&contact).await?.ok_or_else(not_locked)?;
     let name = app.store.directory().tenant(lock.tenant).map(|tenant| tenant.name.clone());
     Ok(Json(json!({
         "status": "found",
@@ -63,7 +63,7 @@ pub async fn unlock(
     Params(phone): Params<String>,
 ) -> Result<Json<Value>> {
     let contact = scoped::anybody(&caller, &phone)?;
-    if app.store.lock_of(&contact)?.is_none() {
+    if app.store.lock_of(&contact).await?.is_none() {
         return Err(not_locked());
     }
     let lock = app.store.unlock(&contact, &caller.actor(), clock::now()).await?;

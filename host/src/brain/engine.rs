@@ -29,7 +29,7 @@ use super::budget::{
 };
 use super::executor::Executor;
 use super::grants::{self, Grant};
-use super::outcome::{Handles, Stopped, explain, failure, faulted};
+use super::outcome::{self, Stopped, explain, failure, faulted};
 use super::personality::Personality;
 use super::reading::Reading;
 use super::sandbox::State;
@@ -262,8 +262,8 @@ impl<'a> Running<'a> {
             Err(fault) => return Err(faulted(fault, &mut self.store, self.started, &self.version.digest)),
         };
         let limits = &self.limits;
-        let handles = Handles::of(ask);
-        let checked = actions::check(outcome, limits, &|handle| handles.know(handle), ask.now)
+        let known = outcome::known_handles(ask, &actions::sources(&outcome, limits)).await;
+        let checked = actions::check(outcome, limits, &|handle| known.contains(handle), ask.now)
             .and_then(|wanted| Ok((wanted, actions::memory(migrated, limits)?)));
         let (wanted, migrated) = match checked {
             Ok(checked) => checked,
@@ -271,7 +271,7 @@ impl<'a> Running<'a> {
                 return Err(failure(rejected, false, &mut self.store, self.started, &self.version.digest));
             }
         };
-        let cost = super::outcome::cost(&self.store, self.started);
+        let cost = outcome::cost(&self.store, self.started);
         Ok(Answer {
             sends: wanted.sends,
             timers: wanted.timers,

@@ -1,7 +1,6 @@
 //! How a turn ends when it does not end well: traps, limits and faults in the words of the developer
 //! who must mend them.
 
-use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -132,38 +131,42 @@ fn frames(error: &wasmtime::Error) -> String {
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
 }
 
-/// The handles that a turn may send: those of the tenant's files, and those that were received in the
-/// conversation, which is read once however many the turn sends.
-pub struct Handles<'a> {
-    ask: &'a Ask,
-    received: OnceCell<HashSet<String>>,
+/// Of these those that a turn may send: handles of the tenant's files, and those that were received in the
+/// conversation.
+pub async fn known_handles(ask: &Ask, sources: &[&str]) -> HashSet<String> {
+    let mut known = HashSet::new();
+    let mut received = None;
+    for handle in sources {
+        // Whatever it is, it is no handle.
+        if handle.contains("://") || known.contains(*handle) {
+            continue;
+        }
+        if received.is_none() {
+            received = Some(handles_received(ask).await);
+        }
+        let is_received = received.as_ref().is_some_and(|received| received.contains(*handle));
+        if is_received || ask.sources.has_file(handle).await {
+            known.insert((*handle).to_owned());
+        }
+    }
+    known
 }
 
-impl<'a> Handles<'a> {
-    pub fn of(ask: &'a Ask) -> Self {
-        Handles { ask, received: OnceCell::new() }
-    }
-
-    pub fn know(&self, handle: &str) -> bool {
-        self.received.get_or_init(|| self.received()).contains(handle) || self.ask.sources.has_file(handle)
-    }
-
-    fn received(&self) -> HashSet<String> {
-        let now: &[Heard] = match &self.ask.trigger {
-            Trigger::Started { message, .. } => std::slice::from_ref(message),
-            Trigger::Messages { messages } => messages,
-            Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => &[],
-        };
-        let before = self.ask.sources.history(HANDLES_IN).unwrap_or_default();
-        let before = before.iter().filter_map(|entry| match &entry.line {
-            Line::Heard(heard) => Some(&heard.content),
-            Line::Said(_) => None,
-        });
-        let all = now.iter().map(|heard| &heard.content).chain(before);
-        let handles = all.filter_map(|content| match content {
-            Content::Media(media) => Some(media.handle.clone()),
-            _ => None,
-        });
-        handles.collect()
-    }
+async fn handles_received(ask: &Ask) -> HashSet<String> {
+    let now: &[Heard] = match &ask.trigger {
+        Trigger::Started { message, .. } => std::slice::from_ref(message),
+        Trigger::Messages { messages } => messages,
+        Trigger::Timer { .. } | Trigger::Handback { .. } | Trigger::Receipt { .. } => &[],
+    };
+    let before = ask.sources.history(HANDLES_IN).await.unwrap_or_default();
+    let before = before.iter().filter_map(|entry| match &entry.line {
+        Line::Heard(heard) => Some(&heard.content),
+        Line::Said(_) => None,
+    });
+    let all = now.iter().map(|heard| &heard.content).chain(before);
+    let handles = all.filter_map(|content| match content {
+        Content::Media(media) => Some(media.handle.clone()),
+        _ => None,
+    });
+    handles.collect()
 }

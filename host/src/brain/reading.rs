@@ -43,7 +43,9 @@ impl Reading {
         let seat = self.seats_of(tenant).acquire_owned().await.ok();
         let records = match sources.parsed_collection(&name) {
             Some(records) => Some(records),
-            None => self.executor.run_patiently(tenant, async move { sources.collection(&name) }).await?,
+            None => {
+                self.executor.run_patiently(tenant, async move { sources.collection(&name).await }).await?
+            }
         };
         Ok(records.map(|records| InUse { records, _seat: seat }))
     }
@@ -72,11 +74,11 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Sources for Named {
-        fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
+        async fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
             Ok(Vec::new())
         }
 
-        fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+        async fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
             Ok(Some(Arc::new(vec![std::thread::current().name().unwrap_or_default().into()])))
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 use super::engine::Turn;
@@ -15,12 +16,13 @@ use crate::tenant::{Limits, ResolvedLimits, Tenant};
 /// No history and no collection.
 struct Nothing;
 
+#[async_trait]
 impl Sources for Nothing {
-    fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
+    async fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
         Ok(Vec::new())
     }
 
-    fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+    async fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(None)
     }
 }

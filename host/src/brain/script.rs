@@ -177,16 +177,16 @@ impl Served {
 
 #[async_trait]
 impl Sources for Served {
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
         let from = self.history.len().saturating_sub(limit);
         Ok(self.history[from..].to_vec())
     }
 
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+    async fn collection(&self, name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(self.collections.get(name).map(|records| Arc::new(records.clone())))
     }
 
-    fn has_file(&self, handle: &str) -> bool {
+    async fn has_file(&self, handle: &str) -> bool {
         self.files.contains_key(handle)
     }
 

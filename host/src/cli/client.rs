@@ -126,7 +126,7 @@ impl Client {
                     if gateway.store.directory().tenants.is_empty() {
                         gateway.reload.declare(&setup::environment).await?;
                     } else {
-                        gateway.reload.look(&setup::environment);
+                        gateway.reload.look(&setup::environment).await;
                     }
                     return Ok(Transport::Here(Own::new(gateway.router())));
                 }

@@ -40,14 +40,14 @@ pub async fn apply(declared: Declared, standing: &Standing, store: &dyn Store) -
         let fields = before.map(|before| standing::fields(&organization, &**before));
         let origin = work.standing.organizations.get(&organization.id).map(|(_, origin)| origin.clone());
         let thing = ("organization", organization.id.to_string());
-        if work.needs(thing, "put organization", origin, fields)? {
+        if work.needs(thing, "put organization", origin, fields).await? {
             store.put_organization(organization, ACTOR).await?;
         }
     }
     for tenant in declared.tenants {
         let fields = known.tenants.get(&tenant.id).map(|before| standing::fields(&tenant, &**before));
         let origin = work.standing.tenants.get(&tenant.id).map(|(_, origin)| origin.clone());
-        if work.needs(("tenant", tenant.id.to_string()), "put tenant", origin, fields)? {
+        if work.needs(("tenant", tenant.id.to_string()), "put tenant", origin, fields).await? {
             store.put_tenant(tenant, ACTOR).await?;
         }
     }
@@ -56,7 +56,7 @@ pub async fn apply(declared: Declared, standing: &Standing, store: &dyn Store) -
         let before = known.senders.get(&sender.name);
         let fields = before.map(|before| standing::sender_fields(&sender, before));
         let origin = work.standing.of_sender(&sender.name).cloned();
-        if work.needs(("sender", sender.name.to_string()), "put sender", origin, fields)? {
+        if work.needs(("sender", sender.name.to_string()), "put sender", origin, fields).await? {
             store.put_sender(sender, ACTOR).await?;
         }
     }
@@ -76,7 +76,7 @@ struct Work<'s> {
 
 impl Work<'_> {
     /// Must it be put? `fields`: in what the one that is there differs; none: none is there.
-    fn needs(
+    async fn needs(
         &mut self,
         (kind, id): (&str, String),
         action: &str,
@@ -93,7 +93,7 @@ impl Work<'_> {
             .into_iter()
             .map(|field| format!("{}: {} -> {}", field.name, field.now, field.declared))
             .collect();
-        let undoes = self.last_changed_by(action, &id)?.filter(|actor| actor != ACTOR);
+        let undoes = self.last_changed_by(action, &id).await?.filter(|actor| actor != ACTOR);
         let change = Change { what: format!("{kind} {id}"), file: origin.to_string(), fields, undoes };
         change.log();
         self.applied.changes.push(change);
@@ -102,7 +102,7 @@ impl Work<'_> {
 
     async fn collection(&mut self, collection: Collection) -> store::Result<()> {
         let Collection { tenant, name, records } = collection;
-        let known = self.store.collection(tenant, &name)?;
+        let known = self.store.collection(tenant, &name).await?;
         let fields = known.map(|known| match Fingerprint::of(&known) == Fingerprint::of(&records) {
             true => Vec::new(),
             false => {
@@ -113,15 +113,15 @@ impl Work<'_> {
         let at = (tenant, name.clone());
         let origin = self.standing.collections.get(&at).map(|(_, origin)| origin.clone());
         let thing = ("collection", format!("{tenant}/{name}"));
-        if self.needs(thing, "put collection", origin, fields)? {
+        if self.needs(thing, "put collection", origin, fields).await? {
             self.store.put_collection(tenant, &name, records, ACTOR).await?;
         }
         Ok(())
     }
 
-    fn last_changed_by(&mut self, action: &str, subject: &str) -> store::Result<Option<String>> {
+    async fn last_changed_by(&mut self, action: &str, subject: &str) -> store::Result<Option<String>> {
         if self.past.is_none() {
-            let newest = self.store.audit_page(LOOKED_BACK, LOOKED_BACK_BYTES)?.entries.into_iter();
+            let newest = self.store.audit_page(LOOKED_BACK, LOOKED_BACK_BYTES).await?.entries.into_iter();
             self.past = Some(newest.map(|entry| (entry.action, entry.subject, entry.actor)).collect());
         }
         let past = self.past.iter().flatten();

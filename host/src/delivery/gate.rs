@@ -183,7 +183,7 @@ impl Gate {
         self.too_old(candidate, now).unwrap_or_else(|end| Pace::TenantWaits(end.min(look)))
     }
 
-    pub fn decide(&mut self, claim: &SendClaim, directory: &Directory, now: Timestamp) -> Decision {
+    pub async fn decide(&mut self, claim: &SendClaim, directory: &Directory, now: Timestamp) -> Decision {
         let Some(sender) = directory.senders.get(&claim.entry.sender) else {
             let error = format!("there is no sender named {}", claim.entry.sender);
             return Decision::Settle(Settlement::Dead { error });
@@ -204,7 +204,7 @@ impl Gate {
         let tenant = directory.tenant(claim.id.key.tenant).map(Arc::as_ref);
         let rates = self.rates(sender, tenant);
         let steady = self.steady(now);
-        let decision = match self.check(claim, sender, tenant, now) {
+        let decision = match self.check(claim, sender, tenant, now).await {
             Ok(Checked::Goes(parcel)) => {
                 match self.pacer.take_pair(&sender.name, &claim.id.key.contact, &rates, steady) {
                     None => return Decision::Send(parcel),
@@ -224,7 +224,7 @@ impl Gate {
     }
 
     /// May it go out, and as what?
-    fn check(
+    async fn check(
         &self,
         claim: &SendClaim,
         sender: &Arc<Sender>,
@@ -232,11 +232,13 @@ impl Gate {
         now: Timestamp,
     ) -> store::Result<Checked> {
         let entry = &claim.entry;
-        let opt_out = self.store.opt_out(&claim.id.key)?;
+        let opt_out = self.store.opt_out(&claim.id.key).await?;
         let window_ms = sender.provider().window_ms();
         // Asked only where it matters.
         let heard_at = match window_ms {
-            Some(_) => self.store.conversation(&claim.id.key)?.map(|conversation| conversation.wrote_at),
+            Some(_) => {
+                self.store.conversation(&claim.id.key).await?.map(|conversation| conversation.wrote_at)
+            }
             None => None,
         };
         let default = Policy::default();
@@ -260,7 +262,7 @@ impl Gate {
             }
             Verdict::Never { why } => return Ok(Checked::Ends(Settlement::Dead { error: why })),
         };
-        Ok(match parcel(&*self.store, claim, sender, instead)? {
+        Ok(match parcel(&*self.store, claim, sender, instead).await? {
             Packed::Whole(parcel) => Checked::Goes(parcel),
             Packed::Lacks(error) => Checked::Ends(Settlement::Dead { error }),
         })
@@ -290,7 +292,7 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 
 /// The tenant's fallback template in place of a reply that the provider found the window closed for;
 /// else why there is none.
-pub fn fallback(
+pub async fn fallback(
     store: &dyn Store,
     claim: &SendClaim,
     sender: &Arc<Sender>,
@@ -299,12 +301,12 @@ pub fn fallback(
     let template = policy.and_then(|policy| policy.fallback_template.as_ref());
     match window::instead(&claim.entry.outbound.content, template) {
         Err(why) => Ok(Packed::Lacks(why)),
-        Ok(template) => parcel(store, claim, sender, Some(template)),
+        Ok(template) => parcel(store, claim, sender, Some(template)).await,
     }
 }
 
 /// A template goes out as it was approved, or not at all.
-fn parcel(
+async fn parcel(
     store: &dyn Store,
     claim: &SendClaim,
     sender: &Arc<Sender>,
@@ -317,7 +319,7 @@ fn parcel(
         // Where there are none, the adapter says so in its own words.
         OutboundContent::Template(wanted) if channel::adapter(sender.provider()).templates().is_some() => {
             let tenant = claim.id.key.tenant;
-            match store.template(tenant, &sender.name, &wanted.name, &wanted.language)? {
+            match store.template(tenant, &sender.name, &wanted.name, &wanted.language).await? {
                 Some(known) if known.status == Status::Approved => Some(known),
                 Some(known) => {
                     let reason = known.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();

@@ -23,7 +23,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             format!("is the disk full, or failing? `df -h {}`", patient.config.data.display()),
         ),
     }];
-    findings.extend(disk(patient));
+    findings.extend(disk(patient).await);
     let counters = patient.store.counters();
     let counted = [
         (counters.outbox_dead, "replies", "were refused for good", "`switchboard outbox list --dead`"),
@@ -40,20 +40,20 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             findings.push(Finding::warning(subject, format!("{count} {what}"), action));
         }
     }
-    for (provider, count) in patient.store.unread_counts().unwrap_or_default() {
+    for (provider, count) in patient.store.unread_counts().await.unwrap_or_default() {
         findings.push(Finding::warning(
             "webhooks",
             format!("{count} of {provider} brought something that cannot be read"),
             "`switchboard webhook unread` says what; after an upgrade, `switchboard webhook replay`",
         ));
     }
-    findings.push(waiting(patient));
+    findings.push(waiting(patient).await);
     findings.extend(backups(patient));
     findings
 }
 
 /// Is there room on the disk, and does the file keep much that it does not need?
-fn disk(patient: &Patient<'_>) -> Vec<Finding> {
+async fn disk(patient: &Patient<'_>) -> Vec<Finding> {
     let room = patient.store.room();
     let mut findings = Vec::new();
     if let (Some(free), Some(short)) = (room.free, room.short) {
@@ -70,7 +70,7 @@ fn disk(patient: &Patient<'_>) -> Vec<Finding> {
             ),
         });
     }
-    if let Ok(file) = patient.store.file_bytes()
+    if let Ok(file) = patient.store.file_bytes().await
         && file.spare > SPARE_BYTES.max(file.bytes / 2)
     {
         findings.push(Finding::warning(
@@ -97,9 +97,9 @@ fn backups(patient: &Patient<'_>) -> Option<Finding> {
 }
 
 /// Who waits longest, and for what.
-fn waiting(patient: &Patient<'_>) -> Finding {
+async fn waiting(patient: &Patient<'_>) -> Finding {
     let filter = Filter { limit: LOOKED_AT, ..Filter::default() };
-    let waiting = match patient.store.outbox(&filter) {
+    let waiting = match patient.store.outbox(&filter).await {
         Ok(waiting) => waiting,
         Err(error) => {
             return Finding::error("replies", format!("they cannot be read: {error}"), "see the log");

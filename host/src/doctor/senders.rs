@@ -68,7 +68,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         )];
     }
     let mut findings = on_paper(sender, &subject);
-    let wish = patient.store.wish(&sender.name).unwrap_or_default();
+    let wish = patient.store.wish(&sender.name).await.unwrap_or_default();
     if wish == Wish::LoggedOut {
         findings.push(Finding::warning(
             subject,
@@ -77,7 +77,7 @@ async fn one(patient: &Patient<'_>, sender: &Arc<Sender>) -> Vec<Finding> {
         ));
         return findings;
     }
-    findings.extend(session(patient, sender, &subject));
+    findings.extend(session(patient, sender, &subject).await);
     if let Some(refused) = patient.refused_keys.of(sender) {
         findings.push(Finding::error(
             subject.as_str(),
@@ -135,8 +135,8 @@ fn on_paper(sender: &Sender, subject: &str) -> Vec<Finding> {
 }
 
 /// What the last session event said.
-fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Finding> {
-    let change = match patient.store.session(&sender.name) {
+async fn session(patient: &Patient<'_>, sender: &Sender, subject: &str) -> Option<Finding> {
+    let change = match patient.store.session(&sender.name).await {
         Ok(change) => change?,
         Err(error) => {
             return Some(Finding::error(
@@ -176,7 +176,7 @@ async fn at_the_provider(patient: &Patient<'_>, sender: &Sender, subject: &str) 
         Err(Outcome::Sent { .. }) => Vec::new(),
         Ok(answer) => {
             let mut findings = vec![verdict(sender, &answer, subject)];
-            findings.extend(settings(patient, sender, &answer, subject));
+            findings.extend(settings(patient, sender, &answer, subject).await);
             findings.extend(skew(&answer, patient.now, subject));
             findings
         }
@@ -219,14 +219,14 @@ fn verdict(sender: &Sender, answer: &Answer, subject: &str) -> Finding {
 }
 
 /// A WAHA session may say that it works, and have lost what makes its messages come here.
-fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
+async fn settings(patient: &Patient<'_>, sender: &Sender, answer: &Answer, subject: &str) -> Option<Finding> {
     if !sender.provider().has_sessions() {
         return None;
     }
     let session = waha::read(answer.status, &answer.body).ok()?;
     let config = patient.config;
     let gateway = config.waha.gateway_for(sender.base_url.as_deref(), config.listen)?;
-    let is_ours = patient.store.wish(&sender.name).ok()? == Wish::Connected;
+    let is_ours = patient.store.wish(&sender.name).await.ok()? == Wish::Connected;
     let faults = Wanted::of(sender, &gateway).lacking(&session, is_ours, (patient.heard)(&sender.name));
     if faults.is_empty() {
         return None;

@@ -6,7 +6,7 @@ use crate::message::TenantId;
 use crate::policy::quota::Level;
 use crate::tenant::{Directory, Tenant};
 
-pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
+pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let directory = patient.store.directory();
     let packages = patient.brains.list();
     // One that is being compiled runs in a moment; messages wait for it.
@@ -36,7 +36,7 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             })
         })
         .collect();
-    findings.extend(missing(patient));
+    findings.extend(missing(patient).await);
     let mut tenants: Vec<_> = directory.tenants.values().filter(|tenant| tenant.active).collect();
     tenants.sort_by_key(|tenant| tenant.id);
     for tenant in &tenants {
@@ -70,8 +70,8 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 
 /// Tenants whose own package is gone since the last run: a disk that was not mounted, or a restore from a
 /// backup that holds the store alone.
-fn missing(patient: &Patient<'_>) -> Vec<Finding> {
-    let known = patient.store.own_packages().unwrap_or_default();
+async fn missing(patient: &Patient<'_>) -> Vec<Finding> {
+    let known = patient.store.own_packages().await.unwrap_or_default();
     let missing = backup::missing(&known, &patient.brains.list());
     let finding = |(tenant, what): (TenantId, &str)| {
         Finding::error(

@@ -72,7 +72,7 @@ pub async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
         if hour != i64::from(settings.compact_hour) || !store.is_idle(QUIET) {
             continue;
         }
-        let Ok(file) = store.file_bytes() else { continue };
+        let Ok(file) = store.file_bytes().await else { continue };
         let most = settings.compact_at_most_bytes;
         let small = most == 0 || file.bytes <= most;
         if !small || file.spare < WORTH_BYTES.max(file.bytes / 4) {
@@ -109,7 +109,7 @@ async fn remember(
     had: &mut HashMap<TenantId, OwnPackage>,
     told: &mut HashSet<TenantId>,
 ) -> store::Result<()> {
-    let (known, here) = (store.own_packages()?, brains.list());
+    let (known, here) = (store.own_packages().await?, brains.list());
     let missing: HashMap<TenantId, &str> = backup::missing(&known, &here).into_iter().collect();
     for (tenant, what) in &missing {
         let held_brain = had.get(tenant).is_some_and(|own| own.brain.is_some());

@@ -31,7 +31,7 @@ async fn list(State(webhook): State<Arc<Webhook>>) -> Result<Response> {
     let mut items: Vec<Value> = Vec::new();
     let mut after = None;
     while items.len() < LISTED
-        && let Some((id, kept)) = webhook.store.unread(after.as_ref(), 1)?.pop()
+        && let Some((id, kept)) = webhook.store.unread(after.as_ref(), 1).await?.pop()
     {
         items.push(json!({
             "provider": kept.provider, "received_at": kept.received_at.to_string(), "events": kept.topics,
@@ -39,7 +39,7 @@ async fn list(State(webhook): State<Arc<Webhook>>) -> Result<Response> {
         }));
         after = Some(id);
     }
-    let counts = webhook.store.unread_counts()?;
+    let counts = webhook.store.unread_counts().await?;
     let counts: serde_json::Map<String, Value> =
         counts.into_iter().map(|(provider, count)| (provider.name().to_owned(), json!(count))).collect();
     Ok(Json(json!({"items": items, "kept": counts})).into_response())

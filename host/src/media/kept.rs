@@ -83,7 +83,7 @@ impl Media {
             tokio::pin!(settled);
             // Listen first, then look, so that nothing falls between.
             settled.as_mut().enable();
-            let file = self.store.file(tenant, handle)?.ok_or(Error::Unknown)?;
+            let file = self.store.file(tenant, handle).await?.ok_or(Error::Unknown)?;
             match &file.state {
                 FileState::Stored { .. } => return Ok(file),
                 FileState::Failed { reason } => return Err(Error::Failed(reason.clone())),

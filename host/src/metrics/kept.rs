@@ -42,7 +42,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn of(store: &dyn Store, now: Timestamp) -> Self {
+    pub async fn of(store: &dyn Store, now: Timestamp) -> Self {
         let (mut tables, mut over) = (BTreeMap::new(), BTreeMap::new());
         for (tenant, usage) in store.usage() {
             for shelf in Shelf::ALL {
@@ -57,7 +57,7 @@ impl Kept {
         let mut senders = directory.with_sessions();
         senders.sort_by(|one, other| one.name.cmp(&other.name));
         for sender in senders.into_iter().filter(|sender| sender.active) {
-            let status = store.session(&sender.name).ok().flatten().map(|change| change.status);
+            let status = store.session(&sender.name).await.ok().flatten().map(|change| change.status);
             working.push((sender.name.to_string(), status == Some(Status::Working)));
             let status = status.map_or_else(|| "unheard".into(), String::from);
             *sessions.entry((server_of(sender), status)).or_default() += 1;
@@ -65,12 +65,12 @@ impl Kept {
         Kept {
             counters: store.counters(),
             room: store.room(),
-            file: store.file_bytes().unwrap_or_default(),
+            file: store.file_bytes().await.unwrap_or_default(),
             tables,
             over,
             late_refusals: store.late_refusals(),
             commits: store.commits(),
-            oldest: store.oldest(LOOKED_AT).unwrap_or_default(),
+            oldest: store.oldest(LOOKED_AT).await.unwrap_or_default(),
             sessions,
             working,
             backup_age: None,

@@ -108,7 +108,7 @@ impl Sessions {
         let mut busy = Busy::default();
         loop {
             floor.forget(Instant::now());
-            let next = if busy.0.len() < AT_ONCE { busy.take(self.due()) } else { Vec::new() };
+            let next = if busy.0.len() < AT_ONCE { busy.take(self.due().await) } else { Vec::new() };
             for lookup in next {
                 let passes = floor.passes(&lookup.contact, Instant::now());
                 let this = self.clone();
@@ -133,8 +133,8 @@ impl Sessions {
         }
     }
 
-    fn due(&self) -> Vec<Lookup> {
-        self.store.due_lookups(clock::now(), BATCH).unwrap_or_else(|error| {
+    async fn due(&self) -> Vec<Lookup> {
+        self.store.due_lookups(clock::now(), BATCH).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the hidden ids that wait for a lookup cannot be read; trying again");
             Vec::new()
         })

@@ -123,7 +123,7 @@ impl Sessions {
     async fn look_after(&self, sender: &Sender, memory: &mut Memory, news: &News) -> Result<(), Error> {
         let session = self.look(sender).await?;
         self.note(sender, &session).await;
-        let wish = self.store.wish(&sender.name)?;
+        let wish = self.store.wish(&sender.name).await?;
         let faults = self.lacking(sender, &session, wish);
         if session.status != Status::Starting {
             memory.starting_since = None;
@@ -253,7 +253,7 @@ impl Sessions {
     /// Webhooks may have been missed: what is known of the session is put right. Its time stays, so that
     /// no event is taken for an older one where WAHA's clock is behind ours.
     async fn note(&self, sender: &Sender, session: &Session) {
-        let Ok(Some(known)) = self.store.session(&sender.name) else { return };
+        let Ok(Some(known)) = self.store.session(&sender.name).await else { return };
         if known.status == session.status {
             return;
         }
@@ -280,7 +280,7 @@ impl Sessions {
         let change = self.change(&Whose::Sender(sender.name.clone()), None);
         let Ok(_alone) = change.try_lock() else { return Ok(()) };
         if now < memory.not_before
-            || self.store.wish(&sender.name)? == Wish::LoggedOut && wish != Wish::LoggedOut
+            || self.store.wish(&sender.name).await? == Wish::LoggedOut && wish != Wish::LoggedOut
         {
             return Ok(());
         }

@@ -99,10 +99,10 @@ pub enum OwnKept {
 #[async_trait]
 pub trait Contacts: Send + Sync {
     /// The canonical key, its aliases and its lock, by any of its keys.
-    fn person(&self, contact: &ContactKey) -> Result<Person>;
+    async fn person(&self, contact: &ContactKey) -> Result<Person>;
     /// The key under which a tenant keeps a person, by any key that it may know the person by. A contact
     /// that the tenant has nothing of is for it just the key, whoever may be behind it.
-    fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey>;
+    async fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey>;
     /// Two keys turned out to be one person's: they are merged, first contact wins. Whether anything
     /// changed. Never two phone numbers, unless the provider says that a number changed. Through one
     /// tenant's own number they are one person for that tenant alone.
@@ -132,8 +132,8 @@ pub trait Contacts: Send + Sync {
         now: Timestamp,
     ) -> Result<OwnKept>;
 
-    fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>>;
-    fn opt_outs(
+    async fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>>;
+    async fn opt_outs(
         &self,
         tenant: TenantId,
         after: Option<&ContactKey>,
@@ -158,7 +158,7 @@ pub trait Contacts: Send + Sync {
     ) -> Result<()>;
 
     /// Hidden ids whose lookup is due, at most `limit`.
-    fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>>;
+    async fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>>;
     /// When the next lookup is due.
     fn next_lookup_at(&self) -> Option<Timestamp>;
     /// Nobody knew: it is asked again at `again`, or never.

@@ -415,7 +415,7 @@ impl Store for Embedded {
         self.write(move |batch| collections::put(batch, (tenant, &name), &row, &by)).await
     }
 
-    fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>> {
+    async fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>> {
         self.read(|snapshot| Ok(contacts::find(snapshot, contact)?.1))
     }
 
@@ -472,20 +472,20 @@ impl Store for Embedded {
         Ok(report)
     }
 
-    fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>> {
+    async fn locks(&self, after: Option<&ContactKey>, limit: usize) -> Result<Vec<(ContactKey, Lock)>> {
         self.read(|snapshot| locks::list(snapshot, after, limit))
     }
 
-    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>> {
+    async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>> {
         let waiting = self.index().turns().items(key).map(|id| id.seq).collect();
         self.read(|snapshot| page_rules::conversation(snapshot, key, waiting))
     }
 
-    fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
+    async fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
         self.read(|snapshot| snapshot.get::<Leads>(&(organization, contact.clone())))
     }
 
-    fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Records>> {
+    async fn collection(&self, tenant: TenantId, collection: &str) -> Result<Option<Records>> {
         let snapshot = || self.snapshot();
         collections::read(&self.index().parsed, snapshot, tenant, collection).map_err(told)
     }
@@ -494,24 +494,24 @@ impl Store for Embedded {
         self.index().parsed.find(tenant, collection).0
     }
 
-    fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool> {
+    async fn collection_json(&self, tenant: TenantId, collection: &str, into: &mut Vec<u8>) -> Result<bool> {
         self.read(|snapshot| collections::json(snapshot, tenant, collection, into))
     }
 
-    fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
+    async fn sender_of_reply(&self, reference: &str) -> Result<Option<SenderName>> {
         let Some(named) = references::read(&self.index().secret, reference) else { return Ok(None) };
         self.read(|snapshot| receipts::sender_of(snapshot, &named))
     }
 
-    fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>> {
+    async fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>> {
         self.read(|snapshot| sessions::find(snapshot, sender))
     }
 
-    fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
         self.read(|snapshot| api_keys::find(snapshot, hash))
     }
 
-    fn api_keys(&self) -> Result<Vec<ApiKey>> {
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
         self.read(api_keys::all)
     }
 
@@ -534,7 +534,7 @@ impl Store for Embedded {
         self.write(move |batch| prune::prune(batch, &retention, now, limit)).await
     }
 
-    fn recount(&self) -> Result<Counters> {
+    async fn recount(&self) -> Result<Counters> {
         self.read(|snapshot| load::recount(snapshot))
     }
 

@@ -65,13 +65,13 @@ pub struct FileAges {
 
 #[async_trait]
 pub trait MediaShelf: Send + Sync {
-    fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>>;
+    async fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>>;
     /// A tenant's files, newest first.
-    fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;
+    async fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;
     /// Up to `n` waiting files that are due, fair between senders and between a sender's tenants. Those of
     /// a tenant whose room is used up wait until there is some. A claim lives in memory, and ends with
     /// [`MediaShelf::release_file`], [`MediaShelf::postpone_file`] or [`MediaShelf::park_file`].
-    fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>>;
+    async fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>>;
     /// Ends a claim; a file that still waits is claimed again when it is due.
     fn release_file(&self, tenant: TenantId, handle: &str);
     /// Ends a claim; the file is not claimed again before `until`, as long as this process lives, unless it is
@@ -87,7 +87,7 @@ pub trait MediaShelf: Send + Sync {
     /// When [`MediaShelf::claim_files`] will next find something, if nobody stores or releases anything.
     fn next_file_at(&self) -> Option<Timestamp>;
     /// How many bytes of a tenant's files lie on the disk.
-    fn stored_bytes(&self, tenant: TenantId) -> Result<u64>;
+    async fn stored_bytes(&self, tenant: TenantId) -> Result<u64>;
     /// The bytes of a waiting file are on the disk. Refused with [`super::Error::Limit`] where the
     /// tenant would have more of them, or they would take more bytes together, than its quotas allow.
     async fn store_file(&self, file: File) -> Result<()>;

@@ -28,7 +28,7 @@ pub struct Removed {
 
 #[async_trait]
 pub trait Numbers {
-    fn wish(&self, sender: &SenderName) -> Result<Wish>;
+    async fn wish(&self, sender: &SenderName) -> Result<Wish>;
     async fn set_wish(&self, sender: &SenderName, wish: Wish) -> Result<()>;
     /// Takes the sender out. Refused while replies are on their way through it, and while some wait,
     /// unless they may be dropped. Conversations and their history stay; so does what its provider knows.

@@ -18,7 +18,7 @@ pub struct OwnPackage {
 
 #[async_trait]
 pub trait OwnPackages: Send + Sync {
-    fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>>;
+    async fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>>;
     /// `None`: it has none any more.
     async fn put_own_package(&self, tenant: TenantId, package: Option<OwnPackage>) -> Result<()>;
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::{AuditEntry, Filter, Result, SendId, SendSummary, TurnSummary};
@@ -81,52 +82,53 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+#[async_trait]
 pub trait Pages: Send + Sync {
-    fn history_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<HistoryEntry>>;
-    fn journal_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<JournalEntry>>;
-    fn turns_page(&self, filter: &Filter, bytes: usize) -> Result<Page<TurnSummary>>;
-    fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>>;
+    async fn history_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<HistoryEntry>>;
+    async fn journal_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<JournalEntry>>;
+    async fn turns_page(&self, filter: &Filter, bytes: usize) -> Result<Page<TurnSummary>>;
+    async fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>>;
     /// Newest first.
-    fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>>;
+    async fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>>;
     /// Every one that the filter lets through, `most` at most.
-    fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
-    fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
+    async fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
+    async fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
     /// One that waits or died, by its id.
-    fn turn(&self, id: &str) -> Result<Option<TurnSummary>>;
+    async fn turn(&self, id: &str) -> Result<Option<TurnSummary>>;
     /// One that waits or ended, by its id.
-    fn send(&self, id: &str) -> Result<Option<SendSummary>>;
+    async fn send(&self, id: &str) -> Result<Option<SendSummary>>;
     /// Has everything the contact said been answered, as far as it will be?
-    fn is_settled(&self, key: &ConversationKey, now: Timestamp) -> Result<bool>;
+    async fn is_settled(&self, key: &ConversationKey, now: Timestamp) -> Result<bool>;
 
     // However large they are: for those who bound what is kept, or how many they read.
 
     /// The newest `limit` entries after `after`, in order, with their places.
-    fn history(
+    async fn history(
         &self,
         key: &ConversationKey,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, HistoryEntry)>> {
-        Ok(self.history_span(key, &Span { after, ..Span::newest(limit) })?.entries)
+        Ok(self.history_span(key, &Span { after, ..Span::newest(limit) }).await?.entries)
     }
 
     /// The newest `limit`, oldest first.
-    fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>> {
-        let newest = self.journal_span(key, &Span::newest(limit))?;
+    async fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>> {
+        let newest = self.journal_span(key, &Span::newest(limit)).await?;
         Ok(newest.entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>> {
-        Ok(self.turns_page(filter, usize::MAX)?.entries)
+    async fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>> {
+        Ok(self.turns_page(filter, usize::MAX).await?.entries)
     }
 
-    fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>> {
-        Ok(self.outbox_page(filter, usize::MAX)?.entries)
+    async fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>> {
+        Ok(self.outbox_page(filter, usize::MAX).await?.entries)
     }
 
     /// Newest first.
-    fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>> {
-        Ok(self.audit_page(limit, usize::MAX)?.entries)
+    async fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>> {
+        Ok(self.audit_page(limit, usize::MAX).await?.entries)
     }
 }
 

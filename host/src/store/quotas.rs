@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use serde::Serialize;
 
 use super::Result;
@@ -133,6 +134,7 @@ pub struct Gauge {
     pub own: bool,
 }
 
+#[async_trait]
 pub trait Accounts: Send + Sync {
     /// Every quota of a tenant, in the order of the table.
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge>;
@@ -146,5 +148,5 @@ pub trait Accounts: Send + Sync {
     /// Of every tenant of which anything is kept.
     fn usage(&self) -> BTreeMap<TenantId, Usage>;
     /// The same, counted anew row by row. Turns and fuel leave no rows and are as they are kept.
-    fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>>;
+    async fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>>;
 }

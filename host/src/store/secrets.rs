@@ -12,7 +12,7 @@ use crate::tenant::HouseWaha;
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// How many secrets each key seals; `None`: how many are in clear, from before there were keys.
-    fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>>;
+    async fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>>;
     /// From now on these keys open, and the last of them seals. Refused with
     /// [`super::Error::Conflict`] where one that is missing among them seals something.
     async fn use_keys(&self, keys: Ring) -> Result<()>;

@@ -15,7 +15,7 @@ pub const PER_TENANT: usize = 1_000;
 pub trait Templates: Send + Sync {
     /// The template that a tenant may send through this sender by this name, in this language or, if
     /// there is none, in the only one that there is.
-    fn template(
+    async fn template(
         &self,
         tenant: TenantId,
         sender: &SenderName,
@@ -23,9 +23,9 @@ pub trait Templates: Send + Sync {
         language: &str,
     ) -> Result<Option<Registered>>;
     /// All of a tenant's, by name and language.
-    fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>>;
+    async fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>>;
     /// Everybody's at these senders.
-    fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>>;
+    async fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>>;
     /// Puts one in the place of the one of its key, if there is one. Refused with
     /// [`super::Error::Conflict`] where another of its name and language is at the same account, and where
     /// it is a draft for what was submitted meanwhile.
@@ -70,5 +70,10 @@ pub trait Templates: Send + Sync {
     async fn record_template_sync(&self, told: Vec<(Key, News)>, now: Timestamp) -> Result<Vec<Registered>>;
     /// The templates that a tenant has sent, newest first, before the place `before`; each with its
     /// place.
-    fn template_log(&self, tenant: TenantId, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Use)>>;
+    async fn template_log(
+        &self,
+        tenant: TenantId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Use)>>;
 }

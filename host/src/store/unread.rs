@@ -45,8 +45,8 @@ pub struct UnreadBody {
 pub trait Unread {
     async fn keep_unread(&self, body: UnreadBody) -> Result<()>;
     /// Those behind `after`, at most `limit`.
-    fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>>;
+    async fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>>;
     /// How many there are.
-    fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>>;
+    async fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>>;
     async fn forget_unread(&self, id: UnreadId) -> Result<()>;
 }

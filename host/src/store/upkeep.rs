@@ -62,7 +62,7 @@ pub trait Upkeep: Send + Sync {
     /// how many it looked at, and `limit` whenever there is more to do.
     async fn trim(&self, limit: usize) -> Result<usize>;
     /// How large the file is, and how much of that it could give back, about.
-    fn file_bytes(&self) -> Result<FileBytes>;
+    async fn file_bytes(&self) -> Result<FileBytes>;
     /// Has nothing been written for this long, and does nothing wait to be done at once?
     fn is_idle(&self, quiet: Duration) -> bool;
     /// Operations since the start that were refused only after they had written, at the cost of all others
@@ -71,7 +71,7 @@ pub trait Upkeep: Send + Sync {
     /// Since the start.
     fn commits(&self) -> u64;
     /// Of those that wait longest `rows` are looked at, of each kind. What waits for its hour only is left out.
-    fn oldest(&self, rows: usize) -> Result<Oldest>;
+    async fn oldest(&self, rows: usize) -> Result<Oldest>;
     /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
     /// waits in the queue; how long depends on how much there is to move.
     async fn compact(&self) -> Result<Compacted>;

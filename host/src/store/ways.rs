@@ -5,6 +5,7 @@ use super::Result;
 use crate::conversation::{Author, Cost};
 use crate::message::{ContactKey, SenderName, TenantId, Timestamp};
 use crate::route::{Reason, Via};
+use async_trait::async_trait;
 
 /// What is known of a message by now.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,9 +104,10 @@ pub struct Reply {
     pub reached: Vec<(&'static str, Timestamp)>,
 }
 
+#[async_trait]
 pub trait Ways: Send + Sync {
     /// Follows a message by any name of it or of a reply to it: our arrival number, the id of a turn or a reply
     /// (`2-971501234567-17`), our name for a reply at its provider, the provider's id. `of`: nobody else's are
     /// found.
-    fn way(&self, name: &str, of: Option<TenantId>) -> Result<Option<Found>>;
+    async fn way(&self, name: &str, of: Option<TenantId>) -> Result<Option<Found>>;
 }

@@ -104,7 +104,7 @@ impl Desk {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            for (account, senders) in self.due(clock::now()) {
+            for (account, senders) in self.due(clock::now()).await {
                 let host = senders.first().map(|sender| egress::host_of(sender)).unwrap_or_default();
                 // One that takes its time leaves places to the others, and so does a host of many.
                 let at_host = busy.values().filter(|other| **other == host).count();
@@ -123,22 +123,31 @@ impl Desk {
     }
 
     /// Whose time has come. Accounts that are gone are forgotten.
-    fn due(&self, now: Timestamp) -> Vec<(Account, Vec<Arc<Sender>>)> {
+    async fn due(&self, now: Timestamp) -> Vec<(Account, Vec<Arc<Sender>>)> {
         let all = accounts(&self.store.directory());
-        let mut looked = locked(&self.accounts);
-        looked.retain(|account, _| all.contains_key(account));
-        all.into_iter()
-            .filter(|(account, senders)| {
-                let known = looked.entry(account.clone()).or_insert_with(|| self.first(senders, now));
-                known.next <= now
-            })
-            .collect()
+        locked(&self.accounts).retain(|account, _| all.contains_key(account));
+        let mut due = Vec::new();
+        for (account, senders) in all {
+            self.look_up(&account, &senders, now).await;
+            if locked(&self.accounts).get(&account).is_some_and(|known| known.next <= now) {
+                due.push((account, senders));
+            }
+        }
+        due
+    }
+
+    /// An account that is new, or was not asked for since the start, is known after this.
+    async fn look_up(&self, account: &Account, senders: &[Arc<Sender>], now: Timestamp) {
+        if !locked(&self.accounts).contains_key(account) {
+            let first = self.first(senders, now).await;
+            locked(&self.accounts).entry(account.clone()).or_insert(first);
+        }
     }
 
     /// After a start: when it would have been time anyway, so that starting again and again asks nobody
     /// more often.
-    fn first(&self, senders: &[Arc<Sender>], now: Timestamp) -> Looked {
-        let known = self.store.templates_at(&names(senders)).unwrap_or_default();
+    async fn first(&self, senders: &[Arc<Sender>], now: Timestamp) -> Looked {
+        let known = self.store.templates_at(&names(senders)).await.unwrap_or_default();
         let at = known.iter().filter_map(|known| known.synced_at).max();
         let spread = i64::try_from(rand::random_range(0..SPREAD_MS)).unwrap_or(0);
         let every = senders.first().map_or(0, |sender| self.every_ms(sender.provider()));
@@ -156,14 +165,18 @@ impl Desk {
 
     /// Whoever takes an account is the only one to ask for its list until the pause is over; else when
     /// it is.
-    fn take(
+    async fn take(
         &self,
         account: &Account,
         senders: &[Arc<Sender>],
         now: Timestamp,
     ) -> std::result::Result<Looked, Timestamp> {
+        self.look_up(account, senders, now).await;
         let mut looked = locked(&self.accounts);
-        let known = looked.entry(account.clone()).or_insert_with(|| self.first(senders, now));
+        // Forgotten in between, with its last sender: there is nobody to ask any more.
+        let Some(known) = looked.get_mut(account) else {
+            return Err(now.plus_ms(pause_ms(account.provider)));
+        };
         let pause = pause_ms(account.provider);
         if let Some(at) = known.at.filter(|at| !is_past(Some(*at), pause, now)) {
             known.next = known.next.max(at.plus_ms(pause));
@@ -221,14 +234,14 @@ impl Desk {
                 .find(|one| one.serves(tenant) && sender.is_none_or(|name| one.name == *name));
             return Err(other.map_or(Error::NoSenders, |one| Error::NoTemplates(one.provider())));
         }
-        synced.templates = self.store.templates(tenant)?.len();
+        synced.templates = self.store.templates(tenant).await?.len();
         Ok(synced)
     }
 
     /// Looks at one account's list, and says when it is to be looked at next.
     async fn look(&self, account: &Account, senders: &[Arc<Sender>]) -> Result<Synced> {
         let (began, provider) = (clock::now(), account.provider);
-        let before = self.take(account, senders, began);
+        let before = self.take(account, senders, began).await;
         let before = before.map_err(|again| Error::TooSoon { provider, again })?;
         let result = self.compare(senders, began).await;
         let every = self.every_ms(provider);
@@ -252,7 +265,7 @@ impl Desk {
     }
 
     async fn compare(&self, senders: &[Arc<Sender>], began: Timestamp) -> Result<Synced> {
-        let known = self.store.templates_at(&names(senders))?;
+        let known = self.store.templates_at(&names(senders)).await?;
         let Some(sender) = senders.first().filter(|_| !known.is_empty()) else {
             return Ok(Synced::default());
         };
@@ -260,7 +273,7 @@ impl Desk {
         let directory = self.store.directory();
         // What has become another one since the list was asked for is not what the list speaks of.
         let under_way = locked(&self.under_way).clone();
-        let known: Vec<Registered> = self.store.templates_at(&names(senders))?;
+        let known: Vec<Registered> = self.store.templates_at(&names(senders)).await?;
         let told: Vec<(Key, News)> = known
             .iter()
             .filter(|known| known.changed_at <= began && !under_way.contains(&known.key()))

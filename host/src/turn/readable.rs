@@ -38,14 +38,14 @@ impl Readable {
 
 #[async_trait]
 impl Sources for Readable {
-    fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
-        let lines = self.store.history(&self.key, None, limit).map_err(|error| error.to_string())?;
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, String> {
+        let lines = self.store.history(&self.key, None, limit).await.map_err(|error| error.to_string())?;
         Ok(lines.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
+    async fn collection(&self, name: &str) -> Result<Option<Arc<Vec<serde_json::Value>>>, String> {
         let tenant: TenantId = self.key.tenant;
-        self.store.collection(tenant, name).map_err(|error| error.to_string())
+        self.store.collection(tenant, name).await.map_err(|error| error.to_string())
     }
 
     fn parsed_collection(&self, name: &str) -> Option<Arc<Vec<serde_json::Value>>> {
@@ -56,8 +56,8 @@ impl Sources for Readable {
         self.store.spend(self.key.tenant, Kind::LogBytesPerMinute, bytes, clock::now()).is_ok()
     }
 
-    fn has_file(&self, handle: &str) -> bool {
-        self.store.file(self.key.tenant, handle).is_ok_and(|file| file.is_some())
+    async fn has_file(&self, handle: &str) -> bool {
+        self.store.file(self.key.tenant, handle).await.is_ok_and(|file| file.is_some())
     }
 
     async fn describe_file(&self, handle: &str) -> Result<FileInfo, FileRefused> {

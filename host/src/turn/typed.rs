@@ -10,7 +10,7 @@ use crate::tenant::Sender;
 
 /// Puts the choice in the place of a text that makes one. Only a message that is alone in its turn:
 /// of several it is not clear which of them answers.
-pub fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
+pub async fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
     let Trigger::Messages { messages } = &mut claim.trigger else { return };
     let [Heard { content, .. }] = messages.as_mut_slice() else { return };
     let Content::Text { text } = &*content else { return };
@@ -25,7 +25,7 @@ pub fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
     };
     // Mostly one reply was said since the contact last spoke: two lines tell.
     for lines in [2, offer::LINES] {
-        let history: Vec<_> = match store.history(&claim.key, None, lines) {
+        let history: Vec<_> = match store.history(&claim.key, None, lines).await {
             Ok(history) => history.into_iter().map(|(_, entry)| entry).collect(),
             Err(error) => {
                 tracing::warn!(conversation = %claim.key, %error, "the history cannot be read; what was typed stays text");

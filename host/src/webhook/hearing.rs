@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::lately::Lately;
@@ -65,24 +66,24 @@ impl Hearing {
         self.trial(&knock, &self.store.directory()).judge_head()?;
         let body = body::read(body, &self.unproven).await.map_err(Refusal::Body)?;
         if body.len() <= SMALL {
-            return self.work(&knock, &body);
+            return self.work(&knock, &body).await;
         }
         let permit = self.large.clone().acquire_owned().await.expect("it is never closed");
-        let hearing = self.clone();
+        let (hearing, runtime) = (self.clone(), Handle::current());
         let work = tokio::task::spawn_blocking(move || {
             // Held until it is done, also where nobody waits for it any more.
             let _permit = permit;
-            hearing.work(&knock, &body)
+            runtime.block_on(hearing.work(&knock, &body))
         });
         work.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
     }
 
-    fn work(&self, knock: &Knock, body: &[u8]) -> Result<Heard, Refusal> {
+    async fn work(&self, knock: &Knock, body: &[u8]) -> Result<Heard, Refusal> {
         let directory = self.store.directory();
         let adapter = channel::adapter(knock.provider);
         let claims = adapter.claimed(body).map_err(Refusal::Malformed)?;
         let tree_bytes = claims.tree_bytes;
-        let proven = self.trial(knock, &directory).judge(body, claims, &*self.store, &self.lately)?;
+        let proven = self.trial(knock, &directory).judge(body, claims, &*self.store, &self.lately).await?;
         let mut room = Room::default();
         if body.len() > SMALL {
             self.proven.grow(&mut room, tree_bytes).map_err(Refusal::Body)?;

@@ -62,7 +62,7 @@ impl Trial<'_> {
     }
 
     /// Refused if no sender's keys fit.
-    pub fn judge(
+    pub async fn judge(
         &self,
         body: &[u8],
         claims: Claims,
@@ -89,7 +89,7 @@ impl Trial<'_> {
         }
         let mut someone = first(senders.values()).or_else(|| at_its_address.clone());
         if someone.is_none() && refused.is_none() {
-            someone = self.anyone(&mut hashes, &claims.reports, store, lately)?;
+            someone = self.anyone(&mut hashes, &claims.reports, store, lately).await?;
         }
         match someone {
             Some(_) => Ok(Proven { provider: self.provider, senders, at_its_address, someone }),
@@ -112,7 +112,7 @@ impl Trial<'_> {
     }
 
     /// Of a body that names nobody we know: a sender whose keys it proves.
-    fn anyone(
+    async fn anyone(
         &self,
         hashes: &mut Hashes<'_>,
         reports: &[String],
@@ -125,7 +125,7 @@ impl Trial<'_> {
         };
         let mut found = None;
         for report in reports {
-            let name = store.sender_of_reply(report).map_err(Refusal::Store)?;
+            let name = store.sender_of_reply(report).await.map_err(Refusal::Store)?;
             found = name.as_ref().and_then(named).filter(|it| hashes.verify(it, hashes.most / 4).is_ok());
             if found.is_some() {
                 break;

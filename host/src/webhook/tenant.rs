@@ -139,7 +139,7 @@ impl Webhook {
                 }
             };
             self.hears(&sender);
-            taken = match self.named(query, &sender, &event, directory)? {
+            taken = match self.named(query, &sender, &event, directory).await? {
                 Whose::Left(left) => Whose::Left(left),
                 whose => self.keep_as(&sender, whose.tenant(), event).await?,
             };
@@ -153,7 +153,7 @@ impl Webhook {
     }
 
     /// The tenant that everything names which names one.
-    fn named(
+    async fn named(
         &self,
         query: &str,
         sender: &Sender,
@@ -167,7 +167,7 @@ impl Webhook {
         }
         let by_session = sender.tenant.or_else(|| naming::tenant_of(&sender.account));
         let by_contact = match sender.tenant {
-            None => self.locked_to(event)?,
+            None => self.locked_to(event).await?,
             Some(_) => None,
         };
         let mut named = [by_address, by_session, by_contact].into_iter().flatten();
@@ -193,7 +193,7 @@ impl Webhook {
         })
     }
 
-    fn locked_to(&self, event: &Event) -> Result<Option<TenantId>, Refusal> {
+    async fn locked_to(&self, event: &Event) -> Result<Option<TenantId>, Refusal> {
         let keys: Vec<&ContactKey> = match event {
             Event::Message(inbound) => std::iter::once(&inbound.contact).chain(&inbound.aliases).collect(),
             Event::Own(own) => own.contact.iter().collect(),
@@ -205,7 +205,7 @@ impl Webhook {
             Event::Session(_) | Event::Template(_) | Event::SamePerson(_) => Vec::new(),
         };
         for key in keys {
-            if let Some(lock) = self.store.lock_of(key).map_err(Refusal::Store)? {
+            if let Some(lock) = self.store.lock_of(key).await.map_err(Refusal::Store)? {
                 return Ok(Some(lock.tenant));
             }
         }

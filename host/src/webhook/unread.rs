@@ -79,7 +79,7 @@ impl Webhook {
     pub async fn replay(&self) -> store::Result<Replayed> {
         let mut replayed = Replayed::default();
         let mut after: Option<UnreadId> = None;
-        while let Some((id, body)) = self.store.unread(after.as_ref(), 1)?.pop() {
+        while let Some((id, body)) = self.store.unread(after.as_ref(), 1).await?.pop() {
             if self.read_again(&body).await? {
                 self.store.forget_unread(id.clone()).await?;
                 replayed.taken += 1;

@@ -127,8 +127,9 @@ async fn plant(gateway: &Running) -> Planted {
     });
     gateway.operator(Method::POST, "/api/tenants/55/templates?sender=secret-sender", template).await;
     let all = Filter { tenant: Some(tenant), limit: 100, ..Filter::default() };
-    let mut turns: Vec<String> = store.turns(&all).expect("listed").into_iter().map(|turn| turn.id).collect();
-    let replies = store.outbox(&all).expect("listed");
+    let mut turns: Vec<String> =
+        store.turns(&all).await.expect("listed").into_iter().map(|turn| turn.id).collect();
+    let replies = store.outbox(&all).await.expect("listed");
     assert!(turns.len() >= 2 && !replies.is_empty(), "{turns:?} {replies:?}");
     turns.extend(replies.into_iter().map(|reply| reply.id));
     // As they are, and claimed for one's own.
@@ -140,7 +141,10 @@ async fn plant(gateway: &Running) -> Planted {
     let mut messages = turns.clone();
     for (id, _) in &turns {
         let number = id.rsplit('-').next().expect("an id");
-        assert!(id.starts_with("2-") || store.way(number, Some(tenant)).expect("read").is_some(), "{id}");
+        assert!(
+            id.starts_with("2-") || store.way(number, Some(tenant)).await.expect("read").is_some(),
+            "{id}"
+        );
         messages.push((format!("{number:0>9}"), "999999999".to_owned()));
     }
     messages.extend(["m1", "m2", "m4"].map(|id| (id.to_owned(), id.replace('m', "n"))));

@@ -40,7 +40,7 @@ async fn talkative(store: &dyn Store) {
     for n in 0..TURNS {
         let now = clock::now();
         store.accept(said(n, "start_realty_2", now)).await.expect("accepted");
-        let waiting = store.turns(&Filter { limit: 10, ..Filter::default() }).expect("listed");
+        let waiting = store.turns(&Filter { limit: 10, ..Filter::default() }).await.expect("listed");
         let (_, seq) = waiting[0].id.rsplit_once('-').expect("an id");
         let journal = JournalEntry {
             turn: n as u64,

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
+use async_trait::async_trait;
 
 async fn live(brains: &Brains, package: &str, wanted: &str) {
     eventually("the version", || status(brains, package).digest, |seen| seen.as_deref() == Some(wanted))
@@ -52,8 +53,9 @@ struct Gate {
     open: AtomicBool,
 }
 
+#[async_trait]
 impl Sources for Gate {
-    fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
+    async fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
         self.reached.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.open.load(Ordering::SeqCst) && Instant::now() < deadline {
@@ -62,7 +64,7 @@ impl Sources for Gate {
         Ok(Vec::new())
     }
 
-    fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+    async fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(None)
     }
 }

@@ -13,15 +13,15 @@ struct OneFile;
 
 #[async_trait]
 impl Sources for OneFile {
-    fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
+    async fn history(&self, _limit: usize) -> Result<Vec<HistoryEntry>, String> {
         Ok(Vec::new())
     }
 
-    fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
+    async fn collection(&self, _name: &str) -> Result<Option<Arc<Vec<Value>>>, String> {
         Ok(None)
     }
 
-    fn has_file(&self, handle: &str) -> bool {
+    async fn has_file(&self, handle: &str) -> bool {
         handle == HANDLE
     }
 

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use switchboard_tests::gateway::Answer;
 
 use super::*;
@@ -21,8 +20,7 @@ async fn a_backup_that_is_broken_off_leaves_no_half_and_takes_nothing_along() {
     let seed = number("SWITCHBOARD_TEST_SEED").unwrap_or_else(rand::random);
     let waha = FakeWaha::start().await;
     let config = "[turns]\nprocess_deaths = 255\n[backup]\nkeep_by_hand = 1000\n";
-    // Doubt stays what it is: whatever is sent again is sent behind what came after it.
-    let mut gateway = setup(&waha, "").config(config).start().await;
+    let mut gateway = setup(&waha).config(config).start().await;
     bring_contacts(&gateway).await;
     let writers = Writers::begin(&gateway, seed);
     break_off(&mut gateway, 1, false).await;

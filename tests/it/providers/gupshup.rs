@@ -242,7 +242,7 @@ async fn reports_move_a_reply_forward_only() {
     let store = gateway.open_store().await;
     let key =
         ConversationKey { tenant: TenantId::new(1).expect("not 0"), contact: ContactKey::from_stored(PHONE) };
-    let history = store.history(&key, None, 100).expect("the history is read");
+    let history = store.history(&key, None, 100).await.expect("the history is read");
     let states: Vec<DeliveryState> = history.into_iter().filter_map(|(_, entry)| entry.state).collect();
     assert_eq!(states, [DeliveryState::Read, DeliveryState::Failed]);
 }

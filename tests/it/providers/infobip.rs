@@ -289,7 +289,12 @@ async fn reports_move_a_reply_forward_only() {
     gateway.stop().await;
     let store = gateway.open_store().await;
     let key = ConversationKey { tenant: TenantId::new(1).unwrap(), contact: ContactKey::from_stored(FRANK) };
-    let states: Vec<DeliveryState> =
-        store.history(&key, None, 10).unwrap().into_iter().filter_map(|(_, entry)| entry.state).collect();
+    let states: Vec<DeliveryState> = store
+        .history(&key, None, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|(_, entry)| entry.state)
+        .collect();
     assert_eq!(states, [DeliveryState::Read]);
 }

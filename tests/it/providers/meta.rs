@@ -231,7 +231,7 @@ async fn reports_move_a_reply_forward_only() {
     let tenant = TenantId::new(1).unwrap();
     for (contact, state) in [(SARA, DeliveryState::Read), (OMID, DeliveryState::Failed)] {
         let key = ConversationKey { tenant, contact: ContactKey::from_stored(contact) };
-        let history = store.history(&key, None, 100).unwrap();
+        let history = store.history(&key, None, 100).await.unwrap();
         let states: Vec<_> = history.into_iter().filter_map(|(_, entry)| entry.state).collect();
         assert_eq!(states, [state]);
     }

@@ -132,6 +132,6 @@ async fn an_answer_that_joins_nobody_is_an_answer() {
     assert_eq!(asked(&waha), 6, "each once");
     assert!(gateway.stop().await.success());
     let store = gateway.open_store().await;
-    let due = store.due_lookups(clock::now(), 100).expect("it can be read");
+    let due = store.due_lookups(clock::now(), 100).await.expect("it can be read");
     assert!(due.iter().all(|lookup| lookup.contact.as_str() != LID), "{due:?}");
 }

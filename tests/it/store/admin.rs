@@ -29,7 +29,7 @@ pub async fn unlocking_separates_the_tenants(factory: &dyn Factory) {
         Err(Error::NotFound(_))
     ));
     lab.restart();
-    assert_eq!(lab.store().lock_of(&contact("971501")).expect("read"), None);
+    assert_eq!(lab.store().lock_of(&contact("971501")).await.expect("read"), None);
     assert_eq!(lab.store().counters().users, 0);
     lab.hears("971501", "start_realty_3", 7).await;
     let claims = lab.claim(10, 10).await;
@@ -41,18 +41,18 @@ pub async fn unlocking_separates_the_tenants(factory: &dyn Factory) {
         (None, 0),
         "the new one knows nothing"
     );
-    assert_eq!(lab.lines(3, "971501"), [""; 0]);
+    assert_eq!(lab.lines(3, "971501").await, [""; 0]);
     lab.commit(&claims[0], says(&["goodbye"]), 11).await;
     lab.commit(new, says(&["welcome"]), 11).await;
-    assert_eq!(lab.lines(3, "971501"), ["Contact: start_realty_3", "Brain: welcome (Queued)"]);
-    assert_eq!(lab.lines(1, "971501").len(), 5);
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    assert_eq!(lab.lines(3, "971501").await, ["Contact: start_realty_3", "Brain: welcome (Queued)"]);
+    assert_eq!(lab.lines(1, "971501").await.len(), 5);
+    let audit = lab.store().audit_log(1).await.expect("audit").remove(0);
     assert_eq!(
         (audit.action.as_str(), audit.actor.as_str(), audit.subject.as_str()),
         ("unlock", "operator", "971501")
     );
     assert_eq!(audit.detail["previous_tenant"], 1);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn an_import_refuses_conflicts(factory: &dyn Factory) {
@@ -86,7 +86,7 @@ pub async fn an_import_refuses_conflicts(factory: &dyn Factory) {
     let again = import(false).await.expect("reported");
     assert_eq!((again.imported, again.unchanged, again.conflicts.len()), (0, 25_002, 3));
     // Each commit names whoever made it.
-    let audit = lab.store().audit_log(4).expect("audit");
+    let audit = lab.store().audit_log(4).await.expect("audit");
     let told: Vec<_> = audit
         .iter()
         .map(|entry| {
@@ -96,8 +96,11 @@ pub async fn an_import_refuses_conflicts(factory: &dyn Factory) {
         })
         .collect();
     assert_eq!(told, [[0, 25_002, 3], [5_000, 0, 0], [10_000, 0, 0], [10_000, 2, 3]]);
-    assert_eq!(lab.store().lock_of(&contact("971501")).expect("read").expect("locked").tenant, tenant_id(2));
-    lab.assert_counters_true();
+    assert_eq!(
+        lab.store().lock_of(&contact("971501")).await.expect("read").expect("locked").tenant,
+        tenant_id(2)
+    );
+    lab.assert_counters_true().await;
 }
 
 pub async fn locks_are_paged_in_key_order(factory: &dyn Factory) {
@@ -109,7 +112,7 @@ pub async fn locks_are_paged_in_key_order(factory: &dyn Factory) {
     lab.accept(link).await;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = lab.store().locks(after.as_ref(), 10).expect("a page");
+        let page = lab.store().locks(after.as_ref(), 10).await.expect("a page");
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
         all.extend(page.into_iter().map(|(contact, _)| contact));
@@ -139,7 +142,7 @@ pub async fn leads_are_shared_inside_an_organization_only(factory: &dyn Factory)
     assert_eq!((seen.stage.as_str(), &seen.fields["budget"]), ("new", &json!(2)));
     let leads = vec![change(Some("viewing"), json!({ "area": null, "beds": 3 }))];
     lab.commit(&claim, Answer { leads, ..Answer::default() }, 4).await;
-    let lead = lab.store().lead(OrganizationId(1), &contact("971501")).expect("read").expect("there");
+    let lead = lab.store().lead(OrganizationId(1), &contact("971501")).await.expect("read").expect("there");
     assert_eq!(json!(lead.fields), json!({ "budget": 2, "beds": 3 }));
     assert_eq!((lead.stage.as_str(), lead.updated_at), ("viewing", at(4)));
     assert_eq!((lead.threads[&1].since, lead.threads[&1].source.as_deref()), (at(1), Some("flyer")));
@@ -148,7 +151,7 @@ pub async fn leads_are_shared_inside_an_organization_only(factory: &dyn Factory)
     lab.store().unlock(&contact("971501"), "operator", at(5)).await.expect("unlocked");
     lab.hears("971501", "start_realty_3", 6).await;
     assert_eq!(lab.claim_one(6).await.lead, None, "tenant 3 is of another organization");
-    assert_eq!(lab.store().lead(OrganizationId(2), &contact("971501")).expect("read"), None);
+    assert_eq!(lab.store().lead(OrganizationId(2), &contact("971501")).await.expect("read"), None);
 }
 
 pub async fn collections_are_replaced_whole(factory: &dyn Factory) {
@@ -156,9 +159,9 @@ pub async fn collections_are_replaced_whole(factory: &dyn Factory) {
     let put =
         |tenant, records| lab.store().put_collection(tenant_id(tenant), "properties", records, "operator");
     put(1, vec![json!({ "id": "a", "price": 1 }), json!({ "id": 2 })]).await.expect("put");
-    let first = lab.store().collection(tenant_id(1), "properties").expect("read").expect("there");
+    let first = lab.store().collection(tenant_id(1), "properties").await.expect("read").expect("there");
     assert_eq!((first.len(), &first[0]["price"]), (2, &json!(1)));
-    let again = lab.store().collection(tenant_id(1), "properties").expect("read").expect("there");
+    let again = lab.store().collection(tenant_id(1), "properties").await.expect("read").expect("there");
     assert!(Arc::ptr_eq(&first, &again), "parsed once");
     put(1, vec![json!({ "id": "c" })]).await.expect("put");
     for (records, what) in [
@@ -175,14 +178,14 @@ pub async fn collections_are_replaced_whole(factory: &dyn Factory) {
         if restarted {
             lab.restart();
         }
-        let now = lab.store().collection(tenant_id(1), "properties").expect("read").expect("there");
+        let now = lab.store().collection(tenant_id(1), "properties").await.expect("read").expect("there");
         assert_eq!(*now, vec![json!({ "id": "c" })]);
         assert_eq!(
-            lab.store().collection(tenant_id(2), "properties").expect("read"),
+            lab.store().collection(tenant_id(2), "properties").await.expect("read"),
             None,
             "another tenant's"
         );
-        assert_eq!(lab.store().collection(tenant_id(1), "products").expect("read"), None);
+        assert_eq!(lab.store().collection(tenant_id(1), "products").await.expect("read"), None);
     }
 }
 
@@ -212,16 +215,16 @@ pub async fn what_is_put_is_there_after_a_start(factory: &dyn Factory) {
         );
         assert_eq!(directory.sender_of(Provider::Waha, "default"), None);
         assert_eq!((directory.tenants.len(), directory.organizations.len()), (4, 2));
-        assert_eq!(lab.store().api_key("ab12").expect("read"), Some(api_key.clone()));
-        assert_eq!(lab.store().api_key("ab13").expect("read"), None);
-        assert_eq!(lab.store().api_keys().expect("read"), std::slice::from_ref(&api_key));
+        assert_eq!(lab.store().api_key("ab12").await.expect("read"), Some(api_key.clone()));
+        assert_eq!(lab.store().api_key("ab13").await.expect("read"), None);
+        assert_eq!(lab.store().api_keys().await.expect("read"), std::slice::from_ref(&api_key));
     }
     lab.store().probe().await.expect("it commits");
 }
 
 pub async fn what_contradicts_is_refused(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
-    let audited = lab.store().audit_log(1000).expect("audit").len();
+    let audited = lab.store().audit_log(1000).await.expect("audit").len();
     let refused = [
         lab.store().put_tenant(tenant(0, 1), "operator").await,
         lab.store().put_tenant(tenant(7, 9), "operator").await,
@@ -232,7 +235,7 @@ pub async fn what_contradicts_is_refused(factory: &dyn Factory) {
         assert!(matches!(word, Err(Error::Conflict(_))), "{word:?}");
     }
     assert_eq!(lab.store().directory().senders.len(), 3);
-    assert_eq!(lab.store().audit_log(1000).expect("audit").len(), audited);
+    assert_eq!(lab.store().audit_log(1000).await.expect("audit").len(), audited);
 }
 
 pub async fn everything_is_audited_without_secrets(factory: &dyn Factory) {
@@ -247,14 +250,14 @@ pub async fn everything_is_audited_without_secrets(factory: &dyn Factory) {
         detail: json!({ "digest": "ab" }),
     };
     lab.store().audit(own.clone()).await.expect("kept");
-    let log = lab.store().audit_log(1000).expect("audit");
+    let log = lab.store().audit_log(1000).await.expect("audit");
     assert_eq!(log.len(), 2 * 9 + 2);
     assert_eq!(log[0], own, "newest first");
     assert_eq!((log[1].actor.as_str(), log[1].action.as_str()), ("tenant 2", "put organization"));
     let senders: Vec<_> = log.iter().filter(|entry| entry.action == "put sender").collect();
     assert_eq!(senders.len(), 6);
     assert!(senders.iter().all(|entry| !entry.detail.to_string().contains("hush")), "secrets stay out");
-    assert_eq!(lab.store().audit_log(3).expect("audit").len(), 3);
+    assert_eq!(lab.store().audit_log(3).await.expect("audit").len(), 3);
 }
 
 pub async fn sessions_go_forward(factory: &dyn Factory) {
@@ -271,8 +274,8 @@ pub async fn sessions_go_forward(factory: &dyn Factory) {
         lab.store().record_session(name.clone(), change(status, ms)).await.expect("recorded");
     }
     lab.restart();
-    assert_eq!(lab.store().session(&name).expect("read"), Some(change("WORKING", 5)));
-    assert_eq!(lab.store().session(&SenderName::new("own")).expect("read"), None);
+    assert_eq!(lab.store().session(&name).await.expect("read"), Some(change("WORKING", 5)));
+    assert_eq!(lab.store().session(&SenderName::new("own")).await.expect("read"), None);
 }
 
 pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
@@ -303,8 +306,8 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
     }
     assert_eq!(removed.iter().sum::<usize>(), 2 + 3, "two dedup records, three lines");
     lab.restart();
-    assert_eq!(lab.lines(2, "971501"), ["Contact: recent", "Brain: new (Queued)"]);
-    assert_eq!(lab.store().journal(&key(2, "971501"), 10).expect("journal").len(), 3);
+    assert_eq!(lab.lines(2, "971501").await, ["Contact: recent", "Brain: new (Queued)"]);
+    assert_eq!(lab.store().journal(&key(2, "971501"), 10).await.expect("journal").len(), 3);
     assert!(
         lab.accept(arrival("971501", &format!("971501/recent/{}", 20 * DAY), "recent", at(21 * DAY)))
             .await
@@ -325,13 +328,18 @@ pub async fn what_is_past_its_time_is_removed(factory: &dyn Factory) {
         reference: None,
     };
     lab.store().record_receipt(late).await.expect("a receipt of what is gone is ignored");
-    let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("memory stays");
+    let conversation =
+        lab.store().conversation(&key(2, "971501")).await.expect("read").expect("memory stays");
     assert_eq!(conversation.memory.as_deref(), Some("{}"));
     let journal = Retention { journal_ms: 0, history_ms: 0, ..retention };
     while lab.store().prune(journal, at(22 * DAY), 100).await.expect("pruned") > 0 {}
-    assert_eq!(lab.store().journal(&key(2, "971501"), 10).expect("journal").len(), 0);
-    assert_eq!(lab.lines(2, "971501"), ["Brain: new (Queued)"], "what has not gone out is not history yet");
-    lab.assert_counters_true();
+    assert_eq!(lab.store().journal(&key(2, "971501"), 10).await.expect("journal").len(), 0);
+    assert_eq!(
+        lab.lines(2, "971501").await,
+        ["Brain: new (Queued)"],
+        "what has not gone out is not history yet"
+    );
+    lab.assert_counters_true().await;
 }
 
 /// Nothing that grows stays for ever: what was given up goes with the lines of its time.
@@ -367,8 +375,8 @@ pub async fn what_was_given_up_goes_in_its_time(factory: &dyn Factory) {
     }
     let counters = lab.store().counters();
     assert_eq!((counters.dead_turns, counters.outbox_dead, counters.outbox_unknown), (1, 1, 1));
-    lab.assert_counters_true();
-    assert_eq!(lab.lines(1, "971503").len(), 5, "what is recent stays whole");
+    lab.assert_counters_true().await;
+    assert_eq!(lab.lines(1, "971503").await.len(), 5, "what is recent stays whole");
 }
 
 /// Its line stays with the others of its time, and what was said before it is found.
@@ -380,7 +388,7 @@ pub async fn what_ended_goes_before_its_line(factory: &dyn Factory) {
         let send = lab.sends(1, 5).await.remove(0);
         lab.settle(&send, Settlement::Dead { error: "no".into() }, 5).await;
     }
-    let before = lab.lines(1, "971501");
+    let before = lab.lines(1, "971501").await;
     let keep = i64::MAX;
     let retention = Retention {
         dedup_ms: keep,
@@ -394,6 +402,6 @@ pub async fn what_ended_goes_before_its_line(factory: &dyn Factory) {
     assert_eq!(lab.store().counters().outbox_dead, 2);
     lab.store().prune(retention, at(16 * DAY), 100).await.expect("pruned");
     assert_eq!(lab.store().counters().outbox_dead, 0);
-    assert_eq!(lab.lines(1, "971501"), before);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "971501").await, before);
+    lab.assert_counters_true().await;
 }

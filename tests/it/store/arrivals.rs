@@ -33,8 +33,8 @@ pub async fn a_duplicate_gets_the_first_answer(factory: &dyn Factory) {
         !lab.accept(elsewhere).await.duplicate,
         "another account's message of the same id is another message"
     );
-    assert_eq!(lab.store().turns(&all()).expect("turns").len(), 2);
-    lab.assert_counters_true();
+    assert_eq!(lab.store().turns(&all()).await.expect("turns").len(), 2);
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_is_ignored_is_a_duplicate_too(factory: &dyn Factory) {
@@ -50,7 +50,7 @@ pub async fn what_is_ignored_is_a_duplicate_too(factory: &dyn Factory) {
         }
     }
     assert_eq!(lab.store().counters().accepted, 0);
-    assert_eq!(lab.store().lock_of(&contact("971501")).expect("read"), None);
+    assert_eq!(lab.store().lock_of(&contact("971501")).await.expect("read"), None);
 }
 
 pub async fn two_links_at_once_make_one_lock(factory: &dyn Factory) {
@@ -70,7 +70,7 @@ pub async fn two_links_at_once_make_one_lock(factory: &dyn Factory) {
         for task in tasks {
             answers.push(task.await.expect("no panic").expect("accepted").answer);
         }
-        let lock = lab.store().lock_of(&contact(&who)).expect("read").expect("locked");
+        let lock = lab.store().lock_of(&contact(&who)).await.expect("read").expect("locked");
         let winner = routed(lock.tenant.get(), &who, true);
         let later = routed(lock.tenant.get(), &who, false);
         assert_eq!(
@@ -82,7 +82,7 @@ pub async fn two_links_at_once_make_one_lock(factory: &dyn Factory) {
     }
     let counters = lab.store().counters();
     assert_eq!((counters.users, counters.conflicts), (8, 8 * 32));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_conflict_is_counted_and_audited_once(factory: &dyn Factory) {
@@ -94,7 +94,7 @@ pub async fn a_conflict_is_counted_and_audited_once(factory: &dyn Factory) {
     }
     lab.accept(arrival("971501", "m3", "start_realty_99", at(11))).await;
     assert_eq!(lab.store().counters().conflicts, 1, "a link of nobody is no conflict");
-    let audit = lab.store().audit_log(100).expect("audit");
+    let audit = lab.store().audit_log(100).await.expect("audit");
     let conflicts: Vec<_> = audit.iter().filter(|entry| entry.action == "conflict").collect();
     assert_eq!(conflicts.len(), 1);
     assert_eq!(conflicts[0].subject, "971501");
@@ -151,8 +151,8 @@ pub async fn a_stranger_is_told_once_a_day(factory: &dyn Factory) {
     let sends = lab.sends(1, DAY).await;
     assert_eq!(sends[0].id.key, key(0, "971501"), "in the gateway's own name");
     assert_eq!(sends[0].entry.to, "971501@c.us");
-    assert_eq!(lab.lines(0, "971501").len(), 2);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(0, "971501").await.len(), 2);
+    lab.assert_counters_true().await;
 }
 
 pub async fn aliases_lead_to_one_contact(factory: &dyn Factory) {
@@ -163,10 +163,11 @@ pub async fn aliases_lead_to_one_contact(factory: &dyn Factory) {
     assert_eq!(lab.accept(both).await.answer, routed(2, "111@lid", false), "the older lock wins");
     lab.restart();
     assert_eq!(lab.hears("971501", "me again", 11).await.answer, routed(2, "111@lid", false));
-    let lock = lab.store().lock_of(&contact("971501")).expect("read").expect("locked through its alias");
+    let lock =
+        lab.store().lock_of(&contact("971501")).await.expect("read").expect("locked through its alias");
     assert_eq!(lock.tenant, tenant_id(2));
     assert_eq!(lab.store().counters().users, 1);
-    assert_eq!(lab.store().locks(None, 10).expect("locks").len(), 1);
+    assert_eq!(lab.store().locks(None, 10).await.expect("locks").len(), 1);
 
     // The other way round: the phone is known first, the hidden id is learnt.
     let mut link = arrival("971777", "m2", "start_realty_1", at(20));
@@ -177,7 +178,7 @@ pub async fn aliases_lead_to_one_contact(factory: &dyn Factory) {
     assert_eq!(freed.tenant, tenant_id(1));
     assert_eq!(lab.hears("971777", "start_realty_3", 31).await.answer, routed(3, "971777", true));
     assert_eq!(lab.hears("222@lid", "still me", 32).await.answer, routed(3, "971777", false));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_human_is_not_answered_by_the_brain(factory: &dyn Factory) {
@@ -193,13 +194,13 @@ pub async fn a_human_is_not_answered_by_the_brain(factory: &dyn Factory) {
     assert_eq!(lab.claim(10, 1000).await.len(), 0);
     assert_eq!(lab.store().counters().inbox, 0);
     assert_eq!(
-        lab.lines(2, "971501"),
+        lab.lines(2, "971501").await,
         ["Contact: start_realty_2", "Contact: agent", "Brain: one moment (Queued)", "Contact: thank you"]
     );
-    let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+    let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
     assert_eq!((conversation.mode, conversation.last_inbound_at), (Mode::Human, at(3)));
     assert!(lab.accept(arrival("971501", "971501/thank you/3", "thank you", at(9))).await.duplicate);
-    assert_eq!(lab.lines(2, "971501").len(), 4);
+    assert_eq!(lab.lines(2, "971501").await.len(), 4);
 }
 
 pub async fn an_ended_conversation_opens_again(factory: &dyn Factory) {
@@ -218,13 +219,13 @@ pub async fn an_ended_conversation_opens_again(factory: &dyn Factory) {
         assert_eq!(words(&claim.trigger), [text]);
         assert_eq!(claim.conversation.mode, Mode::Bot);
         lab.commit(&claim, Reply { mode: Some(Mode::Ended), ..Reply::default() }, ms).await;
-        let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+        let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
         assert_eq!(conversation.mode, Mode::Ended);
     }
     lab.hears("971501", "hello?", 20).await;
     let claim = lab.claim_one(20).await;
     lab.commit(&claim, says(&["hi"]), 21).await;
-    let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+    let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
     assert_eq!(conversation.mode, Mode::Bot, "it stays open until the brain ends it again");
 }
 
@@ -270,13 +271,13 @@ pub async fn two_locks_of_one_person_become_one(factory: &dyn Factory) {
     lab.restart();
     for who in ["971501", "111@lid"] {
         assert_eq!(lab.hears(who, "and again", 11).await.answer, routed(1, "111@lid", false));
-        let lock = lab.store().lock_of(&contact(who)).expect("read").expect("locked");
+        let lock = lab.store().lock_of(&contact(who)).await.expect("read").expect("locked");
         assert_eq!(lock.tenant, tenant_id(1));
     }
     let counters = lab.store().counters();
     assert_eq!((counters.users, counters.users_per_tenant.get(&2)), (1, None));
-    lab.assert_counters_true();
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    lab.assert_counters_true().await;
+    let audit = lab.store().audit_log(1).await.expect("audit").remove(0);
     assert_eq!((audit.action.as_str(), audit.subject.as_str()), ("merge", "111@lid"));
     assert_eq!((&audit.detail["merged"], &audit.detail["was_locked_to"]), (&json!("971501"), &json!(2)));
 
@@ -287,9 +288,12 @@ pub async fn two_locks_of_one_person_become_one(factory: &dyn Factory) {
     lab.accept(both("971600", "111@lid", "m2", 22)).await;
     for who in ["971600", "111@lid", "971501"] {
         assert_eq!(lab.hears(who, "hi", 23).await.answer, routed(3, "971600", false), "{who}");
-        assert_eq!(lab.store().lock_of(&contact(who)).expect("read").expect("locked").tenant, tenant_id(3));
+        assert_eq!(
+            lab.store().lock_of(&contact(who)).await.expect("read").expect("locked").tenant,
+            tenant_id(3)
+        );
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// A message may have been on its way for most of a day.
@@ -315,7 +319,7 @@ pub async fn a_window_counts_from_when_the_contact_wrote(factory: &dyn Factory) 
         let claim = lab.claim_one(came).await;
         lab.commit(&claim, Reply::default(), came).await;
         lab.restart();
-        let kept = lab.store().conversation(&key(1, "971501")).expect("read").expect("a conversation");
+        let kept = lab.store().conversation(&key(1, "971501")).await.expect("read").expect("a conversation");
         assert_eq!((kept.last_inbound_at, kept.wrote_at), (at(came), at(counted)), "{n}");
         assert_eq!(
             (claim.conversation.last_inbound_at, claim.conversation.wrote_at),

@@ -59,7 +59,7 @@ async fn flipped_bytes_are_refused_or_harmless() {
         match Embedded::open(settings.clone()) {
             Ok(store) => {
                 assert_eq!(store.counters(), expected, "byte {hit}");
-                assert_eq!(store.recount().expect("recounted"), expected, "byte {hit}");
+                assert_eq!(store.recount().await.expect("recounted"), expected, "byte {hit}");
                 harmless += 1;
             }
             Err(error) => {
@@ -141,15 +141,15 @@ async fn a_file_from_before_a_table_existed_gains_it() {
     assert_eq!(store.counters(), before);
     store.probe().await.expect("it commits");
     // Conversations that no lock tells of are found again by a merge.
-    let (who, _) = store.locks(None, 1).expect("read").remove(0);
+    let (who, _) = store.locks(None, 1).await.expect("read").remove(0);
     let lock = store.unlock(&who, "test", at(1)).await.expect("unlocked");
-    let lines = |contact: &ContactKey| {
+    let lines = async |contact: &ContactKey| {
         let key = ConversationKey { tenant: lock.tenant, contact: contact.clone() };
-        store.history(&key, None, 1000).expect("read").len()
+        store.history(&key, None, 1000).await.expect("read").len()
     };
-    let (before, other) = (lines(&who), contact("5000@lid"));
+    let (before, other) = (lines(&who).await, contact("5000@lid"));
     store.merge_contacts(&who, &other, "test", at(2)).await.expect("merged");
-    assert_eq!((lines(&who), lines(&other)), (0, before));
+    assert_eq!((lines(&who).await, lines(&other).await), (0, before));
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_backup_from_before_a_table_existed_gains_it() {
     assert_eq!((restored.unknown, restored.waiting), (120, 60));
     let store = Embedded::open(settings).expect("opened");
     assert_eq!(store.counters().users, before.users);
-    assert_eq!(store.own_packages().expect("read").len(), 0);
+    assert_eq!(store.own_packages().await.expect("read").len(), 0);
     store.probe().await.expect("it commits");
 }
 
@@ -209,7 +209,7 @@ async fn a_newer_file_is_refused_with_the_newest_good_backup() {
     // What waited may have gone out since the backup.
     assert_eq!((restored.unknown, restored.waiting), (120, 60));
     assert_eq!(claim_sends(&store, 1000, 1_000_000).await.len(), 0);
-    let outbox = store.outbox(&all()).expect("outbox");
+    let outbox = store.outbox(&all()).await.expect("outbox");
     assert_eq!(
         (outbox.len(), store.counters().outbox_unknown, store.counters().outbox_waiting),
         (120, 120, 0)
@@ -221,7 +221,7 @@ async fn a_newer_file_is_refused_with_the_newest_good_backup() {
         "{:?}",
         outbox[0]
     );
-    assert_eq!(store.counters(), store.recount().expect("recounted"));
+    assert_eq!(store.counters(), store.recount().await.expect("recounted"));
     assert_eq!(store.counters().users, 60);
     drop(store);
     assert!(matches!(restore(&backups[2], &settings.path), Err(RestoreError::Bad { .. })));
@@ -245,9 +245,9 @@ async fn a_report_resolves_what_a_restore_left_unknown() {
     let lab = Lab::open(&files);
     let told = Receipt { reference: Some(claim.reference), ..receipt("p1", DeliveryState::Delivered) };
     lab.store().record_receipt(told).await.expect("recorded");
-    assert_eq!(lab.lines(1, "971501")[2..], ["Brain: one (Delivered)", "Brain: two (Unknown)"]);
+    assert_eq!(lab.lines(1, "971501").await[2..], ["Brain: one (Delivered)", "Brain: two (Unknown)"]);
     assert_eq!(lab.store().counters().outbox_unknown, 1);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// A provider that knows a name already would take the reply for one that it has sent.
@@ -301,14 +301,14 @@ async fn a_backup_under_load_is_consistent() {
         let path = copied(&**lab.store(), &files.settings().backups.join(format!("{n}.redb"))).await;
         let copy = Embedded::open(Settings { path, ..files.settings() }).expect("it opens like any other");
         let counters = copy.counters();
-        assert_eq!(counters, copy.recount().expect("recounted"));
-        assert_eq!(counters.users, copy.locks(None, usize::MAX).expect("locks").len() as u64);
+        assert_eq!(counters, copy.recount().await.expect("recounted"));
+        assert_eq!(counters.users, copy.locks(None, usize::MAX).await.expect("locks").len() as u64);
         users.push(counters.users);
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let written = busy.await.expect("no panic");
     assert!(users.is_sorted() && users[3] > users[0] && users[3] <= written as u64, "{users:?} of {written}");
-    assert!(lab.store().lock_of(&contact("980")).expect("read").is_some());
+    assert!(lab.store().lock_of(&contact("980")).await.expect("read").is_some());
 }
 
 /// What an earlier program did not count is counted when its file is opened.
@@ -341,13 +341,13 @@ async fn a_file_of_an_earlier_program_is_counted_anew() {
     transaction.commit().expect("committed");
     drop(database);
     let lab = Lab::open(&files);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     let kept = |shelf| lab.store().usage()[&tenant_id(1)].of(shelf);
     assert_eq!(kept(Shelf::OptOuts).rows, 1);
     assert!(kept(Shelf::DeadTurns).bytes > 1_024);
     while lab.store().trim(10).await.expect("trimmed") == 10 {}
     assert!(kept(Shelf::DeadTurns).bytes <= 1_024, "they are found");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Changes the first row of a table, while nobody has the file.

@@ -135,7 +135,7 @@ async fn a_full_queue_refuses_at_once() {
         refused = probed.ok().and_then(Result::err);
     }
     assert!(matches!(&refused, Some(Error::Busy(text)) if text.contains("[store] queue")), "{refused:?}");
-    assert!(store.counters().users == 0 && store.recount().is_ok(), "reading goes on");
+    assert!(store.counters().users == 0 && store.recount().await.is_ok(), "reading goes on");
     disk.stick(false);
     let mut accepted = 0;
     for task in waiting {
@@ -146,7 +146,7 @@ async fn a_full_queue_refuses_at_once() {
         }
     }
     assert!(accepted >= 4, "those in the queue are done: {accepted}");
-    assert_eq!(store.counters(), store.recount().expect("recounted"));
+    assert_eq!(store.counters(), store.recount().await.expect("recounted"));
     assert_eq!(store.counters().accepted, accepted);
 }
 
@@ -181,7 +181,7 @@ async fn a_failed_disk_acknowledges_nothing_and_is_taken_up_again() {
         assert_eq!(store.counters(), during, "nothing half-kept");
         disk.feels(WORKS);
         eventually(|| store.probe()).await;
-        assert_eq!(store.counters(), store.recount().expect("recounted"));
+        assert_eq!(store.counters(), store.recount().await.expect("recounted"));
         assert_eq!(store.counters(), during);
         assert_eq!(before.users, 20);
         // What was claimed before is still its claimer's, and nobody else's.
@@ -198,7 +198,7 @@ async fn a_failed_disk_acknowledges_nothing_and_is_taken_up_again() {
         );
         drop(store);
         let again = disk.open(settings(1024));
-        assert_eq!(again.counters(), again.recount().expect("recounted"));
+        assert_eq!(again.counters(), again.recount().await.expect("recounted"));
         assert_eq!(again.counters().users, 21);
     }
 }
@@ -225,9 +225,10 @@ async fn nobody_waits_while_the_file_is_opened_again() {
     let reader = store.clone();
     // On a thread of its own: a reader that waited would wait for this test.
     let (told, answer) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Handle::current();
     let asking = std::thread::spawn(move || {
         loop {
-            let answer = reader.lock_of(&super::lab::contact("971501"));
+            let answer = runtime.block_on(reader.lock_of(&super::lab::contact("971501")));
             if answer.is_err() && told.send(answer).is_ok() {
                 break;
             }
@@ -239,5 +240,5 @@ async fn nobody_waits_while_the_file_is_opened_again() {
     drop(held);
     asking.join().expect("no panic");
     opened.await.expect("no panic");
-    assert_eq!(store.lock_of(&super::lab::contact("971501")).expect("read"), None);
+    assert_eq!(store.lock_of(&super::lab::contact("971501")).await.expect("read"), None);
 }

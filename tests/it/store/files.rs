@@ -33,8 +33,8 @@ async fn shown(lab: &Lab<'_>, ms: i64) -> String {
     media.handle.clone()
 }
 
-fn due(store: &dyn Store, ms: i64) -> Vec<File> {
-    let files = store.claim_files(100, at(ms)).expect("claimed");
+async fn due(store: &dyn Store, ms: i64) -> Vec<File> {
+    let files = store.claim_files(100, at(ms)).await.expect("claimed");
     files.iter().for_each(|file| store.release_file(file.tenant, &file.handle));
     files
 }
@@ -63,7 +63,7 @@ pub async fn a_file_waits_from_the_commit_of_its_message(factory: &dyn Factory) 
     lab.accept(picture("971501", "one", ADDRESS, 10)).await;
     lab.accept(picture("971501", "one", ADDRESS, 11)).await;
     lab.restart();
-    let files = due(lab.store().as_ref(), 20);
+    let files = due(lab.store().as_ref(), 20).await;
     assert_eq!(files.len(), 1, "a duplicate brings no second file");
     let file = &files[0];
     assert_eq!((file.source.as_str(), file.tenant), (ADDRESS, tenant_id(1)));
@@ -71,7 +71,10 @@ pub async fn a_file_waits_from_the_commit_of_its_message(factory: &dyn Factory) 
     assert_eq!(file.state, FileState::Waiting { due_at: at(10), attempts: 0, error: None });
     assert_eq!(shown(&lab, 20).await, file.handle, "the brain is shown our handle");
     assert!(file.handle.starts_with("file-") && file.handle.len() == 37, "{}", file.handle);
-    assert!(lab.store().file(tenant_id(2), &file.handle).expect("looked up").is_none(), "another tenant's");
+    assert!(
+        lab.store().file(tenant_id(2), &file.handle).await.expect("looked up").is_none(),
+        "another tenant's"
+    );
     // Two messages with one address are two files: each has a life of its own.
     lab.accept(picture("971501", "two", ADDRESS, 30)).await;
     assert_ne!(shown(&lab, 40).await, file.handle);
@@ -79,7 +82,7 @@ pub async fn a_file_waits_from_the_commit_of_its_message(factory: &dyn Factory) 
     lab.accept(picture("971599", "three", ADDRESS, 50)).await;
     lab.accept(picture("971501", "four", "", 60)).await;
     assert_eq!(shown(&lab, 70).await, "");
-    assert_eq!(due(lab.store().as_ref(), 80).len(), 2);
+    assert_eq!(due(lab.store().as_ref(), 80).await.len(), 2);
 }
 
 /// A picture that the agent took with the phone itself is a file like a contact's.
@@ -99,9 +102,9 @@ pub async fn a_humans_own_picture_is_a_file_too(factory: &dyn Factory) {
         origin: None,
     };
     lab.store().record_own(own, SenderName::new("main"), None, at(10)).await.expect("recorded");
-    let file = due(lab.store().as_ref(), 20).remove(0);
+    let file = due(lab.store().as_ref(), 20).await.remove(0);
     assert_eq!(file.source, ADDRESS);
-    let (_, line) = lab.store().history(&key(1, "971501"), None, 1).expect("read").remove(0);
+    let (_, line) = lab.store().history(&key(1, "971501"), None, 1).await.expect("read").remove(0);
     let Line::Heard(heard) = line.line else { panic!("{line:?}") };
     assert!(matches!(heard.content, Content::Media(media) if media.handle == file.handle));
 }
@@ -128,22 +131,22 @@ pub async fn a_file_ends_once(factory: &dyn Factory) {
         lab.accept(picture("971501", id, ADDRESS, ms)).await;
     }
     let store = lab.store();
-    let files = due(store.as_ref(), 25);
+    let files = due(store.as_ref(), 25).await;
     assert_eq!(files.len(), 2, "the third is not due yet");
     let (one, two) = (&files[0], &files[1]);
     let later = FileState::Waiting { due_at: at(1000), attempts: 1, error: Some("503".into()) };
     store.settle_file(one.tenant, &one.handle, later.clone()).await.expect("waits on");
-    assert_eq!(store.file(one.tenant, &one.handle).expect("read").expect("there").state, later);
-    let left: Vec<String> = due(store.as_ref(), 999).into_iter().map(|file| file.handle).collect();
+    assert_eq!(store.file(one.tenant, &one.handle).await.expect("read").expect("there").state, later);
+    let left: Vec<String> = due(store.as_ref(), 999).await.into_iter().map(|file| file.handle).collect();
     assert_eq!((left.len(), &left[0]), (2, &two.handle), "the longest due comes first");
-    let busy = store.claim_files(1, at(999)).expect("claimed");
+    let busy = store.claim_files(1, at(999)).await.expect("claimed");
     assert_eq!(busy[0].handle, two.handle);
-    assert_eq!(due(store.as_ref(), 2000).len(), 2, "what is busy is left out");
+    assert_eq!(due(store.as_ref(), 2000).await.len(), 2, "what is busy is left out");
     store.release_file(two.tenant, &two.handle);
     store.store_file(stored(two, 40)).await.expect("stored");
     let failed = FileState::Failed { reason: "404".into() };
     store.settle_file(one.tenant, &one.handle, failed.clone()).await.expect("failed");
-    assert_eq!(store.stored_bytes(one.tenant).expect("counted"), 40);
+    assert_eq!(store.stored_bytes(one.tenant).await.expect("counted"), 40);
     for (case, result) in [
         ("stored twice", store.store_file(stored(two, 40)).await),
         ("stored after it failed", store.store_file(stored(one, 40)).await),
@@ -154,14 +157,14 @@ pub async fn a_file_ends_once(factory: &dyn Factory) {
     let nowhere = store.settle_file(tenant_id(2), &two.handle, FileState::Gone).await;
     assert!(matches!(nowhere, Err(Error::NotFound(_))), "{nowhere:?}");
     store.settle_file(two.tenant, &two.handle, FileState::Gone).await.expect("gone");
-    assert_eq!(store.stored_bytes(two.tenant).expect("counted"), 0);
+    assert_eq!(store.stored_bytes(two.tenant).await.expect("counted"), 0);
 }
 
 pub async fn a_tenant_has_so_much_room(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     lab.meets("971501", 1, 0).await;
     lab.accept(picture("971501", "one", ADDRESS, 10)).await;
-    let file = due(lab.store().as_ref(), 20).remove(0);
+    let file = due(lab.store().as_ref(), 20).await.remove(0);
     let store = lab.store().clone();
     store.put_file(own(tenant_id(1), 1, 60, 20), "test").await.expect("there is room");
     store.put_file(own(tenant_id(2), 2, 100, 20), "test").await.expect("another tenant's room");
@@ -169,16 +172,16 @@ pub async fn a_tenant_has_so_much_room(factory: &dyn Factory) {
     assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
     let refused = store.store_file(stored(&file, 41)).await;
     assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
-    assert_eq!(due(store.as_ref(), 20).len(), 1, "it waits on");
+    assert_eq!(due(store.as_ref(), 20).await.len(), 1, "it waits on");
     store.store_file(stored(&file, 40)).await.expect("to the last byte");
     drop(store);
     // Opening counts it all again.
     lab.restart();
-    assert_eq!(lab.store().stored_bytes(tenant_id(1)).expect("counted"), 100);
-    let listed = lab.store().files(tenant_id(1), 10).expect("listed");
+    assert_eq!(lab.store().stored_bytes(tenant_id(1)).await.expect("counted"), 100);
+    let listed = lab.store().files(tenant_id(1), 10).await.expect("listed");
     let sizes: Vec<u64> = listed.iter().map(|file| file.state.size()).collect();
     assert_eq!(sizes, [60, 40], "newest first");
-    let audited = lab.store().audit_log(10).expect("read");
+    let audited = lab.store().audit_log(10).await.expect("read");
     assert!(audited.iter().any(|entry| entry.action == "put file"), "{audited:?}");
 }
 
@@ -196,14 +199,18 @@ pub async fn files_grow_old(factory: &dyn Factory) {
     };
     let first = format!("file-{:032x}", 1);
     assert_eq!(expire(&lab, ages(35, 0)).await, [at(20), at(30)], "those with bytes to remove");
-    assert_eq!(due(lab.store().as_ref(), 1000).len(), 0, "what waited too long is not fetched any more");
-    assert_eq!(lab.store().stored_bytes(tenant_id(1)).expect("counted"), 10);
-    let gone = lab.store().file(tenant_id(1), &first).expect("read").expect("remembered");
+    assert_eq!(
+        due(lab.store().as_ref(), 1000).await.len(),
+        0,
+        "what waited too long is not fetched any more"
+    );
+    assert_eq!(lab.store().stored_bytes(tenant_id(1)).await.expect("counted"), 10);
+    let gone = lab.store().file(tenant_id(1), &first).await.expect("read").expect("remembered");
     assert_eq!(gone.state, FileState::Gone);
     assert_eq!(expire(&lab, ages(35, 25)).await, []);
-    assert!(lab.store().file(tenant_id(1), &first).expect("read").is_none(), "forgotten");
+    assert!(lab.store().file(tenant_id(1), &first).await.expect("read").is_none(), "forgotten");
     lab.restart();
-    assert_eq!(lab.store().files(tenant_id(1), 10).expect("listed").len(), 2);
+    assert_eq!(lab.store().files(tenant_id(1), 10).await.expect("listed").len(), 2);
 }
 
 /// Tenants of one number take turns, whoever sends how much.
@@ -215,10 +222,10 @@ pub async fn one_tenants_files_keep_nobody_waiting(factory: &dyn Factory) {
     futures::future::join_all(many).await;
     lab.restart();
     let store = lab.store();
-    let mut busy = store.claim_files(16, at(20)).expect("claimed");
+    let mut busy = store.claim_files(16, at(20)).await.expect("claimed");
     assert_eq!(busy.len(), 3, "the number's last place is for another tenant");
     lab.accept(picture("971502", "single", ADDRESS, 30)).await;
-    let single = store.claim_files(16, at(30)).expect("claimed");
+    let single = store.claim_files(16, at(30)).await.expect("claimed");
     assert_eq!(single.iter().map(|file| file.tenant).collect::<Vec<_>>(), [tenant_id(2)]);
     store.store_file(stored(&single[0], 10)).await.expect("stored");
     store.release_file(single[0].tenant, &single[0].handle);
@@ -228,7 +235,7 @@ pub async fn one_tenants_files_keep_nobody_waiting(factory: &dyn Factory) {
         assert!(fetched.insert(file.handle.clone()), "{}", file.handle);
         store.store_file(stored(&file, 10)).await.expect("stored");
         store.release_file(file.tenant, &file.handle);
-        busy.extend(store.claim_files(16, at(40)).expect("claimed"));
+        busy.extend(store.claim_files(16, at(40)).await.expect("claimed"));
     }
     assert_eq!((fetched.len(), store.next_file_at()), (1000, None));
 }
@@ -241,8 +248,8 @@ pub async fn files_wait_for_room(factory: &dyn Factory) {
         lab.accept(picture("971501", &format!("picture {n}"), ADDRESS, 10 + n)).await;
     }
     let store = lab.store();
-    let claim = |ms: i64| store.claim_files(16, at(ms)).expect("claimed");
-    let mut files = claim(20);
+    let claim = async |ms: i64| store.claim_files(16, at(ms)).await.expect("claimed");
+    let mut files = claim(20).await;
     let (third, fourth) = (files.remove(2), files.remove(2));
     for file in &files {
         store.store_file(stored(file, 45)).await.expect("there is room");
@@ -255,24 +262,24 @@ pub async fn files_wait_for_room(factory: &dyn Factory) {
         store.park_file(file, 40);
     }
     for ms in [30, 1_000_000, 1_000_000_000] {
-        assert_eq!(claim(ms), [], "nothing is tried");
+        assert_eq!(claim(ms).await, [], "nothing is tried");
     }
     // Whatever else the tenant does makes no room.
     lab.hears("971501", "hello", 40).await;
-    assert_eq!(claim(1_000_000_000), []);
+    assert_eq!(claim(1_000_000_000).await, []);
     store.settle_file(files[0].tenant, &files[0].handle, FileState::Gone).await.expect("gone");
-    let next = claim(1_000_000_000);
+    let next = claim(1_000_000_000).await;
     assert_eq!(next.len(), 1, "there is room for one of the two");
     assert!(store.has_waited_for_room(next[0].tenant, &next[0].handle));
     store.store_file(stored(&next[0], 40)).await.expect("there is room");
     store.release_file(next[0].tenant, &next[0].handle);
-    assert_eq!(claim(1_000_000_000), []);
+    assert_eq!(claim(1_000_000_000).await, []);
     // So does a larger quota.
     let mut larger = tenant(1, 1);
     larger.quotas = serde_json::from_value(serde_json::json!({ "file_bytes": 125 })).expect("quotas");
     store.put_tenant(larger, "test").await.expect("put");
-    assert_eq!(claim(1_000_000_000).len(), 1);
-    lab.assert_counters_true();
+    assert_eq!(claim(1_000_000_000).await.len(), 1);
+    lab.assert_counters_true().await;
 }
 
 /// With all of it used up nothing is handed out, be it tried before or not.
@@ -282,10 +289,10 @@ pub async fn no_room_no_files(factory: &dyn Factory) {
     lab.accept(picture("971501", "waits", ADDRESS, 10)).await;
     lab.store().put_file(own(tenant_id(1), 1, 100, 20), "test").await.expect("put");
     lab.accept(picture("971501", "waits too", ADDRESS, 30)).await;
-    assert_eq!(due(lab.store().as_ref(), 1000), []);
+    assert_eq!(due(lab.store().as_ref(), 1000).await, []);
     lab.restart();
-    assert_eq!(due(lab.store().as_ref(), 1000), []);
+    assert_eq!(due(lab.store().as_ref(), 1000).await, []);
     let gone = format!("file-{:032x}", 1);
     lab.store().settle_file(tenant_id(1), &gone, FileState::Gone).await.expect("gone");
-    assert_eq!(due(lab.store().as_ref(), 1000).len(), 2);
+    assert_eq!(due(lab.store().as_ref(), 1000).await.len(), 2);
 }

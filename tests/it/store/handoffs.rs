@@ -70,13 +70,13 @@ pub async fn a_hand_back_tells_what_was_said(factory: &dyn Factory) {
         lab.commit(&claim, Answer::default(), ms).await;
     }
     assert_eq!(next, ["timer: nudge 50", "are you there?", "timer: later 5000"]);
-    assert_eq!(lab.lines(2, "971501").len(), 2 + 1 + 60 + 2, "a hand-back is no line");
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    assert_eq!(lab.lines(2, "971501").await.len(), 2 + 1 + 60 + 2, "a hand-back is no line");
+    let audit = lab.store().audit_log(1).await.expect("audit").remove(0);
     assert_eq!(
         (audit.action.as_str(), audit.actor.as_str(), audit.subject.as_str()),
         ("hand back", "tenant 2", "2/971501")
     );
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_human_takes_over_by_itself(factory: &dyn Factory) {
@@ -100,7 +100,7 @@ pub async fn a_human_takes_over_by_itself(factory: &dyn Factory) {
     lab.commit(&running, late, 9).await;
     lab.hears("971501", "a human?", 10).await;
     assert_eq!(lab.claim(10, 100).await.len(), 0);
-    let kept = lab.store().conversation(&conversation).expect("read").expect("there");
+    let kept = lab.store().conversation(&conversation).await.expect("read").expect("there");
     assert_eq!((kept.mode, lab.store().counters().inbox), (Mode::Human, 0));
     lab.restart();
     lab.store().hand_back(&conversation, "operator", at(200)).await.expect("given back");
@@ -109,9 +109,9 @@ pub async fn a_human_takes_over_by_itself(factory: &dyn Factory) {
     lab.commit(&claim, Answer::default(), 201).await;
     assert_eq!(words(&lab.claim_one(202).await.trigger), ["timer: soon 5"], "it had rung already");
     let done: Vec<_> =
-        lab.store().audit_log(2).expect("audit").into_iter().map(|entry| entry.action).collect();
+        lab.store().audit_log(2).await.expect("audit").into_iter().map(|entry| entry.action).collect();
     assert_eq!(done, ["hand back", "take over"]);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// The first message waits, has failed once, or was absorbed; and the process may end in between.
@@ -127,7 +127,7 @@ pub async fn a_first_message_that_waits_is_heard_by_who_takes_over(factory: &dyn
             lab.fail(&claim, TurnFate::Retry { at: at(ms + 20) }, ms).await;
         }
         lab.store().take_over(&conversation, "tenant 2", at(ms + 1)).await.expect("taken over");
-        let kept = lab.store().conversation(&conversation).expect("read").expect("there");
+        let kept = lab.store().conversation(&conversation).await.expect("read").expect("there");
         assert_eq!(
             (kept.mode, kept.sender, kept.created_at),
             (Mode::Human, Some(SenderName::new("main")), at(ms))
@@ -153,7 +153,7 @@ pub async fn a_first_message_that_waits_is_heard_by_who_takes_over(factory: &dyn
             assert_eq!(words(&claim.trigger), ["started: start_realty_2"]);
             lab.commit(&claim, Answer::default(), ms + 30).await;
         }
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
     }
 }
 
@@ -185,7 +185,7 @@ pub async fn a_refusal_costs_nobody_else_anything(factory: &dyn Factory) {
     for (nth, refused) in refused.iter().enumerate() {
         assert!(matches!(refused, Err(Error::NotFound(_) | Error::Conflict(_))), "{nth}: {refused:?}");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_conversation_has_few_timers(factory: &dyn Factory) {
@@ -214,7 +214,7 @@ pub async fn a_conversation_has_few_timers(factory: &dyn Factory) {
     let refused = lab.store().commit_turn(turn(&claim, timers(some(100, 102)), at(1101))).await;
     assert!(matches!(refused, Err(Error::Limit { of: Limit::Timers, .. })), "{refused:?}");
     lab.commit(&claim, timers(some(100, 101)), 1102).await;
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_is_cancelled_does_not_ring(factory: &dyn Factory) {
@@ -238,7 +238,7 @@ pub async fn what_is_cancelled_does_not_ring(factory: &dyn Factory) {
         assert_eq!(words(&claim.trigger), [rings]);
         lab.commit(&claim, Answer::default(), ms).await;
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_lead_does_not_grow_without_end(factory: &dyn Factory) {
@@ -253,7 +253,7 @@ pub async fn a_lead_does_not_grow_without_end(factory: &dyn Factory) {
     lab.commit(&claim, fields(256, "x"), 2).await;
     lab.hears("971501", "two", 3).await;
     let claim = lab.claim_one(3).await;
-    let before = (lab.store().counters(), lab.lines(2, "971501"));
+    let before = (lab.store().counters(), lab.lines(2, "971501").await);
     for (wanted, says) in [
         (fields(257, "x"), "would have 257 fields; the limit is 256"),
         (fields(20, &"x".repeat(4000)), "bytes; the limit is 65536"),
@@ -264,12 +264,12 @@ pub async fn a_lead_does_not_grow_without_end(factory: &dyn Factory) {
             "{refused:?}"
         );
     }
-    assert_eq!((lab.store().counters(), lab.lines(2, "971501")), before, "nothing of it happened");
+    assert_eq!((lab.store().counters(), lab.lines(2, "971501").await), before, "nothing of it happened");
     lab.fail(&claim, TurnFate::Dead { fallback: None }, 5).await;
     let organization = switchboard::message::OrganizationId(1);
-    let lead = lab.store().lead(organization, &contact("971501")).expect("read").expect("there");
+    let lead = lab.store().lead(organization, &contact("971501")).await.expect("read").expect("there");
     assert_eq!(lead.fields.len(), 256);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 fn receipt(id: &str, state: DeliveryState) -> Receipt {
@@ -314,7 +314,7 @@ pub async fn receipts_become_turns_where_they_are_wanted(factory: &dyn Factory) 
     let mut answer = turn(&claim, Answer::default(), at(20));
     answer.wants_receipts = true;
     store(&lab).commit_turn(answer).await.expect("committed");
-    assert_eq!(lab.lines(2, "971501").len(), 5, "a receipt is no line");
+    assert_eq!(lab.lines(2, "971501").await.len(), 5, "a receipt is no line");
 
     // One that overtakes the answer to its request is told of too.
     let claim = lab.sends(1, 30).await.remove(0);
@@ -324,7 +324,7 @@ pub async fn receipts_become_turns_where_they_are_wanted(factory: &dyn Factory) 
     let expected =
         Trigger::Receipt { message_id: "p2".into(), state: DeliveryState::Delivered, reason: None };
     assert_eq!(claim.trigger, expected);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// What waited for the brain when humans took over is taken in together, and keeps no other turn waiting.
@@ -345,7 +345,7 @@ pub async fn what_waited_for_a_human_is_taken_in_together(factory: &dyn Factory)
     assert_eq!(lab.store().counters().inbox, 100 - 64, "so many in one commit");
     assert!(lab.claim(1000, 6).await.is_empty());
     assert_eq!(lab.store().counters().inbox, 0);
-    assert_eq!(lab.lines(1, "971599").last().map(String::as_str), Some("Contact: hello"));
+    assert_eq!(lab.lines(1, "971599").await.last().map(String::as_str), Some("Contact: hello"));
     assert_eq!(lab.store().next_turn_at(), None, "no claim is left behind");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }

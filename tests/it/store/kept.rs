@@ -44,7 +44,7 @@ async fn it_alone_waited(lab: &Lab<'_>, kind: Kind) {
     trimmed(lab).await;
     assert_eq!(served(lab, 9_001).await.len(), 1);
     assert_eq!(lab.store().trim(1000).await.expect("nothing to do"), 0);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 4 kB of replies that have ended.
@@ -62,11 +62,11 @@ pub async fn replies_that_ended_are_given_up_oldest_first(factory: &dyn Factory)
     lab.restart();
     it_alone_waited(&lab, Kind::EndedRepliesBytes).await;
     assert!((3_000..=4_000).contains(&kept(&lab, Shelf::EndedSends)));
-    let failed = lab.lines(1, "97101").iter().filter(|line| *line == "Brain: yes (Failed)").count();
+    let failed = lab.lines(1, "97101").await.iter().filter(|line| *line == "Brain: yes (Failed)").count();
     assert_eq!(failed, said, "every one is a line still");
-    let listed = lab.store().outbox(&lab::all()).expect("listed");
+    let listed = lab.store().outbox(&lab::all()).await.expect("listed");
     assert!((1..said).contains(&listed.len()));
-    let newest = &lab.store().history(&key(1, "97101"), None, 1000).expect("read");
+    let newest = &lab.store().history(&key(1, "97101"), None, 1000).await.expect("read");
     let last = newest.iter().rev().find(|(_, line)| line.state.is_some()).expect("a reply").1.at;
     assert_eq!(listed.last().expect("the newest").entry.created_at, last);
 }
@@ -84,12 +84,12 @@ pub async fn the_oldest_dead_turns_go_first(factory: &dyn Factory) {
     lab.restart();
     it_alone_waited(&lab, Kind::DeadTurnsBytes).await;
     assert!((3_000..=4_000).contains(&kept(&lab, Shelf::DeadTurns)));
-    let dead = lab.store().turns(&Filter { ended: true, ..lab::all() }).expect("listed");
+    let dead = lab.store().turns(&Filter { ended: true, ..lab::all() }).await.expect("listed");
     assert!((1..died).contains(&dead.len()));
     assert_eq!(words(&dead.last().expect("the newest").trigger), [format!("line {}", died - 1)]);
     lab.store().retry_turn(&dead[0].id, "test", at(9_100)).await.expect("one may be tried again");
     assert_eq!(served(&lab, 9_100).await.len(), 1);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 2 kB of sent templates.
@@ -103,12 +103,12 @@ pub async fn the_oldest_sent_templates_go_first(factory: &dyn Factory) {
         trimmed(&lab).await;
     }
     for tenant in [1, 2] {
-        let uses = lab.store().template_log(tenant_id(tenant), None, 100).expect("log");
+        let uses = lab.store().template_log(tenant_id(tenant), None, 100).await.expect("log");
         let bytes = lab.store().usage()[&tenant_id(tenant)].of(Shelf::TemplateUses).bytes;
         assert!((1_500..=2_000).contains(&bytes) && uses.len() < 15, "{bytes} of {}", uses.len());
         assert_eq!(uses[0].1.contact.as_str(), if tenant == 1 { "971529" } else { "971528" });
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 3 kB of history.
@@ -141,7 +141,7 @@ pub async fn a_slice_of_large_lines_is_not_the_last(factory: &dyn Factory) {
     assert!(kept(&lab, Shelf::History) > 1_000_000);
     while lab.store().trim(2_000).await.expect("trimmed") == 2_000 {}
     assert!(kept(&lab, Shelf::History) <= 1_000_000);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 fn timer(name: &str, letters: usize) -> TimerChange {
@@ -174,7 +174,7 @@ pub async fn timers_have_a_size_together(factory: &dyn Factory) {
     sets("97101", vec![timer("a", 410)]).await.expect("one in the place of another");
     sets("97101", vec![TimerChange::Cancel { key: "b".into() }]).await.expect("less");
     sets("97103", vec![timer("c", 400)]).await.expect("there is room again");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     assert_eq!(gauge(lab.store().as_ref(), 1, Kind::TimerBytes, 0).used, kept(&lab, Shelf::Timers));
 }
 
@@ -200,7 +200,7 @@ pub async fn large_timers_ring_in_parts(factory: &dyn Factory) {
         lab.claim(100, 6_000).await;
     }
     assert_eq!(kept(&lab, Shelf::Timers), 0, "all have rung");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// To tenant 2's own number.
@@ -224,7 +224,7 @@ pub async fn a_conversation_too_many_does_not_begin(factory: &dyn Factory) {
     lab.hears("97104", "start_realty_1", 5).await;
     lab.hears("97105", "start_realty_2", 5).await;
     assert_eq!(served(&lab, 6).await.len(), 3, "who is there goes on, and so does a shared number");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 2 kB of conversations.
@@ -256,7 +256,7 @@ pub async fn a_brain_does_not_remember_without_end(factory: &dyn Factory) {
     assert!(refused.to_string().contains("quotas.conversation_bytes"), "{refused}");
     assert!(kept(&lab, Shelf::Conversations) < 2_400);
     remembers(2, 50, LONG).await.expect("another tenant's room");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 2 opt-outs.
@@ -291,6 +291,9 @@ pub async fn opt_outs_have_a_number(factory: &dyn Factory) {
     }
     lab.meets("97104", 1, 1).await;
     lab.hears("97104", "stop", 2).await;
-    assert!(lab.store().opt_out(&key(1, "97104")).expect("read").is_some(), "who says so itself is heard");
-    lab.assert_counters_true();
+    assert!(
+        lab.store().opt_out(&key(1, "97104")).await.expect("read").is_some(),
+        "who says so itself is heard"
+    );
+    lab.assert_counters_true().await;
 }

@@ -335,9 +335,9 @@ impl<'f> Lab<'f> {
     }
 
     /// The history as `who: text (state)`.
-    pub fn lines(&self, tenant: u32, who: &str) -> Vec<String> {
+    pub async fn lines(&self, tenant: u32, who: &str) -> Vec<String> {
         use switchboard::conversation::Line;
-        let history = self.store().history(&key(tenant, who), None, 1000).expect("history");
+        let history = self.store().history(&key(tenant, who), None, 1000).await.expect("history");
         let line = |line: &Line| match line {
             Line::Heard(heard) => heard.content.text().unwrap_or("").to_owned(),
             Line::Said(outbound) => text_of(outbound).to_owned(),
@@ -351,9 +351,9 @@ impl<'f> Lab<'f> {
             .collect()
     }
 
-    pub fn assert_counters_true(&self) {
-        assert_eq!(self.store().counters(), self.store().recount().expect("recounted"));
-        assert_eq!(self.store().usage(), self.store().recount_usage().expect("recounted"));
+    pub async fn assert_counters_true(&self) {
+        assert_eq!(self.store().counters(), self.store().recount().await.expect("recounted"));
+        assert_eq!(self.store().usage(), self.store().recount_usage().await.expect("recounted"));
         assert_eq!(self.store().late_refusals(), 0, "what is refused has written nothing");
     }
 }

@@ -21,9 +21,9 @@ async fn give(lab: &Lab<'_>, name: &str, to: Option<u32>, dry_run: bool, ms: i64
 }
 
 /// The reasons of the dead replies of a tenant, by their texts.
-fn dead(lab: &Lab<'_>, tenant: u32) -> Vec<(String, String)> {
+async fn dead(lab: &Lab<'_>, tenant: u32) -> Vec<(String, String)> {
     let filter = Filter { tenant: Some(tenant_id(tenant)), ended: true, ..all() };
-    let dead = lab.store().outbox(&filter).expect("outbox").into_iter();
+    let dead = lab.store().outbox(&filter).await.expect("outbox").into_iter();
     let dead = dead.filter(|send| send.entry.state == OutboxState::Dead);
     dead.map(|send| (text_of(&send.entry.outbound).to_owned(), send.entry.last_error.unwrap_or_default()))
         .collect()
@@ -54,17 +54,17 @@ pub async fn a_number_that_is_given_away_takes_nothing_along(factory: &dyn Facto
 
     let done = give(&lab, "own", Some(1), false, 11).await;
     assert_eq!((counts(&done), done.applied), ([1, 1, 1, 2, 1], true));
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    let audit = lab.store().audit_log(1).await.expect("audit").remove(0);
     assert_eq!((audit.action.as_str(), &audit.detail["waiting"]), ("give sender", &serde_json::json!(2)));
     assert!(!audit.detail.to_string().contains("hush"));
-    let said: Vec<String> = dead(&lab, 2).into_iter().map(|(text, _)| text).collect();
+    let said: Vec<String> = dead(&lab, 2).await.into_iter().map(|(text, _)| text).collect();
     assert_eq!(said, ["my address", "three"]);
     assert_eq!(lab.store().directory().senders[&SenderName::new("own")].api_key.expose(), "hush");
     // What was on its way ends as it would have, and is not tried again.
     lab.settle(&sending, Settlement::Later { at: at(20), error: "busy".into() }, 19).await;
     assert_eq!(lab.sends(9, 21).await.len(), 0);
-    assert_eq!(dead(&lab, 2).len(), 3);
-    lab.assert_counters_true();
+    assert_eq!(dead(&lab, 2).await.len(), 3);
+    lab.assert_counters_true().await;
 
     // The turn that waits runs, the timer rings, and both speak to nobody.
     for (ms, text) in [(30, "answer"), (6_000, "reminder")] {
@@ -72,17 +72,17 @@ pub async fn a_number_that_is_given_away_takes_nothing_along(factory: &dyn Facto
         assert_eq!(claim.key, key(2, "971501"));
         lab.commit(&claim, says(&[text]), ms).await;
         assert_eq!(lab.sends(9, ms + 1).await.len(), 0);
-        let (said, why) = dead(&lab, 2).pop().expect("it is listed");
+        let (said, why) = dead(&lab, 2).await.pop().expect("it is listed");
         assert_eq!(said, text);
         assert!(why.contains("does not serve this tenant"), "{why}");
     }
     // An operator who asks for it again gets the same answer.
-    let id = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").remove(0).id;
+    let id = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox").remove(0).id;
     lab.store().retry_send(&id, "operator", at(7_000)).await.expect("asked for");
     assert_eq!(lab.sends(9, 7_001).await.len(), 0);
     lab.restart();
     assert_eq!(lab.sends(9, 7_002).await.len(), 0);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 
     // Who writes to the number now writes to its new owner.
     lab.accept(to_own("971501", "m3", "who is this?", 8_000)).await;
@@ -90,7 +90,7 @@ pub async fn a_number_that_is_given_away_takes_nothing_along(factory: &dyn Facto
     assert_eq!(claim.key, key(1, "971501"));
     lab.commit(&claim, says(&["tenant 1"]), 8_000).await;
     assert_eq!(lab.sends_one(8_001).await, "tenant 1");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn an_owner_changes_by_its_own_verb_alone(factory: &dyn Factory) {
@@ -122,7 +122,7 @@ pub async fn an_owner_changes_by_its_own_verb_alone(factory: &dyn Factory) {
     let claim = claims.iter().find(|claim| claim.key == key(2, "971502")).expect("its turn");
     lab.commit(claim, says(&["back"]), 8).await;
     assert!(lab.sends(9, 9).await.iter().any(|send| text_of(&send.entry.outbound) == "back"));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Unlocked and locked to another tenant: the old one's turns, timers and waiting replies write to nobody.
@@ -146,7 +146,7 @@ pub async fn who_lost_a_contact_writes_to_it_no_more(factory: &dyn Factory) {
     assert_eq!(claim.key, key(1, "971501"));
     lab.commit(&claim, says(&["your viewing is today"]), 6_000).await;
     assert_eq!(lab.sends(9, 6_001).await.len(), 0);
-    let told = dead(&lab, 1);
+    let told = dead(&lab, 1).await;
     assert_eq!(
         told.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(),
         ["pending", "your viewing is today"]
@@ -159,7 +159,7 @@ pub async fn who_lost_a_contact_writes_to_it_no_more(factory: &dyn Factory) {
     assert_eq!(claim.key, key(3, "971501"));
     lab.commit(&claim, says(&["welcome"]), 6_002).await;
     assert_eq!(lab.sends_one(6_003).await, "welcome");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// An echo of the old owner's reply is filed with nobody, whether or not its provider has answered.
@@ -183,13 +183,17 @@ pub async fn an_echo_never_crosses(factory: &dyn Factory) {
         lab.store().record_own(own, SenderName::new("own"), None, at(ms)).await.expect("recorded")
     };
     assert_eq!(record(echo("e1", "one"), 12).await, OwnKept::Known);
-    assert_eq!(lab.lines(1, "971501"), [""; 0]);
-    assert!(lab.lines(2, "971501").contains(&"Brain: one (Sent)".to_owned()), "{:?}", lab.lines(2, "971501"));
+    assert_eq!(lab.lines(1, "971501").await, [""; 0]);
+    assert!(
+        lab.lines(2, "971501").await.contains(&"Brain: one (Sent)".to_owned()),
+        "{:?}",
+        lab.lines(2, "971501").await
+    );
     lab.settle(&sending, Settlement::Sent { provider_id: Some("e1".into()) }, 13).await;
     assert_eq!(record(echo("true_971501@c.us_e1", "one"), 14).await, OwnKept::Known);
-    assert_eq!(lab.lines(1, "971501"), [""; 0]);
+    assert_eq!(lab.lines(1, "971501").await, [""; 0]);
     // What the new owner types on the phone is its own.
     assert_eq!(record(echo("e2", "hello, tenant 1 here"), 15).await, OwnKept::Said);
-    assert_eq!(lab.lines(1, "971501"), ["Human: hello, tenant 1 here (Sent)"]);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "971501").await, ["Human: hello, tenant 1 here (Sent)"]);
+    lab.assert_counters_true().await;
 }

@@ -1,5 +1,6 @@
 //! Who is who: keys that turn out to be one person's, and are told apart again.
 
+use futures::future::join_all;
 use serde_json::json;
 use switchboard::conversation::{LeadChange, Mode, TimerChange, Trigger};
 use switchboard::event::SameBecause::{self, LookedUp, NumberChanged, NumberForm};
@@ -33,8 +34,8 @@ fn keys(keys: &[&str]) -> Vec<ContactKey> {
     keys.iter().map(|key| contact(key)).collect()
 }
 
-fn lock(lab: &Lab<'_>, who: &str) -> Option<u32> {
-    lab.store().lock_of(&contact(who)).expect("read").map(|lock| lock.tenant.get())
+async fn lock(lab: &Lab<'_>, who: &str) -> Option<u32> {
+    lab.store().lock_of(&contact(who)).await.expect("read").map(|lock| lock.tenant.get())
 }
 
 fn lead(stage: &str, fields: serde_json::Value) -> LeadChange {
@@ -77,15 +78,15 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
     assert!(learn(&lab, "971501", "111@lid", 50).await);
     assert!(!learn(&lab, "971501", "111@lid", 51).await, "it is known already");
     for round in 0..2 {
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
         for who in ["971501", "111@lid"] {
-            let person = lab.store().person(&contact(who)).expect("read");
+            let person = lab.store().person(&contact(who)).await.expect("read");
             assert_eq!((person.canonical, person.aliases), (contact("111@lid"), keys(&["971501"])));
             assert_eq!(person.lock.map(|lock| lock.tenant), Some(tenant_id(1)));
         }
         assert_eq!(lab.store().counters().users_per_tenant.get(&1), Some(&1));
         assert_eq!(
-            lab.lines(1, "111@lid"),
+            lab.lines(1, "111@lid").await,
             [
                 "Contact: start_realty_1-ad",
                 "Brain: welcome (Queued)",
@@ -98,29 +99,29 @@ pub async fn everything_of_two_keys_becomes_one_persons(factory: &dyn Factory) {
             ],
             "round {round}"
         );
-        assert_eq!(lab.lines(1, "971501"), [""; 0]);
+        assert_eq!(lab.lines(1, "971501").await, [""; 0]);
         let person = key(1, "111@lid");
-        let whole = lab.store().history(&person, None, 100).expect("history");
+        let whole = lab.store().history(&person, None, 100).await.expect("history");
         for limit in 1..10 {
-            assert_eq!(paged(&lab, &person, None, limit), whole, "pages of {limit}");
+            assert_eq!(paged(&lab, &person, None, limit).await, whole, "pages of {limit}");
         }
         for (at, (seq, _)) in whole.iter().enumerate() {
             let span = Span { before: Some(Before { seq: *seq, chains: Vec::new() }), ..Span::newest(100) };
-            let before = lab.store().history_span(&person, &span).expect("history");
+            let before = lab.store().history_span(&person, &span).await.expect("history");
             assert_eq!(before.entries, whole[..at], "before a line of whichever key");
         }
-        let journal = lab.store().journal(&key(1, "111@lid"), 10).expect("journal");
+        let journal = lab.store().journal(&key(1, "111@lid"), 10).await.expect("journal");
         assert_eq!(journal.iter().map(|entry| entry.at).collect::<Vec<_>>(), [at(0), at(10), at(20), at(30)]);
         lab.restart();
     }
-    let lead = lab.store().lead(OrganizationId(1), &contact("111@lid")).expect("read").expect("a lead");
+    let lead = lab.store().lead(OrganizationId(1), &contact("111@lid")).await.expect("read").expect("a lead");
     assert_eq!(
         (lead.stage.as_str(), &lead.fields["rooms"], &lead.fields["city"]),
         ("warm", &json!(2), &json!("Dubai"))
     );
     assert_eq!(lead.threads[&1].source.as_deref(), Some("ad"), "first contact wins");
-    assert!(lab.store().lead(OrganizationId(1), &contact("971501")).expect("read").is_none());
-    let audit = lab.store().audit_log(1).expect("audit").remove(0);
+    assert!(lab.store().lead(OrganizationId(1), &contact("971501")).await.expect("read").is_none());
+    let audit = lab.store().audit_log(1).await.expect("audit").remove(0);
     let told = (audit.action.as_str(), &audit.detail["merged"], &audit.detail["reason"]);
     assert_eq!(told, ("merge", &json!("971501"), &json!("hidden id looked up")));
     assert_eq!(audit.detail["conversations_with"], json!([1]));
@@ -153,7 +154,7 @@ pub async fn what_waits_goes_on_under_the_one_key(factory: &dyn Factory) {
     }
     assert_eq!(rung, ["timer: both both", "timer: lid lid", "timer: phone phone"]);
     assert_eq!(lab.claim(9, 9_000).await.len(), 0);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// `known` and `also`, the reason, and whether they are one person then.
@@ -179,10 +180,10 @@ pub async fn only_what_is_proved_is_merged(factory: &dyn Factory) {
         let merged = lab.store().learn(same(known, also, because), at(1)).await.expect("learnt");
         assert_eq!(merged, expected, "{known} {also} {because:?}");
     }
-    let person = lab.store().person(&contact("971503")).expect("read");
+    let person = lab.store().person(&contact("971503")).await.expect("read");
     assert_eq!((person.canonical, person.aliases), (contact("111@lid"), keys(&["971501", "971503"])));
     assert_eq!(
-        lab.store().audit_log(100).expect("audit").iter().filter(|it| it.action == "merge").count(),
+        lab.store().audit_log(100).await.expect("audit").iter().filter(|it| it.action == "merge").count(),
         0
     );
 }
@@ -209,26 +210,32 @@ pub async fn a_merge_by_hand_is_undone(factory: &dyn Factory) {
     }
     drop(store);
     lab.restart();
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     assert_eq!(lab.store().counters().users, 1);
-    assert_eq!(["971501", "971502", "971503"].map(|who| lock(&lab, who)), [Some(1); 3]);
-    let lines = [1, 2, 3].map(|tenant| lab.lines(tenant, "971503").len());
+    assert_eq!(join_all(["971501", "971502", "971503"].map(|who| lock(&lab, who))).await, [Some(1); 3]);
+    let lines = join_all([1, 2, 3].map(async |tenant| lab.lines(tenant, "971503").await.len())).await;
     assert_eq!(lines, [1, 1, 1], "each tenant's conversation goes on under the one key");
 
     // The first leaves again: everybody has what was theirs.
     let left = lab.store().unmerge_contact(&contact("971501"), "operator", at(40)).await.expect("unmerged");
     assert_eq!((left.canonical, left.aliases), (contact("971503"), keys(&["971502"])));
-    assert_eq!(["971501", "971502", "971503"].map(|who| lock(&lab, who)), [Some(1), Some(2), Some(2)]);
+    assert_eq!(
+        join_all(["971501", "971502", "971503"].map(|who| lock(&lab, who))).await,
+        [Some(1), Some(2), Some(2)]
+    );
     lab.store().unmerge_contact(&contact("971502"), "operator", at(41)).await.expect("unmerged");
-    assert_eq!(["971501", "971502", "971503"].map(|who| lock(&lab, who)), [Some(1), Some(2), Some(3)]);
-    lab.assert_counters_true();
-    assert_eq!(lab.lines(1, "971503").len(), 1, "what was merged of the conversations stays");
+    assert_eq!(
+        join_all(["971501", "971502", "971503"].map(|who| lock(&lab, who))).await,
+        [Some(1), Some(2), Some(3)]
+    );
+    lab.assert_counters_true().await;
+    assert_eq!(lab.lines(1, "971503").await.len(), 1, "what was merged of the conversations stays");
     for who in ["971501", "971503", "nobody"] {
         let word = lab.store().unmerge_contact(&contact(who), "operator", at(42)).await;
         assert!(matches!(word, Err(Error::Conflict(_))), "{who}: {word:?}");
     }
     let done: Vec<_> =
-        lab.store().audit_log(4).expect("audit").into_iter().map(|entry| entry.action).collect();
+        lab.store().audit_log(4).await.expect("audit").into_iter().map(|entry| entry.action).collect();
     assert_eq!(done, ["unmerge", "unmerge", "merge", "merge"]);
 }
 
@@ -251,14 +258,14 @@ pub async fn who_was_told_apart_stays_apart(factory: &dyn Factory) {
     assert_eq!(routed(lab.accept(both("m2", 30)).await), (2, contact("971501")));
     assert!(!learn(&lab, "111@lid", "971501", 31).await);
     assert_eq!(routed(lab.hears("111@lid", "hi", 32).await), (1, contact("111@lid")));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     // Until somebody says that they are one after all.
     lab.store()
         .merge_contacts(&contact("971501"), &contact("111@lid"), "operator", at(40))
         .await
         .expect("merged");
     assert_eq!(routed(lab.accept(both("m3", 41)).await), (1, contact("111@lid")));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_is_under_way_survives_a_merge(factory: &dyn Factory) {
@@ -288,8 +295,8 @@ pub async fn what_is_under_way_survives_a_merge(factory: &dyn Factory) {
     }
     assert_eq!(left, ["one", "two", "three"]);
     assert_eq!(lab.sends(9, 99).await.len(), 0);
-    assert_eq!(lab.lines(1, "111@lid").iter().filter(|line| line.ends_with("(Sent)")).count(), 3);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "111@lid").await.iter().filter(|line| line.ends_with("(Sent)")).count(), 3);
+    lab.assert_counters_true().await;
 }
 
 /// Both have a reply on its way when they become one.
@@ -309,8 +316,8 @@ pub async fn two_replies_on_their_way_are_settled_once_each(factory: &dyn Factor
     assert_eq!(left, ["b", "d"]);
     lab.restart();
     assert_eq!(lab.sends(9, 99).await.len(), 0);
-    assert_eq!(lab.lines(1, "111@lid").iter().filter(|line| line.ends_with("(Sent)")).count(), 4);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "111@lid").await.iter().filter(|line| line.ends_with("(Sent)")).count(), 4);
+    lab.assert_counters_true().await;
 }
 
 /// A third key turns up while what two keys left is still on its way.
@@ -327,22 +334,22 @@ pub async fn a_chain_of_merges_loses_nothing(factory: &dyn Factory) {
     lab.hears("971502", "still me", 31).await;
     merge(&lab, "971502", "971503").await;
     lab.settle(&one, Settlement::Unknown { error: "timed out".into() }, 40).await;
-    lab.assert_counters_true();
-    let ended = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+    lab.assert_counters_true().await;
+    let ended = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox");
     assert_eq!((ended[0].contact.clone(), text_of(&ended[0].entry.outbound)), (contact("971503"), "one"));
     let claim = lab.claim_one(50).await;
     lab.fail(&claim, TurnFate::Dead { fallback: None }, 51).await;
     lab.meets("971504", 1, 52).await;
     merge(&lab, "971503", "971504").await;
     lab.restart();
-    lab.assert_counters_true();
-    let dead = lab.store().turns(&Filter { ended: true, ..all() }).expect("turns");
+    lab.assert_counters_true().await;
+    let dead = lab.store().turns(&Filter { ended: true, ..all() }).await.expect("turns");
     assert_eq!((dead.len(), dead[0].contact.clone()), (1, contact("971504")));
     lab.store().retry_turn(&dead[0].id, "operator", at(60)).await.expect("retried");
     let claim = lab.claim_one(60).await;
     assert_eq!(words(&claim.trigger), ["still me"]);
     lab.commit(&claim, Answer::default(), 61).await;
-    let ended = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+    let ended = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox");
     lab.store().retry_send(&ended[0].id, "operator", at(62)).await.expect("retried");
     let mut left = Vec::new();
     for ms in 63..66 {
@@ -350,11 +357,11 @@ pub async fn a_chain_of_merges_loses_nothing(factory: &dyn Factory) {
     }
     left.sort();
     assert_eq!(left, ["one", "three", "two"]);
-    let lines = lab.lines(1, "971504");
+    let lines = lab.lines(1, "971504").await;
     for said in ["hello", "one (Sent)", "two (Sent)", "three (Sent)", "still me"] {
         assert!(lines.iter().any(|line| line.ends_with(said)), "{said} in {lines:?}");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_human_keeps_what_becomes_one(factory: &dyn Factory) {
@@ -365,7 +372,7 @@ pub async fn a_human_keeps_what_becomes_one(factory: &dyn Factory) {
     lab.hears("971501", "to the human", 21).await;
     assert!(learn(&lab, "111@lid", "971501", 22).await);
     for round in 0..2 {
-        let conversation = lab.store().conversation(&key(1, "111@lid")).expect("read").expect("there");
+        let conversation = lab.store().conversation(&key(1, "111@lid")).await.expect("read").expect("there");
         assert_eq!(conversation.mode, Mode::Human, "round {round}");
         lab.restart();
     }
@@ -376,7 +383,7 @@ pub async fn a_human_keeps_what_becomes_one(factory: &dyn Factory) {
     let Trigger::Handback { said } = &claim.trigger else { panic!("{:?}", claim.trigger) };
     assert_eq!(said.len(), 2);
     lab.commit(&claim, Answer::default(), 42).await;
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// On a dedicated sender no lock tells who was there before.
@@ -407,14 +414,14 @@ pub async fn a_dedicated_senders_conversations_become_one(factory: &dyn Factory)
     let claims = lab.claim(9, 10).await;
     assert_eq!(claims.iter().filter(|claim| claim.key == key(2, "111@lid")).count(), 1);
     assert_eq!(claims.len(), 2, "one conversation a person");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     let mut lab = Lab::new(factory).await;
     let store = lab.store().clone();
-    let due = |store: &dyn switchboard::store::Store, ms| -> Vec<String> {
-        let due = store.due_lookups(at(ms), 10).expect("read");
+    let due = async |store: &dyn switchboard::store::Store, ms| -> Vec<String> {
+        let due = store.due_lookups(at(ms), 10).await.expect("read");
         due.into_iter().map(|lookup| format!("{} {}", lookup.contact, lookup.sender)).collect()
     };
     lab.meets("111@lid", 1, 1).await;
@@ -422,30 +429,35 @@ pub async fn hidden_ids_are_asked_for_once(factory: &dyn Factory) {
     lab.meets("971501", 1, 3).await;
     lab.hears("111@lid", "hello again", 4).await;
     assert_eq!(store.next_lookup_at(), Some(at(1)));
-    assert_eq!(due(store.as_ref(), 4), ["111@lid main", "222@lid main"]);
-    assert_eq!(due(store.as_ref(), 0), [""; 0]);
+    assert_eq!(due(store.as_ref(), 4).await, ["111@lid main", "222@lid main"]);
+    assert_eq!(due(store.as_ref(), 0).await, [""; 0]);
     store.lookup_missed(&contact("111@lid"), Some(at(100))).await.expect("kept");
     assert!(learn(&lab, "222@lid", "971502", 5).await);
     drop(store);
     lab.restart();
     let store = lab.store().clone();
-    assert_eq!((due(store.as_ref(), 99), store.next_lookup_at()), (vec![], Some(at(100))));
-    assert_eq!(due(store.as_ref(), 100), ["111@lid main"]);
-    let misses = || store.due_lookups(at(100), 10).expect("read").first().map(|lookup| lookup.misses);
-    assert_eq!(misses(), Some(1), "counted, and over a start");
+    assert_eq!((due(store.as_ref(), 99).await, store.next_lookup_at()), (vec![], Some(at(100))));
+    assert_eq!(due(store.as_ref(), 100).await, ["111@lid main"]);
+    let misses =
+        async || store.due_lookups(at(100), 10).await.expect("read").first().map(|lookup| lookup.misses);
+    assert_eq!(misses().await, Some(1), "counted, and over a start");
     store.lookup_put_off(&contact("111@lid"), at(90)).await.expect("kept");
-    assert_eq!((misses(), store.next_lookup_at()), (Some(1), Some(at(90))), "nobody was asked: no miss");
+    assert_eq!(
+        (misses().await, store.next_lookup_at()),
+        (Some(1), Some(at(90))),
+        "nobody was asked: no miss"
+    );
     store.lookup_missed(&contact("111@lid"), Some(at(400))).await.expect("kept");
     for (sender, limit, again) in [("another", 9, 0), ("main", 0, 0), ("main", 9, 1), ("main", 9, 0)] {
         let made_due = store.look_up_again(&SenderName::new(sender), at(95), limit).await.expect("kept");
         assert_eq!(made_due, again, "{sender}, at most {limit}");
     }
-    assert_eq!(due(store.as_ref(), 95), ["111@lid main"], "and not the one that is known");
+    assert_eq!(due(store.as_ref(), 95).await, ["111@lid main"], "and not the one that is known");
     store.lookup_missed(&contact("111@lid"), None).await.expect("kept");
     for who in ["111@lid", "222@lid", "971502"] {
         lab.hears(who, "and again", 200).await;
     }
-    assert_eq!((due(store.as_ref(), 999), store.next_lookup_at()), (vec![], None));
+    assert_eq!((due(store.as_ref(), 999).await, store.next_lookup_at()), (vec![], None));
     let mut known = arrival("971503", "m9", "start_realty_1", at(300));
     known.inbound.aliases = vec![contact("444@lid")];
     lab.accept(known).await;
@@ -477,7 +489,7 @@ pub async fn hidden_ids_that_were_asked_for_are_forgotten(factory: &dyn Factory)
     for who in ["111@lid", "222@lid", "333@lid"] {
         lab.hears(who, "hello again", 3 * day + 1).await;
     }
-    let due = store.due_lookups(at(3 * day + 1), 10).expect("read");
+    let due = store.due_lookups(at(3 * day + 1), 10).await.expect("read");
     let due: Vec<_> = due.into_iter().map(|lookup| lookup.contact).collect();
     assert_eq!(due, keys(&["111@lid", "222@lid"]), "who is not old is not asked for again");
 }
@@ -487,14 +499,14 @@ pub async fn a_stranger_may_be_somebody_we_know(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     lab.meets("971501", 1, 0).await;
     lab.hears("333@lid", "it is me", 10).await;
-    assert_eq!(lab.lines(0, "333@lid").len(), 1, "it is taken for a stranger");
-    let due = lab.store().due_lookups(at(10), 10).expect("read");
+    assert_eq!(lab.lines(0, "333@lid").await.len(), 1, "it is taken for a stranger");
+    let due = lab.store().due_lookups(at(10), 10).await.expect("read");
     assert_eq!(due.into_iter().map(|lookup| lookup.contact).collect::<Vec<_>>(), keys(&["333@lid"]));
     assert!(learn(&lab, "333@lid", "971501", 20).await);
     let routed = Routing::Routed { tenant: tenant_id(1), contact: contact("971501"), is_new_session: false };
     assert_eq!(lab.hears("333@lid", "me again", 30).await.answer, routed);
-    assert_eq!((lab.lines(0, "333@lid").len(), lab.lines(0, "971501").len()), (0, 1));
-    lab.assert_counters_true();
+    assert_eq!((lab.lines(0, "333@lid").await.len(), lab.lines(0, "971501").await.len()), (0, 1));
+    lab.assert_counters_true().await;
 }
 
 /// Two links in the same moment, and then a message that names both keys.
@@ -510,10 +522,10 @@ pub async fn the_tenant_that_answers_is_the_one_that_keeps_the_lock(factory: &dy
         let Routing::Routed { tenant, contact, .. } = lab.accept(both).await.answer else {
             panic!("it is nobody's")
         };
-        assert_eq!(lock(&lab, contact.as_str()), Some(tenant.get()), "{n}");
-        assert_eq!(lock(&lab, phone), lock(&lab, hidden));
+        assert_eq!(lock(&lab, contact.as_str()).await, Some(tenant.get()), "{n}");
+        assert_eq!(lock(&lab, phone).await, lock(&lab, hidden).await);
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// What the stricter of two wishes is. Tenants 1 and 2 had the contact under both keys; tenant 3 has it under
@@ -532,22 +544,24 @@ pub async fn an_opt_out_survives_a_merge(factory: &dyn Factory) {
         lab.store().set_opt_out(&key(tenant, who), wish, "operator", at(25)).await.expect("kept");
     }
     assert!(learn(&lab, "111@lid", "971501", 30).await);
-    let since = |tenant, who| lab.store().opt_out(&key(tenant, who)).expect("read").map(|found| found.since);
+    let since = async |tenant, who| {
+        lab.store().opt_out(&key(tenant, who)).await.expect("read").map(|found| found.since)
+    };
     for who in ["111@lid", "971501"] {
-        assert_eq!([1, 2].map(|tenant| since(tenant, who)), [None, Some(at(2))], "{who}");
+        assert_eq!([since(1, who).await, since(2, who).await], [None, Some(at(2))], "{who}");
     }
-    assert_eq!([since(3, "111@lid"), since(3, "971501")], [Some(at(3)), Some(at(4))]);
-    let listed = |tenant| -> Vec<ContactKey> {
-        let listed = lab.store().opt_outs(tenant_id(tenant), None, 10).expect("read");
+    assert_eq!([since(3, "111@lid").await, since(3, "971501").await], [Some(at(3)), Some(at(4))]);
+    let listed = async |tenant| -> Vec<ContactKey> {
+        let listed = lab.store().opt_outs(tenant_id(tenant), None, 10).await.expect("read");
         listed.into_iter().map(|(who, _)| who).collect()
     };
-    assert_eq!(listed(2), keys(&["111@lid"]));
-    assert_eq!(listed(3), keys(&["111@lid", "971501"]));
+    assert_eq!(listed(2).await, keys(&["111@lid"]));
+    assert_eq!(listed(3).await, keys(&["111@lid", "971501"]));
     // Told apart again, nobody knows whose wish it was: neither gets messages.
     lab.store().unmerge_contact(&contact("971501"), "operator", at(40)).await.expect("unmerged");
     for who in ["111@lid", "971501"] {
-        let opted_out = |tenant| lab.store().opt_out(&key(tenant, who)).expect("read").is_some();
-        assert_eq!([1, 2, 3].map(opted_out), [false, true, true], "{who}");
+        let opted_out = async |tenant| lab.store().opt_out(&key(tenant, who)).await.expect("read").is_some();
+        assert_eq!(join_all([1, 2, 3].map(opted_out)).await, [false, true, true], "{who}");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }

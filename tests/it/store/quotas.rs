@@ -59,7 +59,7 @@ pub async fn turns_over_the_minutes_quota_wait(factory: &dyn Factory) {
     assert!(served(&lab, next_ms - 1).await.is_empty());
     assert_eq!(lab.store().counters().inbox, 2, "nothing is lost");
     assert_eq!(served(&lab, next_ms).await.len(), 2);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 3 turns a minute.
@@ -84,7 +84,7 @@ pub async fn a_days_quota_survives_a_restart(factory: &dyn Factory) {
         lab.meets(&format!("9710{n}"), 1, n).await;
     }
     lab.restart();
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     lab.hears("97109", "start_realty_1", 10).await;
     lab.hears("97108", "start_realty_2", 10).await;
     let next = served(&lab, 11).await;
@@ -139,7 +139,7 @@ pub async fn timers_that_set_themselves_wait_for_a_word(factory: &dyn Factory) {
     assert_eq!((silenced.used, silenced.level), (1, Level::Over), "one conversation");
     assert_eq!(lab.store().next_turn_at(), None, "nobody looks after it");
     lab.restart();
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     assert_eq!(rings(&lab, 200).await, 0, "a restart is no word");
     lab.hears("97102", "hello", 300).await;
     assert_eq!(rings(&lab, 301).await, 5, "a neighbour's timers ring, and are counted for themselves");
@@ -149,10 +149,10 @@ pub async fn timers_that_set_themselves_wait_for_a_word(factory: &dyn Factory) {
     lab.store().take_over(&key(1, "97101"), "human", at(600)).await.expect("taken over");
     lab.store().hand_back(&key(1, "97101"), "human", at(601)).await.expect("given back");
     assert_eq!(rings(&lab, 602).await, 0, "who gives it back says no word for the contact");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     lab.hears("97101", "and again", 800).await;
     assert_eq!(rings(&lab, 801).await, 5);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 5 turns without a word. What is left of them is there after the human too.
@@ -175,7 +175,7 @@ pub async fn a_human_in_between_gives_timers_nothing(factory: &dyn Factory) {
         lab.commit(&told, Answer { timers: again(ms + 4), ..Answer::default() }, ms + 3).await;
     }
     assert!((1..=5).contains(&rang), "{rang}");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// A merge keeps the stricter count and loses no timer.
@@ -189,11 +189,11 @@ pub async fn a_merge_does_not_wake_timers(factory: &dyn Factory) {
     assert_eq!(gauge(lab.store().as_ref(), 1, Kind::TurnsUnprompted, 200).used, 2);
     lab.store().merge_contacts(&contact("97101"), &contact("97102"), "test", at(200)).await.expect("merged");
     assert_eq!(gauge(lab.store().as_ref(), 1, Kind::TurnsUnprompted, 200).used, 1);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     assert_eq!(rings(&lab, 201).await, 0);
     lab.hears("97102", "hello", 400).await;
     assert_eq!(rings(&lab, 401).await, 5);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 2 collections, 400 bytes.
@@ -213,7 +213,7 @@ pub async fn collections_have_a_number_and_a_size(factory: &dyn Factory) {
     put(1, "b", 400).await.expect_err("too large together");
     put(1, "b", 120).await.expect("one may grow");
     put(2, "c", 200).await.expect("another tenant's room");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     let kept = lab.store().usage()[&tenant_id(1)].of(Shelf::Collections);
     assert_eq!(kept.rows, 2);
     assert_eq!(gauge(lab.store().as_ref(), 1, Kind::CollectionBytes, 0).used, kept.bytes);
@@ -223,7 +223,7 @@ pub async fn collections_have_a_number_and_a_size(factory: &dyn Factory) {
 pub async fn the_journal_is_bounded_and_keeps_the_newest(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     lab.meets("97102", 2, 0).await;
-    let before = lab.store().journal(&key(2, "97102"), 10).expect("read").len();
+    let before = lab.store().journal(&key(2, "97102"), 10).await.expect("read").len();
     lab.meets("97101", 1, 0).await;
     let mut written = 0;
     for n in 0..200_i64 {
@@ -243,7 +243,7 @@ pub async fn the_journal_is_bounded_and_keeps_the_newest(factory: &dyn Factory) 
         }
     }
     assert!(written > 100_000);
-    let journal = lab.store().journal(&key(1, "97101"), 1000).expect("read");
+    let journal = lab.store().journal(&key(1, "97101"), 1000).await.expect("read");
     let whole = journal.iter().filter(|entry| entry.outcome.get("long").is_some()).count();
     let brief = journal.iter().filter(|entry| entry.outcome.get("omitted").is_some()).count();
     assert!(
@@ -254,11 +254,11 @@ pub async fn the_journal_is_bounded_and_keeps_the_newest(factory: &dyn Factory) 
     assert!(journal.iter().any(|entry| entry.turn == 201), "the newest is there");
     assert!(journal.iter().all(|entry| entry.turn > 20), "the oldest are not");
     assert_eq!(
-        lab.store().journal(&key(2, "97102"), 10).expect("read").len(),
+        lab.store().journal(&key(2, "97102"), 10).await.expect("read").len(),
         before,
         "nobody else's are gone"
     );
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 3 kB of history.
@@ -276,14 +276,14 @@ pub async fn the_oldest_lines_go_first(factory: &dyn Factory) {
     while lab.store().trim(10).await.expect("trimmed") == 10 {}
     let kept = lab.store().usage()[&tenant_id(1)].of(Shelf::History).bytes;
     assert!((1_500..=3_000).contains(&kept), "{kept}");
-    let lines = lab.lines(1, "97101");
+    let lines = lab.lines(1, "97101").await;
     assert_eq!(lines.last().map(String::as_str), Some("Brain: yes (Sent)"));
     assert!(
         lines.iter().any(|line| line.ends_with("line 59"))
             && !lines.iter().any(|line| line.ends_with("line 0"))
     );
-    assert_eq!(lab.lines(2, "97102").len(), 1);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(2, "97102").await.len(), 1);
+    lab.assert_counters_true().await;
     lab.hears("97101", "more", 100).await;
     assert_eq!(lab.store().trim(1000).await.expect("nothing to do"), 0);
 }
@@ -305,7 +305,7 @@ pub async fn a_number_of_its_own_is_told_to_wait(factory: &dyn Factory) {
     lab.hears("97106", "start_realty_1", 5).await;
     assert_eq!(served(&lab, 10).await.len(), 4, "what comes through a shared number is kept");
     assert!(!lab.accept(to_own(3)).await.duplicate, "the refused one was not remembered");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// Quotas: 2 uploads an hour.

@@ -74,11 +74,11 @@ async fn act(store: &dyn Store, gone: &Gone, random: &mut StdRng, now: i64) {
         83..85 => person(store, random, &who, now).await,
         85..90 => {
             let filter = Filter { ended: random.random_bool(0.7), ..all() };
-            for turn in store.turns(&filter).expect("listed").iter().take(2) {
+            for turn in store.turns(&filter).await.expect("listed").iter().take(2) {
                 // Another hand may have taken it meanwhile.
                 drop(store.retry_turn(&turn.id, "random", at(now)).await);
             }
-            for send in store.outbox(&filter).expect("listed").iter().take(2) {
+            for send in store.outbox(&filter).await.expect("listed").iter().take(2) {
                 drop(match random.random_bool(0.5) {
                     true => store.retry_send(&send.id, "random", at(now)).await,
                     false => store.drop_send(&send.id, "random", at(now)).await,
@@ -206,9 +206,9 @@ fn assert_served(store: &dyn Store, claim: &SendClaim) {
 }
 
 /// Nor to a contact that is another tenant's there.
-fn assert_carried(store: &dyn Store, claim: &SendClaim) {
+async fn assert_carried(store: &dyn Store, claim: &SendClaim) {
     assert_served(store, claim);
-    let lock = store.lock_of(&claim.id.key.contact).expect("read");
+    let lock = store.lock_of(&claim.id.key.contact).await.expect("read");
     let sender = &store.directory().senders[&claim.entry.sender];
     let carried = route::carries(sender, claim.id.key.tenant, lock.as_ref());
     assert_eq!(carried, Ok(()), "{:?}", claim.id);
@@ -286,7 +286,7 @@ async fn drain(store: &dyn Store, gone: &Gone) {
         let ids: Vec<_> = claim_sends(store, 100, now).await.into_iter().map(|it| it.id).collect();
         let sends = store.begin_sends(&ids).await.expect("begun");
         for claim in &sends {
-            assert_carried(store, claim);
+            assert_carried(store, claim).await;
             assert!(gone.places().insert(claim.id.seq), "{:?} goes out twice", claim.id);
             let sent = Settlement::Sent { provider_id: None };
             store.settle_send(&claim.id, sent, at(now)).await.expect("settled");
@@ -320,18 +320,18 @@ pub async fn counters_are_true_after_anything(factory: &dyn Factory) {
         for hand in hands {
             hand.await.expect("no panic");
         }
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
         let before = lab.store().counters();
         most_users = most_users.max(before.users);
         if round % 2 == 1 {
             lab.restart();
             assert_eq!(lab.store().counters(), before, "a quiet restart changes nothing");
-            lab.assert_counters_true();
+            lab.assert_counters_true().await;
         }
     }
     drain(lab.store().as_ref(), &gone).await;
-    lab.assert_counters_true();
-    let audit = lab.store().audit_log(100_000).expect("audit");
+    lab.assert_counters_true().await;
+    let audit = lab.store().audit_log(100_000).await.expect("audit");
     for deed in ["merge", "unmerge", "give sender", "take over", "hand back"] {
         assert!(audit.iter().any(|entry| entry.action == deed), "{deed}");
     }

@@ -21,30 +21,34 @@ pub async fn history_pages_both_ways(factory: &dyn Factory) {
         }
     }
     let conversation = key(2, "971501");
-    let all = lab.store().history(&conversation, None, 100).expect("history");
+    let all = lab.store().history(&conversation, None, 100).await.expect("history");
     assert_eq!(all.len(), 19);
     assert!(all.is_sorted_by_key(|(seq, _)| *seq));
-    let newest = lab.store().history(&conversation, None, 5).expect("history");
+    let newest = lab.store().history(&conversation, None, 5).await.expect("history");
     assert_eq!(newest, all[14..]);
     let last = all[18].0;
     for after in [None, Some(0), Some(all[6].0), Some(last)] {
         let expected = &all[all.partition_point(|(seq, _)| after.is_some_and(|after| *seq <= after))..];
-        assert_eq!(paged(&lab, &conversation, after, 4), expected, "page by page from the end: {after:?}");
+        assert_eq!(
+            paged(&lab, &conversation, after, 4).await,
+            expected,
+            "page by page from the end: {after:?}"
+        );
     }
     // Wherever somebody begins, and whether there is a line of this conversation or not.
     for before in 0..last + 3 {
         let span = Span { before: Some(Before { seq: before, chains: Vec::new() }), ..Span::newest(3) };
-        let page = lab.store().history_span(&conversation, &span).expect("history");
+        let page = lab.store().history_span(&conversation, &span).await.expect("history");
         let end = all.partition_point(|(seq, _)| *seq < before);
         let begin = end.saturating_sub(3);
         assert_eq!(page.entries, all[begin..end], "{before}");
         assert_eq!(page.earlier.is_some(), begin > 0, "{before}");
     }
-    assert_eq!(lab.store().history(&conversation, Some(last), 4).expect("history").len(), 0);
+    assert_eq!(lab.store().history(&conversation, Some(last), 4).await.expect("history").len(), 0);
 }
 
 /// Everything after `after`, read in pages of `limit`.
-pub fn paged(
+pub async fn paged(
     lab: &Lab<'_>,
     key: &ConversationKey,
     after: Option<u64>,
@@ -53,7 +57,7 @@ pub fn paged(
     let (mut whole, mut before) = (Vec::new(), None);
     loop {
         let span = Span { after, before, ..Span::newest(limit) };
-        let page = lab.store().history_span(key, &span).expect("history");
+        let page = lab.store().history_span(key, &span).await.expect("history");
         assert!(page.entries.len() <= limit, "{page:?}");
         whole.splice(0..0, page.entries);
         // As a caller would give it back.
@@ -73,12 +77,12 @@ pub async fn large_entries_are_read_page_by_page(factory: &dyn Factory) {
         lab.store().commit_turn(commit).await.expect("committed");
     }
     let conversation = key(2, "971501");
-    let whole = lab.store().journal(&conversation, 100).expect("journal");
+    let whole = lab.store().journal(&conversation, 100).await.expect("journal");
     for (bytes, most) in [(1, 1), (2_000, 2), (10_000, 9)] {
         let (mut read, mut before) = (Vec::new(), None);
         loop {
             let span = Span { before, bytes, ..Span::newest(100) };
-            let page = lab.store().journal_span(&conversation, &span).expect("journal");
+            let page = lab.store().journal_span(&conversation, &span).await.expect("journal");
             assert!(page.entries.is_sorted_by_key(|(seq, _)| *seq));
             assert!((1..=most).contains(&page.entries.len()), "{bytes}: {}", page.entries.len());
             read.splice(0..0, page.entries.into_iter().map(|(_, entry)| entry));
@@ -92,13 +96,13 @@ pub async fn large_entries_are_read_page_by_page(factory: &dyn Factory) {
     for n in 10..20 {
         lab.hears("971501", &"x".repeat(1000), n).await;
     }
-    let page = lab.store().turns_page(&all(), 5_000).expect("turns");
+    let page = lab.store().turns_page(&all(), 5_000).await.expect("turns");
     assert!(page.more && (2..10).contains(&page.entries.len()), "{}", page.entries.len());
-    assert!(!lab.store().turns_page(&all(), 50_000).expect("turns").more);
-    let page = lab.store().audit_page(100, 1).expect("audit");
+    assert!(!lab.store().turns_page(&all(), 50_000).await.expect("turns").more);
+    let page = lab.store().audit_page(100, 1).await.expect("audit");
     assert!(page.more && page.entries.len() == 1);
     let filter = Filter { limit: 4, ..all() };
-    let page = lab.store().outbox_page(&filter, usize::MAX).expect("outbox");
+    let page = lab.store().outbox_page(&filter, usize::MAX).await.expect("outbox");
     assert!(page.more && page.entries.len() == 4);
 }
 
@@ -112,14 +116,14 @@ pub async fn one_is_found_by_its_id(factory: &dyn Factory) {
     lab.fail(&claim, TurnFate::Dead { fallback: None }, 10).await;
     lab.hears("971501", "waiting", 11).await;
     let (turns, sends) =
-        (lab.store().turns(&all()).expect("turns"), lab.store().outbox(&all()).expect("outbox"));
+        (lab.store().turns(&all()).await.expect("turns"), lab.store().outbox(&all()).await.expect("outbox"));
     assert_eq!((turns.len(), sends.len()), (2, 3));
     for turn in &turns {
-        let found = lab.store().turn(&turn.id).expect("read").expect("there");
+        let found = lab.store().turn(&turn.id).await.expect("read").expect("there");
         assert_eq!(serde_json::json!(found), serde_json::json!(turn));
     }
     for send in &sends {
-        let found = lab.store().send(&send.id).expect("read").expect("there");
+        let found = lab.store().send(&send.id).await.expect("read").expect("there");
         assert_eq!(serde_json::json!(found), serde_json::json!(send));
     }
     for id in turns.iter().map(|turn| &turn.id).chain(sends.iter().map(|send| &send.id)) {
@@ -128,8 +132,8 @@ pub async fn one_is_found_by_its_id(factory: &dyn Factory) {
         for wrong in
             [format!("1-971501-{seq}"), format!("2-971509-{seq}"), format!("2-971501-9{seq}"), "2".into()]
         {
-            assert!(lab.store().turn(&wrong).expect("read").is_none(), "{wrong}");
-            assert!(lab.store().send(&wrong).expect("read").is_none(), "{wrong}");
+            assert!(lab.store().turn(&wrong).await.expect("read").is_none(), "{wrong}");
+            assert!(lab.store().send(&wrong).await.expect("read").is_none(), "{wrong}");
         }
     }
 }
@@ -137,19 +141,19 @@ pub async fn one_is_found_by_its_id(factory: &dyn Factory) {
 pub async fn settled_is_what_has_nothing_to_do(factory: &dyn Factory) {
     let lab = Lab::new(factory).await;
     let (busy, other) = (key(2, "971501"), key(2, "971502"));
-    let settled = |key| lab.store().is_settled(key, at(100)).expect("read");
+    let settled = async |key| lab.store().is_settled(key, at(100)).await.expect("read");
     lab.meets("971501", 2, 0).await;
     lab.meets("971502", 2, 0).await;
-    assert!(settled(&busy) && settled(&other));
+    assert!(settled(&busy).await && settled(&other).await);
     lab.hears("971501", "hello", 1).await;
-    assert!(!settled(&busy) && settled(&other));
+    assert!(!settled(&busy).await && settled(&other).await);
     let claim = lab.claim_one(1).await;
-    assert!(!settled(&busy), "it is being worked on");
+    assert!(!settled(&busy).await, "it is being worked on");
     lab.fail(&claim, TurnFate::Retry { at: at(5_000) }, 1).await;
-    assert!(!settled(&busy), "it is tried again");
+    assert!(!settled(&busy).await, "it is tried again");
     let claim = lab.claim_one(5_000).await;
     lab.fail(&claim, TurnFate::Dead { fallback: None }, 5_000).await;
-    assert!(settled(&busy), "nothing more will come of it");
+    assert!(settled(&busy).await, "nothing more will come of it");
 }
 
 pub async fn listings_narrow_and_stop(factory: &dyn Factory) {
@@ -174,12 +178,13 @@ pub async fn listings_narrow_and_stop(factory: &dyn Factory) {
         (filter(Some(9), None, 100), 0, 0),
         (Filter { ended: true, ..all() }, 0, 0),
     ] {
-        assert_eq!(lab.store().turns(&filter).expect("turns").len(), turns, "{filter:?}");
-        assert_eq!(lab.store().outbox(&filter).expect("outbox").len(), sends, "{filter:?}");
+        assert_eq!(lab.store().turns(&filter).await.expect("turns").len(), turns, "{filter:?}");
+        assert_eq!(lab.store().outbox(&filter).await.expect("outbox").len(), sends, "{filter:?}");
     }
     let ids: Vec<_> = lab
         .store()
         .turns(&filter(Some(2), None, 100))
+        .await
         .expect("turns")
         .into_iter()
         .map(|turn| turn.id)
@@ -199,15 +204,15 @@ pub async fn no_tenant_reads_anothers(factory: &dyn Factory) {
     lab.owes("971501", 2, &["for two"], 0).await;
     for other in [0, 1, 3] {
         let conversation = key(other, "971501");
-        assert_eq!(lab.store().conversation(&conversation).expect("read"), None);
-        assert_eq!(lab.store().history(&conversation, None, 10).expect("read"), []);
-        assert_eq!(lab.store().history(&conversation, Some(0), 10).expect("read"), []);
-        assert_eq!(lab.store().journal(&conversation, 10).expect("read"), []);
+        assert_eq!(lab.store().conversation(&conversation).await.expect("read"), None);
+        assert_eq!(lab.store().history(&conversation, None, 10).await.expect("read"), []);
+        assert_eq!(lab.store().history(&conversation, Some(0), 10).await.expect("read"), []);
+        assert_eq!(lab.store().journal(&conversation, 10).await.expect("read"), []);
     }
     // A contact whose key begins like another's is another.
     for similar in ["97150", "9715011", "971501@lid"] {
-        assert_eq!(lab.store().conversation(&key(2, similar)).expect("read"), None);
-        assert_eq!(lab.store().history(&key(2, similar), None, 10).expect("read"), []);
+        assert_eq!(lab.store().conversation(&key(2, similar)).await.expect("read"), None);
+        assert_eq!(lab.store().history(&key(2, similar), None, 10).await.expect("read"), []);
     }
 }
 
@@ -229,7 +234,7 @@ pub async fn a_conversation_shows_what_waits(factory: &dyn Factory) {
             }
             _ => {}
         }
-        let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+        let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
         assert_eq!(conversation.last_inbound_at, at(100), "{step}");
         assert_eq!(conversation.reply_to, "111@lid", "{step}");
         assert_eq!(conversation.display_name.as_deref(), Some("New Name"), "{step}");
@@ -253,7 +258,7 @@ pub async fn the_journal_shows_what_a_turn_did(factory: &dyn Factory) {
         expected.push(commit.journal.clone());
         lab.store().commit_turn(commit).await.expect("committed");
     }
-    let journal = lab.store().journal(&key(2, "971501"), 3).expect("journal");
+    let journal = lab.store().journal(&key(2, "971501"), 3).await.expect("journal");
     assert_eq!(journal, expected[2..], "the newest three, oldest first");
     assert_eq!(journal[2].turn, 6);
 }

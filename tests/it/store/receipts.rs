@@ -23,8 +23,8 @@ fn unknown() -> Settlement {
 }
 
 /// The third line and those after it: what was answered to `hello`.
-fn replies(lab: &Lab<'_>) -> Vec<String> {
-    lab.lines(1, "971501").split_off(2)
+async fn replies(lab: &Lab<'_>) -> Vec<String> {
+    lab.lines(1, "971501").await.split_off(2)
 }
 
 /// The sender `main` at this provider.
@@ -79,7 +79,7 @@ pub async fn a_receipt_finds_its_reply_by_any_id(factory: &dyn Factory) {
             }
             let state = if found { "Delivered" } else { "Sent" };
             assert_eq!(
-                lab.lines(1, &who)[2],
+                lab.lines(1, &who).await[2],
                 format!("Brain: one ({state})"),
                 "{provider} {answered} early: {early}"
             );
@@ -121,13 +121,13 @@ pub async fn our_own_name_resolves_what_was_unknown(factory: &dyn Factory) {
         for _ in 0..2 {
             lab.store().record_receipt(by_name.clone()).await.expect("recorded");
         }
-        assert_eq!(lab.lines(1, &who)[2], format!("Brain: {line}"), "{case}");
-        lab.assert_counters_true();
+        assert_eq!(lab.lines(1, &who).await[2], format!("Brain: {line}"), "{case}");
+        lab.assert_counters_true().await;
         if before.is_none() {
             // The answer itself comes late, and changes nothing but that the next may go.
             assert_eq!(lab.sends(9, 1002).await.len(), 0, "{case}");
             lab.settle(&claim, unknown(), 1003).await;
-            assert_eq!(lab.lines(1, &who)[2], format!("Brain: {line}"), "{case}");
+            assert_eq!(lab.lines(1, &who).await[2], format!("Brain: {line}"), "{case}");
         }
         given_up += u64::from(line.ends_with("(Failed)"));
         let counters = lab.store().counters();
@@ -137,7 +137,7 @@ pub async fn our_own_name_resolves_what_was_unknown(factory: &dyn Factory) {
             assert_eq!(lab.sends_one(2000).await, text, "{case}: nothing goes out twice");
         }
         assert_eq!(lab.sends(9, 9000).await.len(), 0, "{case}");
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
     }
 }
 
@@ -150,14 +150,14 @@ pub async fn a_name_may_come_back_as_the_id(factory: &dyn Factory) {
     let forged = format!("{}A", &claim.reference[..claim.reference.len() - 1]);
     for strange in [forged.as_str(), "sb", "", "sbAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         lab.store().record_receipt(told(strange)).await.expect("forgotten");
-        assert_eq!(replies(&lab), ["Brain: one (Unknown)"], "{strange}");
+        assert_eq!(replies(&lab).await, ["Brain: one (Unknown)"], "{strange}");
     }
     lab.restart();
     lab.store().record_receipt(told(&claim.reference)).await.expect("recorded");
-    assert_eq!(replies(&lab), ["Brain: one (Delivered)"]);
+    assert_eq!(replies(&lab).await, ["Brain: one (Delivered)"]);
     lab.store().record_receipt(Receipt { state: Read, ..told(&claim.reference) }).await.expect("recorded");
-    assert_eq!(replies(&lab), ["Brain: one (Read)"]);
-    lab.assert_counters_true();
+    assert_eq!(replies(&lab).await, ["Brain: one (Read)"]);
+    lab.assert_counters_true().await;
 }
 
 /// A provider that says that the contact does not want this, early, late, or of something unknown.
@@ -178,19 +178,19 @@ pub async fn a_refusal_of_the_contact_is_an_opt_out(factory: &dyn Factory) {
         let outcome = if when == "unknown" { unknown() } else { sent(&format!("p{who}")) };
         lab.settle(&claim, outcome, 11).await;
         lab.store().record_receipt(refused).await.expect("recorded");
-        assert_eq!(lab.lines(1, who)[2], "Brain: one (Failed)", "{when}");
-        let opt_out = lab.store().opt_out(&key(1, who)).expect("read").expect(when);
+        assert_eq!(lab.lines(1, who).await[2], "Brain: one (Failed)", "{when}");
+        let opt_out = lab.store().opt_out(&key(1, who)).await.expect("read").expect(when);
         assert_eq!(opt_out.note, "told by the provider");
         assert!(!opt_out.lets_out(&claim.id));
-        assert_eq!(lab.store().opt_out(&key(2, who)).expect("read"), None, "of this tenant only");
+        assert_eq!(lab.store().opt_out(&key(2, who)).await.expect("read"), None, "of this tenant only");
     }
     let permanent = Receipt { fate: Some(Fate::Permanent), ..receipt("p4", Failed) };
     lab.owes("971504", 1, &["one"], 20).await;
     let claim = lab.sends(1, 30).await.remove(0);
     lab.settle(&claim, sent("p4"), 31).await;
     lab.store().record_receipt(permanent).await.expect("recorded");
-    assert_eq!(lab.store().opt_out(&key(1, "971504")).expect("read"), None);
-    lab.assert_counters_true();
+    assert_eq!(lab.store().opt_out(&key(1, "971504")).await.expect("read"), None);
+    lab.assert_counters_true().await;
 }
 
 /// One that was taken and did not arrive is for the operator, until it is told otherwise.
@@ -202,18 +202,19 @@ pub async fn what_did_not_arrive_is_listed(factory: &dyn Factory) {
     let moved = lab.store().record_receipt(failed("p1")).await.expect("recorded").expect("it is news");
     assert!(moved.returned && moved.state == Failed, "it is counted: {moved:?}");
     assert_eq!(lab.store().record_receipt(failed("p1")).await.expect("recorded"), None, "once");
-    let listed = |lab: &Lab<'_>| lab.store().outbox(&Filter { ended: true, ..all() }).expect("listed");
-    let [dead] = &listed(&lab)[..] else { panic!("one is listed") };
+    let listed =
+        async |lab: &Lab<'_>| lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("listed");
+    let [dead] = &listed(&lab).await[..] else { panic!("one is listed") };
     assert_eq!((dead.entry.state, &dead.entry.sender), (OutboxState::Dead, &claim.entry.sender));
     assert_eq!((&dead.entry.to, &dead.entry.outbound), (&claim.entry.to, &claim.entry.outbound));
     assert!(dead.entry.last_error.as_deref().is_some_and(|error| error.contains("131047")), "{dead:?}");
-    assert_eq!(replies(&lab), ["Brain: one (Failed)"]);
-    lab.assert_counters_true();
+    assert_eq!(replies(&lab).await, ["Brain: one (Failed)"]);
+    lab.assert_counters_true().await;
 
     // Again by hand, under another name; what the first attempt was called leads nowhere any more.
     lab.restart();
     lab.store().retry_send(&dead.id, "operator", at(20)).await.expect("retried");
-    assert_eq!(replies(&lab), ["Brain: one (Queued)"]);
+    assert_eq!(replies(&lab).await, ["Brain: one (Queued)"]);
     let again = lab.sends(1, 21).await.remove(0);
     assert_eq!((again.entry.retried_at, again.entry.attempts), (Some(at(20)), 2));
     assert_eq!(again.reference, format!("{}-2", claim.reference));
@@ -221,24 +222,30 @@ pub async fn what_did_not_arrive_is_listed(factory: &dyn Factory) {
     lab.store().record_receipt(failed("p1")).await.expect("forgotten");
     let late = Receipt { reference: Some(claim.reference.clone()), ..failed("x") };
     lab.store().record_receipt(late).await.expect("forgotten");
-    assert_eq!(replies(&lab), ["Brain: one (Sent)"], "the first attempt's failure is not this one's");
-    lab.assert_counters_true();
+    assert_eq!(replies(&lab).await, ["Brain: one (Sent)"], "the first attempt's failure is not this one's");
+    lab.assert_counters_true().await;
 
     // It arrives although it was told that it had not.
     lab.store().record_receipt(failed("p2")).await.expect("recorded");
-    assert_eq!(listed(&lab).len(), 1);
+    assert_eq!(listed(&lab).await.len(), 1);
     lab.store().record_receipt(receipt("p2", Delivered)).await.expect("recorded");
-    assert_eq!((listed(&lab).len(), replies(&lab)), (0, vec!["Brain: one (Delivered)".to_owned()]));
-    lab.assert_counters_true();
+    assert_eq!(
+        (listed(&lab).await.len(), replies(&lab).await),
+        (0, vec!["Brain: one (Delivered)".to_owned()])
+    );
+    lab.assert_counters_true().await;
 
     // Let be.
     lab.owes("971502", 1, &["two"], 30).await;
     let claim = lab.sends(1, 31).await.remove(0);
     lab.settle(&claim, sent("p3"), 32).await;
     lab.store().record_receipt(failed("p3")).await.expect("recorded");
-    lab.store().drop_send(&listed(&lab)[0].id, "operator", at(33)).await.expect("dropped");
-    assert_eq!((listed(&lab).len(), &lab.lines(1, "971502")[2]), (0, &"Brain: two (Failed)".to_owned()));
-    lab.assert_counters_true();
+    lab.store().drop_send(&listed(&lab).await[0].id, "operator", at(33)).await.expect("dropped");
+    assert_eq!(
+        (listed(&lab).await.len(), &lab.lines(1, "971502").await[2]),
+        (0, &"Brain: two (Failed)".to_owned())
+    );
+    lab.assert_counters_true().await;
 }
 
 /// The name of an attempt is the same only after one of unknown outcome.
@@ -252,10 +259,10 @@ pub async fn each_attempt_has_its_name(factory: &dyn Factory) {
     // The first attempt's failure says nothing of this one.
     let late = Receipt { reference: Some(first.reference.clone()), ..receipt("x", Failed) };
     lab.store().record_receipt(late).await.expect("forgotten");
-    assert_eq!(replies(&lab), ["Brain: one (Unknown)"]);
+    assert_eq!(replies(&lab).await, ["Brain: one (Unknown)"]);
     lab.restart();
     let retry = async |lab: &Lab<'_>, ms| {
-        let id = lab.store().outbox(&Filter { ended: true, ..all() }).expect("listed")[0].id.clone();
+        let id = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("listed")[0].id.clone();
         lab.store().retry_send(&id, "operator", at(ms)).await.expect("retried");
         lab.sends(1, ms).await.remove(0)
     };
@@ -272,7 +279,7 @@ pub async fn each_attempt_has_its_name(factory: &dyn Factory) {
     lab.settle(&fourth, Settlement::Dead { error: "no".into() }, 41).await;
     let fifth = retry(&lab, 50).await;
     assert_eq!(fifth.reference, format!("{}-3", first.reference));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 fn own(id: &str, who: &str, text: &str) -> Own {
@@ -307,9 +314,9 @@ pub async fn what_a_human_types_on_the_phone_is_kept(factory: &dyn Factory) {
         assert_eq!(keeps(lab.store().as_ref(), own(echo, "971501", "yes, come by"), ms).await, expected);
     }
     assert_eq!(lab.claim(9, 10).await.len(), 0, "it is no turn");
-    assert_eq!(lab.lines(1, "971501")[1..], ["Contact: is it free?", "Human: yes, come by (Sent)"]);
+    assert_eq!(lab.lines(1, "971501").await[1..], ["Contact: is it free?", "Human: yes, come by (Sent)"]);
     lab.store().record_receipt(receipt("true_971501@c.us_A1", Read)).await.expect("recorded");
-    assert_eq!(lab.lines(1, "971501")[2], "Human: yes, come by (Read)");
+    assert_eq!(lab.lines(1, "971501").await[2], "Human: yes, come by (Read)");
 
     lab.store().hand_back(&key(1, "971501"), "operator", at(20)).await.expect("given back");
     let claim = lab.claim_one(21).await;
@@ -329,8 +336,8 @@ pub async fn what_a_human_types_on_the_phone_is_kept(factory: &dyn Factory) {
     let first = Own { account: "own".into(), ..own("B1", "971777", "hello from your agent") };
     let kept = store.record_own(first, SenderName::new("own"), None, at(40)).await.expect("recorded");
     assert_eq!(kept, OwnKept::Said);
-    assert_eq!(lab.lines(2, "971777"), ["Human: hello from your agent (Sent)"]);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(2, "971777").await, ["Human: hello from your agent (Sent)"]);
+    lab.assert_counters_true().await;
 }
 
 /// Our own replies come back from the provider too, before its answer, after it, or instead of it.
@@ -355,13 +362,13 @@ pub async fn our_own_replies_are_not_kept_twice(factory: &dyn Factory) {
         }
         lab.settle(&claim, outcome, 1002).await;
         assert_eq!(keeps(lab.store().as_ref(), echo, 1003).await, OwnKept::Known, "{n}");
-        assert_eq!(lab.lines(1, &who)[2..], ["Brain: one (Sent)", "Brain: two (Queued)"], "{n}");
+        assert_eq!(lab.lines(1, &who).await[2..], ["Brain: one (Sent)", "Brain: two (Queued)"], "{n}");
         assert_eq!(lab.sends_one(1004).await, "two", "{n}: nothing goes out twice");
         lab.store().record_receipt(receipt(&format!("true_971501@c.us_E{n}"), Read)).await.expect("recorded");
-        assert_eq!(lab.lines(1, &who)[2], "Brain: one (Read)", "{n}");
-        lab.assert_counters_true();
+        assert_eq!(lab.lines(1, &who).await[2], "Brain: one (Read)", "{n}");
+        lab.assert_counters_true().await;
     }
-    assert_eq!(lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").len(), 0);
+    assert_eq!(lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox").len(), 0);
 
     // Where the engine takes an id of ours, it says whose the echo is, whatever it looks like.
     lab.owes("971509", 1, &["one"], 100).await;
@@ -369,8 +376,8 @@ pub async fn our_own_replies_are_not_kept_twice(factory: &dyn Factory) {
     let echo = own(&format!("true_5000@lid_{}", claim.reference), "971509", "*one*");
     lab.settle(&claim, unknown(), 1001).await;
     assert_eq!(keeps(lab.store().as_ref(), echo, 1002).await, OwnKept::Known);
-    assert_eq!(lab.lines(1, "971509")[2..], ["Brain: one (Sent)"]);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(1, "971509").await[2..], ["Brain: one (Sent)"]);
+    lab.assert_counters_true().await;
 }
 
 /// A person with very many replies that have ended costs an echo no more than one with few.
@@ -388,7 +395,7 @@ pub async fn an_echo_is_compared_with_the_newest_alone(factory: &dyn Factory) {
     }
     assert_eq!(keeps(lab.store().as_ref(), own("E1", "971501", "last"), 30).await, OwnKept::Known);
     assert_eq!(keeps(lab.store().as_ref(), own("E2", "971501", "first"), 31).await, OwnKept::Said);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// An echo that does not look like its reply is taken for a human's, until the answer tells whose it is.
@@ -421,10 +428,10 @@ pub async fn an_echo_that_looks_different_is_taken_out_again(factory: &dyn Facto
         lab.settle(&claim, sent(&id), 10 * n + 3).await;
     }
     assert_eq!(
-        lab.lines(1, "971501")[2..],
+        lab.lines(1, "971501").await[2..],
         ["Brain: (not a text) (Delivered)", "Brain: two (Delivered)", "Human: I am here too (Sent)"]
     );
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 /// One contact has replies of unknown outcome, as many as there are pictures without words, or `Hello`.
@@ -494,12 +501,12 @@ pub async fn what_sent_it_tells_whose_an_echo_is(factory: &dyn Factory) {
         let id = format!("true_{who}@c.us_O{n}");
         let echo = Own { content: Some(content), origin, sent_at: at(after), ..own(&id, &who, "") };
         assert_eq!(keeps(lab.store().as_ref(), echo, after + 1).await, expected, "{n}");
-        let human = lab.lines(1, &who).iter().filter(|line| line.starts_with("Human")).count();
+        let human = lab.lines(1, &who).await.iter().filter(|line| line.starts_with("Human")).count();
         assert_eq!(human, usize::from(expected == said), "{n}");
-        let left = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+        let left = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox");
         let left = left.iter().filter(|row| row.contact == contact(&who)).count();
         assert_eq!(left, before - usize::from(expected == known), "{n}");
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
     }
 }
 
@@ -511,7 +518,7 @@ pub async fn an_address_names_the_tenant_of_what_was_typed(factory: &dyn Factory
         let named = Some(super::lab::tenant_id(tenant));
         let kept = lab.store().record_own(said, SenderName::new("main"), named, at(5)).await;
         assert_eq!(kept.expect("recorded"), OwnKept::Said);
-        assert!(lab.lines(line, who).contains(&"Human: good morning (Sent)".to_owned()), "{who}");
+        assert!(lab.lines(line, who).await.contains(&"Human: good morning (Sent)".to_owned()), "{who}");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }

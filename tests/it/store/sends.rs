@@ -26,11 +26,11 @@ pub async fn replies_leave_in_order(factory: &dyn Factory) {
     assert_eq!(lab.sends_one(13).await, "three");
     assert_eq!((lab.sends(10, 99).await.len(), lab.store().next_send_at()), (0, None));
     assert_eq!(
-        lab.lines(2, "971501")[2..],
+        lab.lines(2, "971501").await[2..],
         ["Brain: one (Sent)", "Brain: two (Sent)", "Brain: three (Sent)"]
     );
     assert_eq!(lab.store().counters().outbox_waiting, 0);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn senders_take_turns(factory: &dyn Factory) {
@@ -61,7 +61,7 @@ pub async fn a_later_send_waits_and_holds_those_behind_it(factory: &dyn Factory)
     assert_eq!((lab.sends(10, 499).await.len(), lab.store().next_send_at()), (0, Some(at(500))));
     lab.restart();
     assert_eq!(lab.sends(10, 499).await.len(), 0);
-    let listed = lab.store().outbox(&all()).expect("outbox");
+    let listed = lab.store().outbox(&all()).await.expect("outbox");
     assert_eq!(listed[0].entry.last_error.as_deref(), Some("connection refused"));
     assert_eq!(listed[0].entry.state, OutboxState::Waiting);
     let again = lab.sends(10, 500).await;
@@ -82,14 +82,14 @@ pub async fn the_dead_and_the_unknown_hold_nobody(factory: &dyn Factory) {
     let two = lab.sends(1, 12).await.remove(0);
     lab.settle(&two, Settlement::Unknown { error: "timed out".into() }, 13).await;
     assert_eq!(lab.sends_one(14).await, "three");
-    let lines = &lab.lines(2, "971501")[2..];
+    let lines = &lab.lines(2, "971501").await[2..];
     assert_eq!(lines, ["Brain: one (Failed)", "Brain: two (Unknown)", "Brain: three (Sent)"]);
     let counters = lab.store().counters();
     assert_eq!((counters.outbox_waiting, counters.outbox_dead, counters.outbox_unknown), (0, 1, 1));
-    let listed = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+    let listed = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox");
     let errors: Vec<_> = listed.iter().map(|send| send.entry.last_error.as_deref().unwrap_or("")).collect();
     assert_eq!(errors, ["no such number", "timed out"]);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_send_cut_off_in_the_middle_is_unknown(factory: &dyn Factory) {
@@ -99,12 +99,12 @@ pub async fn a_send_cut_off_in_the_middle_is_unknown(factory: &dyn Factory) {
     lab.restart();
     let counters = lab.store().counters();
     assert_eq!((counters.outbox_waiting, counters.outbox_unknown), (1, 1));
-    lab.assert_counters_true();
-    let listed = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox");
+    lab.assert_counters_true().await;
+    let listed = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox");
     assert_eq!((listed[0].entry.state, listed[0].entry.attempts), (OutboxState::Unknown, 1));
     assert!(listed[0].entry.last_error.as_deref().is_some_and(|error| error.contains("stopped")));
     assert_eq!(lab.sends_one(20).await, "two", "it is not sent again by itself, and holds nobody");
-    assert_eq!(lab.lines(2, "971501")[2..], ["Brain: one (Unknown)", "Brain: two (Sent)"]);
+    assert_eq!(lab.lines(2, "971501").await[2..], ["Brain: one (Unknown)", "Brain: two (Sent)"]);
 }
 
 pub async fn receipts_move_forward_only(factory: &dyn Factory) {
@@ -122,13 +122,13 @@ pub async fn receipts_move_forward_only(factory: &dyn Factory) {
         ("p1", Read, "Read"),
     ] {
         lab.store().record_receipt(receipt(id, state)).await.expect("recorded");
-        assert_eq!(lab.lines(2, "971501")[2], format!("Brain: one ({shown})"), "after {id} {state:?}");
+        assert_eq!(lab.lines(2, "971501").await[2], format!("Brain: one ({shown})"), "after {id} {state:?}");
     }
     let mut elsewhere = receipt("p1", DeliveryState::Read);
     elsewhere.account = Some("second".into());
     lab.store().record_receipt(elsewhere).await.expect("ignored");
     lab.restart();
-    assert_eq!(lab.lines(2, "971501")[2], "Brain: one (Read)");
+    assert_eq!(lab.lines(2, "971501").await[2], "Brain: one (Read)");
 }
 
 pub async fn a_receipt_may_overtake_the_answer(factory: &dyn Factory) {
@@ -137,7 +137,7 @@ pub async fn a_receipt_may_overtake_the_answer(factory: &dyn Factory) {
     let claim = lab.sends(1, 10).await.remove(0);
     lab.store().record_receipt(receipt("p1", DeliveryState::Delivered)).await.expect("noted");
     lab.settle(&claim, sent("p1"), 11).await;
-    assert_eq!(lab.lines(2, "971501")[2], "Brain: one (Delivered)");
+    assert_eq!(lab.lines(2, "971501").await[2], "Brain: one (Delivered)");
 }
 
 pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
@@ -152,7 +152,7 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
     }
     store.retry_send(&ids[0], "operator", at(20)).await.expect("retried");
     store.drop_send(&ids[1], "operator", at(21)).await.expect("dropped");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     let on_its_way = lab.sends(1, 22).await.remove(0);
     assert_eq!(
         (text_of(&on_its_way.entry.outbound), on_its_way.entry.attempts),
@@ -166,11 +166,11 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
         assert!(matches!(word, Err(Error::Conflict(_))), "{word:?}");
     }
     lab.settle(&on_its_way, sent("p1"), 24).await;
-    let waiting = store.outbox(&all()).expect("outbox");
+    let waiting = store.outbox(&all()).await.expect("outbox");
     store.drop_send(&waiting[0].id, "operator", at(25)).await.expect("dropped");
     assert_eq!(lab.sends_one(26).await, "four");
     assert_eq!(
-        lab.lines(2, "971501")[2..],
+        lab.lines(2, "971501").await[2..],
         ["Brain: one (Sent)", "Brain: two (Unknown)", "Brain: three (Failed)", "Brain: four (Sent)"],
         "the places in the history stay"
     );
@@ -178,9 +178,10 @@ pub async fn what_ended_can_be_retried_and_dropped(factory: &dyn Factory) {
         let word = store.retry_send(id, "operator", at(30)).await;
         assert!(matches!(word, Err(Error::NotFound(_))), "{id}: {word:?}");
     }
-    let done: Vec<_> = store.audit_log(3).expect("audit").into_iter().map(|entry| entry.action).collect();
+    let done: Vec<_> =
+        store.audit_log(3).await.expect("audit").into_iter().map(|entry| entry.action).collect();
     assert_eq!(done, ["drop send", "drop send", "retry send"], "refused words are not deeds");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_settlement_is_written_once(factory: &dyn Factory) {
@@ -197,13 +198,13 @@ pub async fn a_settlement_is_written_once(factory: &dyn Factory) {
     strange.key = key(3, "971501");
     lab.store().settle_send(&strange, sent("p"), at(13)).await.expect("nothing to write");
     assert_eq!(lab.store().counters(), before);
-    assert_eq!(lab.lines(2, "971501")[2..], ["Brain: one (Sent)", "Brain: two (Queued)"]);
+    assert_eq!(lab.lines(2, "971501").await[2..], ["Brain: one (Sent)", "Brain: two (Queued)"]);
     assert_eq!(lab.sends(1, 14).await.len(), 0, "the second is still being sent");
     lab.settle(&second, Settlement::Later { at: at(50), error: "busy".into() }, 15).await;
     lab.settle(&second, sent("p2"), 16).await;
-    assert_eq!(lab.lines(2, "971501")[3], "Brain: two (Queued)", "it waits for its time");
+    assert_eq!(lab.lines(2, "971501").await[3], "Brain: two (Queued)", "it waits for its time");
     assert_eq!((lab.sends(1, 49).await.len(), lab.sends_one(50).await.as_str()), (0, "two"));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_was_claimed_and_not_begun_is_simply_sent(factory: &dyn Factory) {
@@ -220,7 +221,7 @@ pub async fn what_was_claimed_and_not_begun_is_simply_sent(factory: &dyn Factory
     assert_eq!(begun[0].id, claims[0].id);
     lab.restart();
     assert_eq!(lab.store().counters().outbox_unknown, 1, "now it may have gone out");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_is_postponed_waits_in_memory_only(factory: &dyn Factory) {
@@ -262,12 +263,12 @@ pub async fn what_is_held_back_is_settled_without_an_attempt(factory: &dyn Facto
     lab.settle(&one, Settlement::Later { at: at(502), error: "told again".into() }, 501).await;
     let counters = lab.store().counters();
     assert_eq!((counters.outbox_waiting, counters.outbox_dead, counters.outbox_unknown), (2, 1, 0));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     lab.restart();
     assert_eq!((lab.sends_one(600).await, lab.sends_one(601).await), ("two".into(), "three".into()));
-    let dead = lab.store().outbox(&Filter { ended: true, ..all() }).expect("outbox").remove(0).entry;
+    let dead = lab.store().outbox(&Filter { ended: true, ..all() }).await.expect("outbox").remove(0).entry;
     assert_eq!((dead.state, dead.attempts), (OutboxState::Dead, 0));
-    assert_eq!(lab.lines(2, "971501")[2], "Brain: one (Failed)");
+    assert_eq!(lab.lines(2, "971501").await[2], "Brain: one (Failed)");
 }
 
 pub async fn what_has_gone_does_not_begin(factory: &dyn Factory) {
@@ -283,7 +284,7 @@ pub async fn what_has_gone_does_not_begin(factory: &dyn Factory) {
     let begun: Vec<_> = begun.iter().map(|claim| text_of(&claim.entry.outbound)).collect();
     assert_eq!(begun, ["other"]);
     assert_eq!(lab.sends_one(12).await, "two", "nobody holds the conversation");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_went_out_instead_is_in_the_history(factory: &dyn Factory) {
@@ -292,10 +293,10 @@ pub async fn what_went_out_instead_is_in_the_history(factory: &dyn Factory) {
     let claim = lab.sends(1, 10).await.remove(0);
     let by = Outbound::text("in its place");
     lab.settle(&claim, Settlement::Replaced { provider_id: Some("p1".into()), by }, 11).await;
-    assert_eq!(lab.lines(2, "971501")[2], "Brain: in its place (Sent)");
+    assert_eq!(lab.lines(2, "971501").await[2], "Brain: in its place (Sent)");
     lab.store().record_receipt(receipt("p1", DeliveryState::Read)).await.expect("recorded");
-    assert_eq!(lab.lines(2, "971501")[2], "Brain: in its place (Read)");
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(2, "971501").await[2], "Brain: in its place (Read)");
+    lab.assert_counters_true().await;
 }
 
 pub async fn the_occasion_is_kept_until_an_operator_asks(factory: &dyn Factory) {
@@ -347,7 +348,7 @@ pub async fn what_waits_for_the_morning_goes_before_an_answer(factory: &dyn Fact
         }
         let said = [lab.sends_one(203).await, lab.sends_one(204).await, lab.sends_one(205).await];
         assert_eq!(said, ["one", "two", "three"], "late: {late}");
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
     }
 }
 
@@ -409,6 +410,6 @@ pub async fn only_a_brain_hears_of_its_own_words(factory: &dyn Factory) {
     for state in [DeliveryState::Delivered, DeliveryState::Read] {
         lab.store().record_receipt(receipt("p1", state)).await.expect("recorded");
     }
-    assert_eq!(lab.lines(2, "971501").last().map(String::as_str), Some("Gateway: sorry (Read)"));
+    assert_eq!(lab.lines(2, "971501").await.last().map(String::as_str), Some("Gateway: sorry (Read)"));
     assert!(lab.claim(1, 1000).await.is_empty(), "nobody is told");
 }

@@ -56,7 +56,10 @@ async fn what_comes_is_refused_before_the_disk_is_full_and_the_rest_goes_on() {
     assert!(matches!(lab.store().probe().await, Err(Error::Full(_))), "it is not ready");
     assert!(lab.claim(10, 20).await.is_empty() && lab.store().next_turn_at().is_none(), "turns wait");
     assert_eq!(lab.sends_one(20).await, "one", "replies go out");
-    assert_eq!(lab.store().lock_of(&contact("971501")).expect("read").expect("locked").tenant, tenant_id(1));
+    assert_eq!(
+        lab.store().lock_of(&contact("971501")).await.expect("read").expect("locked").tenant,
+        tenant_id(1)
+    );
     lab.store().trim(10).await.expect("there is room to remove");
 
     free.store(70 * MIB, Ordering::SeqCst);
@@ -69,7 +72,7 @@ async fn what_comes_is_refused_before_the_disk_is_full_and_the_rest_goes_on() {
         "nothing was kept of it"
     );
     assert_eq!(lab.claim(10, 30).await.len(), 2, "and nothing was lost");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,16 +106,16 @@ async fn a_compaction_gives_bytes_back_and_loses_nothing() {
         lab.store().put_collection(tenant_id(1), name, large(1), "test").await.expect("put");
     }
     lab.hears("97151", "waits", 200).await;
-    let before = (lab.store().counters(), lab.lines(1, "97150"), lab.store().usage());
-    let spare = lab.store().file_bytes().expect("known").spare;
+    let before = (lab.store().counters(), lab.lines(1, "97150").await, lab.store().usage());
+    let spare = lab.store().file_bytes().await.expect("known").spare;
     assert!(spare > 4 * MIB, "{spare}");
     let done = lab.store().compact().await.expect("compacted");
     assert!(done.bytes_after + 4 * MIB < done.bytes_before, "{done:?}");
-    assert!(lab.store().file_bytes().expect("known").spare < spare / 2);
+    assert!(lab.store().file_bytes().await.expect("known").spare < spare / 2);
     for _ in 0..2 {
-        assert_eq!((lab.store().counters(), lab.lines(1, "97150"), lab.store().usage()), before);
-        lab.assert_counters_true();
-        let kept = lab.store().collection(tenant_id(1), "b").expect("read").expect("there");
+        assert_eq!((lab.store().counters(), lab.lines(1, "97150").await, lab.store().usage()), before);
+        lab.assert_counters_true().await;
+        let kept = lab.store().collection(tenant_id(1), "b").await.expect("read").expect("there");
         assert_eq!(kept.len(), 100);
         lab.restart();
     }
@@ -142,7 +145,7 @@ async fn what_is_written_during_a_compaction_waits_for_it() {
     }
     compacting.await.expect("no panic").expect("compacted");
     assert_eq!(lab.store().counters().accepted, 200);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     assert_eq!(lab.claim(1000, 1000).await.len(), 200);
 }
 
@@ -157,5 +160,5 @@ async fn a_store_that_is_used_is_not_idle() {
     assert!(!lab.store().is_idle(Duration::from_secs(1)), "a turn runs");
     lab.commit(&claim, Answer::default(), 1).await;
     assert!(lab.store().is_idle(Duration::from_secs(1)));
-    assert_eq!(lab.store().journal(&key(1, "971501"), 1).expect("read").len(), 1);
+    assert_eq!(lab.store().journal(&key(1, "971501"), 1).await.expect("read").len(), 1);
 }

@@ -29,8 +29,8 @@ async fn put(lab: &Lab<'_>, template: Registered) -> Result<(), Error> {
 }
 
 /// Names and languages with their states.
-fn states(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
-    let known = lab.store().templates(tenant_id(tenant)).expect("templates");
+async fn states(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
+    let known = lab.store().templates(tenant_id(tenant)).await.expect("templates");
     let state =
         |known: &Registered| format!("{} {} {}", known.template.name, known.template.language, known.status);
     known.iter().map(state).collect()
@@ -50,18 +50,21 @@ pub async fn a_template_has_one_owner_at_an_account(factory: &dyn Factory) {
     }
     assert!(matches!(put(&lab, draft(77, "main", "x", "en")).await, Err(Error::NotFound(_))));
     lab.restart();
-    assert_eq!(states(&lab, 2), ["hell en draft", "hello en draft", "hello en draft", "hello fa draft"]);
-    assert_eq!(states(&lab, 3), [""; 0]);
-    let find = |tenant, sender: &str, name: &str, language: &str| {
-        let found = lab.store().template(tenant_id(tenant), &SenderName::new(sender), name, language);
+    assert_eq!(
+        states(&lab, 2).await,
+        ["hell en draft", "hello en draft", "hello en draft", "hello fa draft"]
+    );
+    assert_eq!(states(&lab, 3).await, [""; 0]);
+    let find = async |tenant, sender: &str, name: &str, language: &str| {
+        let found = lab.store().template(tenant_id(tenant), &SenderName::new(sender), name, language).await;
         found.expect("read").map(|known| known.template.language)
     };
-    assert_eq!(find(2, "own", "hello", "fa").as_deref(), Some("fa"));
-    assert_eq!(find(2, "own", "hello", "de"), None, "two languages: which one is not guessed");
-    assert_eq!(find(2, "own", "hell", "de").as_deref(), Some("en"), "the only one there is");
-    assert_eq!(find(2, "main", "hello", "fa").as_deref(), Some("en"));
-    assert_eq!(find(2, "other", "hello", "en"), None);
-    assert_eq!(find(1, "own", "hello", "en"), None);
+    assert_eq!(find(2, "own", "hello", "fa").await.as_deref(), Some("fa"));
+    assert_eq!(find(2, "own", "hello", "de").await, None, "two languages: which one is not guessed");
+    assert_eq!(find(2, "own", "hell", "de").await.as_deref(), Some("en"), "the only one there is");
+    assert_eq!(find(2, "main", "hello", "fa").await.as_deref(), Some("en"));
+    assert_eq!(find(2, "other", "hello", "en").await, None);
+    assert_eq!(find(1, "own", "hello", "en").await, None);
     let removed = lab.store().remove_template(&draft(2, "own", "hell", "en").key(), "test", at(1)).await;
     assert_eq!(removed.expect("removed").template.name, "hell");
     let again = lab.store().remove_template(&draft(2, "own", "hell", "en").key(), "test", at(1)).await;
@@ -103,11 +106,11 @@ pub async fn what_is_told_of_a_template_is_kept(factory: &dyn Factory) {
     assert_eq!(tell(change(Some("18"), Some("two"), "REJECTED"), &["own"]).await, 1, "by its name");
     assert_eq!(tell(change(Some("19"), Some("three"), "APPROVED"), &["own"]).await, 0, "a draft is nobody's");
     lab.restart();
-    assert_eq!(states(&lab, 2), ["one en approved", "three en draft", "two en rejected"]);
+    assert_eq!(states(&lab, 2).await, ["one en approved", "three en draft", "two en rejected"]);
     let own = SenderName::new("own");
-    let known = lab.store().template(tenant_id(2), &own, "two", "en").expect("read").expect("there");
+    let known = lab.store().template(tenant_id(2), &own, "two", "en").await.expect("read").expect("there");
     assert_eq!((known.provider_id.as_deref(), known.category), (Some("18"), Some(Category::Marketing)));
-    let audit = lab.store().audit_log(20).expect("audit");
+    let audit = lab.store().audit_log(20).await.expect("audit");
     let told: Vec<&str> = audit
         .iter()
         .filter(|entry| entry.action == "template changed")
@@ -119,7 +122,7 @@ pub async fn what_is_told_of_a_template_is_kept(factory: &dyn Factory) {
         keys.map(|(name, status)| (draft(2, "own", name, "en").key(), News { status, ..News::default() }));
     let changed = lab.store().record_template_sync(sync.to_vec(), at(9)).await.expect("kept");
     assert_eq!(changed.len(), 1);
-    let known = lab.store().templates_at(&[own]).expect("templates");
+    let known = lab.store().templates_at(&[own]).await.expect("templates");
     let seen: Vec<_> = known.iter().map(|known| (known.status, known.synced_at)).collect();
     assert_eq!(
         seen,
@@ -135,8 +138,8 @@ async fn submitted(lab: &Lab<'_>, tenant: u32, sender: &str) -> Registered {
     draft
 }
 
-fn same(lab: &Lab<'_>, tenant: u32) -> Registered {
-    lab.store().templates(tenant_id(tenant)).expect("templates").remove(0)
+async fn same(lab: &Lab<'_>, tenant: u32) -> Registered {
+    lab.store().templates(tenant_id(tenant)).await.expect("templates").remove(0)
 }
 
 pub async fn a_name_counts_where_an_id_is_not_known(factory: &dyn Factory) {
@@ -153,9 +156,9 @@ pub async fn a_name_counts_where_an_id_is_not_known(factory: &dyn Factory) {
     assert_eq!(tell("18", "APPROVED", None, all).await, 0, "it may be either's");
     assert_eq!(tell("18", "APPROVED", Some("own's"), own).await, 1);
     assert_eq!(tell("18", "PAUSED", None, all).await, 1, "the id says whose it is");
-    assert_eq!(same(&lab, 1).status, Status::Pending);
+    assert_eq!(same(&lab, 1).await.status, Status::Pending);
     assert_eq!(tell("19", "REJECTED", None, all).await, 1, "only one of them has no id yet");
-    assert_eq!((same(&lab, 1).status, same(&lab, 2).status), (Status::Rejected, Status::Paused));
+    assert_eq!((same(&lab, 1).await.status, same(&lab, 2).await.status), (Status::Rejected, Status::Paused));
     assert_eq!(tell("20", "DISABLED", None, all).await, 0, "both have others");
     assert_eq!(tell("20", "DISABLED", Some("own's"), own).await, 0, "it has another");
 }
@@ -181,7 +184,7 @@ pub async fn what_was_told_before_the_answer_stays(factory: &dyn Factory) {
     assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
     lab.store().begin_template(ended.clone(), other.clone(), by, at(4)).await.expect("written down");
     lab.restart();
-    let begun = same(&lab, 2);
+    let begun = same(&lab, 2).await;
     assert_eq!((begun.status, &begun.template, begun.category), (Status::Pending, &other, None));
     let said = News { reason: Some("no".into()), ..News::default() };
     let key = known.key();
@@ -211,8 +214,8 @@ pub async fn owes_template(lab: &Lab<'_>, who: &str, tenant: u32, name: &str, ms
     lab.store().commit_turn(commit).await.expect("committed");
 }
 
-fn log(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
-    let uses = lab.store().template_log(tenant_id(tenant), None, 100).expect("log");
+async fn log(lab: &Lab<'_>, tenant: u32) -> Vec<String> {
+    let uses = lab.store().template_log(tenant_id(tenant), None, 100).await.expect("log");
     let line = |(_, sent): &(u64, Use)| {
         let error = sent.error.as_deref().unwrap_or("-");
         let category = sent.category.map_or("?", Category::word);
@@ -226,7 +229,7 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
     let mut lab = Lab::new(factory).await;
     put(&lab, draft(1, "main", "hello", "en")).await.expect("put");
     owes_template(&lab, "971501", 1, "hello", 0).await;
-    assert_eq!(log(&lab, 1), [""; 0], "nothing has gone out yet");
+    assert_eq!(log(&lab, 1).await, [""; 0], "nothing has gone out yet");
     let claim = lab.sends(1, 10).await.remove(0);
     lab.settle(&claim, Settlement::Sent { provider_id: Some("p1".into()) }, 11).await;
     owes_template(&lab, "971502", 1, "unheard_of", 20).await;
@@ -239,12 +242,12 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
     lab.sends_one(70).await;
     lab.restart();
     assert_eq!(
-        log(&lab, 1),
+        log(&lab, 1).await,
         ["971502 unheard_of ? Failed not approved", "971501 hello UTILITY Sent -"],
         "newest first"
     );
-    assert_eq!(log(&lab, 3), ["971503 hello ? Unknown no answer"]);
-    assert_eq!(log(&lab, 2), [""; 0]);
+    assert_eq!(log(&lab, 3).await, ["971503 hello ? Unknown no answer"]);
+    assert_eq!(log(&lab, 2).await, [""; 0]);
     let receipt = Receipt {
         provider: Provider::Waha,
         account: Some("default".into()),
@@ -259,12 +262,12 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
         reference: None,
     };
     lab.store().record_receipt(receipt).await.expect("kept");
-    assert_eq!(log(&lab, 1)[1], "971501 hello UTILITY Read -");
-    let uses = lab.store().template_log(tenant_id(1), None, 1).expect("log");
+    assert_eq!(log(&lab, 1).await[1], "971501 hello UTILITY Read -");
+    let uses = lab.store().template_log(tenant_id(1), None, 1).await.expect("log");
     let (place, newest) = &uses[0];
     assert_eq!(newest.parameters, ["customer"]);
     assert!(!format!("{newest:?}").contains("Sara"), "values are not kept: {newest:?}");
-    let older = lab.store().template_log(tenant_id(1), Some(*place), 10).expect("log");
+    let older = lab.store().template_log(tenant_id(1), Some(*place), 10).await.expect("log");
     assert_eq!(older.len(), 1);
     assert_eq!(older[0].1.contact.as_str(), "971501");
 
@@ -284,9 +287,9 @@ pub async fn sent_templates_are_listed_with_their_outcome(factory: &dyn Factory)
         slices.push(lab.store().prune(keep, at(21 * DAY), 2).await.expect("pruned"));
     }
     assert_eq!(slices.iter().sum::<usize>(), 3, "in slices: {slices:?}");
-    assert_eq!(log(&lab, 1), [""; 0]);
-    assert_eq!(log(&lab, 3), ["971505 hello ? Sent -"]);
-    lab.assert_counters_true();
+    assert_eq!(log(&lab, 1).await, [""; 0]);
+    assert_eq!(log(&lab, 3).await, ["971505 hello ? Sent -"]);
+    lab.assert_counters_true().await;
 }
 
 /// The audit log is kept for years, and a draft may be written anew a thousand times.
@@ -296,7 +299,7 @@ pub async fn a_templates_text_is_not_audited(factory: &dyn Factory) {
     let mut other = draft(2, "own", "hello", "en");
     other.template.body = "Hello {{customer}}, we meet late.".into();
     put(&lab, other).await.expect("put");
-    let audit = lab.store().audit_log(2).expect("audit");
+    let audit = lab.store().audit_log(2).await.expect("audit");
     let digests: Vec<_> = audit.iter().filter_map(|entry| entry.detail["sha256"].as_str()).collect();
     assert!(digests.len() == 2 && digests[0] != digests[1], "which one it was is told: {audit:?}");
     for entry in &audit {

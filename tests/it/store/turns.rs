@@ -79,13 +79,14 @@ pub async fn a_conversation_runs_one_turn_at_a_time(factory: &dyn Factory) {
     for n in 0..10 {
         let heard: Vec<_> = lab
             .lines(2, &format!("97150{n}"))
+            .await
             .into_iter()
             .filter(|line| line.starts_with("Contact"))
             .collect();
         let expected: Vec<_> = (1..20).map(|round| format!("Contact: message {}", round * 10 + n)).collect();
         assert_eq!(heard[1..], expected, "in order");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn tenants_take_turns(factory: &dyn Factory) {
@@ -132,38 +133,39 @@ pub async fn a_turn_is_committed_as_a_whole(factory: &dyn Factory) {
         if restarted {
             lab.restart();
         }
-        let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+        let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
         assert_eq!(conversation.memory.as_deref(), Some(r#"{"step":1}"#));
         assert_eq!((conversation.turns, conversation.brain_version.as_deref()), (1, Some("v1")));
         assert_eq!(conversation.created_at, at(0));
         assert_eq!(
-            lab.lines(2, "971501"),
+            lab.lines(2, "971501").await,
             [
                 "Contact: start_realty_2-instagram",
                 "Brain: welcome (Queued)",
                 "Brain: what do you look for? (Queued)"
             ]
         );
-        let outbox = lab.store().outbox(&all()).expect("outbox");
+        let outbox = lab.store().outbox(&all()).await.expect("outbox");
         let texts: Vec<_> =
             outbox.iter().map(|send| (text_of(&send.entry.outbound), send.entry.to.as_str())).collect();
         assert_eq!(texts, [("welcome", "971501@c.us"), ("what do you look for?", "971501@c.us")]);
-        assert_eq!(lab.store().journal(&key(2, "971501"), 10).expect("journal").len(), 1);
+        assert_eq!(lab.store().journal(&key(2, "971501"), 10).await.expect("journal").len(), 1);
         assert_eq!(lab.store().counters().inbox, 0);
         assert_eq!(lab.store().next_turn_at(), Some(at(5000)), "the timer");
         let lead = lab
             .store()
             .lead(switchboard::message::OrganizationId(1), &key(2, "971501").contact)
+            .await
             .expect("read");
         assert_eq!(lead.expect("there").threads[&2].source.as_deref(), Some("instagram"));
-        lab.assert_counters_true();
+        lab.assert_counters_true().await;
     }
     lab.hears("971501", "a flat", 10).await;
     let claim = lab.claim_one(11).await;
     assert_eq!(claim.conversation.memory.as_deref(), Some(r#"{"step":1}"#));
     assert_eq!(claim.lead.as_ref().map(|lead| lead.stage.as_str()), Some("new"));
     lab.commit(&claim, Answer::default(), 12).await;
-    let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+    let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
     assert_eq!(conversation.memory.as_deref(), Some(r#"{"step":1}"#), "None keeps it");
 }
 
@@ -177,10 +179,10 @@ pub async fn a_turn_is_committed_once(factory: &dyn Factory) {
     let failed =
         lab.store().fail_turn(super::lab::failure(&claim, TurnFate::Retry { at: at(4) }, at(3))).await;
     assert!(matches!(failed, Err(Error::Conflict(_))), "{failed:?}");
-    assert_eq!(lab.lines(2, "971501").len(), 2);
-    let conversation = lab.store().conversation(&key(2, "971501")).expect("read").expect("there");
+    assert_eq!(lab.lines(2, "971501").await.len(), 2);
+    let conversation = lab.store().conversation(&key(2, "971501")).await.expect("read").expect("there");
     assert_eq!(conversation.turns, 1);
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn entries_of_another_conversation_are_refused(factory: &dyn Factory) {
@@ -209,7 +211,7 @@ pub async fn a_retry_keeps_its_place_and_its_seed(factory: &dyn Factory) {
     assert_eq!(lab.store().next_turn_at(), Some(at(500)));
     lab.restart();
     assert_eq!(lab.claim(10, 499).await.len(), 0);
-    let waiting = lab.store().turns(&all()).expect("turns");
+    let waiting = lab.store().turns(&all()).await.expect("turns");
     assert_eq!(waiting[0].error.as_deref(), Some("trap: unreachable"));
     assert_eq!((waiting[0].failures, waiting[0].state), (1, TurnState::Waiting));
     let again = lab.claim_one(500).await;
@@ -237,33 +239,33 @@ pub async fn a_dead_turn_falls_back_once(factory: &dyn Factory) {
     let counters = lab.store().counters();
     assert_eq!((counters.dead_turns, counters.inbox, counters.outbox_waiting), (1, 0, 1));
     assert_eq!(
-        lab.lines(2, "971501"),
+        lab.lines(2, "971501").await,
         ["Contact: start_realty_2", "Contact: boom", "Gateway: sorry (Queued)"]
     );
     lab.restart();
-    let listed = lab.store().turns(&Filter { ended: true, ..all() }).expect("turns");
+    let listed = lab.store().turns(&Filter { ended: true, ..all() }).await.expect("turns");
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].state, listed[0].error.as_deref()), (TurnState::Dead, Some("trap: unreachable")));
     assert_eq!(words(&listed[0].trigger), ["boom"]);
 
     // Tried again by the operator, it dies again: no second apology, no second line.
     lab.store().retry_turn(&listed[0].id, "operator", at(10)).await.expect("retried");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     let again = lab.claim_one(11).await;
     assert_eq!((words(&again.trigger), again.failures), (vec!["boom".to_owned()], 0));
     lab.fail(&again, dead(), 12).await;
-    assert_eq!(lab.lines(2, "971501").len(), 3);
+    assert_eq!(lab.lines(2, "971501").await.len(), 3);
     assert_eq!(lab.store().counters().outbox_waiting, 1);
     lab.store().retry_turn(&listed[0].id, "operator", at(13)).await.expect("retried");
     let again = lab.claim_one(14).await;
     lab.commit(&again, says(&["better now"]), 15).await;
-    assert_eq!(lab.lines(2, "971501")[3..], ["Brain: better now (Queued)"]);
+    assert_eq!(lab.lines(2, "971501").await[3..], ["Brain: better now (Queued)"]);
     assert_eq!(lab.store().counters().dead_turns, 0);
     assert!(matches!(
         lab.store().retry_turn(&listed[0].id, "operator", at(16)).await,
         Err(Error::NotFound(_))
     ));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn messages_that_come_together_make_one_turn(factory: &dyn Factory) {
@@ -280,8 +282,8 @@ pub async fn messages_that_come_together_make_one_turn(factory: &dyn Factory) {
     let claim = lab.claim_one(624).await;
     assert_eq!(claim.entries.len(), 5);
     lab.commit(&claim, Answer::default(), 625).await;
-    assert_eq!(lab.lines(2, "971501").len(), 1 + 25 + 1);
-    lab.assert_counters_true();
+    assert_eq!(lab.lines(2, "971501").await.len(), 1 + 25 + 1);
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_started_turn_stands_alone(factory: &dyn Factory) {
@@ -312,13 +314,13 @@ pub async fn timers_become_turns(factory: &dyn Factory) {
     assert_eq!(lab.store().counters().inbox, 1);
     let cancel = TimerChange::Cancel { key: "never".into() };
     lab.commit(&claim, Answer { says: vec!["ding"], timers: vec![cancel], ..Answer::default() }, 1001).await;
-    assert_eq!(lab.lines(2, "971501").last().map(String::as_str), Some("Brain: ding (Queued)"));
+    assert_eq!(lab.lines(2, "971501").await.last().map(String::as_str), Some("Brain: ding (Queued)"));
     // Two that are due at once are two turns, in their order.
     let claim = lab.claim_one(9000).await;
     assert_eq!(words(&claim.trigger), ["timer: b 2000"]);
     lab.commit(&claim, Answer::default(), 9001).await;
     assert_eq!((lab.claim(10, 99_999).await.len(), lab.store().next_turn_at()), (0, None));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn timers_survive_a_restart_and_are_replaced_by_key(factory: &dyn Factory) {
@@ -349,9 +351,9 @@ pub async fn a_hand_off_takes_what_waits_out_of_the_brains_hands(factory: &dyn F
     let timers = vec![TimerChange::Set { key: "nudge".into(), at: at(50), payload: String::new() }];
     lab.commit(&claim, Answer { mode: Some(Mode::Human), timers, ..Answer::default() }, 4).await;
     assert_eq!(lab.claim(10, 100).await.len(), 0);
-    assert_eq!(lab.lines(2, "971501")[1..], ["Contact: agent", "Contact: please hurry"]);
+    assert_eq!(lab.lines(2, "971501").await[1..], ["Contact: agent", "Contact: please hurry"]);
     assert_eq!((lab.store().counters().inbox, lab.store().next_turn_at()), (0, None));
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn what_was_claimed_is_claimed_again_after_a_start(factory: &dyn Factory) {

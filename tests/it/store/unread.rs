@@ -30,10 +30,10 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
     for kept in join_all(kept).await {
         kept.expect("kept");
     }
-    let counts = store.unread_counts().expect("counted");
+    let counts = store.unread_counts().await.expect("counted");
     assert_eq!(counts.get(&Provider::Waha).copied(), Some(COUNT as u64));
     assert_eq!(counts.get(&Provider::Meta).copied(), Some(1));
-    let all = store.unread(None, usize::MAX).expect("read");
+    let all = store.unread(None, usize::MAX).await.expect("read");
     let of_waha = all.iter().find(|(_, kept)| kept.provider == Provider::Waha).expect("some");
     assert_eq!(of_waha.1.body, "5", "the oldest were given up");
 
@@ -43,7 +43,7 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
     }
     // One that is too large by itself is not kept, and is no error.
     store.keep_unread(body(Provider::Gupshup, at(3), "x".repeat(17 << 20))).await.expect("acknowledged");
-    let all = store.unread(None, usize::MAX).expect("read");
+    let all = store.unread(None, usize::MAX).await.expect("read");
     let of_waha: Vec<&str> = all
         .iter()
         .filter(|(_, kept)| kept.provider == Provider::Waha)
@@ -52,15 +52,15 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
     assert_eq!(of_waha, ["2", "3"]);
     assert_eq!(all.len(), 3);
     let mut one_by_one = Vec::new();
-    while let Some(next) = store.unread(one_by_one.last().map(|(id, _)| id), 1).expect("read").pop() {
+    while let Some(next) = store.unread(one_by_one.last().map(|(id, _)| id), 1).await.expect("read").pop() {
         one_by_one.push(next);
     }
     assert_eq!(one_by_one, all, "as a replay reads them");
 
     store.forget_unread(all[0].0.clone()).await.expect("forgotten");
-    let rest = store.unread(None, usize::MAX).expect("read");
+    let rest = store.unread(None, usize::MAX).await.expect("read");
     assert_eq!(rest, all[1..]);
-    assert_eq!(store.unread(Some(&rest[0].0), 10).expect("read"), rest[1..]);
+    assert_eq!(store.unread(Some(&rest[0].0), 10).await.expect("read"), rest[1..]);
 
     // Where the ids of that time are forgotten, it could be taken in twice.
     const KEEP: i64 = 1_000_000;
@@ -73,9 +73,9 @@ pub async fn what_cannot_be_read_is_kept_within_bounds(factory: &dyn Factory) {
         template_log_ms: KEEP,
     };
     store.prune(retention, at(8), 100).await.expect("pruned");
-    assert_eq!(store.unread(None, 10).expect("read"), rest);
+    assert_eq!(store.unread(None, 10).await.expect("read"), rest);
     store.prune(retention, at(9), 100).await.expect("pruned");
-    assert_eq!(store.unread(None, 10).expect("read"), []);
+    assert_eq!(store.unread(None, 10).await.expect("read"), []);
 }
 
 /// They are many, and push nothing else out.
@@ -90,7 +90,7 @@ pub async fn reports_that_cannot_be_read_are_given_up_first(factory: &dyn Factor
     for kept in join_all((0..COUNT).map(report)).await {
         kept.expect("kept");
     }
-    let all = store.unread(None, usize::MAX).expect("read");
+    let all = store.unread(None, usize::MAX).await.expect("read");
     let of_infobip: Vec<&str> = all
         .iter()
         .filter(|(_, kept)| kept.provider == Provider::Infobip)

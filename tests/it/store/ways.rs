@@ -13,17 +13,15 @@ fn tenant(id: u32) -> TenantId {
     TenantId::new(id).expect("not 0")
 }
 
-#[track_caller]
-fn way(lab: &Lab<'_>, name: &str) -> Way {
-    match lab.store().way(name, None).expect("read") {
+async fn way(lab: &Lab<'_>, name: &str) -> Way {
+    match lab.store().way(name, None).await.expect("read") {
         Some(Found::Way(way)) => *way,
         other => panic!("{name}: {other:?}"),
     }
 }
 
-#[track_caller]
-fn message(lab: &Lab<'_>, name: &str) -> Message {
-    way(lab, name).message.expect("the message is known")
+async fn message(lab: &Lab<'_>, name: &str) -> Message {
+    way(lab, name).await.message.expect("the message is known")
 }
 
 pub async fn a_message_is_followed_by_all_its_names(factory: &dyn Factory) {
@@ -32,7 +30,7 @@ pub async fn a_message_is_followed_by_all_its_names(factory: &dyn Factory) {
     let number = accepted.message.expect("it is routed");
     assert_eq!(accepted.via, Some(Via::Link));
     let (said, id) = (number.to_string(), format!("2-971501-{number}"));
-    let waiting = message(&lab, &said);
+    let waiting = message(&lab, &said).await;
     assert_eq!((waiting.state, waiting.via), (State::Waiting { due_at: at(10) }, Via::Link));
     assert_eq!(waiting.heard.as_ref().map(|(id, _)| id.as_str()), Some("971501/start_realty_2/10"));
     assert_eq!(
@@ -51,7 +49,7 @@ pub async fn a_message_is_followed_by_all_its_names(factory: &dyn Factory) {
         assert_eq!((moved.message, moved.state, moved.returned), (Some(number), state, false));
     }
     lab.restart();
-    let whole = way(&lab, &said);
+    let whole = way(&lab, &said).await;
     let done = whole.message.clone().expect("the message");
     assert_eq!((done.state, done.failures, done.error.as_deref()), (State::Answered, 0, None));
     assert_eq!((done.received_at, done.dealt_at, done.sender.as_str()), (at(10), Some(at(30)), "main"));
@@ -73,16 +71,20 @@ pub async fn a_message_is_followed_by_all_its_names(factory: &dyn Factory) {
         whole.replies[0].id.as_str(),
         whole.replies[1].id.as_str(),
     ] {
-        assert_eq!(way(&lab, name), whole, "{name}");
-        assert_eq!(lab.store().way(name, Some(tenant(1))).expect("read"), None, "{name} is not tenant 1's");
-        assert!(lab.store().way(name, Some(tenant(2))).expect("read").is_some(), "{name}");
+        assert_eq!(way(&lab, name).await, whole, "{name}");
+        assert_eq!(
+            lab.store().way(name, Some(tenant(1))).await.expect("read"),
+            None,
+            "{name} is not tenant 1's"
+        );
+        assert!(lab.store().way(name, Some(tenant(2))).await.expect("read").is_some(), "{name}");
     }
     for wrong in
         ["", "0", "-", "999999", "2-971502-1", &format!("1-971501-{number}"), "3EB", "true_971501@c.us_3EB1"]
     {
-        assert_eq!(lab.store().way(wrong, None).expect("read"), None, "{wrong:?}");
+        assert_eq!(lab.store().way(wrong, None).await.expect("read"), None, "{wrong:?}");
     }
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_turn_that_died_and_its_second_try_are_one_way(factory: &dyn Factory) {
@@ -90,23 +92,23 @@ pub async fn a_turn_that_died_and_its_second_try_are_one_way(factory: &dyn Facto
     let number = lab.hears("971501", "start_realty_2", 0).await.message.expect("routed").to_string();
     let claim = lab.claim_one(1).await;
     lab.fail(&claim, TurnFate::Retry { at: at(5) }, 2).await;
-    let waiting = message(&lab, &number);
+    let waiting = message(&lab, &number).await;
     assert_eq!((waiting.state, waiting.failures), (State::Waiting { due_at: at(5) }, 1));
     assert_eq!(waiting.error.as_deref(), Some("trap: unreachable"));
     let claim = lab.claim_one(5).await;
     lab.fail(&claim, TurnFate::Dead { fallback: Some(Outbound::text("sorry")) }, 6).await;
-    let dead = way(&lab, &number);
+    let dead = way(&lab, &number).await;
     let died = dead.message.clone().expect("the message");
     assert_eq!((died.state, died.failures, dead.replies.len()), (State::Dead, 2, 1));
     lab.store().retry_turn(&format!("2-971501-{number}"), "test", at(7)).await.expect("retried");
-    assert_eq!(message(&lab, &number).state, State::Waiting { due_at: at(7) });
+    assert_eq!(message(&lab, &number).await.state, State::Waiting { due_at: at(7) });
     let claim = lab.claim_one(7).await;
     lab.commit(&claim, says(&["hello"]), 8).await;
-    let whole = way(&lab, &number);
+    let whole = way(&lab, &number).await;
     let done = whole.message.clone().expect("the message");
     assert_eq!((done.state, done.turns.len(), whole.replies.len()), (State::Answered, 2, 2));
     assert!(done.heard.is_some(), "its line is found still");
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
 }
 
 pub async fn messages_of_one_turn_share_its_replies(factory: &dyn Factory) {
@@ -119,7 +121,8 @@ pub async fn messages_of_one_turn_share_its_replies(factory: &dyn Factory) {
     let claim = lab.claim_one(2000).await;
     assert_eq!(claim.entries.len(), 2);
     lab.commit(&claim, says(&["both"]), 2001).await;
-    let (first, second) = (way(&lab, &numbers[0].to_string()), way(&lab, &numbers[1].to_string()));
+    let (first, second) =
+        (way(&lab, &numbers[0].to_string()).await, way(&lab, &numbers[1].to_string()).await);
     assert_eq!(first.replies, second.replies);
     assert_eq!(second.message.and_then(|message| message.together_with), Some(numbers[0]));
     assert_eq!(first.message.and_then(|message| message.together_with), None);
@@ -134,17 +137,17 @@ pub async fn what_no_brain_answers_is_followed_too(factory: &dyn Factory) {
     assert!(accepted.for_human);
     assert!(lab.claim(10, 30).await.is_empty());
     for number in [waited, accepted.message.expect("routed")] {
-        let seen = message(&lab, &number.to_string());
+        let seen = message(&lab, &number.to_string()).await;
         assert_eq!((seen.state, seen.via), (State::PutDown, Via::Lock), "{number}");
     }
     lab.hears("971777", "who are you?", 40).await;
     let name = "971777/who are you?/40";
-    let Some(Found::LeftAlone { sender, reason }) = lab.store().way(name, None).expect("read") else {
+    let Some(Found::LeftAlone { sender, reason }) = lab.store().way(name, None).await.expect("read") else {
         panic!("it was left alone")
     };
     assert_eq!((sender.as_str(), reason), ("main", Reason::NoTenant));
-    assert_eq!(lab.store().way(name, Some(tenant(2))).expect("read"), None, "the operator's to know");
-    lab.assert_counters_true();
+    assert_eq!(lab.store().way(name, Some(tenant(2))).await.expect("read"), None, "the operator's to know");
+    lab.assert_counters_true().await;
 }
 
 pub async fn a_number_of_its_own_and_an_address_are_reasons(factory: &dyn Factory) {
@@ -199,7 +202,7 @@ async fn a_way_leaves_with_its_line_or_its_turn() {
     assert_eq!(rows(), 1, "the timer's, which is no line");
     let lab = Lab::open(&files);
     while lab.store().prune(retention, at(26 * DAY), 2).await.expect("pruned") > 0 {}
-    lab.assert_counters_true();
+    lab.assert_counters_true().await;
     drop(lab);
     assert_eq!(rows(), 0);
 }

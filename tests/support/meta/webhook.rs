@@ -90,6 +90,13 @@ impl Webhook {
         &mut self.body["entry"][0]["changes"][0]["value"][list][0]
     }
 
+    /// Its message was written so much before it comes in.
+    #[must_use]
+    pub fn written_before(mut self, seconds: u64) -> Self {
+        self.item("messages")["timestamp"] = (now_s() - seconds).to_string().into();
+        self
+    }
+
     /// The raw bytes that are signed and sent.
     pub fn bytes(&self) -> Vec<u8> {
         let mut written = String::new();

@@ -59,6 +59,19 @@ impl From<Exceeded> for Rejected {
     }
 }
 
+/// What the media of an outcome are said to be, in order: addresses, or handles of files.
+pub fn sources<'o>(outcome: &'o wit::Outcome, limits: &ResolvedLimits) -> Vec<&'o str> {
+    let most = limits.actions as usize;
+    let sources = outcome.actions.iter().take(most).filter_map(|action| match action {
+        wit::Action::Send(outgoing) => match &outgoing.content {
+            wit::OutgoingContent::Media(media) => Some(media.source.as_str()),
+            _ => None,
+        },
+        _ => None,
+    });
+    sources.collect()
+}
+
 /// Checks the outcome of a turn at `now`. `known_handle` tells whether a handle names a file of the tenant's.
 pub fn check(
     outcome: wit::Outcome,

@@ -19,6 +19,7 @@ impl Host for State {
             .ask
             .sources
             .history(limit as usize)
+            .await
             .map_err(|error| wasmtime::format_err!("the history could not be read: {error}"))?;
         let mut written: Vec<String> = Vec::new();
         let mut bytes = 0;

@@ -32,15 +32,15 @@ pub fn waiting(rows: &impl ReadRows, fetches: &mut Fetches) -> Step<()> {
 
 #[async_trait]
 impl MediaShelf for Embedded {
-    fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>> {
+    async fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>> {
         self.read(|snapshot| files::find(snapshot, tenant, handle))
     }
 
-    fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>> {
+    async fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>> {
         self.read(|snapshot| files::newest(snapshot, tenant, limit, LISTED_ROWS))
     }
 
-    fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>> {
+    async fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>> {
         if !self.may_fetch() {
             return Ok(Vec::new());
         }
@@ -104,7 +104,7 @@ impl MediaShelf for Embedded {
         if self.may_fetch() { self.index().files().next_at() } else { None }
     }
 
-    fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
+    async fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
         Ok(self.index().usage(tenant).file_bytes)
     }
 

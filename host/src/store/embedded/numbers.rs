@@ -11,7 +11,7 @@ use crate::store::rules::{senders, sessions};
 
 #[async_trait]
 impl Numbers for Embedded {
-    fn wish(&self, sender: &SenderName) -> Result<Wish> {
+    async fn wish(&self, sender: &SenderName) -> Result<Wish> {
         self.read(|snapshot| sessions::wish(snapshot, sender))
     }
 

@@ -12,7 +12,7 @@ use crate::store::rules::own_packages;
 
 #[async_trait]
 impl OwnPackages for Embedded {
-    fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>> {
+    async fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>> {
         self.read(own_packages::all)
     }
 

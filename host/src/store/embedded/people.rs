@@ -12,7 +12,7 @@ use crate::store::rules::{contacts, echoes, lookups, opt_outs, views};
 
 #[async_trait]
 impl Contacts for Embedded {
-    fn person(&self, contact: &ContactKey) -> Result<Person> {
+    async fn person(&self, contact: &ContactKey) -> Result<Person> {
         self.read(|snapshot| {
             let (canonical, lock) = contacts::find(snapshot, contact)?;
             let mut keys = contacts::keys_of(snapshot, &canonical)?;
@@ -30,7 +30,7 @@ impl Contacts for Embedded {
         })
     }
 
-    fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey> {
+    async fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey> {
         self.read(|snapshot| views::of_tenant(snapshot, tenant, contact))
     }
 
@@ -84,7 +84,7 @@ impl Contacts for Embedded {
         self.write(move |batch| echoes::record(batch, &said)).await
     }
 
-    fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>> {
+    async fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>> {
         // Asked before every send.
         if self.index().nobody_opted_out() {
             return Ok(None);
@@ -92,7 +92,7 @@ impl Contacts for Embedded {
         self.read(|snapshot| opt_outs::read(snapshot, key))
     }
 
-    fn opt_outs(
+    async fn opt_outs(
         &self,
         tenant: TenantId,
         after: Option<&ContactKey>,
@@ -122,7 +122,7 @@ impl Contacts for Embedded {
         self.write(move |batch| opt_outs::consent(batch, &consent, (&sender, tenant), now)).await
     }
 
-    fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>> {
+    async fn due_lookups(&self, now: Timestamp, limit: usize) -> Result<Vec<Lookup>> {
         if self.index().next_lookup() > now {
             return Ok(Vec::new());
         }

@@ -1,5 +1,6 @@
 //! What tenants use, for whoever asks.
 
+use async_trait::async_trait;
 use std::collections::BTreeMap;
 
 use super::{Embedded, usage};
@@ -9,6 +10,7 @@ use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Kind;
 
+#[async_trait]
 impl Accounts for Embedded {
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge> {
         self.index().gauges(tenant, now)
@@ -37,7 +39,7 @@ impl Accounts for Embedded {
         usages
     }
 
-    fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>> {
+    async fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>> {
         self.read(|snapshot| usage::recount(snapshot))
     }
 }

@@ -15,7 +15,7 @@ use crate::tenant::HouseWaha;
 
 #[async_trait]
 impl Secrets for Embedded {
-    fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>> {
+    async fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>> {
         self.read(secrets::count)
     }
 

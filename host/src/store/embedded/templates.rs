@@ -19,7 +19,7 @@ use crate::template::{Key, Registered, Status, Template, Use};
 
 #[async_trait]
 impl Templates for Embedded {
-    fn template(
+    async fn template(
         &self,
         tenant: TenantId,
         sender: &SenderName,
@@ -30,11 +30,11 @@ impl Templates for Embedded {
         self.read(|snapshot| templates::find(snapshot, &directory, (tenant, sender), name, language))
     }
 
-    fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>> {
+    async fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>> {
         self.read(|snapshot| templates::of_tenant(snapshot, tenant, None))
     }
 
-    fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>> {
+    async fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>> {
         self.read(|snapshot| templates::at(snapshot, &self.index().directory.load(), senders))
     }
 
@@ -133,7 +133,7 @@ impl Templates for Embedded {
         now: Timestamp,
     ) -> Result<usize> {
         // Looked for among all of the account's here, so that the writer need not.
-        let keys = templates::spoken_of(&self.templates_at(&senders)?, &change);
+        let keys = templates::spoken_of(&self.templates_at(&senders).await?, &change);
         if keys.is_empty() {
             return Ok(0);
         }
@@ -147,7 +147,12 @@ impl Templates for Embedded {
         self.write(move |batch| templates::hear(batch, &told, Some(now), now)).await
     }
 
-    fn template_log(&self, tenant: TenantId, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Use)>> {
+    async fn template_log(
+        &self,
+        tenant: TenantId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Use)>> {
         let (from, end) = (use_key(tenant, 0), use_key(tenant, before.unwrap_or(u64::MAX)));
         self.read(|snapshot| {
             let table = snapshot.open_table(define::template_uses)?;

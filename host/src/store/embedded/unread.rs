@@ -19,11 +19,11 @@ impl Unread for Embedded {
         self.write(move |batch| unread::keep(batch, &unreadable)).await
     }
 
-    fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>> {
+    async fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>> {
         self.read(|snapshot| unread::list(snapshot, after, limit))
     }
 
-    fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>> {
+    async fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>> {
         self.read(unread::counts)
     }
 

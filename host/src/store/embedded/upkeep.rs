@@ -43,11 +43,11 @@ impl Upkeep for Embedded {
         Ok(looked)
     }
 
-    fn oldest(&self, rows: usize) -> Result<Oldest> {
+    async fn oldest(&self, rows: usize) -> Result<Oldest> {
         self.read(|snapshot| oldest::of(snapshot, rows))
     }
 
-    fn file_bytes(&self) -> Result<FileBytes> {
+    async fn file_bytes(&self) -> Result<FileBytes> {
         let bytes = self.on_disk()?;
         let kept: u64 = self.index().usages().values().map(|usage| usage.bytes()).sum();
         let others = self.read(|snapshot| {

@@ -53,9 +53,9 @@ fn sender(n: usize) -> Sender {
 }
 
 /// What each key seals, by the keys' bytes; 0: in clear.
-fn counted(store: &Embedded) -> Vec<(u8, usize)> {
+async fn counted(store: &Embedded) -> Vec<(u8, usize)> {
     let name = |id: &KeyId| (1..=9).find(|byte| key(*byte).id() == id).expect("as it was made");
-    let sealed = store.sealed().expect("as it was made");
+    let sealed = store.sealed().await.expect("as it was made");
     let mut counted: Vec<_> =
         sealed.iter().map(|(id, secrets)| (id.as_ref().map_or(0, name), *secrets)).collect();
     counted.sort_unstable();
@@ -77,14 +77,14 @@ async fn rows_in_clear_are_taken_and_sealed() {
     store.write(old).await.unwrap();
     drop(store);
     let store = Embedded::open(settings(directory.path(), &[1])).unwrap();
-    assert_eq!(counted(&store), [(0, 10)]);
+    assert_eq!(counted(&store).await, [(0, 10)]);
     assert_eq!(store.directory().senders.len(), 5);
     let mut done = Vec::new();
     while let sealed @ 1.. = store.reseal(2).await.unwrap() {
         done.push(sealed);
     }
     assert_eq!(done, [2, 2, 1], "in slices");
-    assert_eq!(counted(&store), [(1, 10)]);
+    assert_eq!(counted(&store).await, [(1, 10)]);
     drop(store);
     let store = Embedded::open(settings(directory.path(), &[1])).unwrap();
     for n in 0..5 {
@@ -109,7 +109,7 @@ async fn a_missing_key_is_named() {
         assert!(error.to_string().ends_with(&expected), "{error}");
     }
     let store = Embedded::open(settings(directory.path(), &[1, 2])).unwrap();
-    assert_eq!(counted(&store), [(1, 2)]);
+    assert_eq!(counted(&store).await, [(1, 2)]);
 }
 
 #[tokio::test]
@@ -141,13 +141,13 @@ async fn a_key_in_use_is_not_taken_away() {
     assert!(matches!(refused, Error::Conflict(_)), "{refused}");
     store.use_keys(Ring::new([key(1), key(2)])).await.unwrap();
     assert_eq!(store.reseal(1).await.unwrap(), 1);
-    assert_eq!(counted(&store), [(1, 4), (2, 2)]);
+    assert_eq!(counted(&store).await, [(1, 4), (2, 2)]);
     assert!(store.use_keys(Ring::new([key(2)])).await.is_err());
     // What is put in the middle of a rotation is sealed with the new key.
     store.put_sender(sender(7), "test").await.unwrap();
-    assert_eq!(counted(&store), [(1, 4), (2, 4)]);
+    assert_eq!(counted(&store).await, [(1, 4), (2, 4)]);
     assert_eq!(store.reseal(10).await.unwrap(), 2);
     store.use_keys(Ring::new([key(2)])).await.unwrap();
-    assert_eq!(counted(&store), [(2, 8)]);
+    assert_eq!(counted(&store).await, [(2, 8)]);
     assert_eq!(store.reseal(10).await.unwrap(), 0);
 }
