@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::refused_keys::RefusedKeys;
 use crate::reload::Reload;
 use crate::session::Sessions;
+use crate::store::upkeep::StoreFile;
 use crate::store::{AuditEntry, Store};
 use crate::template_sync::Desk;
 use crate::vitals::Vitals;
@@ -74,6 +75,7 @@ mod whatsapp;
 pub struct App {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
+    pub file: Arc<dyn StoreFile>,
     pub brains: Arc<Brains>,
     pub media: Arc<Media>,
     pub metrics: Arc<Metrics>,

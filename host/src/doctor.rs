@@ -12,6 +12,7 @@ use crate::egress::Egress;
 use crate::message::{SenderName, Timestamp};
 use crate::refused_keys::RefusedKeys;
 use crate::store::Store;
+use crate::store::upkeep::StoreFile;
 use together::Kin;
 
 mod declared;
@@ -24,6 +25,7 @@ mod together;
 pub struct Patient<'a> {
     pub config: &'a Config,
     pub store: &'a Arc<dyn Store>,
+    pub file: &'a dyn StoreFile,
     pub brains: &'a Brains,
     pub egress: &'a Egress,
     pub refused_keys: &'a RefusedKeys,

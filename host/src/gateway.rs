@@ -44,6 +44,7 @@ use crate::session::pulse::Pulse;
 use crate::session::{self, Sessions};
 use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
+use crate::store::upkeep::StoreFile;
 use crate::store::{self, Retention, Store};
 use crate::template_sync::Desk;
 use crate::tenant::HouseWaha;
@@ -62,6 +63,8 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct Gateway {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
+    /// What the store lies in.
+    pub file: Arc<dyn StoreFile>,
     pub brains: Arc<Brains>,
     pub metrics: Arc<Metrics>,
     pub egress: Egress,
@@ -99,7 +102,8 @@ impl Gateway {
         backup::remove_unfinished(&config.backups());
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
-        let store: Arc<dyn Store> = Arc::new(opened);
+        let opened = Arc::new(opened);
+        let (store, file): (Arc<dyn Store>, Arc<dyn StoreFile>) = (opened.clone(), opened);
         store.lend_waha(HouseWaha { base_url, api_key }).await?;
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {
@@ -145,6 +149,7 @@ impl Gateway {
             vitals,
             config,
             store,
+            file,
             brains,
             metrics,
             draining: Arc::default(),
@@ -163,6 +168,7 @@ impl Gateway {
         let app = Arc::new(App {
             config: self.config.clone(),
             store: self.store.clone(),
+            file: self.file.clone(),
             brains: self.brains.clone(),
             media: self.media.clone(),
             metrics: self.metrics.clone(),
@@ -287,7 +293,7 @@ impl Gateway {
 
     /// What runs beside the loops, and begins anew where it ends. Dropping it ends it.
     fn background(&self, signs: presence::Worker, stop: &CancellationToken) -> JoinSet<()> {
-        let (store, config) = (self.store.clone(), self.config.clone());
+        let (store, file, config) = (self.store.clone(), self.file.clone(), self.config.clone());
         let stopping = (self.media.clone(), stop.clone());
         let sessions = self.sessions.in_background();
         let parts = [
@@ -306,10 +312,12 @@ impl Gateway {
             part("tenants' packages", (store.clone(), self.brains.clone()), |(it, brains)| {
                 upkeep::remember_packages(it, brains).boxed()
             }),
-            part("backups", (store.clone(), config.clone()), |(it, config)| {
+            part("backups", (file.clone(), config.clone()), |(it, config)| {
                 upkeep::back_up(it, config).boxed()
             }),
-            part("compaction", (store, config), |(it, config)| upkeep::compact(it, config).boxed()),
+            part("compaction", (store, file, config), |(it, file, config)| {
+                upkeep::compact(it, file, config).boxed()
+            }),
         ];
         let mut all = JoinSet::new();
         for (name, begin) in parts {

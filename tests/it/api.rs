@@ -15,6 +15,7 @@ use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::Store;
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
+use switchboard::store::upkeep::StoreFile;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -33,6 +34,7 @@ struct Running {
     operator: String,
     client: reqwest::Client,
     store: Arc<dyn Store>,
+    file: Arc<dyn StoreFile>,
     directory: tempfile::TempDir,
     _task: JoinHandle<()>,
 }
@@ -98,7 +100,8 @@ async fn running_on(prepare: impl FnOnce(&Path), disk: Option<Reserve>) -> Runni
     if let Some(reserve) = disk {
         let path = root.join("measured.redb");
         let store = Embedded::open(Settings { path, reserve, ..settings }).expect("it opens");
-        gateway.store = Arc::new(store);
+        let opened = Arc::new(store);
+        (gateway.store, gateway.file) = (opened.clone(), opened);
         let Gateway { config, store, brains, .. } = &gateway;
         gateway.reload = Arc::new(Reload::new(config.clone(), store.clone(), brains.clone()));
     }
@@ -107,12 +110,12 @@ async fn running_on(prepare: impl FnOnce(&Path), disk: Option<Reserve>) -> Runni
     let operator = token.expect("it is the first start").expose().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
-    let store = gateway.store.clone();
+    let (store, file) = (gateway.store.clone(), gateway.file.clone());
     let task = tokio::spawn(async move {
         gateway.serve(listener, Default::default()).await.expect("it runs");
     });
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    Running { base, operator, client, store, directory, _task: task }
+    Running { base, operator, client, store, file, directory, _task: task }
 }
 
 impl Running {

@@ -11,10 +11,8 @@ use switchboard::route::Answer;
 use switchboard::schedule::Limits;
 use switchboard::store::embedded::space::Reserve;
 use switchboard::store::embedded::{Embedded, Settings};
-use switchboard::store::listed::Listed as _;
-use switchboard::store::pages::Pages as _;
-use switchboard::store::upkeep::Upkeep as _;
-use switchboard::store::{Arrival, Filter, Retention, Settlement, Store, TurnClaim, TurnFate};
+use switchboard::store::prelude::*;
+use switchboard::store::{Arrival, Filter, Retention, Settlement, TurnClaim, TurnFate};
 use switchboard::tenant::quotas::Quotas;
 use switchboard_tests::power_loss::{Crash, Recorder};
 

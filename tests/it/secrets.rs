@@ -9,9 +9,8 @@ use serde_json::json;
 use switchboard::config::Config;
 use switchboard::keyring;
 use switchboard::seal::{KEY_BYTES, Key, Ring};
-use switchboard::store::Store as _;
 use switchboard::store::embedded::Embedded;
-use switchboard::store::secrets::Secrets as _;
+use switchboard::store::prelude::*;
 use switchboard::tenant::Secret;
 use switchboard_tests::gateway::{Gateway, Setup};
 

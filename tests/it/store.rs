@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use switchboard::schedule::Limits;
-use switchboard::store::Store;
 use switchboard::store::embedded::{Embedded, Settings};
 use switchboard::tenant::quotas::Quotas;
 
-use self::lab::{Factory, Options};
+use self::lab::{Factory, Opened, Options};
 
 mod admin;
 mod arrivals;
@@ -76,8 +75,9 @@ impl Files {
 }
 
 impl Factory for Files {
-    fn open(&self) -> Arc<dyn Store> {
-        Arc::new(self.embedded())
+    fn open(&self) -> Opened {
+        let store = Arc::new(self.embedded());
+        Opened { store: store.clone(), file: Some(store) }
     }
 }
 

@@ -126,7 +126,7 @@ pub async fn backup(
         None => app.config.backups().join(backup::file_name(clock::now(), By::Hand)),
     };
     let files = place.files.unwrap_or(app.config.backup.files);
-    let made = backup::make(&*app.store, Places::of(&app.config), files, &to).await?;
+    let made = backup::make(&*app.file, Places::of(&app.config), files, &to).await?;
     backup::keep_newest(&app.config.backups(), By::Hand, app.config.backup.keep_by_hand);
     let answer = json!({
         "file": made.file, "bytes": made.bytes, "packages": made.packages,

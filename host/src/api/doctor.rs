@@ -20,6 +20,7 @@ pub async fn examine(
     let patient = Patient {
         config: &app.config,
         store: &app.store,
+        file: &*app.file,
         brains: &app.brains,
         egress: &app.egress,
         refused_keys: &app.refused_keys,

@@ -83,7 +83,7 @@ async fn probe(app: &App) -> std::result::Result<(), String> {
 
 async fn look(app: &App) -> Kept {
     let directory = app.store.directory();
-    let mut kept = Kept::of(&*app.store, clock::now()).await;
+    let mut kept = Kept::of(&*app.store, &*app.file, clock::now()).await;
     kept.backup_age = backup::age(&app.config.backups());
     kept.keys_refused = app.refused_keys.count(directory.senders.values().map(Arc::as_ref));
     kept.dead_parts = app.vitals.dead().len();

@@ -141,12 +141,15 @@ pub async fn collection(
     Params((id, name)): Params<(u32, String)>,
 ) -> Result<Response> {
     let tenant = caller.tenant(&app, id)?.id;
-    let mut json = format!("{{\"collection\":{},\"records\":", json!(name)).into_bytes();
-    if !app.store.collection_json(tenant, &name, &mut json).await? {
+    let Some(records) = app.store.collection_json(tenant, &name).await? else {
         let what = format!("tenant {id} has no collection \"{name}\"");
         return Err(Error::not_found(what, "put one: PUT at this address"));
-    }
-    json.extend_from_slice(format!(",\"tenant\":{}}}", json!(tenant)).as_bytes());
+    };
+    let (before, after) = (
+        format!("{{\"collection\":{},\"records\":", json!(name)),
+        format!(",\"tenant\":{}}}", json!(tenant)),
+    );
+    let json = [before.as_bytes(), &records, after.as_bytes()].concat();
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 

@@ -13,7 +13,7 @@ use crate::api::error::Result;
 
 pub async fn show(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Value>> {
     caller.operator()?;
-    Ok(Json(json!({ "disk": app.store.room(), "file": app.store.file_bytes().await? })))
+    Ok(Json(json!({ "disk": app.file.room(), "file": app.file.file_bytes().await? })))
 }
 
 /// Reads and counts everything, while the gateway runs.
@@ -22,7 +22,7 @@ pub async fn verify(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>> {
     caller.operator()?;
-    Ok(Json(json!(app.store.verify().await?)))
+    Ok(Json(json!(app.file.verify().await?)))
 }
 
 /// Messages wait meanwhile.
@@ -31,7 +31,7 @@ pub async fn compact(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>> {
     caller.operator()?;
-    let done = app.store.compact().await?;
+    let done = app.file.compact().await?;
     app.audit(&caller, "compact store", String::new(), json!(done)).await?;
     Ok(Json(json!(done)))
 }

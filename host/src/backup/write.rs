@@ -13,7 +13,8 @@ use super::draft::Draft;
 use super::{CONTENTS, Contents, FORMAT, Inside, Places};
 use crate::brain::kept;
 use crate::store::embedded::backup::{STORE, STORE_AT};
-use crate::store::{Error, Result, Store};
+use crate::store::upkeep::StoreFile;
+use crate::store::{Error, Result};
 use crate::{clock, priority, regular_file};
 
 /// What entries begin at multiples of.
@@ -32,7 +33,7 @@ pub struct Made {
 
 /// Makes one at `to`, where nothing is yet; with the files that contacts sent and tenants uploaded, if
 /// `files` says so.
-pub async fn make(store: &dyn Store, places: Places, files: bool, to: &Path) -> Result<Made> {
+pub async fn make(store: &dyn StoreFile, places: Places, files: bool, to: &Path) -> Result<Made> {
     let wrong = {
         let shown = to.display().to_string();
         move |error: &dyn std::fmt::Display| Error::Failed(format!("the backup {shown}: {error}"))

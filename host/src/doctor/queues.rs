@@ -54,7 +54,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 
 /// Is there room on the disk, and does the file keep much that it does not need?
 async fn disk(patient: &Patient<'_>) -> Vec<Finding> {
-    let room = patient.store.room();
+    let room = patient.file.room();
     let mut findings = Vec::new();
     if let (Some(free), Some(short)) = (room.free, room.short) {
         let what = format!("{free} bytes are left, and {} are kept in reserve", room.reserve);
@@ -70,7 +70,7 @@ async fn disk(patient: &Patient<'_>) -> Vec<Finding> {
             ),
         });
     }
-    if let Ok(file) = patient.store.file_bytes().await
+    if let Ok(file) = patient.file.file_bytes().await
         && file.spare > SPARE_BYTES.max(file.bytes / 2)
     {
         findings.push(Finding::warning(

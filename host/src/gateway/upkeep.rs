@@ -12,6 +12,7 @@ use crate::message::TenantId;
 use crate::metrics::Metrics;
 use crate::repeats;
 use crate::store::packages::OwnPackage;
+use crate::store::upkeep::{StoreFile, Upkeep};
 use crate::store::{self, Retention, Store};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -64,7 +65,7 @@ const WORTH_BYTES: u64 = 64 << 20;
 
 /// Gives back to the disk what the file does not need, in the hour that is named for it, when nobody waits
 /// and it is worth it.
-pub async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
+pub async fn compact(store: Arc<dyn Upkeep>, file: Arc<dyn StoreFile>, config: Arc<Config>) {
     let settings = &config.store;
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -72,13 +73,13 @@ pub async fn compact(store: Arc<dyn Store>, config: Arc<Config>) {
         if hour != i64::from(settings.compact_hour) || !store.is_idle(QUIET) {
             continue;
         }
-        let Ok(file) = store.file_bytes().await else { continue };
+        let Ok(bytes) = file.file_bytes().await else { continue };
         let most = settings.compact_at_most_bytes;
-        let small = most == 0 || file.bytes <= most;
-        if !small || file.spare < WORTH_BYTES.max(file.bytes / 4) {
+        let small = most == 0 || bytes.bytes <= most;
+        if !small || bytes.spare < WORTH_BYTES.max(bytes.bytes / 4) {
             continue;
         }
-        if let Err(error) = store.compact().await {
+        if let Err(error) = file.compact().await {
             tracing::warn!(%error, "the store's file could not be compacted; trying again");
         }
         // What it could not give back now it cannot in a minute.
@@ -142,7 +143,7 @@ async fn remember(
 }
 
 /// Backs up every so often and keeps the newest few.
-pub async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
+pub async fn back_up(file: Arc<dyn StoreFile>, config: Arc<Config>) {
     if config.backup.every_hours == 0 {
         // Off.
         return std::future::pending().await;
@@ -152,7 +153,7 @@ pub async fn back_up(store: Arc<dyn Store>, config: Arc<Config>) {
     loop {
         tokio::time::sleep(backup::due_in(&backups, every)).await;
         let to = backups.join(backup::file_name(clock::now(), By::Clock));
-        match backup::make(&*store, Places::of(&config), config.backup.files, &to).await {
+        match backup::make(&*file, Places::of(&config), config.backup.files, &to).await {
             Ok(made) => {
                 let (file, bytes, packages) = (made.file.display(), made.bytes, made.packages);
                 tracing::info!(%file, bytes, packages, "backed up");

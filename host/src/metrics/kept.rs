@@ -10,7 +10,7 @@ use crate::event::session::Status;
 use crate::message::Timestamp;
 use crate::policy::quota::Level;
 use crate::store::quotas::Shelf;
-use crate::store::upkeep::{FileBytes, Oldest, Room};
+use crate::store::upkeep::{FileBytes, Oldest, Room, StoreFile};
 use crate::store::{Counters, Store};
 use crate::tenant::Sender;
 
@@ -42,7 +42,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub async fn of(store: &dyn Store, now: Timestamp) -> Self {
+    pub async fn of(store: &dyn Store, file: &dyn StoreFile, now: Timestamp) -> Self {
         let (mut tables, mut over) = (BTreeMap::new(), BTreeMap::new());
         for (tenant, usage) in store.usage() {
             for shelf in Shelf::ALL {
@@ -64,8 +64,8 @@ impl Kept {
         }
         Kept {
             counters: store.counters(),
-            room: store.room(),
-            file: store.file_bytes().await.unwrap_or_default(),
+            room: file.room(),
+            file: file.file_bytes().await.unwrap_or_default(),
             tables,
             over,
             late_refusals: store.late_refusals(),

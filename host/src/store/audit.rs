@@ -1,11 +1,23 @@
 //! How much of an administrator's deed is kept: names and reasons that others wrote are lines of their
 //! own, and an entry has a bound, because entries are kept for years.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::AuditEntry;
 use crate::glyph;
 use crate::message::Timestamp;
+
+/// One thing an administrator did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub at: Timestamp,
+    /// `operator`, `tenant 2`, `gateway`.
+    pub actor: String,
+    /// `unlock`, `put tenant`.
+    pub action: String,
+    pub subject: String,
+    pub detail: serde_json::Value,
+}
 
 /// A detail takes no more than this, nearly: the sign of what was left out comes on top.
 const DETAIL_BYTES: usize = 4 << 10;

@@ -1,6 +1,7 @@
 //! What keeps the store's file and its disk in order: room, trimming, compaction.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,14 +56,11 @@ pub struct Verified {
 
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    fn room(&self) -> Room;
-    /// Is there room on the disk for what tenants store? Refused with [`super::Error::Full`].
+    /// Is there room for what tenants store? Refused with [`super::Error::Full`].
     fn room_on_disk(&self) -> Result<()>;
     /// Removes the oldest of what tenants keep beyond their quotas, looking at no more than `limit` rows;
     /// how many it looked at, and `limit` whenever there is more to do.
     async fn trim(&self, limit: usize) -> Result<usize>;
-    /// How large the file is, and how much of that it could give back, about.
-    async fn file_bytes(&self) -> Result<FileBytes>;
     /// Has nothing been written for this long, and does nothing wait to be done at once?
     fn is_idle(&self, quiet: Duration) -> bool;
     /// Operations since the start that were refused only after they had written, at the cost of all others
@@ -72,11 +70,22 @@ pub trait Upkeep: Send + Sync {
     fn commits(&self) -> u64;
     /// Of those that wait longest `rows` are looked at, of each kind. What waits for its hour only is left out.
     async fn oldest(&self, rows: usize) -> Result<Oldest>;
+}
+
+/// The file that a store lies in. One that lies elsewhere has none.
+#[async_trait]
+pub trait StoreFile: Send + Sync {
+    fn room(&self) -> Room;
+    /// How large the file is, and how much of that it could give back, about.
+    async fn file_bytes(&self) -> Result<FileBytes>;
     /// Gives back to the disk what the file does not need. Meanwhile nothing is read, and what is written
     /// waits in the queue; how long depends on how much there is to move.
     async fn compact(&self) -> Result<Compacted>;
     /// Reads every row and counts anew what is counted, on a thread that gives way to all others.
     async fn verify(&self) -> Result<Verified>;
+    /// Writes a consistent copy into `file` from the byte `from` on, while the gateway runs, and verifies it.
+    /// How many bytes it has; nothing is to lie behind them in the file yet.
+    async fn backup(&self, file: File, from: u64) -> Result<u64>;
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

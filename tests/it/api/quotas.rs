@@ -98,8 +98,8 @@ async fn a_tenants_changes_need_room_on_the_disk() {
     assert_eq!(change(Method::PUT, &own).await.0, StatusCode::OK);
     free.store(127 << 20, Ordering::SeqCst);
     let deadline = Instant::now() + Duration::from_secs(30);
-    while gateway.store.room().short.is_none() {
-        assert!(Instant::now() < deadline, "{:?}", gateway.store.room());
+    while gateway.file.room().short.is_none() {
+        assert!(Instant::now() < deadline, "{:?}", gateway.file.room());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let (status, answer) = change(Method::PUT, &own).await;

@@ -8,13 +8,12 @@ use redb::{Database, ReadableTable as _, TableDefinition};
 use switchboard::conversation::TimerChange;
 use switchboard::event::Receipt;
 use switchboard::message::{ContactKey, ConversationKey, DeliveryState};
-use switchboard::store::contacts::{Contacts as _, OptOut};
+use switchboard::store::contacts::OptOut;
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
-use switchboard::store::packages::OwnPackages as _;
-use switchboard::store::pages::Pages as _;
+use switchboard::store::prelude::*;
 use switchboard::store::quotas::Shelf;
-use switchboard::store::{OutboxState, Store, TurnFate};
+use switchboard::store::{OutboxState, TurnFate};
 use switchboard::tenant::quotas::Quotas;
 
 use super::Files;
@@ -239,7 +238,7 @@ async fn a_report_resolves_what_a_restore_left_unknown() {
     lab.owes("971501", 1, &["one", "two"], 0).await;
     let claim = lab.sends(1, 10).await.remove(0);
     let settings = files.settings();
-    let backup = copied(&**lab.store(), &settings.backups.join("one.redb")).await;
+    let backup = copied(&**lab.file(), &settings.backups.join("one.redb")).await;
     drop(lab);
     assert_eq!(restore(&backup, &settings.path).expect("restored").unknown, 2);
     let lab = Lab::open(&files);
@@ -256,7 +255,7 @@ async fn a_restored_store_calls_no_reply_what_another_was_called() {
     let files = Files::new(Options::default());
     let lab = Lab::new(&files).await;
     let settings = files.settings();
-    let backup = copied(&**lab.store(), &settings.backups.join("one.redb")).await;
+    let backup = copied(&**lab.file(), &settings.backups.join("one.redb")).await;
     lab.owes("971501", 1, &["after the backup"], 0).await;
     let mut names = vec![lab.sends(1, 10).await.remove(0).reference];
     drop(lab);
@@ -298,7 +297,7 @@ async fn a_backup_under_load_is_consistent() {
     };
     let mut users = Vec::new();
     for n in 0..4 {
-        let path = copied(&**lab.store(), &files.settings().backups.join(format!("{n}.redb"))).await;
+        let path = copied(&**lab.file(), &files.settings().backups.join(format!("{n}.redb"))).await;
         let copy = Embedded::open(Settings { path, ..files.settings() }).expect("it opens like any other");
         let counters = copy.counters();
         assert_eq!(counters, copy.recount().await.expect("recounted"));

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use switchboard::store::embedded::{Embedded, Settings};
-use switchboard::store::{Error, Settlement, Store};
+use switchboard::store::prelude::*;
+use switchboard::store::{Error, Settlement};
 
 use super::Files;
 use super::lab::{Options, arrival, at, begin, claim_sends, failure, furnish, says, turn};

@@ -12,6 +12,7 @@ use switchboard::message::{
 use switchboard::schedule::{Limits, Pace};
 use switchboard::seal::{KEY_BYTES, Key, Ring};
 use switchboard::store::embedded::space::Reserve;
+use switchboard::store::upkeep::StoreFile;
 use switchboard::store::{
     Accepted, Arrival, Filter, SendClaim, Settlement, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate,
 };
@@ -44,7 +45,7 @@ impl Default for Options {
 }
 
 /// The store alone, as a backup holds it, in a file of its own.
-pub async fn copied(store: &dyn Store, to: &Path) -> PathBuf {
+pub async fn copied(store: &dyn StoreFile, to: &Path) -> PathBuf {
     std::fs::create_dir_all(to.parent().expect("a directory")).expect("made");
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(to).expect("a new file");
     store.backup(file, 0).await.expect("a copy");
@@ -53,14 +54,20 @@ pub async fn copied(store: &dyn Store, to: &Path) -> PathBuf {
 
 /// Opens the same store, again and again.
 pub trait Factory: Send + Sync {
-    fn open(&self) -> Arc<dyn Store>;
+    fn open(&self) -> Opened;
+}
+
+/// A store, and the file that it lies in, if it lies in one.
+pub struct Opened {
+    pub store: Arc<dyn Store>,
+    pub file: Option<Arc<dyn StoreFile>>,
 }
 
 /// A store in which organization 1 has tenants 1 and 2, organization 2 has tenant 3 and the inactive
 /// tenant 4; `main` is shared, `own` is tenant 2's.
 pub struct Lab<'f> {
     factory: &'f dyn Factory,
-    store: Option<Arc<dyn Store>>,
+    opened: Option<Opened>,
 }
 
 /// `ms` after a moment in 2026.
@@ -250,25 +257,29 @@ pub async fn begin(store: &dyn Store, n: usize, ms: i64) -> Vec<SendClaim> {
 
 impl<'f> Lab<'f> {
     pub async fn new(factory: &'f dyn Factory) -> Self {
-        let store = factory.open();
-        furnish(store.as_ref()).await;
-        Lab { factory, store: Some(store) }
+        let opened = factory.open();
+        furnish(opened.store.as_ref()).await;
+        Lab { factory, opened: Some(opened) }
     }
 
     /// As it was left.
     pub fn open(factory: &'f dyn Factory) -> Self {
-        Lab { factory, store: Some(factory.open()) }
+        Lab { factory, opened: Some(factory.open()) }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
-        self.store.as_ref().expect("open")
+        &self.opened.as_ref().expect("open").store
+    }
+
+    pub fn file(&self) -> &Arc<dyn StoreFile> {
+        self.opened.as_ref().and_then(|opened| opened.file.as_ref()).expect("it lies in a file")
     }
 
     /// The process ends and another begins.
     pub fn restart(&mut self) {
         // Closed before it is opened again: two processes never have it at the same time.
-        self.store = None;
-        self.store = Some(self.factory.open());
+        self.opened = None;
+        self.opened = Some(self.factory.open());
     }
 
     pub async fn accept(&self, arrival: Arrival) -> Accepted {

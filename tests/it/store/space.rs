@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use switchboard::conversation::TimerChange;
+use switchboard::store::Error;
 use switchboard::store::embedded::space::{Ask, Reserve};
-use switchboard::store::upkeep::Mark;
-use switchboard::store::{Error, Store};
+use switchboard::store::upkeep::{Mark, StoreFile};
 
 use super::Files;
 use super::lab::{Answer, Lab, Options, arrival, at, contact, key, says, tenant_id, turn};
@@ -24,10 +24,10 @@ fn disk() -> (Arc<AtomicU64>, Reserve) {
 }
 
 /// The disk is asked now and then only.
-async fn until(store: &dyn Store, short: Option<Mark>) {
+async fn until(file: &dyn StoreFile, short: Option<Mark>) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while store.room().short != short {
-        assert!(Instant::now() < deadline, "{:?}", store.room());
+    while file.room().short != short {
+        assert!(Instant::now() < deadline, "{:?}", file.room());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -43,14 +43,14 @@ async fn what_comes_is_refused_before_the_disk_is_full_and_the_rest_goes_on() {
     put().await.expect("there is room");
 
     free.store(127 * MIB, Ordering::SeqCst);
-    until(lab.store().as_ref(), Some(Mark::Stored)).await;
+    until(lab.file().as_ref(), Some(Mark::Stored)).await;
     let refused = put().await.expect_err("the first mark");
     assert!(matches!(&refused, Error::Full(text) if text.contains("reserve_bytes")), "{refused:?}");
     assert!(matches!(lab.store().room_for_files(tenant_id(1)), Err(Error::Full(_))));
     lab.hears("971501", "still taken", 11).await;
 
     free.store(63 * MIB, Ordering::SeqCst);
-    until(lab.store().as_ref(), Some(Mark::Messages)).await;
+    until(lab.file().as_ref(), Some(Mark::Messages)).await;
     let refused = lab.store().accept(arrival("971502", "m", "start_realty_1", at(12))).await;
     assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
     assert!(matches!(lab.store().probe().await, Err(Error::Full(_))), "it is not ready");
@@ -64,9 +64,9 @@ async fn what_comes_is_refused_before_the_disk_is_full_and_the_rest_goes_on() {
 
     free.store(70 * MIB, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(lab.store().room().short, Some(Mark::Messages), "it does not flicker");
+    assert_eq!(lab.file().room().short, Some(Mark::Messages), "it does not flicker");
     free.store(1024 * MIB, Ordering::SeqCst);
-    until(lab.store().as_ref(), None).await;
+    until(lab.file().as_ref(), None).await;
     assert!(
         !lab.accept(arrival("971502", "m", "start_realty_1", at(12))).await.duplicate,
         "nothing was kept of it"
@@ -80,7 +80,7 @@ async fn a_small_disk_keeps_a_part_of_itself() {
     let ask = Ask::by(|| Some((3 * MIB, 40 * MIB)));
     let files = Files::new(Options { reserve: Reserve { ask, bytes: 64 * MIB }, ..Options::default() });
     let lab = Lab::new(&files).await;
-    let room = lab.store().room();
+    let room = lab.file().room();
     assert_eq!((room.reserve, room.short), (2 * MIB, Some(Mark::Stored)));
     lab.hears("971501", "start_realty_1", 0).await;
 }
@@ -107,11 +107,11 @@ async fn a_compaction_gives_bytes_back_and_loses_nothing() {
     }
     lab.hears("97151", "waits", 200).await;
     let before = (lab.store().counters(), lab.lines(1, "97150").await, lab.store().usage());
-    let spare = lab.store().file_bytes().await.expect("known").spare;
+    let spare = lab.file().file_bytes().await.expect("known").spare;
     assert!(spare > 4 * MIB, "{spare}");
-    let done = lab.store().compact().await.expect("compacted");
+    let done = lab.file().compact().await.expect("compacted");
     assert!(done.bytes_after + 4 * MIB < done.bytes_before, "{done:?}");
-    assert!(lab.store().file_bytes().await.expect("known").spare < spare / 2);
+    assert!(lab.file().file_bytes().await.expect("known").spare < spare / 2);
     for _ in 0..2 {
         assert_eq!((lab.store().counters(), lab.lines(1, "97150").await, lab.store().usage()), before);
         lab.assert_counters_true().await;
@@ -131,8 +131,8 @@ async fn a_compaction_gives_bytes_back_and_loses_nothing() {
 async fn what_is_written_during_a_compaction_waits_for_it() {
     let files = Files::new(Options::default());
     let lab = Lab::new(&files).await;
-    let store = lab.store().clone();
-    let compacting = tokio::spawn(async move { store.compact().await });
+    let file = lab.file().clone();
+    let compacting = tokio::spawn(async move { file.compact().await });
     let mut accepted = Vec::new();
     for n in 0..200 {
         let store = lab.store().clone();

@@ -1,8 +1,9 @@
 //! The store's side of what is read page by page.
 
-use super::{Embedded, listing, told};
+use super::{Embedded, listing};
 use crate::conversation::{HistoryEntry, JournalEntry};
 use crate::message::{ConversationKey, Timestamp};
+use crate::store::engine::told;
 use crate::store::pages::{Page, Pages, Span, Stretch};
 use crate::store::rules::{audit_log, pages};
 use crate::store::{AuditEntry, Filter, Result, SendId, SendSummary, TurnSummary};
@@ -49,6 +50,6 @@ impl Pages for Embedded {
     }
 
     async fn is_settled(&self, key: &ConversationKey, now: Timestamp) -> Result<bool> {
-        listing::is_settled(self.index(), || self.snapshot(), key, now).map_err(told)
+        listing::is_settled(self.index(), || self.snapshot(), key, now).map_err(told::<Embedded>)
     }
 }

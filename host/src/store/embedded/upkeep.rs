@@ -1,5 +1,6 @@
 //! Keeps the file and its disk in order.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,11 +9,11 @@ use async_trait::async_trait;
 use redb::ReadableTableMetadata as _;
 
 use super::tables::define;
-use super::{Embedded, trim, verify};
+use super::{Embedded, backup, trim, verify};
 use crate::message::Timestamp;
 use crate::store::rules::oldest;
 use crate::store::shared::lock::lock;
-use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, Upkeep, Verified};
+use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, StoreFile, Upkeep, Verified};
 use crate::store::{Error, Result};
 use crate::{clock, priority};
 
@@ -29,10 +30,6 @@ const EMPTY: u64 = 2 << 20;
 
 #[async_trait]
 impl Upkeep for Embedded {
-    fn room(&self) -> Room {
-        self.shared.space.room()
-    }
-
     fn room_on_disk(&self) -> Result<()> {
         self.shared.space.check(Mark::Stored)
     }
@@ -45,20 +42,6 @@ impl Upkeep for Embedded {
 
     async fn oldest(&self, rows: usize) -> Result<Oldest> {
         self.read(|snapshot| oldest::of(snapshot, rows))
-    }
-
-    async fn file_bytes(&self) -> Result<FileBytes> {
-        let bytes = self.on_disk()?;
-        let kept: u64 = self.index().usages().values().map(|usage| usage.bytes()).sum();
-        let others = self.read(|snapshot| {
-            let contacts = snapshot.open_table(define::contacts)?.len()?;
-            let audit = snapshot.open_table(define::audit)?.len()?;
-            let (dedup, ways) =
-                (snapshot.open_table(define::dedup)?.len()?, snapshot.open_table(define::ways)?.len()?);
-            Ok(dedup * DEDUP_ROW + ways * WAY_ROW + (contacts + audit) * OTHER_ROW)
-        })?;
-        let needed = (kept + others) * 100 / FULL_PERCENT + EMPTY;
-        Ok(FileBytes { bytes, spare: bytes.saturating_sub(needed) })
     }
 
     fn is_idle(&self, quiet: Duration) -> bool {
@@ -78,6 +61,27 @@ impl Upkeep for Embedded {
 
     fn commits(&self) -> u64 {
         self.index().commits.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl StoreFile for Embedded {
+    fn room(&self) -> Room {
+        self.shared.space.room()
+    }
+
+    async fn file_bytes(&self) -> Result<FileBytes> {
+        let bytes = self.on_disk()?;
+        let kept: u64 = self.index().usages().values().map(|usage| usage.bytes()).sum();
+        let others = self.read(|snapshot| {
+            let contacts = snapshot.open_table(define::contacts)?.len()?;
+            let audit = snapshot.open_table(define::audit)?.len()?;
+            let (dedup, ways) =
+                (snapshot.open_table(define::dedup)?.len()?, snapshot.open_table(define::ways)?.len()?);
+            Ok(dedup * DEDUP_ROW + ways * WAY_ROW + (contacts + audit) * OTHER_ROW)
+        })?;
+        let needed = (kept + others) * 100 / FULL_PERCENT + EMPTY;
+        Ok(FileBytes { bytes, spare: bytes.saturating_sub(needed) })
     }
 
     async fn compact(&self) -> Result<Compacted> {
@@ -102,6 +106,13 @@ impl Upkeep for Embedded {
             Ok(rows) => Verified { rows, took_ms, flaw: None },
             Err(flaw) => Verified { rows: 0, took_ms, flaw: Some(flaw.to_string()) },
         })
+    }
+
+    async fn backup(&self, file: File, from: u64) -> Result<u64> {
+        let shared = self.shared.clone();
+        let work = move || backup::copy_into(&shared.disk.snapshot()?, &file, from);
+        let done = priority::aside("backup", work).await;
+        done.unwrap_or_else(|error| Err(Error::Failed(format!("the backup: {error}"))))
     }
 }
 

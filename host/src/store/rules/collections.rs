@@ -79,18 +79,14 @@ pub fn put(
     rows.audit(by)
 }
 
-/// `snapshot`: asked for where it is not kept parsed.
-pub fn read<R: ReadRows>(
-    parsed: &Parsed,
-    snapshot: impl FnOnce() -> Step<R>,
+/// Parsed, and kept so: `generation` is what [`Parsed::find`] told before `rows` were looked at.
+pub fn read(
+    rows: &impl ReadRows,
+    (parsed, generation): (&Parsed, u64),
     tenant: TenantId,
     name: &str,
 ) -> Step<Option<Records>> {
-    let (found, generation) = parsed.find(tenant, name);
-    if found.is_some() {
-        return Ok(found);
-    }
-    let Some(row) = snapshot()?.get::<Collections>(&(tenant, name.to_owned()))? else { return Ok(None) };
+    let Some(row) = rows.get::<Collections>(&(tenant, name.to_owned()))? else { return Ok(None) };
     let records: Vec<Value> = serde_json::from_slice(&row.json)
         .map_err(|error| Unreadable { table: "collections", what: error.to_string() })?;
     let records = Arc::new(records);
@@ -99,13 +95,9 @@ pub fn read<R: ReadRows>(
     Ok(Some(records))
 }
 
-/// Adds the records to `into` as they are kept. `false`: there is no such collection.
-pub fn json(rows: &impl ReadRows, tenant: TenantId, name: &str, into: &mut Vec<u8>) -> Step<bool> {
-    let row = rows.get::<Collections>(&(tenant, name.to_owned()))?;
-    if let Some(row) = &row {
-        into.extend_from_slice(&row.json);
-    }
-    Ok(row.is_some())
+/// As it is kept.
+pub fn json(rows: &impl ReadRows, tenant: TenantId, name: &str) -> Step<Option<Vec<u8>>> {
+    Ok(rows.get::<Collections>(&(tenant, name.to_owned()))?.map(|row| row.json))
 }
 
 /// What a parsed value takes, about: itself, what it holds, and the room that lists and objects leave.

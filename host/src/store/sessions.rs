@@ -1,0 +1,14 @@
+//! What a sender's session was told to be.
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::event::SessionChange;
+use crate::message::SenderName;
+
+/// Sessions of senders.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
+    async fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
+}
