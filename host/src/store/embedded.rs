@@ -31,7 +31,7 @@ use crate::seal::Ring;
 use crate::store::engine::{Engine, told};
 use crate::store::housekeeping::Housekeeping;
 use crate::store::rows::Rows as _;
-use crate::store::rules::probe;
+use crate::store::rules::{load, probe, prune};
 use crate::store::shared::index::Index;
 use crate::store::shared::settings::Settings as Rules;
 use crate::store::upkeep::Mark;
@@ -40,16 +40,12 @@ use crate::vitals::Vitals;
 pub mod backup;
 mod batch;
 mod codec;
-mod cursors;
-mod dead;
 mod disk;
 mod families;
 mod files;
 mod flaw;
-mod leaving;
 mod listed;
 mod listing;
-mod load;
 mod numbers;
 mod open;
 mod opened;
@@ -57,19 +53,15 @@ mod overlay;
 mod packages;
 mod pages;
 mod people;
-mod prune;
 mod quotas;
 mod rows;
 mod secrets;
 mod snapshot;
 pub mod space;
 mod tables;
-mod tally;
 mod templates;
-mod trim;
 mod unread;
 mod upkeep;
-mod usage;
 mod verify;
 mod ways;
 mod within;
@@ -218,7 +210,7 @@ impl Housekeeping for Embedded {
     }
 
     async fn recount(&self) -> Result<Counters> {
-        self.read(|snapshot| load::recount(snapshot))
+        self.read(load::recount)
     }
 
     async fn probe(&self) -> Result<()> {

@@ -62,16 +62,6 @@ impl Shelf {
             Shelf::OptOuts => "opt_outs",
         }
     }
-
-    /// Whose row has this key.
-    pub fn tenant_of(self, key: &[u8]) -> Option<u32> {
-        let bytes = match self {
-            // These lie in order of arrival.
-            Shelf::Inbox | Shelf::Outbox | Shelf::History | Shelf::Journal => key.get(8..),
-            _ => Some(key),
-        };
-        bytes?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
-    }
 }
 
 /// Rows, and the bytes of their keys and values.

@@ -18,6 +18,7 @@ use self::journal::JournalRow;
 use self::kept_sender::KeptSender;
 use self::known_by::KnownBy;
 use self::lookup::LookupRow;
+use self::of_tenant::OfTenant;
 use self::outbox::OutboxRow;
 use self::packed::Packed;
 use self::place::Place;
@@ -32,10 +33,12 @@ use crate::store::contacts::OptOut;
 use crate::store::media::File;
 use crate::store::numbers::Wish;
 use crate::store::packages::OwnPackage;
-use crate::store::quotas::Usage;
+use crate::store::quotas::{Shelf, Usage};
 use crate::store::shared::changes::Changes;
 use crate::store::shared::effect::Effect;
 use crate::store::shared::index::Index;
+use crate::store::shared::state::State;
+use crate::store::shared::tally::Tally;
 use crate::store::unread::UnreadBody;
 use crate::store::{ApiKey, AuditEntry, Error};
 use crate::template::{self, Registered};
@@ -52,6 +55,7 @@ pub mod journal;
 pub mod kept_sender;
 pub mod known_by;
 pub mod lookup;
+mod of_tenant;
 pub mod outbox;
 pub mod packed;
 pub mod place;
@@ -86,11 +90,26 @@ pub enum Fault {
 pub type Step<T> = Result<T, Fault>;
 
 /// Rows of one kind.
-pub trait Family {
+pub trait Family: 'static {
     const NAME: &'static str;
-    type Key: Clone + Ord;
-    type Row: Clone;
+    type Key: Clone + Ord + Send + Sync + 'static;
+    type Row: Clone + Send + Sync + 'static;
+
+    /// For whom a row of this key counts, and as what; `None`: for nobody.
+    fn counts_for(_key: &Self::Key) -> Option<(Shelf, TenantId)> {
+        None
+    }
 }
+
+/// A row with its key, as far as it can be read.
+pub type Found<F> = (<F as Family>::Key, Read<<F as Family>::Row>);
+
+/// Takes row by row; tells whether to go on.
+pub type VisitRow<'v, F> =
+    dyn FnMut(<F as Family>::Key, Read<<F as Family>::Row>) -> Step<ControlFlow<()>> + 'v;
+
+/// Takes key by key with the bytes of each and of what it holds; tells whether to go on.
+pub type VisitSize<'v, F> = dyn FnMut(<F as Family>::Key, u64) -> Step<ControlFlow<()>> + 'v;
 
 /// To read one family, from a transaction or from a snapshot.
 pub trait ReadTable<F: Family> {
@@ -98,20 +117,18 @@ pub trait ReadTable<F: Family> {
 
     fn has_row(&self, key: &F::Key) -> Step<bool>;
 
-    /// Hands on row by row in the order of their keys, from this key on, until told to break off. What has a key in
-    /// several parts lies together by the first of them.
-    fn scan_rows(
-        &self,
-        from: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()>;
+    /// Hands on row by row in the order of their keys, from this key on or from the first, until told to break off.
+    /// What has a key in several parts lies together by the first of them.
+    fn scan_rows(&self, from: Option<&F::Key>, visit: &mut VisitRow<'_, F>) -> Step<()>;
 
     /// The same backwards, from the last key before this one on.
-    fn scan_rows_back(
-        &self,
-        before: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()>;
+    fn scan_rows_back(&self, before: &F::Key, visit: &mut VisitRow<'_, F>) -> Step<()>;
+
+    /// As [`ReadTable::scan_rows`], with the bytes of each key and of what it holds in place of the row.
+    fn scan_sizes(&self, from: Option<&F::Key>, visit: &mut VisitSize<'_, F>) -> Step<()>;
+
+    /// How many rows there are.
+    fn count_rows(&self) -> Step<u64>;
 }
 
 /// To write one family, in a transaction.
@@ -125,7 +142,7 @@ pub trait WriteTable<F: Family>: ReadTable<F> {
 
 /// Declares the families, and that an engine has all of them.
 macro_rules! families {
-    ($($(#[$doc:meta])* $name:ident: $key:ty => $row:ty;)*) => {
+    ($($(#[$doc:meta])* $name:ident $([$shelf:ident])?: $key:ty => $row:ty;)*) => {
         $($(#[$doc])*
         pub enum $name {}
 
@@ -133,7 +150,20 @@ macro_rules! families {
             const NAME: &'static str = stringify!($name);
             type Key = $key;
             type Row = $row;
+
+            $(fn counts_for(key: &$key) -> Option<(Shelf, TenantId)> {
+                Some((Shelf::$shelf, key.tenant()))
+            })?
         })*
+
+        /// Hands on what each row that counts for a tenant counts as, and its bytes.
+        pub fn each_counted(
+            rows: &impl ReadAll,
+            visit: &mut dyn FnMut(Shelf, TenantId, u64),
+        ) -> Step<()> {
+            $($(each_counted_of::<$name>(rows, Shelf::$shelf, visit)?;)?)*
+            Ok(())
+        }
 
         /// Every family can be read.
         pub trait ReadAll: $(ReadTable<$name> +)* {}
@@ -147,7 +177,22 @@ macro_rules! families {
     };
 }
 
+fn each_counted_of<F: Family<Key: OfTenant>>(
+    rows: &impl ReadTable<F>,
+    shelf: Shelf,
+    visit: &mut dyn FnMut(Shelf, TenantId, u64),
+) -> Step<()> {
+    rows.scan_sizes(None, &mut |key, bytes| {
+        visit(shelf, key.tenant(), bytes);
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 families! {
+    /// What the store counts, and the number of its next arrival.
+    Totals: () => State;
+    /// What a tenant keeps and what its turns took.
+    TenantUsage: TenantId => Usage;
     Organizations: OrganizationId => Organization;
     Tenants: TenantId => Tenant;
     Senders: SenderName => KeptSender;
@@ -159,7 +204,7 @@ families! {
     ApiKeys: String => ApiKey;
     Audit: u64 => Audited;
     /// By tenant and name.
-    Collections: (TenantId, String) => CollectionRow;
+    Collections [Collections]: (TenantId, String) => CollectionRow;
     /// What of a tenant's own lay in the plugins directory when it was looked at last.
     OwnPackages: TenantId => OwnPackage;
     /// Webhooks that could not be read, by the name of their provider, which need not be one that is known, and their
@@ -171,6 +216,8 @@ families! {
     Users: TenantId => u64;
     /// What is written to see whether anything can be.
     Probe: () => u64;
+    /// When a commit brought messages, and a number of its own: their hashes, by which what was answered is forgotten.
+    DedupLog: (Timestamp, u64) => Vec<Hash>;
     /// What a message was answered, by the hash of its name, and its arrival number.
     Dedup: Hash => (Answer, Option<u64>);
     /// Who a contact is across tenants: its lock, or whose alias it is.
@@ -186,45 +233,45 @@ families! {
     /// The same the other way round: key, tenant, alias.
     OwnKeys: (ContactKey, TenantId, ContactKey) => ();
     /// Who wants no messages of whom.
-    OptOuts: ConversationKey => OptOut;
+    OptOuts [OptOuts]: ConversationKey => OptOut;
     /// Who wants messages again after all, since when: what is told late of earlier is no news.
-    OptedIn: ConversationKey => Timestamp;
+    OptedIn [OptOuts]: ConversationKey => Timestamp;
     /// Hidden ids whose phone numbers are asked for.
     Lookups: ContactKey => LookupRow;
     /// The same by when they are due.
     LookupsDue: (Timestamp, ContactKey) => ();
     /// When a contact was last told to use a link.
     Notices: ContactKey => Timestamp;
-    Conversations: ConversationKey => ConversationRow;
+    Conversations [Conversations]: ConversationKey => ConversationRow;
     /// The conversations that a human has taken over.
     Humans: ConversationKey => ();
-    Inbox: Place => InboxRow;
+    Inbox [Inbox]: Place => InboxRow;
     /// By the arrival number of its first entry.
-    DeadTurns: (ConversationKey, u64) => DeadTurnRow;
+    DeadTurns [DeadTurns]: (ConversationKey, u64) => DeadTurnRow;
     /// Where the first entry of a dead turn lay: its contact.
     DeadPlaces: Place => ContactKey;
     /// Replies that wait or are being sent.
-    Outbox: Place => OutboxRow;
+    Outbox [Outbox]: Place => OutboxRow;
     /// Replies that are dead or of unknown outcome.
-    EndedSends: (ConversationKey, u64) => OutboxRow;
+    EndedSends [EndedSends]: (ConversationKey, u64) => OutboxRow;
     /// Where an ended reply lay: its contact.
     EndedPlaces: Place => ContactKey;
-    History: Place => HistoryRow;
+    History [History]: Place => HistoryRow;
     /// A reply by the hash of its provider's name for it.
     SentIds: Hash => Place;
-    Journal: Place => JournalRow;
+    Journal [Journal]: Place => JournalRow;
     /// What came of a message, by its arrival number. Leaves with its line, or, of what is no line, with its turn in
     /// the journal.
     Ways: Place => Way;
-    Timers: (ConversationKey, String) => TimerRow;
+    Timers [Timers]: (ConversationKey, String) => TimerRow;
     /// The same by when they are due.
     TimersDue: (Timestamp, ConversationKey, String) => ();
     /// What an organization knows of a contact.
     Leads: (OrganizationId, ContactKey) => Lead;
     Templates: template::Key => Registered;
     /// A template that was sent, by the place of the reply that it went out as.
-    TemplateUses: (TenantId, u64) => template::Use;
-    Files: (TenantId, String) => File;
+    TemplateUses [TemplateUses]: (TenantId, u64) => template::Use;
+    Files [Files]: (TenantId, String) => File;
     /// A file that is to be fetched, by when, and the sender that received it.
     FilesDue: (Timestamp, TenantId, String) => SenderName;
     /// Those that are only remembered apart, each by when it came.
@@ -256,11 +303,56 @@ pub trait ReadRows: ReadAll {
         Self: ReadTable<F>,
     {
         let mut first = None;
-        ReadTable::<F>::scan_rows(self, from, &mut |key, _| {
+        ReadTable::<F>::scan_sizes(self, Some(from), &mut |key, _| {
             first = Some(key);
             Ok(ControlFlow::Break(()))
         })?;
         Ok(first)
+    }
+
+    /// The same, with what it holds.
+    fn first_row<F: Family>(&self, from: &F::Key) -> Step<Option<Found<F>>>
+    where
+        Self: ReadTable<F>,
+    {
+        let mut first = None;
+        ReadTable::<F>::scan_rows(self, Some(from), &mut |key, row| {
+            first = Some((key, row));
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
+    }
+
+    /// What of it can be read.
+    fn get_readable<F: Family>(&self, key: &F::Key) -> Step<Option<F::Row>>
+    where
+        Self: ReadTable<F>,
+    {
+        match ReadTable::<F>::get_row(self, key) {
+            Err(Fault::Row(_)) => Ok(None),
+            read => read,
+        }
+    }
+
+    /// The bytes of a key and of what it holds.
+    fn size_of<F: Family>(&self, key: &F::Key) -> Step<Option<u64>>
+    where
+        Self: ReadTable<F>,
+    {
+        let mut size = None;
+        ReadTable::<F>::scan_sizes(self, Some(key), &mut |found, bytes| {
+            size = (found == *key).then_some(bytes);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(size)
+    }
+
+    /// Every row there is.
+    fn every<F: Family>(&self, mut visit: impl FnMut(F::Key, Read<F::Row>) -> Step<()>) -> Step<()>
+    where
+        Self: ReadTable<F>,
+    {
+        ReadTable::<F>::scan_rows(self, None, &mut |key, row| visit(key, row).map(ControlFlow::Continue))
     }
 
     /// Every row before this key, the last first, for as long as the keys belong together, so many at most.
@@ -294,7 +386,7 @@ pub trait ReadRows: ReadAll {
     where
         Self: ReadTable<F>,
     {
-        ReadTable::<F>::scan_rows(self, from, &mut |key, row| {
+        ReadTable::<F>::scan_rows(self, Some(from), &mut |key, row| {
             if !belongs(&key) {
                 return Ok(ControlFlow::Break(()));
             }
@@ -314,7 +406,7 @@ pub trait ReadRows: ReadAll {
         Self: ReadTable<F>,
     {
         let mut count = 0;
-        ReadTable::<F>::scan_rows(self, from, &mut |key, row| {
+        ReadTable::<F>::scan_rows(self, Some(from), &mut |key, row| {
             if count == most || !belongs(&key) {
                 return Ok(ControlFlow::Break(()));
             }
@@ -336,8 +428,16 @@ pub trait Rows: ReadRows + WriteAll {
 
     fn changes_mut(&mut self) -> &mut Changes;
 
+    /// What this transaction has written so far.
+    fn tally(&self) -> &Tally;
+
     /// What a tenant keeps and spends, with what this transaction has done so far.
-    fn usage(&self, tenant: TenantId) -> Usage;
+    fn usage(&self, tenant: TenantId) -> Usage {
+        let mut usage = self.index().usage(tenant);
+        self.tally().grow(tenant, &mut usage);
+        self.changes().spend(tenant, &mut usage);
+        usage
+    }
 
     /// Into the audit log.
     fn audit(&mut self, entry: &AuditEntry) -> Step<()> {

@@ -3,6 +3,7 @@
 
 pub mod asleep;
 pub mod changes;
+pub mod cursors;
 pub mod effect;
 pub mod fetches;
 pub mod index;
@@ -15,3 +16,4 @@ pub mod quotas;
 pub mod schedules;
 pub mod settings;
 pub mod state;
+pub mod tally;

@@ -4,22 +4,18 @@ use std::path::{Path, PathBuf};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use redb::{Database, ReadableTable as _, TableDefinition};
+use redb::{Database, TableDefinition};
 use switchboard::conversation::TimerChange;
 use switchboard::event::Receipt;
 use switchboard::message::{ContactKey, ConversationKey, DeliveryState};
-use switchboard::store::contacts::OptOut;
+use switchboard::store::OutboxState;
 use switchboard::store::embedded::backup::{RestoreError, newest_good_backup, restore};
 use switchboard::store::embedded::{Embedded, OpenError, Settings};
 use switchboard::store::prelude::*;
-use switchboard::store::quotas::Shelf;
-use switchboard::store::{OutboxState, TurnFate};
-use switchboard::tenant::quotas::Quotas;
 
 use super::Files;
 use super::lab::{
-    Answer, Lab, Options, all, arrival, at, claim_sends, contact, copied, furnish, key, receipt, says,
-    tenant_id, words,
+    Answer, Lab, Options, all, arrival, at, claim_sends, contact, copied, furnish, key, receipt, says, words,
 };
 
 /// A store in which something has happened, closed.
@@ -308,45 +304,6 @@ async fn a_backup_under_load_is_consistent() {
     let written = busy.await.expect("no panic");
     assert!(users.is_sorted() && users[3] > users[0] && users[3] <= written as u64, "{users:?} of {written}");
     assert!(lab.store().lock_of(&contact("980")).await.expect("read").is_some());
-}
-
-/// What an earlier program did not count is counted when its file is opened.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_of_an_earlier_program_is_counted_anew() {
-    let quotas = Quotas { dead_turns_bytes: 1_024, ..Quotas::default() };
-    let files = Files::new(Options { quotas, ..Options::default() });
-    {
-        let lab = Lab::new(&files).await;
-        lab.meets("97101", 1, 0).await;
-        for n in 1..100 {
-            lab.hears("97101", "dies", n).await;
-            let claims = lab.claim(1, n).await;
-            let Some(claim) = claims.first() else { break };
-            lab.fail(claim, TurnFate::Dead { fallback: None }, n).await;
-        }
-        let opt_out = Some(OptOut::by_operator(at(0), "asked"));
-        lab.store().set_opt_out(&key(1, "97102"), opt_out, "test", at(0)).await.expect("kept");
-    }
-    let database = Database::open(files.settings().path).expect("opened");
-    let transaction = database.begin_write().expect("begun");
-    {
-        let places = TableDefinition::<&[u8; 12], &[u8]>::new("dead_places");
-        transaction.open_table(places).expect("the table").retain(|_, _| false).expect("emptied");
-        let usage = TableDefinition::<u32, &[u8]>::new("usage");
-        let mut usage = transaction.open_table(usage).expect("the table");
-        let row = usage.get(1).expect("read").expect("a row").value().to_vec();
-        usage.insert(1, &row[..row.len() - 16]).expect("written");
-    }
-    transaction.commit().expect("committed");
-    drop(database);
-    let lab = Lab::open(&files);
-    lab.assert_counters_true().await;
-    let kept = |shelf| lab.store().usage()[&tenant_id(1)].of(shelf);
-    assert_eq!(kept(Shelf::OptOuts).rows, 1);
-    assert!(kept(Shelf::DeadTurns).bytes > 1_024);
-    while lab.store().trim(10).await.expect("trimmed") == 10 {}
-    assert!(kept(Shelf::DeadTurns).bytes <= 1_024, "they are found");
-    lab.assert_counters_true().await;
 }
 
 /// Changes the first row of a table, while nobody has the file.

@@ -74,20 +74,14 @@ const OF_ENGINES: &[&[&str]] = &[&["redb"], &["crate", "store", "embedded"], &["
 pub const AT_THE_TABLES: &[&str] = &[
     "backup",
     "batch",
-    "dead",
     "families",
     "flaw",
-    "leaving",
     "listing",
-    "load",
     "open",
-    "prune",
     "snapshot",
     "tables",
     "templates",
-    "trim",
     "upkeep",
-    "usage",
     "verify",
 ];
 

@@ -15,14 +15,15 @@ use redb::{
 use super::batch::Step;
 use super::codec::{read_place, under};
 use super::disk::{Backend, Maker};
-use super::rows::{Reply, state};
+use super::families;
+use super::rows::Reply;
 use super::tables::{Copy, copy_all, create_all, define};
-use super::usage;
 use super::verify::{file, verify};
 use super::within::Within;
 use crate::message::{ContactKey, ConversationKey, TenantId};
 use crate::store::packages::OwnPackage;
-use crate::store::rules::own_packages;
+use crate::store::rows::{TenantUsage, Totals};
+use crate::store::rules::{own_packages, usage};
 use crate::store::{Error, OutboxState};
 use crate::{clock, ownership, regular_file};
 
@@ -266,7 +267,7 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, Ow
         transaction.commit().map_err(redb::Error::from)?;
         unknown += moved as u64;
         if moved < ROWS {
-            usage::rewrite(&database)?;
+            rewrite_usage(&database)?;
             let own = own_packages::all(&database.begin_read().map_err(redb::Error::from)?)?;
             return Ok((unknown, waiting, own));
         }
@@ -277,15 +278,23 @@ fn doubt(file_of: &Path, backup: &Path) -> Step<(u64, u64, BTreeMap<TenantId, Ow
 /// replies have at their providers: they must not be given out again. Nobody knows how many there were,
 /// nor whether the same backup is restored a second time.
 fn skip_numbers(transaction: &WriteTransaction) -> Step<()> {
-    let mut meta = transaction.open_table(define::meta)?;
-    let state = meta.get("state")?.map(|row| state::read(row.value())).transpose()?;
-    let Some(mut state) = state else { return Ok(()) };
+    let known = families::get::<Totals>(&transaction.open_table(define::totals)?, &())?;
+    let Some(mut state) = known else { return Ok(()) };
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| redb::Error::Io(io::Error::other(error.to_string())))?;
     state.next_seq += (1 << 32) + u64::from(u32::from_be_bytes(random));
-    let mut buffer = Vec::new();
-    state::write(&state, &mut buffer);
-    meta.insert("state", buffer.as_slice())?;
+    families::put::<Totals>(transaction, &(), &state)
+}
+
+/// What tenants keep is counted anew: rows were moved past the rules.
+fn rewrite_usage(database: &Database) -> Step<()> {
+    let counted = usage::recount(&database.begin_read().map_err(redb::Error::from)?)?;
+    let mut transaction = database.begin_write().map_err(redb::Error::from)?;
+    transaction.set_two_phase_commit(true);
+    for (tenant, usage) in counted {
+        families::put::<TenantUsage>(&transaction, &tenant, &usage)?;
+    }
+    transaction.commit().map_err(redb::Error::from)?;
     Ok(())
 }
 
@@ -308,13 +317,11 @@ fn doubt_some(transaction: &WriteTransaction, error: &str) -> Step<usize> {
         places.insert(place, key.contact.as_str().as_bytes())?;
         outbox.remove(place)?;
     }
-    let mut meta = transaction.open_table(define::meta)?;
-    let state = meta.get("state")?.map(|row| state::read(row.value())).transpose()?;
-    if let Some(mut state) = state {
+    let known = families::get::<Totals>(&transaction.open_table(define::totals)?, &())?;
+    if let Some(mut state) = known {
         state.outbox_waiting = state.outbox_waiting.saturating_sub(rows.len() as u64);
         state.outbox_unknown += rows.len() as u64;
-        state::write(&state, &mut buffer);
-        meta.insert("state", buffer.as_slice())?;
+        families::put::<Totals>(transaction, &(), &state)?;
     }
     Ok(rows.len())
 }

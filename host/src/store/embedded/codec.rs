@@ -86,10 +86,6 @@ impl<'a> Eye<'a> {
         Unreadable { table: self.table, what: what.into() }
     }
 
-    pub fn is_at_end(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     fn take(&mut self, n: usize) -> Read<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| self.wrong("it is too short"))?;
         self.rest = rest;
@@ -199,15 +195,6 @@ pub fn read_place(key: &Place) -> (u64, TenantId) {
 /// `tenant contact`: one row a conversation.
 pub fn conversation_key(key: &ConversationKey) -> Vec<u8> {
     owned_by(key.tenant.get(), key.contact.as_str())
-}
-
-/// Undoes [`conversation_key`].
-pub fn read_conversation_key(table: &'static str, key: &[u8]) -> Read<ConversationKey> {
-    let mut eye = Eye { table, rest: key };
-    let tenant = TenantId::from_stored(eye.u32()?);
-    let wrong = eye.wrong("a contact is not UTF-8");
-    let contact = std::str::from_utf8(eye.rest()).map_err(|_| wrong)?;
-    Ok(ConversationKey { tenant, contact: ContactKey::from_stored(contact) })
 }
 
 /// `number text`, for what an organization or a tenant has one of under a name.

@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use redb::{ReadTransaction, ReadableTable, TableDefinition};
+use redb::{
+    Range, ReadTransaction, ReadableTable, ReadableTableMetadata as _, TableDefinition, Value,
+    WriteTransaction,
+};
 
 use self::frames::RowCode;
 use self::keys::KeyCode;
 use super::batch::Batch;
-use super::codec::Read;
+use super::snapshot::Snapshot;
 use super::tables::{Lazy, Opened, OpenedOnce, Tables, define};
-use crate::store::rows::{self, Family, Fault, ReadTable, Step, WriteTable};
+use crate::store::rows::{self, Family, ReadTable, Step, VisitRow, VisitSize, WriteTable};
 
 mod frames;
 mod keys;
@@ -52,6 +55,9 @@ macro_rules! stored {
 }
 
 stored! {
+    Totals: totals;
+    TenantUsage: usage;
+    DedupLog: dedup_log;
     Organizations: organizations;
     Tenants: tenants;
     Senders: senders;
@@ -99,114 +105,136 @@ stored! {
     FilesByAge: files_by_age;
 }
 
-impl<F: Stored> ReadTable<F> for Batch<'_> {
-    fn get_row(&self, key: &F::Key) -> Step<Option<F::Row>> {
-        get::<F>(F::table(&self.tables).get()?, key)
-    }
+/// How a transaction and a snapshot read: each has its own way to a table.
+macro_rules! reads {
+    ($reader:ty, |$it:ident| $table:expr) => {
+        impl<F: Stored> ReadTable<F> for $reader {
+            fn get_row(&self, key: &F::Key) -> Step<Option<F::Row>> {
+                let $it = self;
+                get::<F>($table, key)
+            }
 
-    fn has_row(&self, key: &F::Key) -> Step<bool> {
-        has::<F>(F::table(&self.tables).get()?, key)
-    }
+            fn has_row(&self, key: &F::Key) -> Step<bool> {
+                let $it = self;
+                key.with(|key| Ok($table.get(key)?.is_some()))
+            }
 
-    fn scan_rows(
-        &self,
-        from: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()> {
-        scan::<F>(F::table(&self.tables).get()?, from, visit)
-    }
+            fn scan_rows(&self, from: Option<&F::Key>, visit: &mut VisitRow<'_, F>) -> Step<()> {
+                let $it = self;
+                scan::<F>($table, from, &mut |key, row| {
+                    visit(F::Key::read(F::NAME, key)?, F::Row::read(F::NAME, row))
+                })
+            }
 
-    fn scan_rows_back(
-        &self,
-        before: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()> {
-        scan_back::<F>(F::table(&self.tables).get()?, before, visit)
-    }
+            fn scan_rows_back(&self, before: &F::Key, visit: &mut VisitRow<'_, F>) -> Step<()> {
+                let $it = self;
+                scan_back::<F>($table, before, visit)
+            }
+
+            fn scan_sizes(&self, from: Option<&F::Key>, visit: &mut VisitSize<'_, F>) -> Step<()> {
+                let $it = self;
+                scan::<F>($table, from, &mut |key, row| {
+                    let bytes = length::<KeyIn<F>>(&key) + length::<RowIn<F>>(&row);
+                    visit(F::Key::read(F::NAME, key)?, bytes)
+                })
+            }
+
+            fn count_rows(&self) -> Step<u64> {
+                let $it = self;
+                Ok($table.len()?)
+            }
+        }
+    };
 }
+
+reads!(Batch<'_>, |it| F::table(&it.tables).get()?);
+reads!(Snapshot, |it| F::opened(&it.tables).table(&it.transaction, F::TABLE)?);
+reads!(ReadTransaction, |it| &it.open_table(F::TABLE)?);
 
 impl<F: Stored> WriteTable<F> for Batch<'_> {
     fn put_row(&mut self, key: &F::Key, row: &F::Row) -> Step<bool> {
-        let table = F::table_mut(&mut self.tables).put()?;
-        let buffer = &mut self.buffer;
-        key.with(|key| row.with(buffer, |row| Ok(table.insert(key, row)?.is_some())))
+        let Batch { tables, tally, buffer, .. } = self;
+        let table = F::table_mut(tables).edit()?;
+        let counts = F::counts_for(key);
+        key.with(|key| {
+            row.with(buffer, |row| {
+                let of_key = length::<KeyIn<F>>(&key);
+                let after = of_key + length::<RowIn<F>>(&row);
+                let before = table.insert(key, row)?.map(|old| of_key + length::<RowIn<F>>(&old.value()));
+                tally.wrote(counts, before, Some(after));
+                Ok(before.is_some())
+            })
+        })
     }
 
     fn remove_row(&mut self, key: &F::Key) -> Step<bool> {
-        let table = F::table_mut(&mut self.tables).edit()?;
-        let was_there = key.with(|key| Ok::<_, Fault>(table.remove(key)?.is_some()))?;
-        // What is not there is not written either.
-        if was_there {
-            self.tables.tally.count_write();
-        }
-        Ok(was_there)
+        let Batch { tables, tally, .. } = self;
+        let table = F::table_mut(tables).edit()?;
+        let counts = F::counts_for(key);
+        key.with(|key| {
+            let of_key = length::<KeyIn<F>>(&key);
+            let before = table.remove(key)?.map(|old| of_key + length::<RowIn<F>>(&old.value()));
+            // What is not there is not written either.
+            if before.is_some() {
+                tally.wrote(counts, before, None);
+            }
+            Ok(before.is_some())
+        })
     }
 }
 
-impl<F: Stored> ReadTable<F> for ReadTransaction {
-    fn get_row(&self, key: &F::Key) -> Step<Option<F::Row>> {
-        get::<F>(&self.open_table(F::TABLE)?, key)
-    }
+type KeyIn<F> = <<F as Family>::Key as KeyCode>::In;
 
-    fn has_row(&self, key: &F::Key) -> Step<bool> {
-        has::<F>(&self.open_table(F::TABLE)?, key)
-    }
+type RowIn<F> = <<F as Family>::Row as RowCode>::In;
 
-    fn scan_rows(
-        &self,
-        from: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()> {
-        scan::<F>(&self.open_table(F::TABLE)?, from, visit)
-    }
+type KeyOf<'k, F> = <KeyIn<F> as Value>::SelfType<'k>;
 
-    fn scan_rows_back(
-        &self,
-        before: &F::Key,
-        visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
-    ) -> Step<()> {
-        scan_back::<F>(&self.open_table(F::TABLE)?, before, visit)
-    }
+type RowOf<'r, F> = <RowIn<F> as Value>::SelfType<'r>;
+
+/// Takes what lies in a table, row by row.
+type VisitKept<'v, F> = dyn FnMut(KeyOf<'_, F>, RowOf<'_, F>) -> Step<ControlFlow<()>> + 'v;
+
+fn length<V: Value>(value: &V::SelfType<'_>) -> u64 {
+    V::as_bytes(value).as_ref().len() as u64
 }
 
-pub fn get<F: Stored>(
-    table: &impl ReadableTable<<F::Key as KeyCode>::In, <F::Row as RowCode>::In>,
-    key: &F::Key,
-) -> Step<Option<F::Row>> {
+/// A row put down past the rules, in a file that nobody uses yet.
+pub fn put<F: Stored>(transaction: &WriteTransaction, key: &F::Key, row: &F::Row) -> Step<()> {
+    let mut table = transaction.open_table(F::TABLE)?;
+    key.with(|key| row.with(&mut Vec::new(), |row| Ok(table.insert(key, row).map(drop)?)))
+}
+
+pub fn get<F: Stored>(table: &impl ReadableTable<KeyIn<F>, RowIn<F>>, key: &F::Key) -> Step<Option<F::Row>> {
     key.with(|key| {
         let row = table.get(key)?;
         Ok(row.map(|row| F::Row::read(F::NAME, row.value())).transpose()?)
     })
 }
 
-pub fn has<F: Stored>(
-    table: &impl ReadableTable<<F::Key as KeyCode>::In, <F::Row as RowCode>::In>,
-    key: &F::Key,
-) -> Step<bool> {
-    key.with(|key| Ok(table.get(key)?.is_some()))
-}
-
-pub fn scan<F: Stored>(
-    table: &impl ReadableTable<<F::Key as KeyCode>::In, <F::Row as RowCode>::In>,
-    from: &F::Key,
-    visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
+fn scan<F: Stored>(
+    table: &impl ReadableTable<KeyIn<F>, RowIn<F>>,
+    from: Option<&F::Key>,
+    visit: &mut VisitKept<'_, F>,
 ) -> Step<()> {
-    from.with(|from| {
-        for row in table.range(from..)? {
+    let mut each = |range: Range<'_, KeyIn<F>, RowIn<F>>| {
+        for row in range {
             let (key, row) = row?;
-            let key = F::Key::read(F::NAME, key.value())?;
-            if visit(key, F::Row::read(F::NAME, row.value()))?.is_break() {
+            if visit(key.value(), row.value())?.is_break() {
                 break;
             }
         }
         Ok(())
-    })
+    };
+    match from {
+        None => each(table.iter()?),
+        Some(from) => from.with(|from| each(table.range(from..)?)),
+    }
 }
 
-pub fn scan_back<F: Stored>(
-    table: &impl ReadableTable<<F::Key as KeyCode>::In, <F::Row as RowCode>::In>,
+fn scan_back<F: Stored>(
+    table: &impl ReadableTable<KeyIn<F>, RowIn<F>>,
     before: &F::Key,
-    visit: &mut dyn FnMut(F::Key, Read<F::Row>) -> Step<ControlFlow<()>>,
+    visit: &mut VisitRow<'_, F>,
 ) -> Step<()> {
     before.with(|before| {
         for row in table.range(..before)?.rev() {

@@ -9,26 +9,13 @@ use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::audit::entry;
 use crate::store::media::{File, FileAges, FileState, MediaShelf};
-use crate::store::rows::{FilesDue, ReadRows, Rows as _, Step};
+use crate::store::rows::Rows as _;
 use crate::store::rules::files::{self, key_of};
-use crate::store::shared::fetches::{Fetches, FileKey};
+use crate::store::shared::fetches::FileKey;
 use crate::store::upkeep::Mark;
 
 /// A listing looks at no more rows than this.
 const LISTED_ROWS: usize = 100_000;
-
-/// All that wait to be fetched.
-pub fn waiting(rows: &impl ReadRows, fetches: &mut Fetches) -> Step<()> {
-    let first = (Timestamp::ZERO, TenantId::GATEWAY, String::new());
-    rows.each::<FilesDue>(
-        &first,
-        |_| true,
-        |(due, tenant, handle), sender| {
-            fetches.put(&FileKey { tenant, handle }, sender?, due);
-            Ok(())
-        },
-    )
-}
 
 #[async_trait]
 impl MediaShelf for Embedded {

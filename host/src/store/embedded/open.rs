@@ -8,7 +8,6 @@ use std::sync::Arc;
 use redb::{Database, ReadableTable};
 
 use super::batch::Fault;
-use super::cursors::Cursors;
 use super::disk::{Disk, Maker};
 use super::flaw::Flaw;
 use super::opened::Shared;
@@ -16,10 +15,11 @@ use super::space::Space;
 use super::tables::{FORMAT, create_all, define};
 use super::verify::{check_format, file, verify, whatever_it_holds};
 use super::writer::apply_now;
-use super::{Settings, backup, dead, load, usage};
+use super::{Settings, backup};
+use crate::clock;
 use crate::message::SenderName;
 use crate::seal::{KeyId, Ring};
-use crate::store::rules::secrets;
+use crate::store::rules::{load, secrets};
 use crate::store::shared::index::Index;
 
 /// Why the store is not opened. The file is as it was.
@@ -126,18 +126,16 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
     let disk = Disk::open(make, settings.cache_bytes)?;
     disk.with(check_format).transpose()?;
     let secret = prepare(&disk)?;
-    disk.with(|database| dead::complete(database).and_then(|()| usage::complete(database))).transpose()?;
     let index = Arc::new(Index::new(settings.rules.clone(), settings.keys.clone(), secret));
     let snapshot = disk.snapshot().map_err(Fault::from)?;
     secrets::closed(&snapshot, &settings.keys)?.map_or(Ok(()), |closed| Err(Flaw::from(closed)))?;
-    index.replace(load::load(&index, &snapshot)?);
+    index.replace(load::load(&snapshot, &index, clock::now())?);
     let interrupted = load::interrupted(&snapshot)?;
     drop(snapshot);
     let shared = Arc::new(Shared {
         disk,
         space: Space::new(settings.reserve.clone()),
         index,
-        cursors: Cursors::default(),
         path: settings.path.clone(),
     });
     if !interrupted.is_empty() {
@@ -145,7 +143,8 @@ fn open_checked(settings: &Settings, make: Maker) -> Result<Arc<Shared>, Flaw> {
             replies = interrupted.len(),
             "replies were being sent when the gateway stopped; whether they went out is unknown"
         );
-        apply_now(&shared, move |batch| load::declare_unknown(batch, &interrupted)).map_err(Fault::from)?;
+        apply_now(&shared, move |batch| load::declare_unknown(batch, &interrupted, clock::now()))
+            .map_err(Fault::from)?;
     }
     Ok(shared)
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cursors::Cursors;
 use super::disk::Disk;
 use super::space::Space;
 use crate::store::shared::index::Index;
@@ -13,7 +12,6 @@ pub struct Shared {
     pub disk: Disk,
     pub space: Space,
     pub index: Arc<Index>,
-    pub cursors: Cursors,
     /// Where its file lies.
     pub path: PathBuf,
 }

@@ -7,6 +7,7 @@ use crate::event::{Consent, Own, SameBecause, SamePerson};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::contacts::{Contacts, Lookup, OptOut, OwnAlias, OwnKept, Person};
+use crate::store::rows::Rows as _;
 use crate::store::rules::merge::{self, By, GATEWAY};
 use crate::store::rules::{contacts, echoes, lookups, opt_outs, views};
 
@@ -36,7 +37,7 @@ impl Contacts for Embedded {
 
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {
         self.write(move |batch| {
-            let directory = batch.index.directory.load_full();
+            let directory = batch.index().directory.load_full();
             // What comes through nobody proves nothing.
             let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
             let by = By { actor: GATEWAY, reason: same.because.name(), now };

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
-use super::{Embedded, usage};
+use super::Embedded;
 use crate::message::{TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
+use crate::store::rules::usage;
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Kind;
 
@@ -40,6 +41,6 @@ impl Accounts for Embedded {
     }
 
     async fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>> {
-        self.read(|snapshot| usage::recount(snapshot))
+        self.read(usage::recount)
     }
 }

@@ -5,7 +5,6 @@ pub use self::waiting::{Dead, Waiting};
 use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, Occasion};
 use crate::message::{ContactKey, DeliveryState, SenderName, Timestamp};
-use crate::schedule::Class;
 use crate::store::rows::history::{HistoryRow, Line as LineRow, MOST_ATTEMPTS, Times};
 use crate::store::rows::journal::JournalRow;
 use crate::store::rows::outbox::OutboxRow;
@@ -17,6 +16,7 @@ pub mod contact;
 pub mod conversation;
 pub mod state;
 mod times;
+pub mod usage;
 mod waiting;
 pub mod way;
 
@@ -184,14 +184,6 @@ impl<'a> Reply<'a> {
             last_error: self.error.map(str::to_owned),
         })
     }
-
-    /// See [`OutboxRow::class`].
-    pub fn class(&self) -> Class {
-        match self.occasion {
-            Occasion::Answer => Class::Answer,
-            Occasion::Timer | Occasion::Receipt => Class::Reminder,
-        }
-    }
 }
 
 /// A line of a conversation.
@@ -324,11 +316,6 @@ impl<'a> Spoken<'a> {
             contact,
             payload,
         })
-    }
-
-    /// The message whose way leaves with this line.
-    pub fn way(&self) -> Option<u64> {
-        (self.author == Author::Contact && self.message > 0).then_some(self.message)
     }
 }
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use redb::ReadableTableMetadata as _;
 
 use super::tables::define;
-use super::{Embedded, backup, trim, verify};
+use super::{Embedded, backup, verify};
 use crate::message::Timestamp;
-use crate::store::rules::oldest;
+use crate::store::rules::{oldest, trim};
 use crate::store::shared::lock::lock;
 use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, StoreFile, Upkeep, Verified};
 use crate::store::{Error, Result};
@@ -36,7 +36,7 @@ impl Upkeep for Embedded {
 
     async fn trim(&self, limit: usize) -> Result<usize> {
         let (looked, come) = self.write(move |batch| trim::trim(batch, limit)).await?;
-        lock(&self.shared.cursors.trims).extend(come);
+        lock(&self.index().cursors.trims).extend(come);
         Ok(looked)
     }
 

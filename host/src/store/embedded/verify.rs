@@ -14,8 +14,8 @@ use super::flaw::Flaw;
 use super::overlay::Overlay;
 use super::tables::{Copy, FORMAT, copy_all, create_all, define};
 use super::writer::panic_text;
-use super::{load, usage};
 use crate::regular_file;
+use crate::store::rules::{load, usage};
 
 /// The backend of a file.
 pub fn file(path: &Path) -> io::Result<Box<dyn StorageBackend>> {

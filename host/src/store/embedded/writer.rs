@@ -20,9 +20,10 @@ use tokio::sync::oneshot;
 
 use super::batch::{Batch, Fault, Step, file_error};
 use super::disk::{failed, is_full};
-use super::load;
 use super::opened::Shared;
-use super::tally::Tally;
+use crate::clock;
+use crate::store::rows::Rows as _;
+use crate::store::rules::{load, seal};
 use crate::store::shared::index::Sealed;
 use crate::store::{Error, Result};
 use crate::vitals::Vitals;
@@ -305,13 +306,13 @@ impl Loop {
         let attempted = self.shared.disk.with(|database| {
             let mut transaction = database.begin_write().map_err(redb::Error::from)?;
             transaction.set_two_phase_commit(true);
-            let tally = Tally::default();
-            let done = {
-                let mut batch = Batch::new(&transaction, &tally, (&self.shared.index, &self.shared.cursors));
+            let (done, writes) = {
+                let mut batch = Batch::new(&transaction, &self.shared.index);
                 let sealed = apply(group, &mut batch).and_then(|()| seal(&mut batch));
-                sealed.map(|sealed| (batch.changes.state, sealed, batch.changes.effects))
+                let writes = batch.tally.writes();
+                (sealed.map(|sealed| (batch.changes.state, sealed, batch.changes.effects)), writes)
             };
-            if done.is_err() || tally.writes() == 0 {
+            if done.is_err() || writes == 0 {
                 transaction.abort().map_err(redb::Error::from)?;
             } else {
                 transaction.commit().map_err(redb::Error::from)?;
@@ -337,7 +338,7 @@ impl Loop {
         let began = Instant::now();
         let reopened = guarded(|| {
             self.shared.disk.reopen().map_err(redb::Error::from)?;
-            load::again(&self.shared).map_err(Setback::All)
+            load_again(&self.shared).map_err(Setback::All)
         });
         self.repair = began.elapsed();
         match reopened {
@@ -359,9 +360,22 @@ impl Loop {
 }
 
 fn seal(batch: &mut Batch<'_>) -> std::result::Result<Sealed, Setback> {
-    batch.seal().map_err(|fault| match fault {
+    seal::seal(batch).map_err(|fault| match fault {
         Fault::Engine(error) => Setback::All(file_error(error)),
         other => Setback::All(redb::Error::Corrupted(other.to_string())),
+    })
+}
+
+/// After an error of the file: the last commit may or may not have reached it, so everything is read again.
+fn load_again(shared: &Shared) -> std::result::Result<(), redb::Error> {
+    let read = || -> Step<()> {
+        let loaded = load::load(&shared.disk.snapshot()?, &shared.index, clock::now())?;
+        shared.index.replace(loaded);
+        Ok(())
+    };
+    read().map_err(|fault| match fault {
+        Fault::Engine(error) => file_error(error),
+        other => redb::Error::Corrupted(other.to_string()),
     })
 }
 
@@ -404,7 +418,7 @@ fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>) -> Step<()> {
             Ok(())
         }
         (Ok(()), Some(error)) if !untouched => {
-            batch.index.late_refusals.fetch_add(1, Ordering::Relaxed);
+            batch.index().late_refusals.fetch_add(1, Ordering::Relaxed);
             let what = format!("refused after it had written: {error}");
             Err(Fault::Row(super::codec::Unreadable { table: "(any)", what }))
         }

@@ -185,7 +185,7 @@ fn remember(
     let message = taken_in.map(|taken| taken.seq);
     rows.put::<Dedup>(&incoming.hash, &(answer.clone(), message))?;
     let changes = rows.changes_mut();
-    changes.hashes.extend_from_slice(&incoming.hash);
+    changes.hashes.push(incoming.hash);
     changes.hashes_at = changes.hashes_at.max(incoming.received_at);
     Ok(Accepted {
         answer,

@@ -11,7 +11,7 @@ use crate::store::media::{File, FileAges, FileState};
 use crate::store::quotas::Shelf;
 use crate::store::rows::{Files, FilesByAge, FilesDue, ReadRows, Rows, Step};
 use crate::store::shared::effect::Effect;
-use crate::store::shared::fetches::FileKey;
+use crate::store::shared::fetches::{Fetches, FileKey};
 use crate::tenant::quotas::Kind;
 
 /// A file that a message brought, before its tenant is known.
@@ -210,4 +210,12 @@ pub fn expire(rows: &mut impl Rows, ages: FileAges, limit: usize) -> Step<Vec<Fi
         remove(rows, &file)?;
     }
     Ok(ended.into_iter().filter(|file| matches!(file.state, FileState::Stored { .. })).collect())
+}
+
+/// All that wait to be fetched.
+pub fn waiting(rows: &impl ReadRows, fetches: &mut Fetches) -> Step<()> {
+    rows.every::<FilesDue>(|(due, tenant, handle), sender| {
+        fetches.put(&FileKey { tenant, handle }, sender?, due);
+        Ok(())
+    })
 }

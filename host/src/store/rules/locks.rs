@@ -39,7 +39,7 @@ pub fn list(rows: &impl ReadRows, after: Option<&ContactKey>, limit: usize) -> S
     if limit == 0 {
         return Ok(locks);
     }
-    ReadTable::<Contacts>::scan_rows(rows, &first, &mut |contact, row| {
+    ReadTable::<Contacts>::scan_rows(rows, Some(&first), &mut |contact, row| {
         // The first may be the one that was seen last.
         if after != Some(&contact)
             && let Some(lock) = row?.lock

@@ -28,7 +28,7 @@ pub struct Changes {
     /// What tenants spent that leaves no rows.
     pub spent: BTreeMap<u32, Spent>,
     /// New deduplication records, and the latest time among them.
-    pub hashes: Vec<u8>,
+    pub hashes: Vec<[u8; 16]>,
     pub hashes_at: Timestamp,
     /// Conversations that began in this transaction.
     pub met: HashSet<ConversationKey>,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::asleep::Asleep;
+use super::cursors::{Cursors, Trims};
 use super::effect::Effect;
 use super::fetches::Fetches;
 use super::lock::lock;
@@ -47,6 +48,7 @@ pub struct Index {
     /// The conversations that a human has taken over.
     humans: Mutex<HashSet<ConversationKey>>,
     pub asleep: Asleep,
+    pub cursors: Cursors,
     pub parsed: Parsed,
     pub pending_receipts: PendingReceipts,
     /// What tenants used within minutes and hours, in this process.
@@ -78,6 +80,7 @@ impl Index {
             opted_out: AtomicI64::new(0),
             humans: Mutex::default(),
             asleep: Asleep::default(),
+            cursors: Cursors::default(),
             parsed: Parsed::default(),
             pending_receipts: PendingReceipts::default(),
             meters: Mutex::default(),
@@ -171,6 +174,7 @@ impl Index {
         self.opted_out.store(loaded.opted_out, Ordering::Release);
         *lock(&self.humans) = loaded.humans;
         self.parsed.clear();
+        *lock(&self.cursors.trims) = Trims::default();
         self.wakes.turns.notify_one();
         self.wakes.sends.notify_one();
         self.wakes.files.notify_one();

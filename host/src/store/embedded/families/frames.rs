@@ -10,11 +10,13 @@ use crate::store::ApiKey;
 use crate::store::contacts::OptOut;
 use crate::store::embedded::codec::{self, Eye, Pen, Read, Unreadable, pack, place, read_place, unpack};
 use crate::store::embedded::rows::{
-    Dead, Journaled, Reply, Spoken, Waiting, answer, contact, conversation, way,
+    Dead, Journaled, Reply, Spoken, Waiting, answer, contact, conversation, state, usage, way,
 };
 use crate::store::media::File;
 use crate::store::numbers::Wish;
 use crate::store::packages::OwnPackage;
+use crate::store::quotas::Usage;
+use crate::store::rows::Hash;
 use crate::store::rows::audited::Audited;
 use crate::store::rows::collection::CollectionRow;
 use crate::store::rows::contact::Contact;
@@ -32,6 +34,7 @@ use crate::store::rows::place::Place;
 use crate::store::rows::timer::TimerRow;
 use crate::store::rows::unread_mark::UnreadMark;
 use crate::store::rows::way::Way;
+use crate::store::shared::state::State;
 use crate::store::unread::UnreadBody;
 use crate::template::{Registered, Use};
 use crate::tenant::{Organization, Tenant};
@@ -87,6 +90,7 @@ of_type! {
         |_table, (bytes, at, matters)| Ok(UnreadMark { bytes, received_at: Timestamp::from_ms(at), matters });
     // What is passed on as it is kept.
     Audited as &'static [u8]: |it| it.as_kept(), |_table, kept| Ok(Audited::from_kept(kept.to_vec()));
+    Vec<Hash> as &'static [u8]: |it| it.as_flattened(), |table, kept| hashes(table, kept);
     CollectionRow as &'static [u8]: |it| &it.json, |_table, kept| Ok(CollectionRow { json: kept.to_vec() });
     Packed<UnreadBody> as &'static [u8]: |it| it.as_kept(), |_table, kept| Ok(Packed::from_kept(kept.to_vec()));
     // Cold rows are kept as they are spelled.
@@ -136,6 +140,15 @@ of_frame! {
     DeadTurnRow: |it, buffer| Dead::write_row(it, buffer), |bytes| Dead::read(bytes)?.row();
     TimerRow: |it, buffer| write_timer(it, buffer), |bytes| read_timer(bytes);
     LookupRow: |it, buffer| write_lookup(it, buffer), |bytes| read_lookup(bytes);
+    State: |it, buffer| state::write(it, buffer), |bytes| state::read(bytes);
+    Usage: |it, buffer| usage::write(it, buffer), |bytes| usage::read(bytes);
+}
+
+fn hashes(table: &'static str, bytes: &[u8]) -> Read<Vec<Hash>> {
+    match bytes.as_chunks() {
+        (hashes, []) => Ok(hashes.to_vec()),
+        _ => Err(Unreadable { table, what: format!("{} bytes are no whole number of hashes", bytes.len()) }),
+    }
 }
 
 fn wish_code(wish: Wish) -> u8 {

@@ -63,6 +63,7 @@ of_bytes! {
     (OrganizationId, ContactKey):
         |it| owned_by(it.0.0, it.1.as_str()),
         |eye| (OrganizationId(eye.u32()?), eye.rest_as_contact()?);
+    (Timestamp, u64): |it| timed(it.0, &it.1.to_be_bytes()), |eye| (eye.moment()?, eye.u64()?);
     (TenantId, u64): |it| number_of(it.0, it.1), |eye| (eye.tenant()?, eye.u64()?);
     (TenantId, String): |it| owned_by(it.0.get(), &it.1), |eye| (eye.tenant()?, eye.rest_as_text()?);
     (Timestamp, TenantId, String):

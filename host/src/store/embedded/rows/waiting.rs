@@ -3,7 +3,6 @@
 use super::{Read, VERSION, way};
 use crate::message::{ContactKey, SenderName, Timestamp};
 use crate::route::Via;
-use crate::schedule::Class;
 use crate::store::embedded::codec::{Eye, Pen, pack, unpack};
 use crate::store::rows::dead_turn::DeadTurnRow;
 use crate::store::rows::inbox::{InboxRow, What};
@@ -100,19 +99,6 @@ impl<'a> Waiting<'a> {
             error: eye.maybe()?,
             payload: eye.rest(),
         })
-    }
-
-    /// Only plain messages are handed to a brain together.
-    pub fn alone(&self) -> bool {
-        self.kind != WaitingKind::Message
-    }
-
-    /// See [`What::class`].
-    pub fn class(&self) -> Class {
-        match self.kind {
-            WaitingKind::Message | WaitingKind::Started { .. } | WaitingKind::Handback => Class::Answer,
-            WaitingKind::Timer | WaitingKind::Receipt => Class::Reminder,
-        }
     }
 
     pub fn write_row(row: &InboxRow, buffer: &mut Vec<u8>) {

@@ -8,7 +8,7 @@ use crate::schedule::Limits;
 use crate::store::embedded::codec::Unreadable;
 use crate::store::embedded::{Settings, open};
 use crate::store::numbers::Wish;
-use crate::store::rows::{ReadRows as _, Rows as _, SessionWishes};
+use crate::store::rows::{ReadRows as _, SessionWishes};
 use crate::store::shared::effect::Effect;
 
 fn shared() -> Arc<Shared> {

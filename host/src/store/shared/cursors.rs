@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::message::{ContactKey, TenantId};
+use crate::message::{ContactKey, ConversationKey, TenantId};
 use crate::store::quotas::Shelf;
+
+/// A dead turn, or a reply that has ended.
+type Ended = Mutex<Option<(ConversationKey, u64)>>;
 
 #[derive(Debug, Default)]
 pub struct Cursors {
@@ -12,10 +15,12 @@ pub struct Cursors {
     pub trims: Mutex<Trims>,
     /// Pruning, among the tenants' sent templates,
     pub template_tenant: Mutex<u32>,
-    /// among the dead turns, and among the replies that have ended,
-    pub ended: (Mutex<Vec<u8>>, Mutex<Vec<u8>>),
+    /// among the dead turns,
+    pub dead_turns: Ended,
+    /// among the replies that have ended,
+    pub ended_sends: Ended,
     /// among the strangers,
-    pub stranger: Mutex<Vec<u8>>,
+    pub stranger: Mutex<Option<ContactKey>>,
     /// and among the hidden ids that were asked for.
     pub lookup: Mutex<Option<ContactKey>>,
 }
