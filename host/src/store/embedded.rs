@@ -15,7 +15,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use redb::StorageBackend;
 
 use self::batch::{Batch, Step, file_error};
@@ -24,14 +23,11 @@ use self::opened::Shared;
 use self::snapshot::Snapshot;
 use self::space::Reserve;
 use self::writer::Writer;
-use super::{AuditEntry, Counters, Error, Result, Retention};
+use super::{Error, Result};
 use crate::clock;
 use crate::message::Timestamp;
 use crate::seal::Ring;
 use crate::store::engine::{Engine, told};
-use crate::store::housekeeping::Housekeeping;
-use crate::store::rows::Rows as _;
-use crate::store::rules::{load, probe, prune};
 use crate::store::shared::index::Index;
 use crate::store::shared::settings::Settings as Rules;
 use crate::store::upkeep::Mark;
@@ -42,28 +38,16 @@ mod batch;
 mod codec;
 mod disk;
 mod families;
-mod files;
 mod flaw;
-mod listed;
-mod listing;
-mod numbers;
 mod open;
 mod opened;
 mod overlay;
-mod packages;
-mod pages;
-mod people;
-mod quotas;
 mod rows;
-mod secrets;
 mod snapshot;
 pub mod space;
 mod tables;
-mod templates;
-mod unread;
 mod upkeep;
 mod verify;
-mod ways;
 mod within;
 mod writer;
 
@@ -119,26 +103,6 @@ impl Embedded {
             .map_err(|source| OpenError::Io { path: settings.path, source })?;
         Ok(Embedded { writer, shared })
     }
-
-    fn index(&self) -> &Index {
-        &self.shared.index
-    }
-
-    /// What was committed last, for reading.
-    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Step<T>) -> Result<T> {
-        self.snapshot().and_then(|snapshot| read(&snapshot)).map_err(told::<Embedded>)
-    }
-
-    fn snapshot(&self) -> Step<Snapshot> {
-        Ok(Snapshot::new(self.shared.disk.snapshot()?))
-    }
-
-    async fn write<T: Send + 'static>(
-        &self,
-        op: impl Fn(&mut Batch<'_>) -> Step<T> + Send + 'static,
-    ) -> Result<T> {
-        self.writer.submit(op).await
-    }
 }
 
 impl Engine for Embedded {
@@ -184,37 +148,5 @@ impl Engine for Embedded {
 
     fn is_paused(&self) -> bool {
         self.shared.disk.is_compacting()
-    }
-}
-
-fn no_turn(id: &str) -> Error {
-    Error::NotFound(format!("{id:?} names no turn; ids look like 2-971501234567-17"))
-}
-
-fn no_send(id: &str) -> Error {
-    Error::NotFound(format!("{id:?} names no send; ids look like 2-971501234567-17"))
-}
-
-#[async_trait]
-impl Housekeeping for Embedded {
-    fn counters(&self) -> Counters {
-        self.index().counters()
-    }
-
-    async fn audit(&self, entry: AuditEntry) -> Result<()> {
-        self.write(move |batch| batch.audit(&entry)).await
-    }
-
-    async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize> {
-        self.write(move |batch| prune::prune(batch, &retention, now, limit)).await
-    }
-
-    async fn recount(&self) -> Result<Counters> {
-        self.read(load::recount)
-    }
-
-    async fn probe(&self) -> Result<()> {
-        self.shared.space.check(Mark::Messages)?;
-        self.write(|batch| probe::write(batch)).await
     }
 }

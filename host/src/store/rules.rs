@@ -21,6 +21,7 @@ pub mod history;
 pub mod inbox;
 pub mod leads;
 mod leaving;
+pub mod listing;
 pub mod load;
 pub mod locks;
 pub mod lookups;

@@ -71,19 +71,8 @@ const OF_ENGINES: &[&[&str]] = &[&["redb"], &["crate", "store", "embedded"], &["
 
 /// Who in the engine may name its tables: what makes families and transactions of them, and what looks at the file as a
 /// whole. Everybody else reads and writes rows by a rule, which is there for every engine.
-pub const AT_THE_TABLES: &[&str] = &[
-    "backup",
-    "batch",
-    "families",
-    "flaw",
-    "listing",
-    "open",
-    "snapshot",
-    "tables",
-    "templates",
-    "upkeep",
-    "verify",
-];
+pub const AT_THE_TABLES: &[&str] =
+    &["backup", "batch", "families", "flaw", "open", "snapshot", "tables", "verify"];
 
 /// Everything wrong with one file, whichever crate it is of.
 pub fn everywhere(source: &Source) -> Vec<String> {

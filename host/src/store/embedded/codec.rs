@@ -223,16 +223,6 @@ pub fn under(key: &ConversationKey, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Undoes [`under`].
-pub fn read_under<'a>(table: &'static str, key: &'a [u8]) -> Read<(ConversationKey, &'a [u8])> {
-    let mut eye = Eye { table, rest: key };
-    let tenant = TenantId::from_stored(eye.u32()?);
-    let length = u16::from_be_bytes(eye.array()?);
-    let contact = eye.take(usize::from(length))?;
-    let contact = std::str::from_utf8(contact).map_err(|_| eye.wrong("a contact is not UTF-8"))?;
-    Ok((ConversationKey { tenant, contact: ContactKey::from_stored(contact) }, eye.rest()))
-}
-
 /// `length contact`, the beginning of the keys of what a contact has several of.
 pub fn contact_prefix(contact: &ContactKey) -> Vec<u8> {
     let name = contact.as_str().as_bytes();
@@ -247,12 +237,4 @@ pub fn of_contact(contact: &ContactKey, rest: &[u8]) -> Vec<u8> {
     let mut bytes = contact_prefix(contact);
     bytes.extend_from_slice(rest);
     bytes
-}
-
-/// The first key that does not begin with `prefix`; `None` if all greater keys do.
-pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
 }

@@ -178,3 +178,6 @@ fn prepare(disk: &Disk) -> Result<[u8; 32], Flaw> {
         None => Err(Flaw::Damaged("it was closed".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

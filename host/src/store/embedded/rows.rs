@@ -5,11 +5,11 @@ pub use self::waiting::{Dead, Waiting};
 use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, Occasion};
 use crate::message::{ContactKey, DeliveryState, SenderName, Timestamp};
+use crate::store::OutboxState;
 use crate::store::rows::history::{HistoryRow, Line as LineRow, MOST_ATTEMPTS, Times};
 use crate::store::rows::journal::JournalRow;
 use crate::store::rows::outbox::OutboxRow;
 use crate::store::rows::packed::Packed;
-use crate::store::{OutboxEntry, OutboxState};
 
 pub mod answer;
 pub mod contact;
@@ -164,24 +164,6 @@ impl<'a> Reply<'a> {
             to: eye.text()?,
             error: eye.maybe()?,
             payload: eye.rest(),
-        })
-    }
-
-    pub fn entry(&self) -> Read<OutboxEntry> {
-        Ok(OutboxEntry {
-            sender: SenderName::new(self.sender),
-            to: self.to.to_owned(),
-            outbound: super::codec::unpack("outbox", self.payload)?,
-            author: self.author,
-            occasion: self.occasion,
-            message: (self.message > 0).then_some(self.message),
-            heard_at: (self.heard_at > Timestamp::ZERO).then_some(self.heard_at),
-            state: self.state,
-            attempts: self.attempts,
-            due_at: self.due,
-            created_at: self.created_at,
-            retried_at: self.retried_at,
-            last_error: self.error.map(str::to_owned),
         })
     }
 }

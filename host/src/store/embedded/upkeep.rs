@@ -2,20 +2,16 @@
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use redb::ReadableTableMetadata as _;
 
-use super::tables::define;
 use super::{Embedded, backup, verify};
-use crate::message::Timestamp;
-use crate::store::rules::{oldest, trim};
-use crate::store::shared::lock::lock;
-use crate::store::upkeep::{Compacted, FileBytes, Mark, Oldest, Room, StoreFile, Upkeep, Verified};
+use crate::priority;
+use crate::store::engine::Engine as _;
+use crate::store::rows::{Audit, Contacts, Dedup, ReadTable, Ways};
+use crate::store::upkeep::{Compacted, FileBytes, Room, StoreFile, Verified};
 use crate::store::{Error, Result};
-use crate::{clock, priority};
 
 /// Pages are this full on average, in percent: what a tree leaves free it needs.
 const FULL_PERCENT: u64 = 60;
@@ -29,42 +25,6 @@ const WAY_ROW: u64 = 90;
 const EMPTY: u64 = 2 << 20;
 
 #[async_trait]
-impl Upkeep for Embedded {
-    fn room_on_disk(&self) -> Result<()> {
-        self.shared.space.check(Mark::Stored)
-    }
-
-    async fn trim(&self, limit: usize) -> Result<usize> {
-        let (looked, come) = self.write(move |batch| trim::trim(batch, limit)).await?;
-        lock(&self.index().cursors.trims).extend(come);
-        Ok(looked)
-    }
-
-    async fn oldest(&self, rows: usize) -> Result<Oldest> {
-        self.read(|snapshot| oldest::of(snapshot, rows))
-    }
-
-    fn is_idle(&self, quiet: Duration) -> bool {
-        let (now, index) = (clock::now(), self.index());
-        let since_ms = now.as_ms().saturating_sub(index.state().last_updated.as_ms());
-        let quiet_ms = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
-        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let turns = due(index.turns().next_at()) || index.turns().claimed().next().is_some();
-        let sends = due(index.sends().next_at()) || index.sends().claimed().next().is_some();
-        // A clock that was set back makes it wait for another look.
-        since_ms >= quiet_ms && !turns && !sends
-    }
-
-    fn late_refusals(&self) -> u64 {
-        self.index().late_refusals.load(Ordering::Relaxed)
-    }
-
-    fn commits(&self) -> u64 {
-        self.index().commits.load(Ordering::Relaxed)
-    }
-}
-
-#[async_trait]
 impl StoreFile for Embedded {
     fn room(&self) -> Room {
         self.shared.space.room()
@@ -73,13 +33,13 @@ impl StoreFile for Embedded {
     async fn file_bytes(&self) -> Result<FileBytes> {
         let bytes = self.on_disk()?;
         let kept: u64 = self.index().usages().values().map(|usage| usage.bytes()).sum();
-        let others = self.read(|snapshot| {
-            let contacts = snapshot.open_table(define::contacts)?.len()?;
-            let audit = snapshot.open_table(define::audit)?.len()?;
-            let (dedup, ways) =
-                (snapshot.open_table(define::dedup)?.len()?, snapshot.open_table(define::ways)?.len()?);
+        let others = self.read(|rows| {
+            let contacts = ReadTable::<Contacts>::count_rows(rows)?;
+            let audit = ReadTable::<Audit>::count_rows(rows)?;
+            let (dedup, ways) = (ReadTable::<Dedup>::count_rows(rows)?, ReadTable::<Ways>::count_rows(rows)?);
             Ok(dedup * DEDUP_ROW + ways * WAY_ROW + (contacts + audit) * OTHER_ROW)
-        })?;
+        });
+        let others = others.await?;
         let needed = (kept + others) * 100 / FULL_PERCENT + EMPTY;
         Ok(FileBytes { bytes, spare: bytes.saturating_sub(needed) })
     }

@@ -75,6 +75,15 @@ impl What {
         }
     }
 
+    /// Of what it holds.
+    fn bytes(&self) -> usize {
+        match self {
+            What::Message(heard) | What::Started { heard, .. } => heard.as_kept().len(),
+            What::Timer { key, payload } => key.len() + payload.len(),
+            What::Handback(trigger) | What::Receipt(trigger) => trigger.as_kept().len(),
+        }
+    }
+
     /// Only plain messages are handed to a brain together.
     pub fn alone(&self) -> bool {
         !matches!(self, What::Message(_))
@@ -82,6 +91,11 @@ impl What {
 }
 
 impl InboxRow {
+    /// Of what it holds, and of what is told of its failures.
+    pub fn bytes(&self) -> usize {
+        self.what.bytes() + self.error.as_deref().map_or(0, str::len)
+    }
+
     /// Why it makes a turn run.
     pub fn trigger(&self) -> Read<Trigger> {
         Ok(match &self.what {

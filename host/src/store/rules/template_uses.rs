@@ -1,12 +1,12 @@
 //! Templates that were sent: what was said in them is theirs who approved them, so that each use is written down.
 
 use super::templates;
-use crate::message::{DeliveryState, Outbound, OutboundContent, Template, Timestamp};
+use crate::message::{DeliveryState, Outbound, OutboundContent, Template, TenantId, Timestamp};
 use crate::store::SendId;
 use crate::store::rows::outbox::OutboxRow;
 use crate::store::rows::packed::Packed;
 use crate::store::rows::place::Place;
-use crate::store::rows::{Read, Rows, Step, TemplateUses};
+use crate::store::rows::{Read, ReadRows, Rows, Step, TemplateUses};
 use crate::template::Use;
 
 /// The template that a reply is. Nearly all are none, which their bytes tell before they are read.
@@ -68,4 +68,25 @@ pub fn reported(
     known.error = reason.filter(|_| state == DeliveryState::Failed).map(str::to_owned);
     rows.put::<TemplateUses>(&key, &known)?;
     Ok(())
+}
+
+/// Those that a tenant sent last before this one, the newest first.
+pub fn list(
+    rows: &impl ReadRows,
+    tenant: TenantId,
+    before: Option<u64>,
+    limit: usize,
+) -> Step<Vec<(u64, Use)>> {
+    let mut uses = Vec::new();
+    let end = (tenant, before.unwrap_or(u64::MAX));
+    rows.each_back_of::<TemplateUses>(
+        &end,
+        limit,
+        |key| key.0 == tenant,
+        |key, used| {
+            uses.push((key.1, used?));
+            Ok(())
+        },
+    )?;
+    Ok(uses)
 }

@@ -9,10 +9,11 @@ use crate::schedule::Limits;
 use crate::seal::{KEY_BYTES, Key};
 use crate::store::Error;
 use crate::store::embedded::batch::{Batch, Step};
-use crate::store::embedded::{OpenError, Settings};
+use crate::store::embedded::{Embedded, OpenError, Settings};
+use crate::store::engine::Engine as _;
 use crate::store::prelude::*;
 use crate::store::rows::kept_sender::KeptSender;
-use crate::store::rows::{ReadRows as _, Senders};
+use crate::store::rows::{ReadRows as _, Rows as _, Senders};
 use crate::tenant::Sender;
 
 fn key(byte: u8) -> Key {
@@ -74,7 +75,7 @@ async fn rows_in_clear_are_taken_and_sealed() {
         }
         Ok(())
     };
-    store.write(old).await.unwrap();
+    store.submit(old).await.unwrap();
     drop(store);
     let store = Embedded::open(settings(directory.path(), &[1])).unwrap();
     assert_eq!(counted(&store).await, [(0, 10)]);
@@ -123,7 +124,7 @@ async fn a_row_moved_to_another_sender_does_not_open() {
         batch.put::<Senders>(&thief.name.clone(), &KeptSender::from_kept(thief))?;
         Ok(())
     };
-    store.write(moved).await.unwrap();
+    store.submit(moved).await.unwrap();
     drop(store);
     let error = Embedded::open(settings(directory.path(), &[1])).err().unwrap();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");

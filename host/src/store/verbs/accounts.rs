@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
-use super::Embedded;
 use crate::message::{TenantId, Timestamp};
 use crate::store::Result;
+use crate::store::engine::Engine;
 use crate::store::quotas::{Accounts, Gauge, Shelf, Usage};
 use crate::store::rules::usage;
 use crate::store::upkeep::Mark;
 use crate::tenant::quotas::Kind;
 
 #[async_trait]
-impl Accounts for Embedded {
+impl<E: Engine> Accounts for E {
     fn gauges(&self, tenant: TenantId, now: Timestamp) -> Vec<Gauge> {
         self.index().gauges(tenant, now)
     }
@@ -22,13 +22,13 @@ impl Accounts for Embedded {
     }
 
     fn room_for_files(&self, tenant: TenantId) -> Result<()> {
-        self.shared.space.check(Mark::Stored)?;
+        self.check(Mark::Stored)?;
         let used = self.index().usage(tenant).file_bytes;
         self.index().allow(tenant, Kind::FileBytes, used.saturating_add(1))
     }
 
     fn room_for_file(&self, tenant: TenantId, bytes: u64) -> Result<()> {
-        self.shared.space.check(Mark::Stored)?;
+        self.check(Mark::Stored)?;
         let usage = self.index().usage(tenant);
         self.index().allow(tenant, Kind::FileBytes, usage.file_bytes.saturating_add(bytes))?;
         self.index().allow(tenant, Kind::Files, usage.of(Shelf::Files).rows + 1)
@@ -41,6 +41,6 @@ impl Accounts for Embedded {
     }
 
     async fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>> {
-        self.read(usage::recount)
+        self.read(usage::recount).await
     }
 }

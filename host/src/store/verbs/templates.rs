@@ -4,21 +4,21 @@
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use super::Embedded;
-use super::codec::{pack, unpack};
-use super::tables::define;
 use crate::event::TemplateChange;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::audit::entry;
+use crate::store::engine::Engine;
+use crate::store::rows::packed::pack;
 use crate::store::rows::{self, Rows as _};
+use crate::store::rules::template_uses;
 use crate::store::rules::templates::{self, changed_meanwhile};
 use crate::store::templates::Templates;
 use crate::template::news::News;
 use crate::template::{Key, Registered, Status, Template, Use};
 
 #[async_trait]
-impl Templates for Embedded {
+impl<E: Engine> Templates for E {
     async fn template(
         &self,
         tenant: TenantId,
@@ -26,28 +26,30 @@ impl Templates for Embedded {
         name: &str,
         language: &str,
     ) -> Result<Option<Registered>> {
-        let directory = self.index().directory.load();
-        self.read(|snapshot| templates::find(snapshot, &directory, (tenant, sender), name, language))
+        let directory = self.index().directory.load_full();
+        let (sender, name, language) = (sender.clone(), name.to_owned(), language.to_owned());
+        self.read(move |rows| templates::find(rows, &directory, (tenant, &sender), &name, &language)).await
     }
 
     async fn templates(&self, tenant: TenantId) -> Result<Vec<Registered>> {
-        self.read(|snapshot| templates::of_tenant(snapshot, tenant, None))
+        self.read(move |rows| templates::of_tenant(rows, tenant, None)).await
     }
 
     async fn templates_at(&self, senders: &[SenderName]) -> Result<Vec<Registered>> {
-        self.read(|snapshot| templates::at(snapshot, &self.index().directory.load(), senders))
+        let (directory, senders) = (self.index().directory.load_full(), senders.to_vec());
+        self.read(move |rows| templates::at(rows, &directory, &senders)).await
     }
 
     async fn put_template(&self, template: Registered, actor: &str, now: Timestamp) -> Result<()> {
         let (key, actor) = (template.key(), actor.to_owned());
         let detail = written(&template);
-        self.write(move |batch| {
-            templates::fits(batch, &key)?;
-            if template.status == Status::Draft && templates::is_submitted(batch, &key)? {
+        self.submit(move |rows| {
+            templates::fits(rows, &key)?;
+            if template.status == Status::Draft && templates::is_submitted(rows, &key)? {
                 return Err(changed_meanwhile(&key));
             }
-            templates::put(batch, &template)?;
-            batch.audit(&entry(&actor, "put template", &key, detail.clone(), now))
+            templates::put(rows, &template)?;
+            rows.audit(&entry(&actor, "put template", &key, detail.clone(), now))
         })
         .await
     }
@@ -60,8 +62,8 @@ impl Templates for Embedded {
         now: Timestamp,
     ) -> Result<()> {
         let (key, actor, action) = (known.key(), actor.to_owned(), action.to_owned());
-        self.write(move |batch| {
-            let mut row = templates::get(batch, &key)?;
+        self.submit(move |rows| {
+            let mut row = templates::get(rows, &key)?;
             let same = row.template == known.template
                 && row.status == known.status
                 && row.provider_id == known.provider_id;
@@ -69,8 +71,8 @@ impl Templates for Embedded {
                 return Err(changed_meanwhile(&key));
             }
             row.begin(template.clone(), now);
-            templates::put(batch, &row)?;
-            batch.audit(&entry(&actor, &action, &key, written(&row), now))
+            templates::put(rows, &row)?;
+            rows.audit(&entry(&actor, &action, &key, written(&row), now))
         })
         .await
     }
@@ -84,12 +86,12 @@ impl Templates for Embedded {
         now: Timestamp,
     ) -> Result<Registered> {
         let (key, actor, action) = (key.clone(), actor.to_owned(), action.to_owned());
-        self.write(move |batch| {
-            let mut known = templates::get(batch, &key)?;
+        self.submit(move |rows| {
+            let mut known = templates::get(rows, &key)?;
             known.end(&news, before.as_ref(), now);
-            templates::put(batch, &known)?;
+            templates::put(rows, &known)?;
             let detail = serde_json::json!({ "status": known.status, "reason": known.reason });
-            batch.audit(&entry(&actor, &action, &key, detail, now))?;
+            rows.audit(&entry(&actor, &action, &key, detail, now))?;
             Ok(known)
         })
         .await
@@ -103,12 +105,12 @@ impl Templates for Embedded {
         now: Timestamp,
     ) -> Result<Registered> {
         let (key, actor, action) = (key.clone(), actor.to_owned(), action.to_owned());
-        self.write(move |batch| {
-            let mut known = templates::get(batch, &key)?;
+        self.submit(move |rows| {
+            let mut known = templates::get(rows, &key)?;
             known.hear(&news, now);
-            templates::put(batch, &known)?;
+            templates::put(rows, &known)?;
             let detail = serde_json::json!({ "status": known.status, "reason": known.reason });
-            batch.audit(&entry(&actor, &action, &key, detail, now))?;
+            rows.audit(&entry(&actor, &action, &key, detail, now))?;
             Ok(known)
         })
         .await
@@ -116,11 +118,11 @@ impl Templates for Embedded {
 
     async fn remove_template(&self, key: &Key, actor: &str, now: Timestamp) -> Result<Registered> {
         let (key, actor) = (key.clone(), actor.to_owned());
-        self.write(move |batch| {
-            let known = templates::get(batch, &key)?;
-            batch.remove::<rows::Templates>(&key)?;
+        self.submit(move |rows| {
+            let known = templates::get(rows, &key)?;
+            rows.remove::<rows::Templates>(&key)?;
             let detail = serde_json::json!({ "status": known.status });
-            batch.audit(&entry(&actor, "remove template", &key, detail, now))?;
+            rows.audit(&entry(&actor, "remove template", &key, detail, now))?;
             Ok(known)
         })
         .await
@@ -139,12 +141,12 @@ impl Templates for Embedded {
         }
         let news = News::of(&change);
         let told: Vec<_> = keys.into_iter().map(|key| (key, news.clone())).collect();
-        let changed = self.write(move |batch| templates::hear(batch, &told, None, now)).await?;
+        let changed = self.submit(move |rows| templates::hear(rows, &told, None, now)).await?;
         Ok(changed.len())
     }
 
     async fn record_template_sync(&self, told: Vec<(Key, News)>, now: Timestamp) -> Result<Vec<Registered>> {
-        self.write(move |batch| templates::hear(batch, &told, Some(now), now)).await
+        self.submit(move |rows| templates::hear(rows, &told, Some(now), now)).await
     }
 
     async fn template_log(
@@ -153,17 +155,7 @@ impl Templates for Embedded {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, Use)>> {
-        let (from, end) = (use_key(tenant, 0), use_key(tenant, before.unwrap_or(u64::MAX)));
-        self.read(|snapshot| {
-            let table = snapshot.open_table(define::template_uses)?;
-            let mut uses = Vec::new();
-            for row in table.range::<&[u8]>(from.as_slice()..end.as_slice())?.rev().take(limit) {
-                let (key, row) = row?;
-                let place = key.value().last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-                uses.push((place, unpack("template_uses", row.value())?));
-            }
-            Ok(uses)
-        })
+        self.read(move |rows| template_uses::list(rows, tenant, before, limit)).await
     }
 }
 
@@ -171,10 +163,4 @@ impl Templates for Embedded {
 fn written(template: &Registered) -> serde_json::Value {
     let digest = hex::encode(Sha256::digest(pack(&template.template)));
     serde_json::json!({ "status": template.status, "sha256": digest })
-}
-
-pub fn use_key(tenant: TenantId, place: u64) -> Vec<u8> {
-    let mut key = tenant.get().to_be_bytes().to_vec();
-    key.extend_from_slice(&place.to_be_bytes());
-    key
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::Embedded;
 use crate::seal::{KeyId, Ring};
 use crate::store::Result;
+use crate::store::engine::Engine;
 use crate::store::rows::Rows as _;
 use crate::store::rules::secrets;
 use crate::store::secrets::Secrets;
@@ -14,13 +14,13 @@ use crate::store::shared::effect::Effect;
 use crate::tenant::HouseWaha;
 
 #[async_trait]
-impl Secrets for Embedded {
+impl<E: Engine> Secrets for E {
     async fn sealed(&self) -> Result<BTreeMap<Option<KeyId>, usize>> {
-        self.read(secrets::count)
+        self.read(secrets::count).await
     }
 
     async fn use_keys(&self, keys: Ring) -> Result<()> {
-        self.write(move |batch| secrets::use_keys(batch, &keys)).await
+        self.submit(move |rows| secrets::use_keys(rows, &keys)).await
     }
 
     fn keys(&self) -> Ring {
@@ -28,17 +28,14 @@ impl Secrets for Embedded {
     }
 
     async fn lend_waha(&self, waha: HouseWaha) -> Result<()> {
-        self.write(move |batch| {
-            batch.effect(Effect::Waha(waha.clone()));
+        self.submit(move |rows| {
+            rows.effect(Effect::Waha(waha.clone()));
             Ok(())
         })
         .await
     }
 
     async fn reseal(&self, limit: usize) -> Result<usize> {
-        self.write(move |batch| secrets::reseal(batch, limit)).await
+        self.submit(move |rows| secrets::reseal(rows, limit)).await
     }
 }
-
-#[cfg(test)]
-mod tests;

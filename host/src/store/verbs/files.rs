@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use hmac::Mac as _;
 
-use super::Embedded;
-use crate::clock;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::audit::entry;
+use crate::store::engine::Engine;
 use crate::store::media::{File, FileAges, FileState, MediaShelf};
 use crate::store::rows::Rows as _;
 use crate::store::rules::files::{self, key_of};
@@ -18,28 +17,30 @@ use crate::store::upkeep::Mark;
 const LISTED_ROWS: usize = 100_000;
 
 #[async_trait]
-impl MediaShelf for Embedded {
+impl<E: Engine> MediaShelf for E {
     async fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>> {
-        self.read(|snapshot| files::find(snapshot, tenant, handle))
+        let handle = handle.to_owned();
+        self.read(move |rows| files::find(rows, tenant, &handle)).await
     }
 
     async fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>> {
-        self.read(|snapshot| files::newest(snapshot, tenant, limit, LISTED_ROWS))
+        self.read(move |rows| files::newest(rows, tenant, limit, LISTED_ROWS)).await
     }
 
     async fn claim_files(&self, n: usize, now: Timestamp) -> Result<Vec<File>> {
-        if !self.may_fetch() {
+        if !may_fetch(self) {
             return Ok(Vec::new());
         }
         let claimed = self.index().files().claim(n, now);
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.read(|snapshot| {
-            Ok(claimed.iter().map(|key| files::find(snapshot, key.tenant, &key.handle)).collect::<Vec<_>>())
+        let asked = claimed.clone();
+        let found = self.read(move |rows| {
+            Ok(asked.iter().map(|key| files::find(rows, key.tenant, &key.handle)).collect::<Vec<_>>())
         });
         let found =
-            found.inspect_err(|_| claimed.iter().for_each(|key| self.index().files().release(key)))?;
+            found.await.inspect_err(|_| claimed.iter().for_each(|key| self.index().files().release(key)))?;
         let mut files = Vec::with_capacity(found.len());
         for (key, found) in claimed.into_iter().zip(found) {
             match found {
@@ -68,7 +69,7 @@ impl MediaShelf for Embedded {
     }
 
     fn call_file(&self, tenant: TenantId, handle: &str) {
-        self.index().files().call(&FileKey { tenant, handle: handle.to_owned() }, clock::now());
+        self.index().files().call(&FileKey { tenant, handle: handle.to_owned() }, self.now());
         self.index().wakes.files.notify_one();
     }
 
@@ -88,7 +89,7 @@ impl MediaShelf for Embedded {
     }
 
     fn next_file_at(&self) -> Option<Timestamp> {
-        if self.may_fetch() { self.index().files().next_at() } else { None }
+        if may_fetch(self) { self.index().files().next_at() } else { None }
     }
 
     async fn stored_bytes(&self, tenant: TenantId) -> Result<u64> {
@@ -96,28 +97,28 @@ impl MediaShelf for Embedded {
     }
 
     async fn store_file(&self, file: File) -> Result<()> {
-        self.write(move |batch| files::store(batch, &file)).await
+        self.submit(move |rows| files::store(rows, &file)).await
     }
 
     async fn settle_file(&self, tenant: TenantId, handle: &str, state: FileState) -> Result<()> {
         let handle = handle.to_owned();
-        self.write(move |batch| files::settle(batch, tenant, &handle, &state)).await
+        self.submit(move |rows| files::settle(rows, tenant, &handle, &state)).await
     }
 
     async fn put_file(&self, file: File, actor: &str) -> Result<()> {
         let subject = format!("{}/{}", file.tenant, file.handle);
         let detail = serde_json::json!({ "bytes": file.state.size(), "mime_type": file.mime_type });
-        let by = entry(actor, "put file", subject, detail, clock::now());
-        self.write(move |batch| {
-            files::check_quota(batch, &file, 1)?;
-            files::insert(batch, &file)?;
-            batch.audit(&by)
+        let by = entry(actor, "put file", subject, detail, self.now());
+        self.submit(move |rows| {
+            files::check_quota(rows, &file, 1)?;
+            files::insert(rows, &file)?;
+            rows.audit(&by)
         })
         .await
     }
 
     async fn expire_files(&self, ages: FileAges, limit: usize) -> Result<Vec<File>> {
-        self.write(move |batch| files::expire(batch, ages, limit)).await
+        self.submit(move |rows| files::expire(rows, ages, limit)).await
     }
 
     fn media_key(&self) -> [u8; 32] {
@@ -125,9 +126,7 @@ impl MediaShelf for Embedded {
     }
 }
 
-impl Embedded {
-    /// What there is no room for on the disk, or nothing to look it up in, waits until that is over.
-    fn may_fetch(&self) -> bool {
-        !self.shared.disk.is_compacting() && self.shared.space.check(Mark::Stored).is_ok()
-    }
+/// What there is no room for on the disk, or nothing to look it up in, waits until that is over.
+fn may_fetch(engine: &impl Engine) -> bool {
+    !engine.is_paused() && engine.check(Mark::Stored).is_ok()
 }

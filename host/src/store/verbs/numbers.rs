@@ -2,22 +2,23 @@
 
 use async_trait::async_trait;
 
-use super::Embedded;
 use crate::message::{SenderName, Timestamp};
 use crate::store::Result;
 use crate::store::audit::entry;
+use crate::store::engine::Engine;
 use crate::store::numbers::{Numbers, Removed, Wish};
 use crate::store::rules::{senders, sessions};
 
 #[async_trait]
-impl Numbers for Embedded {
+impl<E: Engine> Numbers for E {
     async fn wish(&self, sender: &SenderName) -> Result<Wish> {
-        self.read(|snapshot| sessions::wish(snapshot, sender))
+        let sender = sender.clone();
+        self.read(move |rows| sessions::wish(rows, &sender)).await
     }
 
     async fn set_wish(&self, sender: &SenderName, wish: Wish) -> Result<()> {
         let sender = sender.clone();
-        self.write(move |batch| sessions::set_wish(batch, &sender, wish)).await
+        self.submit(move |rows| sessions::set_wish(rows, &sender, wish)).await
     }
 
     async fn remove_sender(
@@ -29,6 +30,6 @@ impl Numbers for Embedded {
     ) -> Result<Removed> {
         let by = entry(actor, "remove sender", sender, serde_json::Value::Null, now);
         let sender = sender.clone();
-        self.write(move |batch| senders::remove(batch, &sender, drop_waiting, &by)).await
+        self.submit(move |rows| senders::remove(rows, &sender, drop_waiting, &by)).await
     }
 }
