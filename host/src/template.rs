@@ -218,13 +218,13 @@ impl fmt::Display for Status {
     }
 }
 
-/// Names a registered template.
+/// Names a registered template. A tenant's lie together, and of those the ones of a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub tenant: TenantId,
-    pub sender: SenderName,
     pub name: String,
     pub language: String,
+    pub sender: SenderName,
 }
 
 impl fmt::Display for Key {

@@ -1,10 +1,13 @@
 //! What every engine of the store must do. The cases are functions over a [`lab::Factory`]; the list
-//! below runs each on the embedded engine, and takes another engine by one more line.
+//! below runs each on every engine.
 
 use std::sync::Arc;
 
+use switchboard::clock;
 use switchboard::schedule::Limits;
 use switchboard::store::embedded::{Embedded, Settings};
+use switchboard::store::memory::{Kept, Memory};
+use switchboard::store::shared::settings::Settings as Rules;
 use switchboard::tenant::quotas::Quotas;
 
 use self::lab::{Factory, Opened, Options};
@@ -53,17 +56,7 @@ impl Files {
             queue: 4096,
             verify: true,
             reserve: options.reserve.clone(),
-            rules: switchboard::store::shared::settings::Settings {
-                prefixes: vec!["start_realty_".into()],
-                notice: options.notice.then(|| "Please open your agent's link.".into()),
-                notice_every_ms: 24 * 3_600_000,
-                coalesce_ms: options.coalesce_ms,
-                quotas: options.quotas,
-                timer_floor_ms: 0,
-                turns_per_tenant: options.turns_per_tenant,
-                sends: options.sends,
-                fetches: options.fetches,
-            },
+            rules: options.rules(),
             keys: lab::test_keys(),
             vitals: Default::default(),
         }
@@ -81,13 +74,63 @@ impl Factory for Files {
     }
 }
 
+/// What a process in memory leaves to the next.
+pub struct InMemory {
+    kept: Kept,
+    options: Options,
+}
+
+impl InMemory {
+    pub fn new(options: Options) -> Self {
+        InMemory { kept: Kept::default(), options }
+    }
+}
+
+impl Factory for InMemory {
+    fn open(&self) -> Opened {
+        let (rules, clock) = (self.options.rules(), Arc::new(clock::now));
+        let store = Memory::open(self.kept.clone(), rules, lab::test_keys(), [7; 32], clock);
+        Opened { store: Arc::new(store.expect("it opens")), file: None }
+    }
+}
+
+impl Options {
+    fn rules(&self) -> Rules {
+        Rules {
+            prefixes: vec!["start_realty_".into()],
+            notice: self.notice.then(|| "Please open your agent's link.".into()),
+            notice_every_ms: 24 * 3_600_000,
+            coalesce_ms: self.coalesce_ms,
+            quotas: self.quotas,
+            timer_floor_ms: 0,
+            turns_per_tenant: self.turns_per_tenant,
+            sends: self.sends,
+            fetches: self.fetches,
+        }
+    }
+}
+
 fn with(quotas: Quotas) -> Options {
     Options { quotas, ..Options::default() }
 }
 
-/// One test a case, on a store of its own.
+/// One test a case and engine, on a store of its own.
 macro_rules! suite {
-    ($engine:ident: $($module:ident { $($case:ident $(($options:expr))?),* $(,)? })*) => {
+    ($($module:ident { $($case:ident $(($options:expr))?),* $(,)? })*) => {
+        mod in_a_file {
+            use super::*;
+            cases! { Files: $($module { $($case $(($options))?),* })* }
+        }
+
+        mod in_memory {
+            use super::*;
+            cases! { InMemory: $($module { $($case $(($options))?),* })* }
+        }
+    };
+}
+
+macro_rules! cases {
+    ($engine:ident: $($module:ident { $($case:ident $(($options:expr))?),* })*) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
@@ -100,7 +143,7 @@ macro_rules! suite {
     };
 }
 
-suite! { Files:
+suite! {
     ways {
         a_message_is_followed_by_all_its_names,
         a_turn_that_died_and_its_second_try_are_one_way,

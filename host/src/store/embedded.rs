@@ -35,14 +35,12 @@ use crate::vitals::Vitals;
 
 pub mod backup;
 mod batch;
-mod codec;
 mod disk;
 mod families;
 mod flaw;
 mod open;
 mod opened;
 mod overlay;
-mod rows;
 mod snapshot;
 pub mod space;
 mod tables;

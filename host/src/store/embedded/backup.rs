@@ -13,14 +13,14 @@ use redb::{
 };
 
 use super::batch::Step;
-use super::codec::{read_place, under};
 use super::disk::{Backend, Maker};
 use super::families;
-use super::rows::Reply;
 use super::tables::{Copy, copy_all, create_all, define};
 use super::verify::{file, verify};
 use super::within::Within;
 use crate::message::{ContactKey, ConversationKey, TenantId};
+use crate::store::frames::codec::{read_place, under};
+use crate::store::frames::rows::Reply;
 use crate::store::packages::OwnPackage;
 use crate::store::rows::{TenantUsage, Totals};
 use crate::store::rules::{own_packages, usage};

@@ -7,18 +7,16 @@ use redb::{
     WriteTransaction,
 };
 
-use self::frames::RowCode;
-use self::keys::KeyCode;
 use super::batch::Batch;
 use super::snapshot::Snapshot;
 use super::tables::{Lazy, Opened, OpenedOnce, Tables, define};
+use crate::store::frames::keys::KeyCode;
+use crate::store::frames::values::RowCode;
+use crate::store::frames::{Framed, length};
 use crate::store::rows::{self, Family, ReadTable, Step, VisitRow, VisitSize, WriteTable};
 
-mod frames;
-mod keys;
-
 /// A family and its table.
-pub trait Stored: Family<Key: KeyCode, Row: RowCode> {
+pub trait Stored: Framed {
     const TABLE: TableDefinition<'static, <Self::Key as KeyCode>::In, <Self::Row as RowCode>::In>;
 
     fn table<'b, 't>(tables: &'b Tables<'t>) -> &'b LazyOf<'t, Self>;
@@ -193,10 +191,6 @@ type RowOf<'r, F> = <RowIn<F> as Value>::SelfType<'r>;
 
 /// Takes what lies in a table, row by row.
 type VisitKept<'v, F> = dyn FnMut(KeyOf<'_, F>, RowOf<'_, F>) -> Step<ControlFlow<()>> + 'v;
-
-fn length<V: Value>(value: &V::SelfType<'_>) -> u64 {
-    V::as_bytes(value).as_ref().len() as u64
-}
 
 /// A row put down past the rules, in a file that nobody uses yet.
 pub fn put<F: Stored>(transaction: &WriteTransaction, key: &F::Key, row: &F::Row) -> Step<()> {

@@ -7,7 +7,7 @@ use redb::{
     Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
 };
 
-use super::codec::Place;
+use crate::store::frames::codec::Place;
 
 type Bytes = &'static [u8];
 type Hash = &'static [u8; 16];

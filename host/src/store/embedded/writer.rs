@@ -318,7 +318,7 @@ impl Loop {
                 transaction.commit().map_err(redb::Error::from)?;
             }
             let (state, sealed, effects) = done?;
-            self.shared.index.apply(state, sealed, effects);
+            self.shared.index.apply(state, sealed, effects, clock::now());
             Ok(())
         });
         attempted.unwrap_or(Err(Setback::All(redb::Error::DatabaseClosed)))
@@ -420,7 +420,7 @@ fn apply_one(job: &mut dyn Job, batch: &mut Batch<'_>) -> Step<()> {
         (Ok(()), Some(error)) if !untouched => {
             batch.index().late_refusals.fetch_add(1, Ordering::Relaxed);
             let what = format!("refused after it had written: {error}");
-            Err(Fault::Row(super::codec::Unreadable { table: "(any)", what }))
+            Err(Fault::Row(crate::store::rows::Unreadable { table: "(any)", what }))
         }
         (done, _) => done,
     }

@@ -2,36 +2,44 @@
 //! what is old is found at their beginnings.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 
 use super::leaving::Leaving;
 use super::{dead_turns, ended, lookups, unread};
-use crate::message::{ConversationKey, TenantId, Timestamp};
+use crate::message::{ContactKey, ConversationKey, TenantId, Timestamp};
 use crate::store::rows::place::Place;
 use crate::store::rows::{
     Audit, Conversations, DeadTurns, Dedup, DedupLog, EndedSends, Family, History, Journal, Notices, Read,
     ReadTable, Rows, Step, TemplateUses,
 };
-use crate::store::shared::lock::lock;
+use crate::store::shared::cursors::{Ended, Prunes};
 use crate::store::{Retention, SendId};
 
-/// At most `limit` things, roughly; how many.
-pub fn prune(rows: &mut impl Rows, retention: &Retention, now: Timestamp, limit: usize) -> Step<usize> {
+/// At most `limit` things, roughly; how many, and how far it came, which the caller keeps once it is committed.
+pub fn prune(
+    rows: &mut impl Rows,
+    from: &Prunes,
+    retention: &Retention,
+    now: Timestamp,
+    limit: usize,
+) -> Step<(usize, Prunes)> {
+    let mut at = from.clone();
     let before = |keep_ms: i64| now.plus_ms(keep_ms.saturating_neg());
     let mut removed = dedup(rows, before(retention.dedup_ms), limit)?;
     removed += unread::prune(rows, before(retention.dedup_ms), limit.saturating_sub(removed))?;
     let log = |keep_ms: i64| Log { before: before(keep_ms), now };
     removed += history(rows, log(retention.history_ms), limit.saturating_sub(removed))?;
     let ends = (before(retention.ended_ms), before(retention.history_ms));
-    removed += ended(rows, ends, limit.saturating_sub(removed))?;
+    removed += ended(rows, &mut at, ends, limit.saturating_sub(removed))?;
     removed += journal(rows, log(retention.journal_ms), limit.saturating_sub(removed))?;
     removed += audit(rows, log(retention.audit_ms), limit.saturating_sub(removed))?;
-    removed += template_uses(rows, log(retention.template_log_ms), limit.saturating_sub(removed))?;
+    removed += template_uses(rows, &mut at, log(retention.template_log_ms), limit.saturating_sub(removed))?;
     // As long as its notice is remembered or its lines are kept, a stranger is.
     let strangers = retention.history_ms.max(rows.index().settings.notice_every_ms);
-    removed += notices(rows, before(strangers), limit.saturating_sub(removed))?;
-    removed += lookups(rows, before(strangers), limit.saturating_sub(removed))?;
-    Ok(removed)
+    removed += notices(rows, &mut at.stranger, before(strangers), limit.saturating_sub(removed))?;
+    let (gone, next) =
+        lookups::prune(rows, before(strangers), at.lookup.as_ref(), limit.saturating_sub(removed))?;
+    at.lookup = next;
+    Ok((removed + gone, at))
 }
 
 /// A row that says of itself that it was written later than this from now tells nothing of when it was.
@@ -118,13 +126,6 @@ fn dedup(rows: &mut impl Rows, before: Timestamp, limit: usize) -> Step<usize> {
     Ok(removed)
 }
 
-fn lookups(rows: &mut impl Rows, before: Timestamp, limit: usize) -> Step<usize> {
-    let from = lock(&rows.index().cursors.lookup).clone();
-    let (removed, next) = lookups::prune(rows, before, from.as_ref(), limit)?;
-    *lock(&rows.index().cursors.lookup) = next;
-    Ok(removed)
-}
-
 fn history(rows: &mut impl Rows, log: Log, limit: usize) -> Step<usize> {
     let old = log.old::<History, _>(rows, limit, |place: Place, line| {
         let line = line.ok();
@@ -157,15 +158,18 @@ fn audit(rows: &mut impl Rows, log: Log, limit: usize) -> Step<usize> {
 /// Dead turns, and replies that are dead or of unknown outcome. A reply's line stays for as long as the
 /// others of its time. They lie by conversation: each call looks at the next `limit` of each, and goes on
 /// where the last one ended.
-fn ended(rows: &mut impl Rows, (before, lines): (Timestamp, Timestamp), limit: usize) -> Step<usize> {
-    let cursor = &rows.index().cursors.dead_turns;
-    let turns = next_old::<DeadTurns>(rows, cursor, (before, limit), |turn| turn.at)?;
+fn ended(
+    rows: &mut impl Rows,
+    at: &mut Prunes,
+    (before, lines): (Timestamp, Timestamp),
+    limit: usize,
+) -> Step<usize> {
+    let turns = next_old::<DeadTurns>(rows, &mut at.dead_turn, (before, limit), |turn| turn.at)?;
     for ((key, seq), _) in &turns {
         dead_turns::forget(rows, key, *seq)?;
     }
     let left = limit.saturating_sub(turns.len());
-    let cursor = &rows.index().cursors.ended_sends;
-    let replies = next_old::<EndedSends>(rows, cursor, (before, left), |reply| reply.created_at)?;
+    let replies = next_old::<EndedSends>(rows, &mut at.ended_send, (before, left), |reply| reply.created_at)?;
     let removed = turns.len() + replies.len();
     for ((key, seq), reply) in replies {
         let id = SendId { key, seq };
@@ -178,20 +182,18 @@ fn ended(rows: &mut impl Rows, (before, lines): (Timestamp, Timestamp), limit: u
     Ok(removed)
 }
 
-type Name = (ConversationKey, u64);
-
 /// Of the next rows those that are older than `before`. One that cannot be read is left where it is.
-fn next_old<F: Family<Key = Name>>(
+fn next_old<F: Family<Key = Ended>>(
     rows: &impl ReadTable<F>,
-    cursor: &Mutex<Option<Name>>,
+    cursor: &mut Option<Ended>,
     (before, limit): (Timestamp, usize),
     at: impl Fn(&F::Row) -> Timestamp,
-) -> Step<Vec<(Name, F::Row)>> {
+) -> Step<Vec<(Ended, F::Row)>> {
     let mut old = Vec::new();
     if limit == 0 {
         return Ok(old);
     }
-    let after = lock(cursor).clone();
+    let after = cursor.take();
     let (mut looked, mut last) = (0, None);
     rows.scan_rows(after.as_ref(), &mut |name, row| {
         if after.as_ref() == Some(&name) {
@@ -205,14 +207,14 @@ fn next_old<F: Family<Key = Name>>(
         }
         Ok(if looked == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    *lock(cursor) = last.filter(|_| looked == limit);
+    *cursor = last.filter(|_| looked == limit);
     Ok(old)
 }
 
 /// They lie by tenant, and each tenant's in order: what is old stands at the beginning of each. Goes on
 /// from tenant to tenant, call by call.
-fn template_uses(rows: &mut impl Rows, log: Log, limit: usize) -> Step<usize> {
-    let mut from = (TenantId::from_stored(*lock(&rows.index().cursors.template_tenant)), 0);
+fn template_uses(rows: &mut impl Rows, at: &mut Prunes, log: Log, limit: usize) -> Step<usize> {
+    let mut from = (TenantId::from_stored(at.template_tenant), 0);
     let mut old = Vec::new();
     let mut looked = 0;
     let next = loop {
@@ -237,7 +239,7 @@ fn template_uses(rows: &mut impl Rows, log: Log, limit: usize) -> Step<usize> {
             None => break 0,
         }
     };
-    *lock(&rows.index().cursors.template_tenant) = next;
+    at.template_tenant = next;
     for key in &old {
         rows.remove::<TemplateUses>(key)?;
     }
@@ -245,11 +247,16 @@ fn template_uses(rows: &mut impl Rows, log: Log, limit: usize) -> Step<usize> {
 }
 
 /// Strangers lie in order of their keys, not of time: each call looks at the next `limit` of them.
-fn notices(rows: &mut impl Rows, before: Timestamp, limit: usize) -> Step<usize> {
+fn notices(
+    rows: &mut impl Rows,
+    cursor: &mut Option<ContactKey>,
+    before: Timestamp,
+    limit: usize,
+) -> Step<usize> {
     if limit == 0 {
         return Ok(0);
     }
-    let after = lock(&rows.index().cursors.stranger).clone();
+    let after = cursor.take();
     let (mut old, mut last, mut looked) = (Vec::new(), None, 0);
     ReadTable::<Notices>::scan_rows(rows, after.as_ref(), &mut |contact, told| {
         if after.as_ref() == Some(&contact) {
@@ -261,7 +268,7 @@ fn notices(rows: &mut impl Rows, before: Timestamp, limit: usize) -> Step<usize>
         }
         Ok(if looked == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    *lock(&rows.index().cursors.stranger) = last.filter(|_| looked == limit);
+    *cursor = last.filter(|_| looked == limit);
     let removed = old.len();
     for contact in old {
         rows.remove::<Notices>(&contact)?;

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 
 use super::lock::lock;
 use super::schedules::Turns;
-use crate::clock;
 use crate::message::{ConversationKey, SenderName, Timestamp};
 
 /// It is looked at again after this time. It need not be: what switches its number on, or takes it away,
@@ -34,9 +33,9 @@ impl Asleep {
     }
 
     /// Something came for it, by another number perhaps, or it is another contact's now: `at`.
-    pub fn call(&self, key: &ConversationKey, at: &ConversationKey, turns: &mut Turns) {
+    pub fn call(&self, key: &ConversationKey, at: &ConversationKey, turns: &mut Turns, now: Timestamp) {
         if lock(&self.0).remove(key).is_some() {
-            turns.call(at, clock::now());
+            turns.call(at, now);
         }
     }
 }

@@ -6,23 +6,29 @@ use std::sync::Mutex;
 use crate::message::{ContactKey, ConversationKey, TenantId};
 use crate::store::quotas::Shelf;
 
-/// A dead turn, or a reply that has ended.
-type Ended = Mutex<Option<(ConversationKey, u64)>>;
-
 #[derive(Debug, Default)]
 pub struct Cursors {
     /// Where those are trimmed who keep too much.
     pub trims: Mutex<Trims>,
-    /// Pruning, among the tenants' sent templates,
-    pub template_tenant: Mutex<u32>,
+    pub prunes: Mutex<Prunes>,
+}
+
+/// A dead turn, or a reply that has ended.
+pub type Ended = (ConversationKey, u64);
+
+/// How far pruning has come. `None`: it begins anew.
+#[derive(Clone, Debug, Default)]
+pub struct Prunes {
+    /// Among the tenants' sent templates,
+    pub template_tenant: u32,
     /// among the dead turns,
-    pub dead_turns: Ended,
+    pub dead_turn: Option<Ended>,
     /// among the replies that have ended,
-    pub ended_sends: Ended,
+    pub ended_send: Option<Ended>,
     /// among the strangers,
-    pub stranger: Mutex<Option<ContactKey>>,
+    pub stranger: Option<ContactKey>,
     /// and among the hidden ids that were asked for.
-    pub lookup: Mutex<Option<ContactKey>>,
+    pub lookup: Option<ContactKey>,
 }
 
 /// How far tenants are trimmed that keep more than their quotas allow.

@@ -2,7 +2,6 @@
 
 use super::fetches::FileKey;
 use super::moved::Moved;
-use crate::clock;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::schedule::{Class, Item, SET_BACK_MS};
 use crate::seal::Ring;
@@ -18,8 +17,14 @@ pub struct Due {
 
 impl Due {
     /// Where the clock was set back since, an answer keeps its distance from now, as in the schedules.
-    pub fn item<G>(self, group: G, tenant: TenantId, class: Class, alone: bool) -> Item<G> {
-        let back_ms = self.decided_at.as_ms().saturating_sub(clock::now().as_ms());
+    pub fn item<G>(
+        self,
+        (group, tenant): (G, TenantId),
+        class: Class,
+        alone: bool,
+        now: Timestamp,
+    ) -> Item<G> {
+        let back_ms = self.decided_at.as_ms().saturating_sub(now.as_ms());
         let shifts = class == Class::Answer && back_ms > SET_BACK_MS;
         let due = if shifts { self.at.plus_ms(back_ms.saturating_neg()) } else { self.at };
         Item { group, tenant, due, class, alone }

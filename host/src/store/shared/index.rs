@@ -19,7 +19,6 @@ use super::pending_receipts::PendingReceipts;
 use super::schedules::{Sends, Turns, schedules};
 use super::settings::Settings;
 use super::state::State;
-use crate::clock;
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
 use crate::seal::Ring;
 use crate::store::quotas::Usage;
@@ -181,7 +180,7 @@ impl Index {
     }
 
     /// What a commit changed, before anybody hears of the commit.
-    pub fn apply(&self, state: State, sealed: Sealed, effects: Vec<Effect>) {
+    pub fn apply(&self, state: State, sealed: Sealed, effects: Vec<Effect>, now: Timestamp) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         {
             let mut counted = lock(&self.counted);
@@ -211,7 +210,7 @@ impl Index {
         if effects.is_empty() {
             return;
         }
-        let woken = self.apply_effects(effects);
+        let woken = self.apply_effects(effects, now);
         if woken.turns {
             self.wakes.turns.notify_one();
         }
@@ -226,7 +225,7 @@ impl Index {
         }
     }
 
-    fn apply_effects(&self, effects: Vec<Effect>) -> Woken<'_> {
+    fn apply_effects(&self, effects: Vec<Effect>, now: Timestamp) -> Woken<'_> {
         let (mut woken, mut given, mut directory) = (Woken::default(), Vec::new(), None::<Directory>);
         let present = || (**self.directory.load()).clone();
         let (mut turns, mut sends, mut files) = (self.turns(), self.sends(), self.files());
@@ -241,19 +240,19 @@ impl Index {
                     directory.get_or_insert_with(present).put_tenant(tenant);
                 }
                 Effect::Sender(sender) => {
-                    woken.by_sender(&sender.name, &self.asleep, &mut turns, &mut sends);
+                    woken.by_sender(&sender.name, &self.asleep, (&mut turns, &mut sends), now);
                     directory.get_or_insert_with(present).put_sender(sender);
                 }
                 Effect::SenderGone(name) => {
-                    woken.by_sender(&name, &self.asleep, &mut turns, &mut sends);
+                    woken.by_sender(&name, &self.asleep, (&mut turns, &mut sends), now);
                     directory.get_or_insert_with(present).remove_sender(&name);
                 }
                 Effect::Waha(waha) => directory.get_or_insert_with(present).set_waha(waha),
                 Effect::Keys(keys) => self.keys.store(Arc::new(keys)),
                 Effect::Collection(tenant, name) => self.parsed.forget(tenant, &name),
                 Effect::Waits { key, id, due, class, alone } => {
-                    turns.put(&key, id, due.item((), key.tenant, class, alone));
-                    self.asleep.call(&key, &key, &mut turns);
+                    turns.put(&key, id, due.item(((), key.tenant), class, alone, now));
+                    self.asleep.call(&key, &key, &mut turns, now);
                     woken.turns = true;
                 }
                 Effect::TurnDone { key, gone } => {
@@ -263,7 +262,7 @@ impl Index {
                     woken.watchers.push(self.wakes.history.of(&key));
                 }
                 Effect::Queued { key, seq, sender, due, class } => {
-                    sends.put(&key, seq, due.item(sender, key.tenant, class, true));
+                    sends.put(&key, seq, due.item((sender, key.tenant), class, true, now));
                     woken.sends = true;
                     woken.watchers.push(self.wakes.history.of(&key));
                 }
@@ -279,7 +278,7 @@ impl Index {
                 Effect::Human { key, answers: false } => drop(lock(&self.humans).remove(&key)),
                 Effect::Moved(moved) => {
                     woken.watchers.extend([&moved.from, &moved.into].map(|key| self.wakes.history.of(key)));
-                    moved.apply(&mut turns, &mut sends, &self.asleep);
+                    moved.apply(&mut turns, &mut sends, &self.asleep, now);
                     (woken.turns, woken.sends) = (true, true);
                 }
                 Effect::OptedOut(by) => drop(self.opted_out.fetch_add(by, Ordering::AcqRel)),
@@ -307,9 +306,15 @@ struct Woken<'m> {
 
 impl Woken<'_> {
     /// It was switched on or given another rate, or nobody waits for it any more.
-    fn by_sender(&mut self, name: &SenderName, asleep: &Asleep, turns: &mut Turns, sends: &mut Sends) {
+    fn by_sender(
+        &mut self,
+        name: &SenderName,
+        asleep: &Asleep,
+        (turns, sends): (&mut Turns, &mut Sends),
+        now: Timestamp,
+    ) {
         sends.resume(name);
-        asleep.call_of(name, turns, clock::now());
+        asleep.call_of(name, turns, now);
         (self.turns, self.sends) = (true, true);
     }
 }

@@ -42,7 +42,7 @@ impl Moved {
     /// A turn that runs under the old key cannot be committed any more, and is run again under the new
     /// one. A reply that is on its way still is: those behind it wait for it under the new key, unless
     /// that one waits for a reply of its own, and it is settled under whichever key.
-    pub fn apply(self, turns: &mut Turns, sends: &mut Sends, asleep: &Asleep) {
+    pub fn apply(self, turns: &mut Turns, sends: &mut Sends, asleep: &Asleep, now: Timestamp) {
         let Moved { from, into, turns: waiting, sends: replies } = self;
         let tenant = into.tenant;
         for Turn { id, due, class, alone } in waiting {
@@ -50,7 +50,7 @@ impl Moved {
             turns.put(&into, id, Item { group: (), tenant, due, class, alone });
         }
         turns.release(&from);
-        asleep.call(&from, &into, turns);
+        asleep.call(&from, &into, turns, now);
         let held = sends.is_claimed(&from);
         let busy = sends.is_claimed(&into);
         for Send { seq, sender, due, class, sending } in replies {

@@ -7,6 +7,7 @@ use crate::store::engine::Engine;
 use crate::store::housekeeping::{Counters, Housekeeping, Retention};
 use crate::store::rows::Rows as _;
 use crate::store::rules::{load, probe, prune};
+use crate::store::shared::lock::lock;
 use crate::store::upkeep::Mark;
 use crate::store::{AuditEntry, Result};
 
@@ -21,7 +22,11 @@ impl<E: Engine> Housekeeping for E {
     }
 
     async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize> {
-        self.submit(move |rows| prune::prune(rows, &retention, now, limit)).await
+        let from = lock(&self.index().cursors.prunes).clone();
+        let pruned = self.submit(move |rows| prune::prune(rows, &from, &retention, now, limit));
+        let (removed, come) = pruned.await?;
+        *lock(&self.index().cursors.prunes) = come;
+        Ok(removed)
     }
 
     async fn recount(&self) -> Result<Counters> {

@@ -1,9 +1,9 @@
 //! The frame of a conversation.
 
-use super::super::codec::{Eye, Pen};
 use super::{Read, VERSION};
 use crate::conversation::{Conversation, Mode};
 use crate::message::{ContactKey, SenderName};
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::rows::conversation::{Chain, ConversationRow};
 
 /// Beside the mode in a conversation's first byte.

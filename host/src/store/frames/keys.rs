@@ -4,7 +4,7 @@
 use redb::{Key, Value};
 
 use crate::message::{ContactKey, ConversationKey, OrganizationId, SenderName, TenantId, Timestamp};
-use crate::store::embedded::codec::{
+use crate::store::frames::codec::{
     self, Eye, Read, conversation_key, of_contact, owned_by, place, read_place, under,
 };
 use crate::store::rows::Hash;

@@ -1,7 +1,7 @@
 //! The one row that nearly every commit writes.
 
 use super::Read;
-use crate::store::embedded::codec::{Eye, Pen};
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::shared::state::State;
 
 pub fn write(state: &State, buffer: &mut Vec<u8>) {

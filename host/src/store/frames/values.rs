@@ -8,8 +8,8 @@ use crate::message::{ContactKey, SenderName, Timestamp};
 use crate::route::Answer;
 use crate::store::ApiKey;
 use crate::store::contacts::OptOut;
-use crate::store::embedded::codec::{self, Eye, Pen, Read, Unreadable, pack, place, read_place, unpack};
-use crate::store::embedded::rows::{
+use crate::store::frames::codec::{self, Eye, Pen, Read, Unreadable, pack, place, read_place, unpack};
+use crate::store::frames::rows::{
     Dead, Journaled, Reply, Spoken, Waiting, answer, contact, conversation, state, usage, way,
 };
 use crate::store::media::File;

@@ -3,7 +3,7 @@
 use super::{Read, VERSION, way};
 use crate::message::{ContactKey, SenderName, Timestamp};
 use crate::route::Via;
-use crate::store::embedded::codec::{Eye, Pen, pack, unpack};
+use crate::store::frames::codec::{Eye, Pen, pack, unpack};
 use crate::store::rows::dead_turn::DeadTurnRow;
 use crate::store::rows::inbox::{InboxRow, What};
 use crate::store::rows::packed::Packed;

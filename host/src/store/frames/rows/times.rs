@@ -1,8 +1,8 @@
 //! When what was said came how far, by our clock.
 
-use super::super::codec::{Eye, Pen};
 use super::Read;
 use crate::message::Timestamp;
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::rows::history::Times;
 
 fn all(times: &Times) -> [Timestamp; 4] {

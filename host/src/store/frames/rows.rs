@@ -2,10 +2,10 @@
 //! buffer of the caller's.
 
 pub use self::waiting::{Dead, Waiting};
-use super::codec::{Eye, Pen, Unreadable};
 use crate::conversation::{Author, Occasion};
 use crate::message::{ContactKey, DeliveryState, SenderName, Timestamp};
 use crate::store::OutboxState;
+use crate::store::frames::codec::{Eye, Pen, Unreadable};
 use crate::store::rows::history::{HistoryRow, Line as LineRow, MOST_ATTEMPTS, Times};
 use crate::store::rows::journal::JournalRow;
 use crate::store::rows::outbox::OutboxRow;

@@ -1,7 +1,7 @@
 //! The row of what a tenant keeps and spends.
 
 use super::Read;
-use crate::store::embedded::codec::{Eye, Pen};
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::quotas::{Shelf, Usage};
 
 pub fn write(usage: &Usage, buffer: &mut Vec<u8>) {

@@ -3,7 +3,7 @@
 use super::{Read, VERSION};
 use crate::message::{ContactKey, TenantId};
 use crate::route::{Answer, Reason};
-use crate::store::embedded::codec::{Eye, Pen};
+use crate::store::frames::codec::{Eye, Pen};
 
 /// What a message was answered, kept as long as duplicates of it may come. `message`: its arrival number,
 /// where it has one.

@@ -3,7 +3,7 @@
 use super::{Read, VERSION, named};
 use crate::message::SenderName;
 use crate::route::Via;
-use crate::store::embedded::codec::{Eye, Pen};
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::rows::way::{Dealt, Way};
 
 pub fn write(way: &Way, buffer: &mut Vec<u8>) {

@@ -3,7 +3,7 @@
 use super::{Read, VERSION};
 use crate::message::{ContactKey, SenderName, TenantId};
 use crate::route::Lock;
-use crate::store::embedded::codec::{Eye, Pen};
+use crate::store::frames::codec::{Eye, Pen};
 use crate::store::rows::contact::Contact;
 
 fn write_lock(pen: &mut Pen<'_>, lock: Option<&Lock>) {
