@@ -27,6 +27,7 @@ mod power_loss;
 mod providers;
 mod secrets;
 mod sessions;
+mod simulation;
 mod store;
 mod templates;
 mod tidy;

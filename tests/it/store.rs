@@ -235,6 +235,7 @@ suite! {
         what_waited_for_a_human_is_taken_in_together,
     }
     people {
+        what_was_merged_twice_keeps_all_its_lines,
         everything_of_two_keys_becomes_one_persons,
         what_waits_goes_on_under_the_one_key,
         only_what_is_proved_is_merged,

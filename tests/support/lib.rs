@@ -1,6 +1,7 @@
 //! What the tests of the gateway as a whole stand on: the gateway as a process, providers faked over
 //! real HTTP, a disk that loses its power.
 
+pub mod cast;
 pub mod client;
 pub mod clock;
 pub mod dialog360;
@@ -15,6 +16,7 @@ pub mod peer;
 mod plain_disk;
 pub mod power_loss;
 pub mod process;
+pub mod simulation;
 pub mod waha;
 pub mod wait;
 mod wire;

@@ -12,6 +12,7 @@ mod fuzz;
 mod hostile;
 mod run;
 mod shell;
+mod simulate;
 mod tally;
 mod test;
 
@@ -36,6 +37,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Go round the hostile guests, uploads and callers beside an honest tenant, and print what it noticed.
     Hostile(hostile::Hostile),
+    /// Run the store through everything that can happen to it, as each of many seeds decides.
+    Simulate(simulate::Simulate),
     /// Look at what the build is made of: licences, bans, sources, known weaknesses.
     Deny,
     /// Measure the gateway against the bare limit and write docs/benchmarks.md.
@@ -51,6 +54,7 @@ fn main() -> Result<()> {
         Task::Test(test) => test.run(&root),
         Task::Fuzz(fuzz) => fuzz.run(&root),
         Task::Hostile(hostile) => hostile.run(&root),
+        Task::Simulate(simulate) => simulate.run(&root),
         Task::Deny => deny::run(&root),
         Task::Bench(bench) => bench.run(&root),
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use self::tables::Tables;
 pub use self::transaction::Transaction;
+pub use self::trouble::{Honest, Trouble};
 use super::engine::{Engine, told};
 use super::rows::{Fault, Rows as _, Step, Unreadable};
 use super::rules::{load, seal};
@@ -20,6 +21,7 @@ use crate::seal::Ring;
 
 mod tables;
 mod transaction;
+mod trouble;
 
 /// What outlives a process.
 #[derive(Clone, Default)]
@@ -39,13 +41,24 @@ pub struct Memory {
     kept: Kept,
     index: Arc<Index>,
     clock: Clock,
+    trouble: Arc<dyn Trouble>,
 }
 
 impl Memory {
     /// Begins as a process does: reads what is kept. `secret`: makes seeds, and names that prove themselves.
     pub fn open(kept: Kept, settings: Settings, keys: Ring, secret: [u8; 32], clock: Clock) -> Result<Self> {
+        Self::open_in(kept, (settings, keys, secret), clock, Arc::new(Honest))
+    }
+
+    /// The same, where something goes wrong on purpose.
+    pub fn open_in(
+        kept: Kept,
+        (settings, keys, secret): (Settings, Ring, [u8; 32]),
+        clock: Clock,
+        trouble: Arc<dyn Trouble>,
+    ) -> Result<Self> {
         let index = Arc::new(Index::new(settings, keys, secret));
-        let memory = Memory { kept, index, clock };
+        let memory = Memory { kept, index, clock, trouble };
         let rows = memory.snapshot();
         let loaded = load::load(&*rows, &memory.index, memory.now()).map_err(told::<Self>)?;
         memory.index.replace(loaded);
@@ -71,15 +84,19 @@ impl Memory {
         let mut inner = self.inner();
         let Inner { tables, commits } = &mut *inner;
         let tables = Arc::make_mut(tables);
-        let mut transaction = Transaction::new(tables, &self.index);
+        let mut transaction = Transaction::new(tables, &self.index, &*self.trouble);
         let mut done = transaction.hold_to_its_rule(&operation);
         if done.is_ok() && commits.is_multiple_of(2) {
             transaction.give_up();
-            transaction = Transaction::new(tables, &self.index);
+            transaction = Transaction::new(tables, &self.index, &*self.trouble);
             done = transaction.hold_to_its_rule(&operation);
         }
         let sealed = done.and_then(|value| Ok((value, seal::seal(&mut transaction)?)));
         match sealed {
+            Ok((value, _)) if !self.trouble.commits() => {
+                transaction.give_up();
+                Ok(value)
+            }
             Ok((value, sealed)) => {
                 *commits += 1;
                 let (state, effects) = transaction.end();
@@ -119,7 +136,13 @@ impl Engine for Memory {
         T: Send + 'static,
         F: FnOnce(&Tables) -> Step<T> + Send + 'static,
     {
-        std::future::ready(read(&self.snapshot()).map_err(told::<Self>))
+        let done = read(&self.snapshot()).map_err(told::<Self>);
+        if !self.trouble.holds_claims() {
+            let mut turns = self.index.turns();
+            let claimed: Vec<_> = turns.claimed().map(|(key, _)| key.clone()).collect();
+            claimed.iter().for_each(|key| turns.release(key));
+        }
+        std::future::ready(done)
     }
 
     fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {

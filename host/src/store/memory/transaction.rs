@@ -1,6 +1,7 @@
 //! One transaction: it writes into the tables, and remembers how to take that back.
 
 use super::tables::Tables;
+use super::trouble::Trouble;
 use crate::store::frames::{self, Framed};
 use crate::store::rows::{ReadTable, Rows, Step, VisitRow, VisitSize, WriteTable};
 use crate::store::shared::changes::{Changes, Footprint};
@@ -14,6 +15,7 @@ type Undo = Box<dyn FnOnce(&mut Tables)>;
 pub struct Transaction<'t> {
     tables: &'t mut Tables,
     index: &'t Index,
+    trouble: &'t dyn Trouble,
     changes: Changes,
     tally: Tally,
     /// What was written last is taken back first.
@@ -24,12 +26,13 @@ pub struct Transaction<'t> {
 }
 
 impl<'t> Transaction<'t> {
-    pub fn new(tables: &'t mut Tables, index: &'t Index) -> Self {
+    pub fn new(tables: &'t mut Tables, index: &'t Index, trouble: &'t dyn Trouble) -> Self {
         let changes = Changes::since(index.state());
         let began = changes.footprint();
         Transaction {
             tables,
             index,
+            trouble,
             changes,
             tally: Tally::default(),
             undo: Vec::new(),
@@ -47,7 +50,9 @@ impl<'t> Transaction<'t> {
     }
 
     pub fn end(self) -> (State, Vec<Effect>) {
-        (self.changes.state, self.changes.effects)
+        let mut effects = self.changes.effects;
+        effects.retain(|effect| self.trouble.tells(effect));
+        (self.changes.state, effects)
     }
 }
 
@@ -97,8 +102,12 @@ impl<F: Framed> ReadTable<F> for Transaction<'_> {
 
 impl<F: Framed> WriteTable<F> for Transaction<'_> {
     fn put_row(&mut self, key: &F::Key, row: &F::Row) -> Step<bool> {
+        let (mut key, mut row) = (key.clone(), row.clone());
+        if !self.trouble.puts(&mut key, &mut row, &mut self.changes) {
+            return Ok(false);
+        }
         let before = self.tables.edit::<F>().insert(key.clone(), row.clone());
-        self.wrote::<F>(key, before, Some(row))
+        self.wrote::<F>(&key, before, Some(&row))
     }
 
     fn remove_row(&mut self, key: &F::Key) -> Step<bool> {

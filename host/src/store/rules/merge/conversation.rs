@@ -101,7 +101,9 @@ fn combined(ours: ConversationRow, theirs: ConversationRow, from: &ContactKey) -
         created_at: created.unwrap_or_default(),
         source: first[0].source.clone().or_else(|| first[1].source.clone()),
     };
-    if theirs.last_line > 0 || theirs.last_journal > 0 {
+    // One that has only been merged into has no ends of its own, and yet lines: replies that were on their way
+    // then were written down under its key.
+    if theirs.last_line > 0 || theirs.last_journal > 0 || !theirs.chains.is_empty() {
         let ConversationRow { last_line, last_journal, .. } = theirs;
         chains.push(Chain { contact: from.clone(), last_line, last_journal });
     }
