@@ -23,9 +23,10 @@ use crate::api::uploads::Uploads;
 use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
+use crate::doctor::DoctorStore;
 use crate::egress::Egress;
 use crate::media::Media;
-use crate::metrics::Metrics;
+use crate::metrics::{KeptStore, Metrics};
 use crate::refused_keys::RefusedKeys;
 use crate::reload::Reload;
 use crate::session::Sessions;
@@ -71,10 +72,15 @@ pub mod uploads;
 mod users;
 mod whatsapp;
 
+/// The whole store: between them the handlers ask for nearly everything. Of what they hand on, each asks for its part.
+pub trait ApiStore: Store + DoctorStore + KeptStore {}
+
+impl<T: Store> ApiStore for T {}
+
 /// What the handlers work with.
 pub struct App {
     pub config: Arc<Config>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ApiStore>,
     pub file: Arc<dyn StoreFile>,
     pub brains: Arc<Brains>,
     pub media: Arc<Media>,
@@ -101,7 +107,7 @@ impl App {
     }
 
     /// For what does not change the store and is an administrator's deed all the same.
-    async fn audit(
+    pub async fn audit(
         &self,
         caller: &Caller,
         action: &str,

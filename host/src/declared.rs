@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::config::document::Problem;
 use crate::message::TenantId;
-use crate::store::Store;
+use crate::store::collections::Collections;
 use crate::tenant::{Directory, Organization, Secret, Sender, Tenant};
 
 pub mod apply;
@@ -69,7 +69,7 @@ pub fn load(directories: &[PathBuf], around: Surroundings<'_>) -> Result<Declare
 
 /// The same over what the store has: a damaged file of a collection that it has costs nobody its records.
 pub async fn load_over(
-    store: &dyn Store,
+    store: &dyn Collections,
     directories: &[PathBuf],
     around: Surroundings<'_>,
 ) -> Result<Declared, Vec<Problem>> {

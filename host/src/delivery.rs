@@ -26,13 +26,16 @@ use crate::refused_keys::RefusedKeys;
 use crate::repeats::Lasting;
 use crate::retry::Backoff;
 use crate::schedule::{Candidate, Pace};
-use crate::store::contacts::OptOut;
-use crate::store::{self, OutboxEntry, SendClaim, Settlement, Store};
+use crate::store::contacts::{Contacts, OptOut};
+use crate::store::registry::Registry;
+use crate::store::sends::Sends;
+use crate::store::wakes::Waking;
+use crate::store::{self, OutboxEntry, SendClaim, Settlement};
 use crate::tenant::Sender;
 use crate::vitals;
 use crate::way;
 
-use gate::{Decision, Gate, Packed, Parcel};
+use gate::{Decision, Gate, GateStore, Packed, Parcel};
 use patience::Patience;
 
 mod gate;
@@ -43,9 +46,14 @@ const TICK: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(250);
 const PANIC_PAUSE_MS: i64 = 60_000;
 
+/// What the delivery asks of the store.
+pub trait DeliveryStore: GateStore + Contacts + Registry + Sends + Waking {}
+
+impl<T: GateStore + Contacts + Registry + Sends + Waking> DeliveryStore for T {}
+
 /// Sends replies until it is told to stop.
 pub struct DeliveryLoop {
-    store: Arc<dyn Store>,
+    store: Arc<dyn DeliveryStore>,
     metrics: Arc<Metrics>,
     settings: config::Delivery,
     policy: config::Policy,
@@ -59,7 +67,7 @@ pub struct DeliveryLoop {
 
 impl DeliveryLoop {
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn DeliveryStore>,
         metrics: Arc<Metrics>,
         settings: config::Delivery,
         policy: config::Policy,

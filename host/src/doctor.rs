@@ -2,8 +2,6 @@
 //! our numbers and take our keys, and looks at what waits, what died and what is missing. It changes
 //! nothing and sends no message.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::brain::Brains;
@@ -11,7 +9,15 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::message::{SenderName, Timestamp};
 use crate::refused_keys::RefusedKeys;
-use crate::store::Store;
+use crate::store::collections::Collections;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::numbers::Numbers;
+use crate::store::packages::OwnPackages;
+use crate::store::pages::Pages;
+use crate::store::quotas::Accounts;
+use crate::store::registry::Registry;
+use crate::store::sessions::Sessions;
+use crate::store::unread::Unread;
 use crate::store::upkeep::StoreFile;
 use together::Kin;
 
@@ -21,10 +27,21 @@ mod senders;
 mod tenants;
 mod together;
 
+/// What an examination asks of the store.
+pub trait DoctorStore:
+    Accounts + Collections + Housekeeping + Numbers + OwnPackages + Pages + Registry + Sessions + Unread
+{
+}
+
+impl<T: Accounts + Collections + Housekeeping + Numbers + OwnPackages + Pages + Registry + Sessions + Unread>
+    DoctorStore for T
+{
+}
+
 /// What is looked at.
 pub struct Patient<'a> {
     pub config: &'a Config,
-    pub store: &'a Arc<dyn Store>,
+    pub store: &'a dyn DoctorStore,
     pub file: &'a dyn StoreFile,
     pub brains: &'a Brains,
     pub egress: &'a Egress,

@@ -20,7 +20,14 @@ use crate::egress::circuits::Lane;
 use crate::egress::{Egress, LIST_BYTES};
 use crate::event::{Event, Receipt};
 use crate::message::{ConversationKey, SenderName, TenantId, Timestamp};
-use crate::store::{Filter, OutboxState, SendId, SendSummary, Store, template_reference};
+use crate::store::contacts::Contacts;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::listed::Listed;
+use crate::store::pages::Pages;
+use crate::store::receipts::Receipts;
+use crate::store::registry::Registry;
+use crate::store::sends::Sends;
+use crate::store::{Filter, OutboxState, SendId, SendSummary, template_reference};
 use crate::tenant::policy::{Doubt, Then};
 use crate::tenant::{Directory, Sender};
 use crate::vitals;
@@ -47,8 +54,13 @@ const BEFORE_MS: i64 = 60_000;
 /// A log may have a message later than its provider took it: for so long nothing follows from its silence.
 const SETTLING_MS: i64 = 10 * 60_000;
 
+/// What is asked of the store about replies in doubt.
+pub trait DoubtStore: Contacts + Housekeeping + Listed + Pages + Receipts + Registry + Sends {}
+
+impl<T: Contacts + Housekeeping + Listed + Pages + Receipts + Registry + Sends> DoubtStore for T {}
+
 pub struct Doubts {
-    store: Arc<dyn Store>,
+    store: Arc<dyn DoubtStore>,
     egress: Egress,
 }
 
@@ -62,7 +74,7 @@ struct Question {
 type Answers = FuturesUnordered<BoxFuture<'static, Vec<(Topic, Evidence)>>>;
 
 impl Doubts {
-    pub fn new(store: Arc<dyn Store>, egress: Egress) -> Arc<Self> {
+    pub fn new(store: Arc<dyn DoubtStore>, egress: Egress) -> Arc<Self> {
         Arc::new(Doubts { store, egress: egress.lane(Lane::Questions) })
     }
 

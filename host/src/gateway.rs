@@ -14,55 +14,75 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::App;
 use crate::api::auth::OwnMachine;
 use crate::api::failed_keys::FailedKeys;
 use crate::api::health::Readiness;
 use crate::api::threads::Threads;
 use crate::api::under_way::UnderWay;
 use crate::api::uploads::Uploads;
+use crate::api::{ApiStore, App};
 use crate::backup;
 use crate::body::{Bounds, Memory};
 use crate::brain::{self, Brains};
 use crate::config::Config;
 use crate::declared;
-use crate::delivery::DeliveryLoop;
-use crate::doubt::Doubts;
+use crate::delivery::{DeliveryLoop, DeliveryStore};
+use crate::doubt::{DoubtStore, Doubts};
 use crate::egress::Egress;
 use crate::egress::circuits::Circuits;
 use crate::http::{self, control};
 use crate::keyring;
-use crate::media::Media;
+use crate::media::{Media, MediaStore};
 use crate::metrics::Metrics;
 use crate::presence;
 use crate::refused_keys::RefusedKeys;
-use crate::reload::Reload;
+use crate::reload::{Reload, ReloadStore};
 use crate::retry::Backoff;
 use crate::schedule::Limits;
 use crate::seal::Ring;
 use crate::session::pulse::Pulse;
-use crate::session::{self, Sessions};
+use crate::session::{self, SessionStore, Sessions};
 use crate::store::embedded::space::{Ask, Reserve};
 use crate::store::embedded::{self, Embedded, OpenError};
 use crate::store::upkeep::StoreFile;
 use crate::store::{self, Retention, Store};
-use crate::template_sync::Desk;
+use crate::template_sync::{Desk, DeskStore};
 use crate::tenant::HouseWaha;
-use crate::turn::TurnLoop;
 use crate::turn::running::Running;
+use crate::turn::{TurnLoop, TurnStore};
 use crate::vitals::Vitals;
-use crate::webhook::Webhook;
-use crate::webhook::hearing::Hearing;
+use crate::webhook::hearing::{Hearing, HearingStore};
+use crate::webhook::{Webhook, WebhookStore};
+
+use self::upkeep::PruneStore;
 
 mod upkeep;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// The store as each part asks for it: every part is handed its own view of the one that is open.
+pub trait GatewayStore:
+    ApiStore
+    + DeliveryStore
+    + DeskStore
+    + DoubtStore
+    + HearingStore
+    + MediaStore
+    + PruneStore
+    + ReloadStore
+    + SessionStore
+    + TurnStore
+    + WebhookStore
+{
+}
+
+impl<T: Store> GatewayStore for T {}
+
 /// Every part of a gateway, opened.
 pub struct Gateway {
     pub config: Arc<Config>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn GatewayStore>,
     /// What the store lies in.
     pub file: Arc<dyn StoreFile>,
     pub brains: Arc<Brains>,
@@ -103,7 +123,7 @@ impl Gateway {
         let waha = session_settings(&config)?;
         let (base_url, api_key) = (waha.waha.base_url.clone(), waha.api_key.clone());
         let opened = Arc::new(opened);
-        let (store, file): (Arc<dyn Store>, Arc<dyn StoreFile>) = (opened.clone(), opened);
+        let (store, file): (Arc<dyn GatewayStore>, Arc<dyn StoreFile>) = (opened.clone(), opened);
         store.lend_waha(HouseWaha { base_url, api_key }).await?;
         keyring::settle(&config, &*store, keys.ring).await?;
         let settings = brain::Settings {

@@ -52,7 +52,7 @@ const MAX_HEADER_BYTES: usize = 64 << 10;
 pub fn router(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     // A simulated contact can be anyone, so its door is the operator's.
     let simulator = webhook::simulator_routes(webhook.clone())
-        .merge(kept::routes(webhook.clone()))
+        .merge(kept::routes(app.clone(), webhook.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), api::auth::operator_only));
     let http = &app.config.http;
     let public = http.public_url.as_ref().and_then(|url| url::Url::parse(url).ok());

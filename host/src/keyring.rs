@@ -17,7 +17,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::regular_file;
 use crate::seal::{KEY_BYTES, Key, KeyId, NoKey, Ring};
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::secrets::Secrets;
 
 /// Where the environment may give keys, with commas between them.
 pub const VARIABLE: &str = "SWITCHBOARD_SECRET_KEY";
@@ -141,7 +142,7 @@ fn environment(config: &Config) -> Result<Vec<Key>> {
 
 /// At every start: the first key is made where there is none, and what is in clear or sealed with an
 /// old key is sealed with the current one.
-pub async fn settle(config: &Config, store: &dyn Store, found: Ring) -> Result<()> {
+pub async fn settle(config: &Config, store: &dyn Secrets, found: Ring) -> Result<()> {
     if found.current().is_none() {
         let ring = add(config)?;
         store.use_keys(ring).await?;
@@ -160,7 +161,7 @@ pub async fn settle(config: &Config, store: &dyn Store, found: Ring) -> Result<(
 
 /// Whether the keys are others now: how many there are. Nothing is made here, and a key that something is
 /// sealed with is not let go.
-pub async fn take_up(store: &dyn Store, found: Ring) -> Result<Option<usize>> {
+pub async fn take_up(store: &dyn Secrets, found: Ring) -> Result<Option<usize>> {
     if found.current().is_none() {
         return Err(Error::Nothing);
     }
@@ -174,7 +175,7 @@ pub async fn take_up(store: &dyn Store, found: Ring) -> Result<Option<usize>> {
     Ok(Some(count))
 }
 
-async fn reseal(store: &dyn Store) -> Result<usize> {
+async fn reseal(store: &dyn Secrets) -> Result<usize> {
     let mut resealed = 0;
     loop {
         match store.reseal(SLICE).await? {
@@ -186,7 +187,7 @@ async fn reseal(store: &dyn Store) -> Result<usize> {
 
 /// Makes a new current key and seals everything with it, or ends a rotation that was broken off. The
 /// old keys stay, for backups, until they are retired.
-pub async fn rotate(config: &Config, store: &dyn Store) -> Result<Rotation> {
+pub async fn rotate(config: &Config, store: &dyn Secrets) -> Result<Rotation> {
     let _held = hold(config)?;
     if config.secrets.keys.is_some() {
         return Err(Error::InEnvironment);
@@ -202,7 +203,7 @@ pub async fn rotate(config: &Config, store: &dyn Store) -> Result<Rotation> {
 }
 
 /// Forgets a key that seals nothing in the store any more. A backup that it seals opens no more.
-pub async fn retire(config: &Config, store: &dyn Store, id: &KeyId) -> Result<()> {
+pub async fn retire(config: &Config, store: &dyn Secrets, id: &KeyId) -> Result<()> {
     let _held = hold(config)?;
     let found = read(config)?.ring;
     if !found.keys().any(|key| key.id() == id) {

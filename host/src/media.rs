@@ -27,8 +27,11 @@ use crate::egress::circuits::{Call, Hold, Lane};
 use crate::egress::{Egress, LOOK};
 use crate::message::TenantId;
 use crate::metrics::Metrics;
-use crate::store::media::{File, FileAges, FileState};
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::media::{File, FileAges, FileState, MediaShelf};
+use crate::store::quotas::Accounts;
+use crate::store::registry::Registry;
+use crate::store::wakes::Waking;
 
 mod disk;
 mod fetch;
@@ -59,9 +62,14 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// That a file was there is remembered for this long after it is gone.
 const REMEMBERED_DAYS: i64 = 30;
 
+/// What keeping files asks of the store.
+pub trait MediaStore: Accounts + MediaShelf + Registry + Waking {}
+
+impl<T: Accounts + MediaShelf + Registry + Waking> MediaStore for T {}
+
 /// Every file there is.
 pub struct Media {
-    store: Arc<dyn Store>,
+    store: Arc<dyn MediaStore>,
     egress: Egress,
     /// What hands files of ours over.
     uploading: Egress,
@@ -108,7 +116,7 @@ impl Media {
     /// Opens the directory; nothing is fetched yet.
     pub fn open(
         config: &Config,
-        store: Arc<dyn Store>,
+        store: Arc<dyn MediaStore>,
         egress: Egress,
         metrics: Arc<Metrics>,
     ) -> io::Result<Arc<Self>> {

@@ -15,7 +15,7 @@ use crate::message::{Fate, Provider, SenderName, TenantId};
 use crate::repeats::Repeats;
 
 use self::few::Few;
-pub use self::kept::Kept;
+pub use self::kept::{Kept, KeptStore};
 
 mod few;
 mod kept;

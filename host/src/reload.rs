@@ -13,11 +13,14 @@ use crate::brain::Brains;
 use crate::clock;
 use crate::config::Config;
 use crate::config::document::Problem;
-use crate::declared::apply::{self, Applied};
+use crate::declared::apply::{self, Applied, DeclaredStore};
 use crate::declared::standing::{self, Standing};
 use crate::declared::{self, Declared, Environment, Surroundings};
 use crate::keyring;
-use crate::store::{self, AuditEntry, Store};
+use crate::store::housekeeping::Housekeeping;
+use crate::store::registry::Registry;
+use crate::store::secrets::Secrets;
+use crate::store::{self, AuditEntry};
 use crate::tenant::{Directory, HouseWaha};
 
 /// Where the configuration is read from again.
@@ -75,10 +78,15 @@ impl Report {
     }
 }
 
+/// What reading the files again asks of the store.
+pub trait ReloadStore: DeclaredStore + Housekeeping + Registry + Secrets {}
+
+impl<T: DeclaredStore + Housekeeping + Registry + Secrets> ReloadStore for T {}
+
 pub struct Reload {
     /// What runs.
     config: Arc<Config>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn ReloadStore>,
     brains: Arc<Brains>,
     source: OnceLock<Source>,
     /// What the files said when they were read last.
@@ -87,7 +95,7 @@ pub struct Reload {
 }
 
 impl Reload {
-    pub fn new(config: Arc<Config>, store: Arc<dyn Store>, brains: Arc<Brains>) -> Self {
+    pub fn new(config: Arc<Config>, store: Arc<dyn ReloadStore>, brains: Arc<Brains>) -> Self {
         let (source, standing) = (OnceLock::new(), ArcSwap::default());
         Reload { config, store, brains, source, standing, alone: Mutex::default() }
     }

@@ -26,8 +26,11 @@ use crate::event::session::Status;
 use crate::identity;
 use crate::message::{SenderName, TenantId};
 use crate::metrics::Metrics;
-use crate::store::Store;
-use crate::store::numbers::Wish;
+use crate::store::contacts::Contacts;
+use crate::store::media::MediaShelf;
+use crate::store::numbers::{Numbers, Wish};
+use crate::store::registry::Registry;
+use crate::store::sessions;
 use crate::tenant::{Secret, Sender, WebhookAuth};
 
 mod calls;
@@ -62,9 +65,14 @@ pub struct Settings {
     pub private: bool,
 }
 
+/// What the sessions ask of the store.
+pub trait SessionStore: Contacts + MediaShelf + Numbers + Registry + sessions::Sessions {}
+
+impl<T: Contacts + MediaShelf + Numbers + Registry + sessions::Sessions> SessionStore for T {}
+
 /// The client of WAHA's session API.
 pub struct Sessions {
-    store: Arc<dyn Store>,
+    store: Arc<dyn SessionStore>,
     egress: Egress,
     metrics: Arc<Metrics>,
     pulse: Arc<Pulse>,
@@ -84,7 +92,7 @@ pub enum Whose {
 
 impl Sessions {
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn SessionStore>,
         egress: Egress,
         metrics: Arc<Metrics>,
         pulse: Arc<Pulse>,

@@ -12,7 +12,9 @@ use crate::config;
 use crate::egress::circuits::Lane;
 use crate::egress::{Answer, Egress, LIST_BYTES, Unsent};
 use crate::message::{Fate, Provider, SenderName, Timestamp};
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::registry::Registry;
+use crate::store::templates::Templates;
 use crate::template::news::News;
 use crate::template::{Key, Mistake, Registered, Status, Template, rules};
 use crate::tenant::Sender;
@@ -67,9 +69,14 @@ fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// What asking the providers about templates asks of the store.
+pub trait DeskStore: Registry + Templates {}
+
+impl<T: Registry + Templates> DeskStore for T {}
+
 /// The one who asks the providers.
 pub struct Desk {
-    store: Arc<dyn Store>,
+    store: Arc<dyn DeskStore>,
     egress: Egress,
     settings: config::Templates,
     /// Templates that are on their way: of two who submit the same, one does.
@@ -78,7 +85,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new(store: Arc<dyn Store>, egress: Egress, settings: config::Templates) -> Arc<Self> {
+    pub fn new(store: Arc<dyn DeskStore>, egress: Egress, settings: config::Templates) -> Arc<Self> {
         // Its list is asked for by people and by the clock, and however it is: whoever does not answer, or
         // refuses the key, is not asked.
         let egress = egress.lane(Lane::Questions);

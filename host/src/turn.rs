@@ -22,11 +22,16 @@ use crate::message::{ConversationKey, Outbound, Timestamp};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retry::Backoff;
-use crate::store::{self, InboxId, Store, TurnClaim, TurnCommit, TurnFailure, TurnFate};
+use crate::store::contacts::Contacts;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::registry::Registry;
+use crate::store::turns::Turns;
+use crate::store::wakes::Waking;
+use crate::store::{self, InboxId, TurnClaim, TurnCommit, TurnFailure, TurnFate};
 use crate::tenant::{Directory, Sender, Tenant};
 use crate::way;
-use loops::Loops;
-use readable::Readable;
+use loops::{LoopStore, Loops};
+use readable::{Readable, ReadableStore};
 use refusal::{Refusal, fault};
 use running::Running;
 
@@ -49,9 +54,14 @@ const PANIC_PAUSE_MS: i64 = 60_000;
 /// An answer that is there sooner needs no word that it is being written.
 const A_MOMENT: Duration = Duration::from_millis(300);
 
+/// What running turns asks of the store.
+pub trait TurnStore: LoopStore + ReadableStore + Contacts + Housekeeping + Registry + Turns + Waking {}
+
+impl<T: LoopStore + ReadableStore + Contacts + Housekeeping + Registry + Turns + Waking> TurnStore for T {}
+
 /// Runs turns until it is told to stop.
 pub struct TurnLoop {
-    store: Arc<dyn Store>,
+    store: Arc<dyn TurnStore>,
     brains: Arc<Brains>,
     media: Arc<Media>,
     metrics: Arc<Metrics>,
@@ -64,7 +74,7 @@ pub struct TurnLoop {
 
 impl TurnLoop {
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn TurnStore>,
         brains: Arc<Brains>,
         media: Arc<Media>,
         metrics: Arc<Metrics>,
@@ -102,7 +112,7 @@ impl TurnLoop {
                 let (this, running, stop) = (self.clone(), running.clone(), stop.clone());
                 // In a box: a task that is moved on its way to a thread is copied each time.
                 tasks.spawn(Box::pin(async move {
-                    let guard = Release::of(&this.store, &claim);
+                    let guard = Release::of(this.store.clone(), &claim);
                     if !this.has_brain(&claim) {
                         drop(permit);
                         this.freed.notify_one();
@@ -383,14 +393,14 @@ fn tell(done: &Refusal, replies: usize, took: Duration) {
 /// Gives the claim back if the turn ends without a commit. After a panic of ours it waits: at once it would
 /// only come to it again.
 struct Release {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Turns>,
     key: Option<ConversationKey>,
     first: Option<InboxId>,
 }
 
 impl Release {
-    fn of(store: &Arc<dyn Store>, claim: &TurnClaim) -> Self {
-        Release { store: store.clone(), key: Some(claim.key.clone()), first: claim.entries.first().copied() }
+    fn of(store: Arc<dyn Turns>, claim: &TurnClaim) -> Self {
+        Release { store, key: Some(claim.key.clone()), first: claim.entries.first().copied() }
     }
 
     /// For the log: the turn's name.

@@ -32,8 +32,15 @@ use crate::metrics::Metrics;
 use crate::repeats::{Kind, Repeats};
 use crate::route::{Answer, Reason};
 use crate::session::pulse::Pulse;
-use crate::store::contacts::OwnKept;
-use crate::store::{self, Accepted, Arrival, Store};
+use crate::store::arrivals::Arrivals;
+use crate::store::contacts::{Contacts, OwnKept};
+use crate::store::locks::Locks;
+use crate::store::receipts::Receipts;
+use crate::store::registry::Registry;
+use crate::store::sessions::Sessions;
+use crate::store::templates::Templates;
+use crate::store::unread::Unread;
+use crate::store::{self, Accepted, Arrival};
 use crate::tenant::{Directory, Sender};
 use crate::way;
 
@@ -43,9 +50,20 @@ mod proven;
 mod tenant;
 pub mod unread;
 
+/// What webhooks ask of the store.
+pub trait WebhookStore:
+    Arrivals + Contacts + Locks + Receipts + Registry + Sessions + Templates + Unread
+{
+}
+
+impl<T: Arrivals + Contacts + Locks + Receipts + Registry + Sessions + Templates + Unread> WebhookStore
+    for T
+{
+}
+
 /// Everything a webhook needs.
 pub struct Webhook {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WebhookStore>,
     pub metrics: Arc<Metrics>,
     /// Told of every proven webhook.
     pub pulse: Arc<Pulse>,

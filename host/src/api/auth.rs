@@ -18,7 +18,8 @@ use crate::api::failed_keys;
 use crate::clock;
 use crate::message::TenantId;
 use crate::repeats::Kind;
-use crate::store::{self, ApiKey, Store};
+use crate::store::api_keys::ApiKeys;
+use crate::store::{self, ApiKey};
 use crate::tenant::{Secret, Tenant};
 
 /// Put into a request's extensions by whoever serves this machine's own command line: who can open
@@ -200,7 +201,7 @@ fn hash(token: &Secret) -> String {
 
 /// Makes a key and keeps its hash. The key itself is returned this once.
 pub async fn make_key(
-    store: &dyn Store,
+    store: &dyn ApiKeys,
     tenant: Option<TenantId>,
     name: &str,
     actor: &str,
@@ -216,7 +217,7 @@ pub async fn make_key(
 }
 
 /// The operator's token, made when the store has none: at the first start.
-pub async fn first_operator_token(store: &dyn Store) -> store::Result<Option<Secret>> {
+pub async fn first_operator_token(store: &dyn ApiKeys) -> store::Result<Option<Secret>> {
     if store.api_keys().await?.iter().any(|key| key.tenant.is_none()) {
         return Ok(None);
     }

@@ -19,7 +19,7 @@ pub async fn examine(
     caller.operator()?;
     let patient = Patient {
         config: &app.config,
-        store: &app.store,
+        store: &*app.store,
         file: &*app.file,
         brains: &app.brains,
         egress: &app.egress,

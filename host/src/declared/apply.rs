@@ -2,7 +2,10 @@
 
 use crate::declared::standing::{self, Field, Fingerprint, Origin, Standing};
 use crate::declared::{Collection, Declared};
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::collections::Collections;
+use crate::store::pages::Pages;
+use crate::store::registry::Registry;
 
 /// Who changes what files declare, in the audit log.
 pub const ACTOR: &str = "declared data";
@@ -31,8 +34,17 @@ pub struct Change {
     pub undoes: Option<String>,
 }
 
+/// What applying asks of the store.
+pub trait DeclaredStore: Collections + Pages + Registry {}
+
+impl<T: Collections + Pages + Registry> DeclaredStore for T {}
+
 /// Applying again changes nothing: what is already so is left alone and not audited.
-pub async fn apply(declared: Declared, standing: &Standing, store: &dyn Store) -> store::Result<Applied> {
+pub async fn apply(
+    declared: Declared,
+    standing: &Standing,
+    store: &dyn DeclaredStore,
+) -> store::Result<Applied> {
     let mut work = Work { store, standing, applied: Applied::default(), past: None };
     let known = store.directory();
     for organization in declared.organizations {
@@ -67,7 +79,7 @@ pub async fn apply(declared: Declared, standing: &Standing, store: &dyn Store) -
 }
 
 struct Work<'s> {
-    store: &'s dyn Store,
+    store: &'s dyn DeclaredStore,
     standing: &'s Standing,
     applied: Applied,
     /// Action, subject and actor of what was done lately, newest first; read when it is asked for.

@@ -21,7 +21,10 @@ use crate::policy::{self, Contact, OptedOut, Reply, Rules, Verdict, window};
 use crate::refused_keys::RefusedKeys;
 use crate::route;
 use crate::schedule::{Candidate, Pace};
-use crate::store::{self, SendClaim, Settlement, Store};
+use crate::store::contacts::Contacts;
+use crate::store::conversations::Conversations;
+use crate::store::templates::Templates;
+use crate::store::{self, SendClaim, Settlement};
 use crate::template::{Registered, Status};
 use crate::tenant::policy::Policy;
 use crate::tenant::{Directory, Sender, Tenant};
@@ -33,8 +36,13 @@ const STORE_PAUSE_MS: i64 = 250;
 /// has waited for too long.
 const SWITCHED_OFF_MS: i64 = 30_000;
 
+/// What the gate asks of the store.
+pub trait GateStore: Contacts + Conversations + Templates {}
+
+impl<T: Contacts + Conversations + Templates> GateStore for T {}
+
 pub struct Gate {
-    store: Arc<dyn Store>,
+    store: Arc<dyn GateStore>,
     settings: config::Policy,
     patience: Patience,
     pacer: Pacer,
@@ -83,7 +91,7 @@ pub struct Parcel {
 
 impl Gate {
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn GateStore>,
         settings: config::Policy,
         patience: Patience,
         (circuits, refused_keys): (Arc<Circuits>, Arc<RefusedKeys>),
@@ -293,7 +301,7 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 /// The tenant's fallback template in place of a reply that the provider found the window closed for;
 /// else why there is none.
 pub async fn fallback(
-    store: &dyn Store,
+    store: &dyn Templates,
     claim: &SendClaim,
     sender: &Arc<Sender>,
     policy: Option<&Policy>,
@@ -307,7 +315,7 @@ pub async fn fallback(
 
 /// A template goes out as it was approved, or not at all.
 async fn parcel(
-    store: &dyn Store,
+    store: &dyn Templates,
     claim: &SendClaim,
     sender: &Arc<Sender>,
     instead: Option<message::Template>,

@@ -12,11 +12,10 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
         directory: (*patient.store.directory()).clone(),
         ..Surroundings::default()
     };
-    let (problems, means) =
-        match declared::load_over(&**patient.store, &patient.config.declared, around).await {
-            Ok(declared) => (declared.damaged, "its records stay as they were"),
-            Err(problems) => (problems, "the next start is refused"),
-        };
+    let (problems, means) = match declared::load_over(patient.store, &patient.config.declared, around).await {
+        Ok(declared) => (declared.damaged, "its records stay as they were"),
+        Err(problems) => (problems, "the next start is refused"),
+    };
     let finding = |problem: &crate::config::document::Problem| {
         Finding::error(
             "declared data",

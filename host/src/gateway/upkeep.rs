@@ -11,9 +11,11 @@ use crate::config::Config;
 use crate::message::TenantId;
 use crate::metrics::Metrics;
 use crate::repeats;
-use crate::store::packages::OwnPackage;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::packages::{OwnPackage, OwnPackages};
 use crate::store::upkeep::{StoreFile, Upkeep};
-use crate::store::{self, Retention, Store};
+use crate::store::wakes::Waking;
+use crate::store::{self, Retention};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -29,9 +31,14 @@ pub async fn sum_up(metrics: Arc<Metrics>) {
     }
 }
 
+/// What pruning asks of the store.
+pub trait PruneStore: Housekeeping + Upkeep + Waking {}
+
+impl<T: Housekeeping + Upkeep + Waking> PruneStore for T {}
+
 /// Removes what is past its time, and what tenants keep beyond their quotas, a slice at a time, for as
 /// long as the gateway runs.
-pub async fn prune(store: Arc<dyn Store>, retention: Retention) {
+pub async fn prune(store: Arc<dyn PruneStore>, retention: Retention) {
     loop {
         let slice = async {
             let removed = store.prune(retention, clock::now(), PRUNE_SLICE).await?;
@@ -92,7 +99,7 @@ const PACKAGES: Duration = Duration::from_secs(60);
 
 /// Keeps in the store which tenants have a package of their own, and says at the start which of them are
 /// missing. What is taken away while this runs is taken away on purpose.
-pub async fn remember_packages(store: Arc<dyn Store>, brains: Arc<Brains>) {
+pub async fn remember_packages(store: Arc<dyn OwnPackages>, brains: Arc<Brains>) {
     let (mut had, mut told) = (HashMap::new(), HashSet::new());
     loop {
         let changed = brains.changed(PACKAGES);
@@ -105,7 +112,7 @@ pub async fn remember_packages(store: Arc<dyn Store>, brains: Arc<Brains>) {
 
 /// `had`: the packages of this process, with what they held last. `told`: who was said to lack one.
 async fn remember(
-    store: &dyn Store,
+    store: &dyn OwnPackages,
     brains: &Brains,
     had: &mut HashMap<TenantId, OwnPackage>,
     told: &mut HashSet<TenantId>,

@@ -9,25 +9,27 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 
+use crate::api::App;
 use crate::api::auth::Caller;
-use crate::api::error::{Error, Result};
-use crate::clock;
-use crate::store::AuditEntry;
+use crate::api::error::Result;
 use crate::webhook::Webhook;
 
 /// So many are listed.
 const LISTED: usize = 100;
 
+/// Who keeps the audit log, and who hears.
+type Parts = (Arc<App>, Arc<Webhook>);
+
 /// Whoever mounts it must check that the caller is the operator.
-pub fn routes(webhook: Arc<Webhook>) -> Router {
+pub fn routes(app: Arc<App>, webhook: Arc<Webhook>) -> Router {
     Router::new()
         .route("/api/webhook/unread", get(list))
         .route("/api/webhook/replay", post(replay))
-        .with_state(webhook)
+        .with_state((app, webhook))
 }
 
 /// Their words are contacts' own, and are shown to nobody here.
-async fn list(State(webhook): State<Arc<Webhook>>) -> Result<Response> {
+async fn list(State((_, webhook)): State<Parts>) -> Result<Response> {
     let mut items: Vec<Value> = Vec::new();
     let mut after = None;
     while items.len() < LISTED
@@ -46,17 +48,10 @@ async fn list(State(webhook): State<Arc<Webhook>>) -> Result<Response> {
 }
 
 async fn replay(
-    State(webhook): State<Arc<Webhook>>,
+    State((app, webhook)): State<Parts>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response> {
     let replayed = webhook.replay().await?;
-    let entry = AuditEntry {
-        at: clock::now(),
-        actor: caller.actor(),
-        action: "replay".into(),
-        subject: "webhooks".into(),
-        detail: json!(replayed),
-    };
-    webhook.store.audit(entry).await.map_err(Error::from)?;
+    app.audit(&caller, "replay", "webhooks".into(), json!(replayed)).await?;
     Ok(Json(json!(replayed)).into_response())
 }

@@ -9,13 +9,21 @@ use super::few::Few;
 use crate::event::session::Status;
 use crate::message::Timestamp;
 use crate::policy::quota::Level;
-use crate::store::quotas::Shelf;
-use crate::store::upkeep::{FileBytes, Oldest, Room, StoreFile};
-use crate::store::{Counters, Store};
+use crate::store::Counters;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::quotas::{Accounts, Shelf};
+use crate::store::registry::Registry;
+use crate::store::sessions::Sessions;
+use crate::store::upkeep::{FileBytes, Oldest, Room, StoreFile, Upkeep};
 use crate::tenant::Sender;
 
 /// Of what waits, so many rows are looked at: those that wait longest.
 const LOOKED_AT: usize = 20_000;
+
+/// What the metrics ask of the store.
+pub trait KeptStore: Accounts + Housekeeping + Registry + Sessions + Upkeep {}
+
+impl<T: Accounts + Housekeeping + Registry + Sessions + Upkeep> KeptStore for T {}
 
 /// What the store takes, and how many tenants are at their quotas: summed up over tenants, of which there
 /// may be any number.
@@ -42,7 +50,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub async fn of(store: &dyn Store, file: &dyn StoreFile, now: Timestamp) -> Self {
+    pub async fn of(store: &dyn KeptStore, file: &dyn StoreFile, now: Timestamp) -> Self {
         let (mut tables, mut over) = (BTreeMap::new(), BTreeMap::new());
         for (tenant, usage) in store.usage() {
             for shelf in Shelf::ALL {

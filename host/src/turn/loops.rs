@@ -9,20 +9,27 @@ use crate::conversation::Trigger;
 use crate::message::{Content, ConversationKey, Timestamp};
 use crate::policy::breaker::{Exchange, Limit};
 use crate::policy::recent::Recent;
-use crate::store::{self, AuditEntry, Store, TurnClaim};
+use crate::store::conversations::Conversations;
+use crate::store::housekeeping::Housekeeping;
+use crate::store::{self, AuditEntry, TurnClaim};
 use crate::tenant::Tenant;
 
 /// Conversations that are watched. One that goes round and round is among the last used.
 const WATCHED: usize = 50_000;
 
+/// What stopping loops asks of the store.
+pub trait LoopStore: Conversations + Housekeeping {}
+
+impl<T: Conversations + Housekeeping> LoopStore for T {}
+
 pub struct Loops {
-    store: Arc<dyn Store>,
+    store: Arc<dyn LoopStore>,
     settings: config::Policy,
     exchanges: Mutex<Recent<ConversationKey, Exchange>>,
 }
 
 impl Loops {
-    pub fn new(store: Arc<dyn Store>, settings: config::Policy) -> Self {
+    pub fn new(store: Arc<dyn LoopStore>, settings: config::Policy) -> Self {
         Loops { store, settings, exchanges: Mutex::new(Recent::new(WATCHED)) }
     }
 

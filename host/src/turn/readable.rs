@@ -11,12 +11,20 @@ use crate::clock;
 use crate::conversation::HistoryEntry;
 use crate::media::{self, Media};
 use crate::message::{ConversationKey, TenantId};
-use crate::store::Store;
+use crate::store::collections::Collections;
+use crate::store::media::MediaShelf;
+use crate::store::pages::Pages;
+use crate::store::quotas::Accounts;
 use crate::tenant::quotas::Kind;
+
+/// What is asked of the store for a brain that reads.
+pub trait ReadableStore: Accounts + Collections + MediaShelf + Pages {}
+
+impl<T: Accounts + Collections + MediaShelf + Pages> ReadableStore for T {}
 
 /// One conversation's sources, for one turn.
 pub struct Readable {
-    store: Arc<dyn Store>,
+    store: Arc<dyn ReadableStore>,
     media: Arc<Media>,
     key: ConversationKey,
     /// Files that are still being fetched are waited for this long in all,
@@ -26,7 +34,12 @@ pub struct Readable {
 }
 
 impl Readable {
-    pub fn new(store: Arc<dyn Store>, media: Arc<Media>, key: ConversationKey, patience: Duration) -> Self {
+    pub fn new(
+        store: Arc<dyn ReadableStore>,
+        media: Arc<Media>,
+        key: ConversationKey,
+        patience: Duration,
+    ) -> Self {
         Readable { store, media, key, patience, waits_until: OnceLock::new() }
     }
 

@@ -5,12 +5,13 @@ use crate::channel::{self, fallback};
 use crate::conversation::{Heard, Line, Trigger};
 use crate::message::{Content, OutboundContent};
 use crate::offer;
-use crate::store::{Store, TurnClaim};
+use crate::store::TurnClaim;
+use crate::store::pages::Pages;
 use crate::tenant::Sender;
 
 /// Puts the choice in the place of a text that makes one. Only a message that is alone in its turn:
 /// of several it is not clear which of them answers.
-pub async fn choose(store: &dyn Store, sender: &Sender, claim: &mut TurnClaim) {
+pub async fn choose(store: &dyn Pages, sender: &Sender, claim: &mut TurnClaim) {
     let Trigger::Messages { messages } = &mut claim.trigger else { return };
     let [Heard { content, .. }] = messages.as_mut_slice() else { return };
     let Content::Text { text } = &*content else { return };

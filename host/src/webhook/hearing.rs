@@ -17,7 +17,8 @@ use crate::body::{self, Bounds, Memory, Room, SMALL};
 use crate::channel::{self, Head};
 use crate::event::Event;
 use crate::message::Provider;
-use crate::store::Store;
+use crate::store::receipts::Receipts;
+use crate::store::registry::Registry;
 use crate::store::unread::UnreadBody;
 use crate::tenant::Directory;
 
@@ -41,9 +42,14 @@ pub struct Heard {
     _room: Room,
 }
 
+/// What proving a webhook asks of the store.
+pub trait HearingStore: Receipts + Registry {}
+
+impl<T: Receipts + Registry> HearingStore for T {}
+
 /// What hearing needs.
 pub struct Hearing {
-    store: Arc<dyn Store>,
+    store: Arc<dyn HearingStore>,
     /// Can only this machine reach the gateway?
     private: bool,
     /// Of bodies that have proved nothing yet.
@@ -55,7 +61,7 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    pub fn new(store: Arc<dyn Store>, private: bool, unproven: Bounds, proven: Memory) -> Self {
+    pub fn new(store: Arc<dyn HearingStore>, private: bool, unproven: Bounds, proven: Memory) -> Self {
         // Half of the machine, so that the rest of the work goes on beside it.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let large = Arc::new(Semaphore::new((cores / 2).max(1)));

@@ -17,7 +17,7 @@ use crate::channel::signature::Signature;
 use crate::channel::{self, Head, Unverified, signature};
 use crate::event::{Event, Unread};
 use crate::message::{Provider, SenderName};
-use crate::store::Store;
+use crate::store::receipts::Receipts;
 use crate::store::unread::UnreadBody;
 use crate::tenant::{Directory, Sender, WebhookAuth};
 
@@ -66,7 +66,7 @@ impl Trial<'_> {
         &self,
         body: &[u8],
         claims: Claims,
-        store: &dyn Store,
+        store: &dyn Receipts,
         lately: &Lately,
     ) -> Result<Proven, Refusal> {
         let mut hashes = Hashes::new(self, body);
@@ -116,7 +116,7 @@ impl Trial<'_> {
         &self,
         hashes: &mut Hashes<'_>,
         reports: &[String],
-        store: &dyn Store,
+        store: &dyn Receipts,
         lately: &Lately,
     ) -> Result<Option<Arc<Sender>>, Refusal> {
         let named = |name: &SenderName| {

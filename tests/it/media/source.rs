@@ -40,7 +40,7 @@ impl Stock {
         config.http.public_url = public_url.map(str::to_owned);
         config.media.inline_bytes = 1024;
         let settings = switchboard::gateway::store_settings(&config, crate::store::lab::test_keys());
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(settings).expect("the store opens"));
+        let store = Arc::new(Embedded::open(settings).expect("the store opens"));
         let circuits = Circuits::new(&config.delivery, &config.media);
         let refused_keys = Arc::new(RefusedKeys::new(Backoff { base_ms: 1_000, max_ms: 1_000 }));
         let egress = Egress::new(&config.delivery, circuits, refused_keys).expect("an HTTP client");
