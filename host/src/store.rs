@@ -86,7 +86,7 @@ pub struct Filter {
     pub after: Option<String>,
 }
 
-/// The whole of it. Whoever uses a part asks for that part.
+/// The whole of it. Whoever uses a part asks for that part; whoever uses several says which, in a trait of its own.
 pub trait Store:
     api_keys::ApiKeys
     + arrivals::Arrivals

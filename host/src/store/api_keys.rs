@@ -20,8 +20,11 @@ pub struct ApiKey {
 /// Keys of the API.
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
+    /// By its hash. `None`: nobody is let in with it.
     async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
+    /// All there are.
     async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+    /// From now on its owner is let in with it.
     async fn put_api_key(&self, key: ApiKey, actor: &str) -> Result<()>;
     /// From now on nobody is let in with it.
     async fn remove_api_key(&self, hash: &str, actor: &str, now: Timestamp) -> Result<ApiKey>;

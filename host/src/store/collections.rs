@@ -18,6 +18,7 @@ pub trait Collections: Send + Sync {
         records: Vec<serde_json::Value>,
         actor: &str,
     ) -> Result<()>;
+    /// Its records. `None`: there is no such collection.
     async fn collection(
         &self,
         tenant: TenantId,

@@ -96,6 +96,7 @@ pub enum OwnKept {
     Nothing,
 }
 
+/// People: their keys, their wishes, and what our own numbers said to them.
 #[async_trait]
 pub trait Contacts: Send + Sync {
     /// The canonical key, its aliases and its lock, by any of its keys.
@@ -132,7 +133,9 @@ pub trait Contacts: Send + Sync {
         now: Timestamp,
     ) -> Result<OwnKept>;
 
+    /// Does this contact want no messages of this tenant? By any key that the tenant may know it by.
     async fn opt_out(&self, key: &ConversationKey) -> Result<Option<OptOut>>;
+    /// Those of a tenant in key order, after `after`.
     async fn opt_outs(
         &self,
         tenant: TenantId,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{AuditEntry, Result};
 use crate::message::Timestamp;
 
-/// Kept, never recounted per request; [`Store::recount`] proves it.
+/// Kept, never recounted per request; [`Housekeeping::recount`] proves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Locks there are.
@@ -42,11 +42,13 @@ pub struct Retention {
 /// Counters, the audit log, and what is past its time.
 #[async_trait]
 pub trait Housekeeping: Send + Sync {
+    /// As of the last commit.
     fn counters(&self) -> Counters;
+    /// One more entry of the audit log, for what changes nothing here and is to be found there all the same.
     async fn audit(&self, entry: AuditEntry) -> Result<()>;
     /// Removes what is past its time, at most `limit` things; how many it removed.
     async fn prune(&self, retention: Retention, now: Timestamp, limit: usize) -> Result<usize>;
-    /// Counts everything anew. Equals [`Store::counters`] while nothing is being written.
+    /// Counts everything anew. Equals [`Housekeeping::counters`] while nothing is being written.
     async fn recount(&self) -> Result<Counters>;
     /// Is the store able to commit? An empty commit proves it.
     async fn probe(&self) -> Result<()>;

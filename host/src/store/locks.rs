@@ -19,6 +19,7 @@ pub struct ImportReport {
 /// Locks, and what operators do to them.
 #[async_trait]
 pub trait Locks: Send + Sync {
+    /// The lock of a person, by any of its keys; `None`: it is free.
     async fn lock_of(&self, contact: &ContactKey) -> Result<Option<Lock>>;
     /// Frees the contact; its next deep link decides anew. Pending turns and timers of the old tenant still
     /// run; what they say reaches the contact only until it is another tenant's. Its history stays with it.

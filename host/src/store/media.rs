@@ -63,8 +63,10 @@ pub struct FileAges {
     pub remember_from: Timestamp,
 }
 
+/// Files: what is known of each, and whose turn it is to be fetched.
 #[async_trait]
 pub trait MediaShelf: Send + Sync {
+    /// What is known of one. `None`: the tenant has none of this handle.
     async fn file(&self, tenant: TenantId, handle: &str) -> Result<Option<File>>;
     /// A tenant's files, newest first.
     async fn files(&self, tenant: TenantId, limit: usize) -> Result<Vec<File>>;

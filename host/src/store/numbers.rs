@@ -26,9 +26,12 @@ pub struct Removed {
     pub dropped: u64,
 }
 
+/// What becomes of our own numbers.
 #[async_trait]
-pub trait Numbers {
+pub trait Numbers: Send + Sync {
+    /// What was asked for this sender's session last.
     async fn wish(&self, sender: &SenderName) -> Result<Wish>;
+    /// This was asked for it now; [`Wish::Unsaid`] forgets what was.
     async fn set_wish(&self, sender: &SenderName, wish: Wish) -> Result<()>;
     /// Takes the sender out. Refused while replies are on their way through it, and while some wait,
     /// unless they may be dropped. Conversations and their history stay; so does what its provider knows.

@@ -16,9 +16,11 @@ pub struct OwnPackage {
     pub brain: Option<String>,
 }
 
+/// Which tenants have a package of their own.
 #[async_trait]
 pub trait OwnPackages: Send + Sync {
+    /// Every tenant that has one, with what it held last.
     async fn own_packages(&self) -> Result<BTreeMap<TenantId, OwnPackage>>;
-    /// `None`: it has none any more.
+    /// This is what the tenant has of its own; `None`: it has none any more.
     async fn put_own_package(&self, tenant: TenantId, package: Option<OwnPackage>) -> Result<()>;
 }

@@ -82,20 +82,26 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// What is listed, and the lines and journals of conversations.
 #[async_trait]
 pub trait Pages: Send + Sync {
+    /// Lines of a conversation.
     async fn history_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<HistoryEntry>>;
+    /// What the turns of a conversation came to.
     async fn journal_span(&self, key: &ConversationKey, span: &Span) -> Result<Stretch<JournalEntry>>;
+    /// Turns that wait or died, within `bytes`: the dead come first, and a page is in the order of arrival.
     async fn turns_page(&self, filter: &Filter, bytes: usize) -> Result<Page<TurnSummary>>;
+    /// The same of replies that ended, and of those that wait or are being sent.
     async fn outbox_page(&self, filter: &Filter, bytes: usize) -> Result<Page<SendSummary>>;
-    /// Newest first.
+    /// The audit log, newest first.
     async fn audit_page(&self, limit: usize, bytes: usize) -> Result<Page<AuditEntry>>;
-    /// Every one that the filter lets through, `most` at most.
+    /// Every turn that the filter lets through, `most` at most.
     async fn turns_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
+    /// The same of replies.
     async fn sends_like(&self, filter: &Filter, most: usize) -> Result<Vec<SendId>>;
-    /// One that waits or died, by its id.
+    /// A turn that waits or died, by its id.
     async fn turn(&self, id: &str) -> Result<Option<TurnSummary>>;
-    /// One that waits or ended, by its id.
+    /// A reply that waits or ended, by its id.
     async fn send(&self, id: &str) -> Result<Option<SendSummary>>;
     /// Has everything the contact said been answered, as far as it will be?
     async fn is_settled(&self, key: &ConversationKey, now: Timestamp) -> Result<bool>;
@@ -112,21 +118,23 @@ pub trait Pages: Send + Sync {
         Ok(self.history_span(key, &Span { after, ..Span::newest(limit) }).await?.entries)
     }
 
-    /// The newest `limit`, oldest first.
+    /// What the newest `limit` turns came to, oldest first.
     async fn journal(&self, key: &ConversationKey, limit: usize) -> Result<Vec<JournalEntry>> {
         let newest = self.journal_span(key, &Span::newest(limit)).await?;
         Ok(newest.entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
+    /// [`Pages::turns_page`] of any size.
     async fn turns(&self, filter: &Filter) -> Result<Vec<TurnSummary>> {
         Ok(self.turns_page(filter, usize::MAX).await?.entries)
     }
 
+    /// [`Pages::outbox_page`] of any size.
     async fn outbox(&self, filter: &Filter) -> Result<Vec<SendSummary>> {
         Ok(self.outbox_page(filter, usize::MAX).await?.entries)
     }
 
-    /// Newest first.
+    /// [`Pages::audit_page`] of any size.
     async fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>> {
         Ok(self.audit_page(limit, usize::MAX).await?.entries)
     }

@@ -124,6 +124,7 @@ pub struct Gauge {
     pub own: bool,
 }
 
+/// What tenants have used of their quotas, and whether there is more.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Every quota of a tenant, in the order of the table.
@@ -135,7 +136,7 @@ pub trait Accounts: Send + Sync {
     fn room_for_files(&self, tenant: TenantId) -> Result<()>;
     /// And for one of this size that is not known yet?
     fn room_for_file(&self, tenant: TenantId, bytes: u64) -> Result<()>;
-    /// Of every tenant of which anything is kept.
+    /// What is used, of every tenant of which anything is kept.
     fn usage(&self) -> BTreeMap<TenantId, Usage>;
     /// The same, counted anew row by row. Turns and fuel leave no rows and are as they are kept.
     async fn recount_usage(&self) -> Result<BTreeMap<TenantId, Usage>>;

@@ -9,6 +9,7 @@ use super::Result;
 use crate::seal::{KeyId, Ring};
 use crate::tenant::HouseWaha;
 
+/// Keys that secrets are sealed with, and the one that is lent.
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// How many secrets each key seals; `None`: how many are in clear, from before there were keys.
@@ -19,7 +20,7 @@ pub trait Secrets: Send + Sync {
     /// Those that open now.
     fn keys(&self) -> Ring;
     /// Senders that name no WAHA of their own have this one from now on. It is lent to them in
-    /// [`super::Store::directory`] and never kept with them.
+    /// [`super::registry::Registry::directory`] and never kept with them.
     async fn lend_waha(&self, waha: HouseWaha) -> Result<()>;
     /// Seals with the current key what is in clear or sealed with another one, of at most `limit`
     /// senders; of how many. Each call is one commit, so that it can be broken off at any time.

@@ -151,6 +151,7 @@ pub trait Sends: Send + Sync {
     /// [`Settlement::Dead`] can be said.
     /// A brain that wants receipts hears of the death of what it said.
     async fn settle_send(&self, id: &SendId, settlement: Settlement, now: Timestamp) -> Result<()>;
+    /// When the next reply that nothing holds up becomes due.
     fn next_send_at(&self) -> Option<Timestamp>;
     /// Our name for a reply of that many attempts.
     fn reference_of(&self, id: &SendId, attempts: u32) -> String;

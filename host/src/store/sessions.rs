@@ -9,6 +9,8 @@ use crate::message::SenderName;
 /// Sessions of senders.
 #[async_trait]
 pub trait Sessions: Send + Sync {
+    /// What was told of a sender's session. What is older than what is known tells nothing new.
     async fn record_session(&self, sender: SenderName, change: SessionChange) -> Result<()>;
+    /// What was told last; `None`: nothing yet.
     async fn session(&self, sender: &SenderName) -> Result<Option<SessionChange>>;
 }

@@ -11,6 +11,7 @@ use crate::template::{Key, Registered, Template, Use};
 /// Templates that one tenant may have.
 pub const PER_TENANT: usize = 1_000;
 
+/// Templates: as a tenant wrote them, and as they are at the providers.
 #[async_trait]
 pub trait Templates: Send + Sync {
     /// The template that a tenant may send through this sender by this name, in this language or, if
@@ -57,6 +58,7 @@ pub trait Templates: Send + Sync {
         by: (&str, &str),
         now: Timestamp,
     ) -> Result<Registered>;
+    /// It is not kept any more. What it was; [`super::Error::NotFound`] where there is none.
     async fn remove_template(&self, key: &Key, actor: &str, now: Timestamp) -> Result<Registered>;
     /// What a webhook told, of templates at these senders; of how many something changed. The name
     /// counts where an id is not known, and where it fits one only.

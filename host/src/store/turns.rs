@@ -110,8 +110,9 @@ pub trait Turns: Send + Sync {
     /// turns here.
     async fn claim_turns(&self, n: usize, now: Timestamp) -> Result<Vec<TurnClaim>>;
     /// A turn that would leave too many timers or too large a lead is refused with
-    /// [`Error::Limit`]. The mode of a conversation that a human has taken over stays as it is.
+    /// [`super::Error::Limit`]. The mode of a conversation that a human has taken over stays as it is.
     async fn commit_turn(&self, turn: TurnCommit) -> Result<()>;
+    /// What became of a turn that could not be done: [`TurnFate`]. It ends the claim.
     async fn fail_turn(&self, failure: TurnFailure) -> Result<()>;
     /// Gives a claim back untouched: the gateway stops.
     fn release_turn(&self, key: &ConversationKey);

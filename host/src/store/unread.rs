@@ -41,12 +41,15 @@ pub struct UnreadBody {
     pub tenant: Option<TenantId>,
 }
 
+/// Webhooks that could not be read.
 #[async_trait]
-pub trait Unread {
+pub trait Unread: Send + Sync {
+    /// Keeps one, and gives up what is beyond the bounds of its provider. One that is larger than these is not kept.
     async fn keep_unread(&self, body: UnreadBody) -> Result<()>;
-    /// Those behind `after`, at most `limit`.
+    /// Those behind `after` in order, at most `limit`.
     async fn unread(&self, after: Option<&UnreadId>, limit: usize) -> Result<Vec<(UnreadId, UnreadBody)>>;
-    /// How many there are.
+    /// How many there are of each provider.
     async fn unread_counts(&self) -> Result<BTreeMap<Provider, u64>>;
+    /// It has been read, or nobody wants it any more.
     async fn forget_unread(&self, id: UnreadId) -> Result<()>;
 }

@@ -54,6 +54,7 @@ pub struct Verified {
     pub flaw: Option<String>,
 }
 
+/// What keeps the store small and tells how it does.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     /// Is there room for what tenants store? Refused with [`super::Error::Full`].
@@ -66,15 +67,17 @@ pub trait Upkeep: Send + Sync {
     /// Operations since the start that were refused only after they had written, at the cost of all others
     /// of their group. Each is a bug.
     fn late_refusals(&self) -> u64;
-    /// Since the start.
+    /// Commits since the start.
     fn commits(&self) -> u64;
-    /// Of those that wait longest `rows` are looked at, of each kind. What waits for its hour only is left out.
+    /// Since when what waits longest has waited: of those that wait longest `rows` are looked at, of each kind. What
+    /// waits for its hour only is left out.
     async fn oldest(&self, rows: usize) -> Result<Oldest>;
 }
 
 /// The file that a store lies in. One that lies elsewhere has none.
 #[async_trait]
 pub trait StoreFile: Send + Sync {
+    /// What is left of the disk.
     fn room(&self) -> Room;
     /// How large the file is, and how much of that it could give back, about.
     async fn file_bytes(&self) -> Result<FileBytes>;

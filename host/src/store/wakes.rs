@@ -17,6 +17,8 @@ pub struct Wakes {
     pub trims: Notify,
 }
 
+/// Who waits for a commit.
 pub trait Waking: Send + Sync {
+    /// What the loops sleep on.
     fn wakes(&self) -> &Wakes;
 }

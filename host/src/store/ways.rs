@@ -104,6 +104,7 @@ pub struct Reply {
     pub reached: Vec<(&'static str, Timestamp)>,
 }
 
+/// The way of one message.
 #[async_trait]
 pub trait Ways: Send + Sync {
     /// Follows a message by any name of it or of a reply to it: our arrival number, the id of a turn or a reply
