@@ -10,6 +10,7 @@ use self::source::Source;
 
 mod circles;
 mod papers;
+mod parts;
 mod providers;
 mod rules;
 mod source;
@@ -68,6 +69,31 @@ fn nobody_is_let_at_the_tables_without_need() {
     let wrong: Vec<String> =
         files.map(|file| format!("{file} no longer names `tables`: take it out of AT_THE_TABLES")).collect();
     assert_none(&wrong);
+}
+
+/// A file that no longer names the whole store may not begin to again.
+#[test]
+fn nobody_has_the_whole_store_without_need() {
+    let sources = Source::all_below(&root(), "host/src");
+    let needs = |file: &str| {
+        let its = sources.iter().filter(|source| source.module().join("::") == file);
+        its.map(|source| rules::names_the_whole_store(source).len()).sum::<usize>() > 0
+    };
+    let files = rules::WITH_THE_WHOLE_STORE.iter().filter(|file| !needs(file));
+    let wrong: Vec<String> = files
+        .map(|file| format!("{file} no longer names the whole store: take it out of WITH_THE_WHOLE_STORE"))
+        .collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn who_asks_for_a_part_of_the_store_uses_it() {
+    assert_none(&parts::unused(&Source::all_below(&root(), "host/src")));
+}
+
+#[test]
+fn every_verb_of_the_store_says_what_it_does() {
+    assert_none(&parts::untold(&Source::all_below(&root(), "host/src")));
 }
 
 /// Of whole crates, inside their families too.
@@ -271,7 +297,7 @@ fn dependencies_are_the_allowed_ones() {
 }
 
 /// The floors that the cases below stand on.
-const FLOORS: &str = "//! # Floors\n//!\n//! ```text\n//! main > cli > {webhook, delivery} > {store, brain}\n//!   > {channel, route} > message\n//! ```\n";
+const FLOORS: &str = "//! # Floors\n//!\n//! ```text\n//! main > cli > gateway > {webhook, delivery, api} > {store, brain}\n//!   > {channel, route} > message\n//! ```\n";
 
 /// `(path, text, what is said of it)`; an empty last part: nothing is wrong.
 const CASES: &[(&str, &str, &str)] = &[
@@ -289,7 +315,17 @@ const CASES: &[(&str, &str, &str)] = &[
         "channel and route are neigh",
     ),
     ("host/src/store/embedded.rs", "//! A.\nuse crate::brain::Brains;", "store and brain are neighbours"),
-    ("host/src/cli/serve.rs", "//! A.\nuse switchboard::store::Store;", ""),
+    ("host/src/cli/serve.rs", "//! A.\nuse switchboard::store::Filter;", ""),
+    ("host/src/gateway.rs", "//! A.\nuse crate::store::Store;", ""),
+    ("host/src/delivery.rs", "//! A.\nuse crate::store::{self, Store};", "delivery.rs:2: the whole store"),
+    (
+        "host/src/delivery.rs",
+        "//! A.\nuse crate::store;\nfn f(s: &dyn store::Store) {}",
+        "rs:3: the whole store",
+    ),
+    ("host/src/delivery.rs", "//! A.\nuse crate::store::prelude::*;", "the whole store"),
+    ("host/src/delivery.rs", "//! A.\nuse crate::store::sends::Sends;", ""),
+    ("host/src/api/media.rs", "//! A.\nuse super::ApiStore;", "the whole store"),
     ("host/src/message.rs", "//! A.\nuse crate::cellar::Wine;", "cellar stands on no floor"),
     ("host/src/attic.rs", "//! A.\n", "attic stands on no floor"),
     ("host/src/route.rs", "//! A.\n#[cfg(test)]\nmod tests { use crate::store::Store; }", ""),

@@ -74,6 +74,16 @@ const OF_ENGINES: &[&[&str]] = &[&["redb"], &["crate", "store", "embedded"], &["
 pub const AT_THE_TABLES: &[&str] =
     &["backup", "batch", "families", "flaw", "open", "snapshot", "tables", "verify"];
 
+/// Files that may name the whole store, under whatever name: where it is opened and handed out, and where most of it is
+/// asked for. Everybody else says which parts they ask, so that who reads them knows what they can change.
+pub const WITH_THE_WHOLE_STORE: &[&str] = &["api", "gateway"];
+const WHOLE_STORES: &[&[&str]] = &[
+    &["crate", "store", "Store"],
+    &["crate", "store", "prelude"],
+    &["crate", "api", "ApiStore"],
+    &["crate", "gateway", "GatewayStore"],
+];
+
 /// Everything wrong with one file, whichever crate it is of.
 pub fn everywhere(source: &Source) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -119,6 +129,7 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
     wrong.extend(super::providers::check(source));
     wrong.extend(engineless(source));
     wrong.extend(past_the_rules(source));
+    wrong.extend(with_the_whole_store(source));
     let at = |line: usize, what: &str| format!("{}:{line}: {what}", source.path);
     for line in source.calls("unwrap") {
         wrong.push(at(line, "unwrap() is for tests; say with expect() why it cannot fail"));
@@ -194,6 +205,23 @@ fn past_the_rules(source: &Source) -> Vec<String> {
 pub fn names_tables(source: &Source) -> Vec<usize> {
     let named = source.words(&["tables"]).into_iter().map(|(line, _)| line);
     named.filter(|line| source.text.lines().nth(line - 1) != Some("mod tables;")).collect()
+}
+
+fn with_the_whole_store(source: &Source) -> Vec<String> {
+    if source.module()[0] == "store" || WITH_THE_WHOLE_STORE.contains(&source.module().join("::").as_str()) {
+        return Vec::new();
+    }
+    let wrong = |line| {
+        format!("{}:{line}: the whole store is asked for; name the parts that are needed", source.path)
+    };
+    names_the_whole_store(source).into_iter().map(wrong).collect()
+}
+
+/// Lines that name the whole store.
+pub fn names_the_whole_store(source: &Source) -> Vec<usize> {
+    let paths = source.reached().into_iter();
+    let whole = paths.filter(|path| WHOLE_STORES.iter().any(|whole| path.segments.starts_with_words(whole)));
+    whole.map(|path| path.line).collect()
 }
 
 fn pure(source: &Source) -> Vec<String> {

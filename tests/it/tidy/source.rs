@@ -33,6 +33,25 @@ pub struct Function {
     pub lines: usize,
 }
 
+/// A trait.
+#[derive(Debug, PartialEq)]
+pub struct Trait {
+    pub name: String,
+    pub line: usize,
+    /// Has it a comment that says what it is?
+    pub told: bool,
+    /// The words of what it is more than.
+    pub bounds: Vec<String>,
+    pub verbs: Vec<Verb>,
+}
+
+/// A function of a trait.
+#[derive(Debug, PartialEq)]
+pub struct Verb {
+    pub name: String,
+    pub told: bool,
+}
+
 impl Source {
     /// Fails on text that is not Rust.
     pub fn new(path: &str, text: &str) -> Result<Self, String> {
@@ -119,6 +138,41 @@ impl Source {
                     if group.delimiter() == Delimiter::Parenthesis && group.stream().is_empty())
             {
                 found.push(line(&tokens[at]));
+            }
+        });
+        found
+    }
+
+    /// Methods that are called, by name, tests left out.
+    pub fn called(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        each(&without_tests(&self.tokens), &mut |tokens, at| {
+            if let [dot, TokenTree::Ident(method), TokenTree::Group(group), ..] = &tokens[at..]
+                && is_punct(dot, '.')
+                && group.delimiter() == Delimiter::Parenthesis
+            {
+                found.push(method.to_string());
+            }
+        });
+        found
+    }
+
+    /// Every trait, tests left out.
+    pub fn traits(&self) -> Vec<Trait> {
+        let mut found = Vec::new();
+        each(&without_tests(&self.tokens), &mut |tokens, at| {
+            if let [word, TokenTree::Ident(name), rest @ ..] = &tokens[at..]
+                && is_ident(word, "trait")
+            {
+                let (head, body) = head_and_body(rest);
+                let bounds = head.iter().filter(|token| matches!(token, TokenTree::Ident(_)));
+                found.push(Trait {
+                    name: name.to_string(),
+                    line: line(word),
+                    told: is_told(&tokens[..at]),
+                    bounds: bounds.map(ToString::to_string).collect(),
+                    verbs: body.map(verbs).unwrap_or_default(),
+                });
             }
         });
         found
@@ -245,6 +299,45 @@ fn attribute(tokens: &[TokenTree], at: usize) -> Option<&Group> {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => Some(group),
         _ => None,
     }
+}
+
+/// What stands before an item's braces, and these.
+fn head_and_body(tokens: &[TokenTree]) -> (&[TokenTree], Option<&Group>) {
+    let is_body =
+        |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let end = tokens.iter().position(is_body).unwrap_or(tokens.len());
+    let body = tokens.get(end).and_then(|token| match token {
+        TokenTree::Group(group) => Some(group),
+        _ => None,
+    });
+    (&tokens[..end], body)
+}
+
+fn verbs(body: &Group) -> Vec<Verb> {
+    let tokens = flat(&body.stream());
+    let named = |at: usize| match &tokens[at..] {
+        [word, TokenTree::Ident(name), ..] if is_ident(word, "fn") => {
+            Some(Verb { name: name.to_string(), told: is_told(&tokens[..at]) })
+        }
+        _ => None,
+    };
+    (0..tokens.len()).filter_map(named).collect()
+}
+
+/// Is there a comment for readers among the attributes before an item?
+fn is_told(mut before: &[TokenTree]) -> bool {
+    while let [rest @ .., TokenTree::Ident(_)] = before {
+        before = rest;
+    }
+    while let [rest @ .., sign, TokenTree::Group(group)] = before
+        && is_punct(sign, '#')
+    {
+        if group.stream().into_iter().next().is_some_and(|first| is_ident(&first, "doc")) {
+            return true;
+        }
+        before = rest;
+    }
+    false
 }
 
 /// Lines between the brackets of tables.
