@@ -20,6 +20,7 @@ mod files;
 mod handoffs;
 mod kept;
 pub mod lab;
+mod merged;
 mod opt_outs;
 mod owners;
 mod people;
@@ -234,8 +235,11 @@ suite! {
         receipts_become_turns_where_they_are_wanted,
         what_waited_for_a_human_is_taken_in_together,
     }
-    people {
+    merged {
         what_was_merged_twice_keeps_all_its_lines,
+        what_left_under_an_old_key_ends_under_the_new_one,
+    }
+    people {
         everything_of_two_keys_becomes_one_persons,
         what_waits_goes_on_under_the_one_key,
         only_what_is_proved_is_merged,

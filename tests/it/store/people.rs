@@ -565,20 +565,3 @@ pub async fn an_opt_out_survives_a_merge(factory: &dyn Factory) {
     }
     lab.assert_counters_true().await;
 }
-
-/// A reply that was on its way at the first merge was written down under a key that has nothing else.
-pub async fn what_was_merged_twice_keeps_all_its_lines(factory: &dyn Factory) {
-    let lab = Lab::new(factory).await;
-    lab.owes("971501", 1, &["one"], 0).await;
-    let leaving = lab.sends(1, 5).await.remove(0);
-    let merge = async |from: &str, into: &str, ms| {
-        lab.store().merge_contacts(&contact(from), &contact(into), "operator", at(ms)).await.expect("merged");
-    };
-    merge("971501", "971502", 10).await;
-    lab.settle(&leaving, Settlement::Sent { provider_id: None }, 11).await;
-    let before = lab.lines(1, "971502").await;
-    assert_eq!(before.len(), 3, "{before:?}");
-    merge("971502", "971503", 12).await;
-    assert_eq!(lab.lines(1, "971503").await, before);
-    lab.assert_counters_true().await;
-}

@@ -9,7 +9,7 @@ use crate::store::rows::history::HistoryRow;
 use crate::store::rows::outbox::OutboxRow;
 use crate::store::rows::packed::Packed;
 use crate::store::rows::place::Place;
-use crate::store::rows::{Fault, Outbox, ReadRows, Rows, Step, Unreadable};
+use crate::store::rows::{Conversations, Fault, Outbox, ReadRows, Rows, Step, Unreadable};
 use crate::store::shared::effect::{Due, Effect};
 use crate::store::shared::pending_receipts::Report;
 use crate::store::{Error, OutboxState, SendId, Settlement};
@@ -99,7 +99,10 @@ pub fn stillborn(
 
 /// The reply as it is kept now: its contact may have been merged into another one since it was claimed.
 fn as_it_is_now(rows: &impl ReadRows, id: &SendId) -> Step<(SendId, Option<OutboxRow>)> {
-    if let Some(reply) = waiting(rows, id)? {
+    // One that left while both were busy keeps its old key, whatever its conversation is called by now.
+    if let Some(reply) = waiting(rows, id)?
+        && rows.has::<Conversations>(&id.key)?
+    {
         return Ok((id.clone(), Some(reply)));
     }
     let tenant = id.key.tenant;
@@ -229,8 +232,8 @@ fn end(rows: &mut impl Rows, id: &SendId, reply: &OutboxRow, now: Timestamp) -> 
 
 /// A reply that a process was sending when it ended.
 pub fn declare_unknown(rows: &mut impl Rows, id: &SendId, error: &str, now: Timestamp) -> Step<()> {
-    let Some(reply) = waiting(rows, id)? else { return Ok(()) };
-    end(rows, id, &OutboxRow { state: OutboxState::Unknown, error: Some(error.to_owned()), ..reply }, now)
+    let (id, Some(reply)) = as_it_is_now(rows, id)? else { return Ok(()) };
+    end(rows, &id, &OutboxRow { state: OutboxState::Unknown, error: Some(error.to_owned()), ..reply }, now)
 }
 
 /// It is not in the outbox any more.
