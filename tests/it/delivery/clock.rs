@@ -55,7 +55,8 @@ async fn what_waits_for_another_attempt_when_the_clock_is_set_back_gets_it() {
     waha.wait_for(3, SOON).await;
     assert_eq!(waha.texts_to(CHAT)[1..], [echo("one", 1), echo("two", 2)], "in order");
 
-    waha.fail_next_times(1, Fault::TooMany { retry_after: Some("2".into()) });
+    // Long enough that it does not begin again before the process ends.
+    waha.fail_next_times(1, Fault::TooMany { retry_after: Some("6".into()) });
     hook.say(&text(PHONE, "W3", "three")).await;
     in_state(&gateway, "waiting").await;
     gateway.kill().await;
