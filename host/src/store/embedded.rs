@@ -20,6 +20,7 @@ use redb::StorageBackend;
 use self::batch::{Batch, Step, file_error};
 pub use self::open::{OpenError, is_held, shell_word};
 use self::opened::Shared;
+use self::readers::Readers;
 use self::snapshot::Snapshot;
 use self::space::Reserve;
 use self::writer::Writer;
@@ -41,6 +42,7 @@ mod flaw;
 mod open;
 mod opened;
 mod overlay;
+mod readers;
 mod snapshot;
 pub mod space;
 mod tables;
@@ -77,6 +79,7 @@ pub struct Settings {
 pub struct Embedded {
     // First, so that the writer ends before the file is closed.
     writer: Writer,
+    readers: Readers,
     shared: Arc<Shared>,
 }
 
@@ -98,8 +101,9 @@ impl Embedded {
     ) -> std::result::Result<Self, OpenError> {
         let shared = open::open(&settings, Box::new(make)).map_err(|flaw| open::explain(flaw, &settings))?;
         let writer = Writer::start(shared.clone(), settings.queue, &settings.vitals)
-            .map_err(|source| OpenError::Io { path: settings.path, source })?;
-        Ok(Embedded { writer, shared })
+            .map_err(|source| OpenError::Io { path: settings.path.clone(), source })?;
+        let readers = Readers::start().map_err(|source| OpenError::Io { path: settings.path, source })?;
+        Ok(Embedded { writer, readers, shared })
     }
 }
 
@@ -129,10 +133,20 @@ impl Engine for Embedded {
         F: FnOnce(&Snapshot) -> Step<T> + Send + 'static,
     {
         let shared = self.shared.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&Snapshot::new(shared.disk.snapshot()?)));
+        let reading = self.readers.read(move || read(&Snapshot::new(shared.disk.snapshot()?)));
+        async move { reading.await?.map_err(told::<Embedded>) }
+    }
+
+    fn read_fresh<T, F>(&self, read: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot) -> Step<T> + Send + 'static,
+    {
+        let shared = self.shared.clone();
+        // Its pages were just written and lie in memory: another thread would cost more than they do.
         async move {
-            let done = reading.await.map_err(|error| Error::Failed(format!("a read broke off: {error}")))?;
-            done.map_err(told::<Embedded>)
+            let rows = shared.disk.snapshot().map(Snapshot::new)?;
+            read(&rows).map_err(told::<Embedded>)
         }
     }
 

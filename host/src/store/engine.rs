@@ -37,6 +37,15 @@ pub trait Engine: Send + Sync + 'static {
         T: Send + 'static,
         F: FnOnce(&Self::Snapshot) -> Step<T> + Send + 'static;
 
+    /// The same of what was written a moment ago: an engine that has it at hand still reads it at once.
+    fn read_fresh<T, F>(&self, read: F) -> impl Future<Output = Result<T>> + Send + use<Self, T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self::Snapshot) -> Step<T> + Send + 'static,
+    {
+        self.read(read)
+    }
+
     /// What a caller is told where the engine failed.
     fn failed(error: Box<dyn StdError + Send + Sync>) -> Error;
 

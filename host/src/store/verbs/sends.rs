@@ -20,7 +20,8 @@ impl<E: Engine> Sends for E {
         if held.ids.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut held, found) = self.read(move |rows| held.read(rows).map(|found| (held, found))).await?;
+        let (mut held, found) =
+            self.read_fresh(move |rows| held.read(rows).map(|found| (held, found))).await?;
         Ok(held.hand_over(found))
     }
 

@@ -24,7 +24,8 @@ impl<E: Engine> Turns for E {
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut held, found) = self.read(move |rows| held.read(rows).map(|found| (held, found))).await?;
+        let (mut held, found) =
+            self.read_fresh(move |rows| held.read(rows).map(|found| (held, found))).await?;
         let (mut claims, mut humans) = (Vec::with_capacity(found.len()), Vec::new());
         for found in found {
             match found {
