@@ -66,6 +66,17 @@ async fn in_state(gateway: &Gateway, state: &str) -> Value {
     .await
 }
 
+/// A reply waits for another attempt, and says why: one that only waits may not have been tried yet.
+async fn refused(gateway: &Gateway) {
+    until("a reply was refused and waits", SOON, async || {
+        let refused = |entry: &Value| {
+            entry["state"] == "waiting" && entry["last_error"].as_str().is_some_and(|why| why.contains("429"))
+        };
+        outbox(gateway).await.iter().any(refused).then_some(())
+    })
+    .await;
+}
+
 /// Nothing goes out and nothing waits any more.
 async fn settled(gateway: &Gateway) {
     gateway.drained(SOON).await;
@@ -104,11 +115,7 @@ async fn retry_after_is_waited_for_and_nobody_overtakes() {
     waha.fail_next(Fault::TooMany { retry_after: Some("2".into()) });
     let refused_from = Instant::now();
     hook.say(&text(PHONE, "B1", "one")).await;
-    until("it waits, and says why", SOON, async || {
-        let waiting = in_state(&gateway, "waiting").await;
-        waiting["last_error"].as_str().filter(|error| error.contains("429")).map(drop)
-    })
-    .await;
+    refused(&gateway).await;
     // Those behind it wait with it; another contact's reply does not.
     hook.say(&text(PHONE, "B2", "two")).await;
     hook.say(&text(PHONE, "B3", "three")).await;
