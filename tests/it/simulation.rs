@@ -35,6 +35,7 @@ fn every_broken_promise_is_seen() {
         let seen = (0..20).find_map(|seed| Some((seed, run_in(seed, STEPS, fault.engine()).err()?)));
         let (seed, broken) = seen.unwrap_or_else(|| panic!("{fault:?} goes unseen"));
         assert_eq!(run_in(seed, STEPS, fault.engine()), Err(broken.clone()), "{fault:?}: seed {seed} again");
+        assert_eq!(broken.guarantee, fault.breaks(), "{fault:?} is taken for another: {broken}");
         eprintln!("{fault:?}: seed {seed}, {broken}");
     }
 }

@@ -44,7 +44,7 @@ impl fmt::Display for Broken {
 type Holds = Result<(), Broken>;
 
 /// Steps between two looks at the whole.
-const WHOLE_EVERY: usize = 250;
+const WHOLE_EVERY: usize = 10;
 
 /// Runs so many steps as the seed decides.
 pub fn run(seed: u64, steps: usize) -> Holds {

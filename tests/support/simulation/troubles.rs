@@ -1,21 +1,23 @@
 //! Ten engines that break a promise each, now and then: whoever checks stores must convict every one.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use switchboard::message::TenantId;
+use switchboard::message::{TenantId, Timestamp};
 use switchboard::route::Answer;
 use switchboard::store::OutboxState;
 use switchboard::store::memory::Trouble;
 use switchboard::store::rows::audited::Audited;
 use switchboard::store::rows::contact::Contact;
-use switchboard::store::rows::history::HistoryRow;
+use switchboard::store::rows::history::{HistoryRow, Line};
 use switchboard::store::rows::inbox::InboxRow;
 use switchboard::store::rows::outbox::OutboxRow;
 use switchboard::store::rows::place::Place;
 use switchboard::store::shared::changes::Changes;
 use switchboard::store::shared::effect::Effect;
+
+use crate::cast;
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +30,13 @@ pub enum Fault {
     LockOverwritten,
     /// A turn is handed out while it runs.
     ClaimNotHeld,
-    /// Of two replies of a turn the second goes out first.
+    /// What was written last is answered first.
     OrderReversed,
     /// That a reply has begun is not known after a crash.
     BeginForgotten,
     /// Nobody is told that a reply waits.
     ReplyUntold,
-    /// A line stands in another tenant's history.
+    /// What one tenant heard or said stands in another's history.
     TenantsMixed,
     /// One message is counted twice.
     CounterDrifts,
@@ -56,16 +58,30 @@ impl Fault {
         Fault::DeedUnwritten,
     ];
 
+    /// The promise that it breaks.
+    pub const fn breaks(self) -> u8 {
+        match self {
+            Fault::CommitLost => 1,
+            Fault::AnswerForgotten => 2,
+            Fault::LockOverwritten => 3,
+            Fault::ClaimNotHeld | Fault::OrderReversed => 4,
+            Fault::TenantsMixed => 5,
+            Fault::BeginForgotten | Fault::ReplyUntold => 6,
+            Fault::CounterDrifts => 9,
+            Fault::DeedUnwritten => 10,
+        }
+    }
+
     pub fn engine(self) -> Arc<dyn Trouble> {
-        Arc::new(Faulty { fault: self, turns: AtomicU64::new(0), said: std::sync::Mutex::new(None) })
+        Arc::new(Faulty { fault: self, turns: AtomicU64::new(0), last: Mutex::default() })
     }
 }
 
 struct Faulty {
     fault: Fault,
     turns: AtomicU64,
-    /// The reply before, where the next one is to go out in its place.
-    said: std::sync::Mutex<Option<OutboxRow>>,
+    /// The line that was written last, and whose it is.
+    last: Mutex<Option<(TenantId, Line)>>,
 }
 
 impl Faulty {
@@ -92,24 +108,26 @@ impl Trouble for Faulty {
         if row.is::<InboxRow>() && self.strikes(Fault::CounterDrifts, 20) {
             changes.state.inbox += 1;
         }
-        if row.is::<HistoryRow>()
-            && let Some(place) = key.downcast_mut::<Place>()
-            && self.strikes(Fault::TenantsMixed, 15)
+        if let (Some(line), Some(place)) = (row.downcast_mut::<HistoryRow>(), key.downcast_ref::<Place>())
+            && self.fault == Fault::TenantsMixed
         {
-            place.tenant = TenantId::from_stored(place.tenant.get() % 3 + 1);
+            self.mix(place.tenant, line);
         }
-        if let Some(reply) = row.downcast_mut::<OutboxRow>() {
-            if reply.state == OutboxState::Sending && self.strikes(Fault::BeginForgotten, 2) {
-                reply.state = OutboxState::Waiting;
-            }
-            if reply.attempts == 0 && self.fault == Fault::OrderReversed {
-                self.swap(reply);
-            }
+        if let Some(reply) = row.downcast_mut::<OutboxRow>()
+            && reply.state == OutboxState::Sending
+            && self.strikes(Fault::BeginForgotten, 2)
+        {
+            reply.state = OutboxState::Waiting;
         }
         true
     }
 
-    fn tells(&self, effect: &Effect) -> bool {
+    fn tells(&self, effect: &mut Effect) -> bool {
+        if let Effect::Waits { id, .. } = effect
+            && self.fault == Fault::OrderReversed
+        {
+            id.at = Timestamp::from_ms(2 * cast::at(0).as_ms() - id.at.as_ms());
+        }
         !(matches!(effect, Effect::Queued { .. }) && self.strikes(Fault::ReplyUntold, 10))
     }
 
@@ -123,12 +141,11 @@ impl Trouble for Faulty {
 }
 
 impl Faulty {
-    /// Says what the reply before said in this conversation.
-    fn swap(&self, reply: &mut OutboxRow) {
-        let mut before = self.said.lock().expect("nobody panics with it");
-        match before.take() {
-            Some(first) if first.contact == reply.contact => reply.said = first.said,
-            _ => *before = Some(reply.clone()),
+    /// What another tenant heard or said last stands here.
+    fn mix(&self, tenant: TenantId, row: &mut HistoryRow) {
+        let before = self.last.lock().expect("nobody panics with it").replace((tenant, row.line.clone()));
+        if let Some((_, line)) = before.filter(|(of, _)| *of != tenant) {
+            row.line = line;
         }
     }
 }

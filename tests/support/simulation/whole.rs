@@ -34,8 +34,8 @@ impl World {
     pub async fn look_at_the_whole(&self) -> Holds {
         self.counters_are_true().await?;
         let found = self.find().await?;
-        self.nothing_is_lost(&found)?;
         self.nothing_is_anothers(&found)?;
+        self.nothing_is_lost(&found)?;
         self.deeds_are_written_down().await
     }
 

@@ -51,7 +51,7 @@ impl<'t> Transaction<'t> {
 
     pub fn end(self) -> (State, Vec<Effect>) {
         let mut effects = self.changes.effects;
-        effects.retain(|effect| self.trouble.tells(effect));
+        effects.retain_mut(|effect| self.trouble.tells(effect));
         (self.changes.state, effects)
     }
 }

@@ -11,8 +11,8 @@ pub trait Trouble: Send + Sync {
         true
     }
 
-    /// What is kept in memory hears of it after the commit. `false`: it does not.
-    fn tells(&self, _effect: &Effect) -> bool {
+    /// What is kept in memory hears of it after the commit, perhaps otherwise than it was. `false`: it does not.
+    fn tells(&self, _effect: &mut Effect) -> bool {
         true
     }
 
