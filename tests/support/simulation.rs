@@ -1,7 +1,7 @@
 //! A store under everything that can happen to it, in an order that one number decides: contacts write, twice and out of
 //! order, providers take replies, refuse them or fall silent, operators interfere, the clock jumps, and the process dies
-//! between any two steps. What must hold is looked at after every step, and as a whole now and then, after every death
-//! and at the end. A number that shows something shows it again.
+//! between any two steps. What must hold is looked at after every step, the whole of it too as long as it is small, and then now and
+//! then, after every death and at the end. A number that shows something shows it again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,8 +43,9 @@ impl fmt::Display for Broken {
 
 type Holds = Result<(), Broken>;
 
-/// Steps between two looks at the whole.
-const WHOLE_EVERY: usize = 10;
+/// The whole is looked at after each of the first steps. It grows: later it is after so many.
+const WHOLE_AT_FIRST: usize = 250;
+const WHOLE_EVERY: usize = 100;
 
 /// Runs so many steps as the seed decides.
 pub fn run(seed: u64, steps: usize) -> Holds {
@@ -108,12 +109,9 @@ impl World {
         for step in 0..steps {
             self.step = step;
             self.happens().await?;
-            if self.aloud {
-                self.look_at_the_whole().await?;
-            }
             // What was left to be done beside it is done.
             tokio::task::yield_now().await;
-            if step % WHOLE_EVERY == WHOLE_EVERY - 1 {
+            if self.aloud || step < WHOLE_AT_FIRST || step % WHOLE_EVERY == WHOLE_EVERY - 1 {
                 self.look_at_the_whole().await?;
             }
         }
