@@ -351,6 +351,12 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("host/src/store/rules/turns.rs", "//! A.\nuse crate::store::rows::Rows;", ""),
     (
+        "host/src/store/verbs/turns.rs",
+        "//! A.\nuse crate::store::rows::{Inbox, Step};",
+        "knows no `crate::store",
+    ),
+    ("host/src/store/verbs/turns.rs", "//! A.\nuse crate::store::rows::{Rows as _, Step};", ""),
+    (
         "host/src/store/embedded/numbers.rs",
         "//! A.\nfn f(batch: &mut Batch) { batch.tables.senders.put(); }",
         "numbers.rs:2: rows are read and written by rules",

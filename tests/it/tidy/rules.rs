@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::source::Source;
+use super::source::{CodePath, Source};
 
 const FILE_LINES: usize = 600;
 const FUNCTION_LINES: usize = 70;
@@ -129,6 +129,7 @@ pub fn gateway(source: &Source, floors: &Floors) -> Vec<String> {
     wrong.extend(super::providers::check(source));
     wrong.extend(engineless(source));
     wrong.extend(past_the_rules(source));
+    wrong.extend(verbs(source));
     wrong.extend(with_the_whole_store(source));
     let at = |line: usize, what: &str| format!("{}:{line}: {what}", source.path);
     for line in source.calls("unwrap") {
@@ -199,6 +200,27 @@ fn past_the_rules(source: &Source) -> Vec<String> {
     }
     let wrong = |line| format!("{}:{line}: rows are read and written by rules, not in `tables`", source.path);
     names_tables(source).into_iter().map(wrong).collect()
+}
+
+/// Not a family: what a verb may name of the rows.
+const OF_NO_FAMILY: &[&str] = &["Fault", "Rows", "Step"];
+
+/// A verb prepares, and says what came of it. What is read and written for it stands in a rule.
+fn verbs(source: &Source) -> Vec<String> {
+    let ["store", "verbs", ..] = source.module()[..] else { return Vec::new() };
+    let family = |path: &&CodePath| match path.segments.as_slice() {
+        [root, store, rows, name, ..] if [root, store, rows] == ["crate", "store", "rows"] => {
+            name.starts_with(|first: char| first.is_ascii_uppercase())
+                && !OF_NO_FAMILY.contains(&name.as_str())
+        }
+        _ => false,
+    };
+    let paths = source.paths();
+    let wrong = |path: &CodePath| {
+        let (line, name) = (path.line, path.segments.join("::"));
+        format!("{}:{line}: a verb has its rule read and write rows, and knows no `{name}`", source.path)
+    };
+    paths.iter().filter(family).map(wrong).collect()
 }
 
 /// Lines of the engine that name its tables, and do more than declare their file.

@@ -6,12 +6,12 @@ use sha2::Sha256;
 
 use crate::channel::media::{HANDLE_PREFIX, is_handle};
 use crate::message::{Content, Provider, SenderName, TenantId, Timestamp};
-use crate::store::Error;
 use crate::store::media::{File, FileAges, FileState};
 use crate::store::quotas::Shelf;
 use crate::store::rows::{Files, FilesByAge, FilesDue, ReadRows, Rows, Step};
 use crate::store::shared::effect::Effect;
 use crate::store::shared::fetches::{Fetches, FileKey};
+use crate::store::{AuditEntry, Error};
 use crate::tenant::quotas::Kind;
 
 /// A file that a message brought, before its tenant is known.
@@ -134,6 +134,13 @@ pub fn check_quota(rows: &impl Rows, file: &File, more: u64) -> Step<()> {
     rows.index().allow(file.tenant, Kind::FileBytes, wanted)?;
     rows.index().allow(file.tenant, Kind::Files, usage.of(Shelf::Files).rows + more)?;
     Ok(())
+}
+
+/// A tenant's own.
+pub fn put(rows: &mut impl Rows, file: &File, by: &AuditEntry) -> Step<()> {
+    check_quota(rows, file, 1)?;
+    insert(rows, file)?;
+    rows.audit(by)
 }
 
 pub fn store(rows: &mut impl Rows, file: &File) -> Step<()> {

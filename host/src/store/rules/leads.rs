@@ -7,7 +7,7 @@ use super::contacts;
 use crate::conversation::{Lead, LeadChange, LeadThread};
 use crate::message::{ContactKey, ConversationKey, OrganizationId, TenantId, Timestamp};
 use crate::store::rows::packed::pack;
-use crate::store::rows::{Fault, Leads, Rows, Step};
+use crate::store::rows::{Fault, Leads, ReadRows, Rows, Step};
 use crate::store::{Error, Limit};
 
 /// What a lead may hold. All tenants of its organization are shown it with every turn.
@@ -18,6 +18,10 @@ const MOST_FIELDS: usize = 256;
 pub struct Changed {
     key: (OrganizationId, ContactKey),
     lead: Lead,
+}
+
+pub fn find(rows: &impl ReadRows, key: &(OrganizationId, ContactKey)) -> Step<Option<Lead>> {
+    rows.get::<Leads>(key)
 }
 
 /// Merges a turn's changes, without writing yet. `source`: what first brought the contact here.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::contacts::{self, Known};
 use super::{contact_tenants, leads, lookups, opt_outs, views};
+use crate::event::{SameBecause, SamePerson};
 use crate::identity;
 use crate::message::{ContactKey, ConversationKey, OrganizationId, TenantId, Timestamp};
 use crate::route::Lock;
@@ -154,9 +155,18 @@ fn older(one: Option<Lock>, other: Option<Lock>) -> Option<Lock> {
     [one, other].into_iter().flatten().min_by_key(|lock| lock.since)
 }
 
+/// What was learnt of a person is kept. What comes through nobody's number proves nothing.
+pub fn hear(rows: &mut impl Rows, same: &SamePerson, now: Timestamp) -> Step<bool> {
+    let directory = rows.index().directory.load_full();
+    let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
+    let by = By { actor: GATEWAY, reason: same.because.name(), now };
+    let number_changed = same.because == SameBecause::NumberChanged;
+    learn(rows, sender, (&same.known, &same.also), number_changed, &by)
+}
+
 /// What a provider says of two keys, through this sender: to everybody through a shared one, to its tenant
 /// alone through a dedicated one. Two phone numbers are two people, unless a number changed.
-pub fn learn(
+fn learn(
     rows: &mut impl Rows,
     sender: &Sender,
     (known, also): (&ContactKey, &ContactKey),

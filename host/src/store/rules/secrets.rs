@@ -9,7 +9,7 @@ use crate::store::Error;
 use crate::store::rows::kept_sender::KeptSender;
 use crate::store::rows::{ReadRows, Rows, Senders, Step, Unreadable};
 use crate::store::shared::effect::Effect;
-use crate::tenant::Sender;
+use crate::tenant::{HouseWaha, Sender};
 
 /// How many secrets each key seals; `None`: how many are in clear, from before there were keys.
 pub fn count(rows: &impl ReadRows) -> Step<BTreeMap<Option<KeyId>, usize>> {
@@ -23,6 +23,12 @@ pub fn count(rows: &impl ReadRows) -> Step<BTreeMap<Option<KeyId>, usize>> {
         },
     )?;
     Ok(counted)
+}
+
+/// Senders that name no WAHA have this one, as long as this process lives.
+pub fn lend_waha(rows: &mut impl Rows, waha: &HouseWaha) -> Step<()> {
+    rows.effect(Effect::Waha(waha.clone()));
+    Ok(())
 }
 
 pub fn use_keys(rows: &mut impl Rows, keys: &Ring) -> Step<()> {

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::event::TemplateChange;
 use crate::message::{SenderName, TenantId, Timestamp};
+use crate::store::rows::packed::pack;
 use crate::store::rows::{Fault, ReadRows, Rows, Step, Templates};
 use crate::store::templates::PER_TENANT;
 use crate::store::{AuditEntry, Error, Limit};
 use crate::template::news::News;
-use crate::template::{Key, Registered};
+use crate::template::{Key, Registered, Status, Template};
 use crate::tenant::{Directory, Sender};
 
 /// The templates that a webhook speaks of. An id that we know is the last word; where one is not known,
@@ -66,24 +68,86 @@ pub fn hear(
     Ok(changed)
 }
 
-pub fn put(rows: &mut impl Rows, template: &Registered) -> Step<()> {
+fn put(rows: &mut impl Rows, template: &Registered) -> Step<()> {
     rows.put::<Templates>(&template.key(), template)?;
     Ok(())
 }
 
-pub fn get(rows: &impl ReadRows, key: &Key) -> Step<Registered> {
+fn get(rows: &impl ReadRows, key: &Key) -> Step<Registered> {
     let found = rows.get::<Templates>(key)?;
     Ok(found.ok_or_else(|| {
         Error::NotFound(format!("there is no template {} ({}) at {}", key.name, key.language, key.sender))
     })?)
 }
 
-pub fn is_submitted(rows: &impl ReadRows, key: &Key) -> Step<bool> {
-    Ok(rows.get::<Templates>(key)?.is_some_and(|known| known.is_submitted()))
+fn changed_meanwhile(key: &Key) -> Fault {
+    Error::Conflict(format!("the template {} ({}) was changed meanwhile", key.name, key.language)).into()
 }
 
-pub fn changed_meanwhile(key: &Key) -> Fault {
-    Error::Conflict(format!("the template {} ({}) was changed meanwhile", key.name, key.language)).into()
+/// In the audit log, which is kept for years: what it says by its digest. Its name is the entry's subject.
+pub fn written(template: &Registered) -> Value {
+    let digest = hex::encode(Sha256::digest(pack(&template.template)));
+    json!({ "status": template.status, "sha256": digest })
+}
+
+/// Takes a template in, or another text for it. A draft does not take the place of what the provider has.
+pub fn take(rows: &mut impl Rows, template: &Registered, by: &AuditEntry) -> Step<()> {
+    let key = template.key();
+    fits(rows, &key)?;
+    let known = rows.get::<Templates>(&key)?;
+    if template.status == Status::Draft && known.is_some_and(|known| known.is_submitted()) {
+        return Err(changed_meanwhile(&key));
+    }
+    put(rows, template)?;
+    rows.audit(by)
+}
+
+/// Its provider is asked for it from now on, with this text. Refused where it is not as `known` any more.
+pub fn begin(rows: &mut impl Rows, known: &Registered, template: &Template, by: &AuditEntry) -> Step<()> {
+    let key = known.key();
+    let mut row = get(rows, &key)?;
+    let same =
+        row.template == known.template && row.status == known.status && row.provider_id == known.provider_id;
+    if !same {
+        return Err(changed_meanwhile(&key));
+    }
+    row.begin(template.clone(), by.at);
+    put(rows, &row)?;
+    rows.audit(&AuditEntry { detail: written(&row), ..by.clone() })
+}
+
+/// What became of it. `before`: as it was before it began.
+pub fn end(
+    rows: &mut impl Rows,
+    key: &Key,
+    news: &News,
+    before: Option<&Registered>,
+    by: &AuditEntry,
+) -> Step<Registered> {
+    let mut known = get(rows, key)?;
+    known.end(news, before, by.at);
+    stands(rows, known, by)
+}
+
+/// What its provider says of it.
+pub fn told(rows: &mut impl Rows, key: &Key, news: &News, by: &AuditEntry) -> Step<Registered> {
+    let mut known = get(rows, key)?;
+    known.hear(news, by.at);
+    stands(rows, known, by)
+}
+
+fn stands(rows: &mut impl Rows, known: Registered, by: &AuditEntry) -> Step<Registered> {
+    put(rows, &known)?;
+    let detail = json!({ "status": known.status, "reason": known.reason });
+    rows.audit(&AuditEntry { detail, ..by.clone() })?;
+    Ok(known)
+}
+
+pub fn remove(rows: &mut impl Rows, key: &Key, by: &AuditEntry) -> Step<Registered> {
+    let known = get(rows, key)?;
+    rows.remove::<Templates>(key)?;
+    rows.audit(&AuditEntry { detail: json!({ "status": known.status }), ..by.clone() })?;
+    Ok(known)
 }
 
 /// A tenant's; of this name where one is given.
@@ -156,7 +220,7 @@ fn served<'s>(directory: &Directory, senders: impl Iterator<Item = &'s Sender>) 
 }
 
 /// One template of a name and language at an account, whoever's it is: they would be one there.
-pub fn fits(rows: &impl Rows, key: &Key) -> Step<()> {
+fn fits(rows: &impl Rows, key: &Key) -> Step<()> {
     let directory = rows.index().directory.load();
     if directory.tenant(key.tenant).is_none() {
         return Err(Error::NotFound(format!("there is no tenant {}", key.tenant)).into());

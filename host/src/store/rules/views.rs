@@ -10,6 +10,7 @@
 use super::contact_tenants;
 use super::contacts::{self, Known};
 use crate::message::{ContactKey, TenantId};
+use crate::store::contacts::{OwnAlias, Person};
 use crate::store::rows::known_by::KnownBy;
 use crate::store::rows::{OwnAliases, OwnKeys, ReadRows, Rows, Step};
 
@@ -138,4 +139,21 @@ pub fn leave(rows: &mut impl Rows, alias: &ContactKey) -> Step<Vec<(TenantId, Co
         rows.remove::<OwnKeys>(&(target.clone(), *tenant, alias.clone()))?;
     }
     Ok(left)
+}
+
+/// All keys of a person, and where single tenants have others.
+pub fn person(rows: &impl ReadRows, contact: &ContactKey) -> Step<Person> {
+    let (canonical, lock) = contacts::find(rows, contact)?;
+    let mut keys = contacts::keys_of(rows, &canonical)?;
+    let mut own = Vec::new();
+    for alias in &keys {
+        for (tenant, of) in aliases_of(rows, alias)? {
+            // What holds for everybody needs no mention for one.
+            if contacts::find(rows, &of)?.0 != canonical {
+                own.push(OwnAlias { tenant, alias: alias.clone(), of });
+            }
+        }
+    }
+    let canonical = keys.remove(0);
+    Ok(Person { canonical, aliases: keys, lock, own })
 }

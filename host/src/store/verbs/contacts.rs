@@ -2,35 +2,19 @@
 
 use async_trait::async_trait;
 
-use crate::event::{Consent, Own, SameBecause, SamePerson};
+use crate::event::{Consent, Own, SamePerson};
 use crate::message::{ContactKey, ConversationKey, SenderName, TenantId, Timestamp};
 use crate::store::Result;
-use crate::store::contacts::{Contacts, Lookup, OptOut, OwnAlias, OwnKept, Person};
+use crate::store::contacts::{Contacts, Lookup, OptOut, OwnKept, Person};
 use crate::store::engine::Engine;
-use crate::store::rows::Rows as _;
-use crate::store::rules::merge::{self, By, GATEWAY};
-use crate::store::rules::{contacts, echoes, lookups, opt_outs, views};
+use crate::store::rules::merge::{self, By};
+use crate::store::rules::{echoes, lookups, opt_outs, views};
 
 #[async_trait]
 impl<E: Engine> Contacts for E {
     async fn person(&self, contact: &ContactKey) -> Result<Person> {
         let contact = contact.clone();
-        self.read(move |rows| {
-            let (canonical, lock) = contacts::find(rows, &contact)?;
-            let mut keys = contacts::keys_of(rows, &canonical)?;
-            let mut own = Vec::new();
-            for alias in &keys {
-                for (tenant, of) in views::aliases_of(rows, alias)? {
-                    // What holds for everybody needs no mention for one.
-                    if contacts::find(rows, &of)?.0 != canonical {
-                        own.push(OwnAlias { tenant, alias: alias.clone(), of });
-                    }
-                }
-            }
-            let canonical = keys.remove(0);
-            Ok(Person { canonical, aliases: keys, lock, own })
-        })
-        .await
+        self.read(move |rows| views::person(rows, &contact)).await
     }
 
     async fn contact_of(&self, tenant: TenantId, contact: &ContactKey) -> Result<ContactKey> {
@@ -39,15 +23,7 @@ impl<E: Engine> Contacts for E {
     }
 
     async fn learn(&self, same: SamePerson, now: Timestamp) -> Result<bool> {
-        self.submit(move |rows| {
-            let directory = rows.index().directory.load_full();
-            // What comes through nobody proves nothing.
-            let Some(sender) = directory.sender_of(same.provider, &same.account) else { return Ok(false) };
-            let by = By { actor: GATEWAY, reason: same.because.name(), now };
-            let pair = (&same.known, &same.also);
-            merge::learn(rows, sender, pair, same.because == SameBecause::NumberChanged, &by)
-        })
-        .await
+        self.submit(move |rows| merge::hear(rows, &same, now)).await
     }
 
     async fn merge_contacts(

@@ -8,8 +8,7 @@ use crate::store::Result;
 use crate::store::audit::entry;
 use crate::store::conversations::Conversations;
 use crate::store::engine::Engine;
-use crate::store::rows::{Leads, ReadRows as _};
-use crate::store::rules::{handoff, named, pages};
+use crate::store::rules::{handoff, leads, named, pages};
 
 #[async_trait]
 impl<E: Engine> Conversations for E {
@@ -21,7 +20,7 @@ impl<E: Engine> Conversations for E {
 
     async fn lead(&self, organization: OrganizationId, contact: &ContactKey) -> Result<Option<Lead>> {
         let key = (organization, contact.clone());
-        self.read(move |rows| rows.get::<Leads>(&key)).await
+        self.read(move |rows| leads::find(rows, &key)).await
     }
 
     async fn take_over(&self, key: &ConversationKey, actor: &str, now: Timestamp) -> Result<()> {

@@ -8,7 +8,6 @@ use crate::store::Result;
 use crate::store::audit::entry;
 use crate::store::engine::Engine;
 use crate::store::media::{File, FileAges, FileState, MediaShelf};
-use crate::store::rows::Rows as _;
 use crate::store::rules::files::{self, key_of};
 use crate::store::shared::fetches::FileKey;
 use crate::store::upkeep::Mark;
@@ -109,12 +108,7 @@ impl<E: Engine> MediaShelf for E {
         let subject = format!("{}/{}", file.tenant, file.handle);
         let detail = serde_json::json!({ "bytes": file.state.size(), "mime_type": file.mime_type });
         let by = entry(actor, "put file", subject, detail, self.now());
-        self.submit(move |rows| {
-            files::check_quota(rows, &file, 1)?;
-            files::insert(rows, &file)?;
-            rows.audit(&by)
-        })
-        .await
+        self.submit(move |rows| files::put(rows, &file, &by)).await
     }
 
     async fn expire_files(&self, ages: FileAges, limit: usize) -> Result<Vec<File>> {

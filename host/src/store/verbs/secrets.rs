@@ -7,10 +7,8 @@ use async_trait::async_trait;
 use crate::seal::{KeyId, Ring};
 use crate::store::Result;
 use crate::store::engine::Engine;
-use crate::store::rows::Rows as _;
 use crate::store::rules::secrets;
 use crate::store::secrets::Secrets;
-use crate::store::shared::effect::Effect;
 use crate::tenant::HouseWaha;
 
 #[async_trait]
@@ -28,11 +26,7 @@ impl<E: Engine> Secrets for E {
     }
 
     async fn lend_waha(&self, waha: HouseWaha) -> Result<()> {
-        self.submit(move |rows| {
-            rows.effect(Effect::Waha(waha.clone()));
-            Ok(())
-        })
-        .await
+        self.submit(move |rows| secrets::lend_waha(rows, &waha)).await
     }
 
     async fn reseal(&self, limit: usize) -> Result<usize> {

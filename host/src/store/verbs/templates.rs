@@ -1,21 +1,16 @@
 //! Templates and their use. A tenant's lie together; whoever looks for one at an account asks the
 //! tenants that its senders serve.
 
-use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
-
 use crate::event::TemplateChange;
 use crate::message::{SenderName, TenantId, Timestamp};
 use crate::store::Result;
 use crate::store::audit::entry;
 use crate::store::engine::Engine;
-use crate::store::rows::packed::pack;
-use crate::store::rows::{self, Rows as _};
-use crate::store::rules::template_uses;
-use crate::store::rules::templates::{self, changed_meanwhile};
+use crate::store::rules::{template_uses, templates};
 use crate::store::templates::Templates;
 use crate::template::news::News;
-use crate::template::{Key, Registered, Status, Template, Use};
+use crate::template::{Key, Registered, Template, Use};
+use async_trait::async_trait;
 
 #[async_trait]
 impl<E: Engine> Templates for E {
@@ -41,17 +36,8 @@ impl<E: Engine> Templates for E {
     }
 
     async fn put_template(&self, template: Registered, actor: &str, now: Timestamp) -> Result<()> {
-        let (key, actor) = (template.key(), actor.to_owned());
-        let detail = written(&template);
-        self.submit(move |rows| {
-            templates::fits(rows, &key)?;
-            if template.status == Status::Draft && templates::is_submitted(rows, &key)? {
-                return Err(changed_meanwhile(&key));
-            }
-            templates::put(rows, &template)?;
-            rows.audit(&entry(&actor, "put template", &key, detail.clone(), now))
-        })
-        .await
+        let by = entry(actor, "put template", template.key(), templates::written(&template), now);
+        self.submit(move |rows| templates::take(rows, &template, &by)).await
     }
 
     async fn begin_template(
@@ -61,20 +47,8 @@ impl<E: Engine> Templates for E {
         (actor, action): (&str, &str),
         now: Timestamp,
     ) -> Result<()> {
-        let (key, actor, action) = (known.key(), actor.to_owned(), action.to_owned());
-        self.submit(move |rows| {
-            let mut row = templates::get(rows, &key)?;
-            let same = row.template == known.template
-                && row.status == known.status
-                && row.provider_id == known.provider_id;
-            if !same {
-                return Err(changed_meanwhile(&key));
-            }
-            row.begin(template.clone(), now);
-            templates::put(rows, &row)?;
-            rows.audit(&entry(&actor, &action, &key, written(&row), now))
-        })
-        .await
+        let by = entry(actor, action, known.key(), serde_json::Value::Null, now);
+        self.submit(move |rows| templates::begin(rows, &known, &template, &by)).await
     }
 
     async fn end_template(
@@ -85,16 +59,9 @@ impl<E: Engine> Templates for E {
         (actor, action): (&str, &str),
         now: Timestamp,
     ) -> Result<Registered> {
-        let (key, actor, action) = (key.clone(), actor.to_owned(), action.to_owned());
-        self.submit(move |rows| {
-            let mut known = templates::get(rows, &key)?;
-            known.end(&news, before.as_ref(), now);
-            templates::put(rows, &known)?;
-            let detail = serde_json::json!({ "status": known.status, "reason": known.reason });
-            rows.audit(&entry(&actor, &action, &key, detail, now))?;
-            Ok(known)
-        })
-        .await
+        let by = entry(actor, action, key, serde_json::Value::Null, now);
+        let key = key.clone();
+        self.submit(move |rows| templates::end(rows, &key, &news, before.as_ref(), &by)).await
     }
 
     async fn record_template_news(
@@ -104,28 +71,15 @@ impl<E: Engine> Templates for E {
         (actor, action): (&str, &str),
         now: Timestamp,
     ) -> Result<Registered> {
-        let (key, actor, action) = (key.clone(), actor.to_owned(), action.to_owned());
-        self.submit(move |rows| {
-            let mut known = templates::get(rows, &key)?;
-            known.hear(&news, now);
-            templates::put(rows, &known)?;
-            let detail = serde_json::json!({ "status": known.status, "reason": known.reason });
-            rows.audit(&entry(&actor, &action, &key, detail, now))?;
-            Ok(known)
-        })
-        .await
+        let by = entry(actor, action, key, serde_json::Value::Null, now);
+        let key = key.clone();
+        self.submit(move |rows| templates::told(rows, &key, &news, &by)).await
     }
 
     async fn remove_template(&self, key: &Key, actor: &str, now: Timestamp) -> Result<Registered> {
-        let (key, actor) = (key.clone(), actor.to_owned());
-        self.submit(move |rows| {
-            let known = templates::get(rows, &key)?;
-            rows.remove::<rows::Templates>(&key)?;
-            let detail = serde_json::json!({ "status": known.status });
-            rows.audit(&entry(&actor, "remove template", &key, detail, now))?;
-            Ok(known)
-        })
-        .await
+        let by = entry(actor, "remove template", key, serde_json::Value::Null, now);
+        let key = key.clone();
+        self.submit(move |rows| templates::remove(rows, &key, &by)).await
     }
 
     async fn record_template_change(
@@ -157,10 +111,4 @@ impl<E: Engine> Templates for E {
     ) -> Result<Vec<(u64, Use)>> {
         self.read(move |rows| template_uses::list(rows, tenant, before, limit)).await
     }
-}
-
-/// In the audit log, which is kept for years: what it says by its digest. Its name is the entry's subject.
-fn written(template: &Registered) -> serde_json::Value {
-    let digest = hex::encode(Sha256::digest(pack(&template.template)));
-    serde_json::json!({ "status": template.status, "sha256": digest })
 }
