@@ -68,7 +68,6 @@ impl Drop for Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::thread;
 
@@ -97,30 +96,32 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn few_read_at_a_time_and_who_went_away_not_at_all() {
         let readers = Readers::start().expect("threads");
-        let begun = Arc::new(AtomicUsize::new(0));
+        let (begins, begun) = mpsc::channel();
         let (mut doors, mut asking) = (Vec::new(), Vec::new());
-        for _ in 0..THREADS * 4 {
+        for n in 0..THREADS * 4 {
             let (door, opened) = mpsc::channel::<()>();
-            let begun = begun.clone();
+            let begins = begins.clone();
             let read = readers.read(move || {
-                begun.fetch_add(1, Ordering::SeqCst);
+                begins.send(n).expect("it is listened to");
                 // Until its door is dropped.
                 let _ = opened.recv();
             });
             doors.push(door);
             asking.push(tokio::spawn(read));
         }
-        while begun.load(Ordering::SeqCst) < THREADS {
-            tokio::task::yield_now().await;
+        let (first, begun) = tokio::task::spawn_blocking(move || {
+            let first: Vec<usize> = begun.iter().take(THREADS).collect();
+            (first, begun)
+        })
+        .await
+        .expect("they begin");
+        for (n, waits) in asking.into_iter().enumerate().filter(|(n, _)| !first.contains(n)) {
+            waits.abort();
+            assert!(waits.await.is_err_and(|error| error.is_cancelled()), "{n} waits");
         }
-        asking.drain(THREADS..).for_each(|waits| waits.abort());
         doors.clear();
-        for reads in asking {
-            let _ = reads.await;
-        }
-        let last = readers.read(|| ());
-        last.await.expect("read");
-        assert_eq!(begun.load(Ordering::SeqCst), THREADS);
+        readers.read(|| ()).await.expect("there is a place");
+        assert_eq!(begun.try_iter().count(), 0, "nobody else has read");
     }
 
     #[tokio::test]
